@@ -1,6 +1,7 @@
 """Builds admin_service as a gRPC service."""
 
 import asyncio
+import datetime as dt
 import logging
 import secrets
 import time
@@ -18,6 +19,8 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.outbox import metrics as outbox_metrics
 from admin_service.outbox.delivery import Outbox
 from admin_service.outbox.mail_channel import MailServer
+from admin_service.resources.access_tokens.lives import TokenLives
+from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
 from admin_service.resources.api_keys.changes import KeyMaker
@@ -26,18 +29,22 @@ from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
 from admin_service.resources.claim_mappings.application import ClaimApplication
 from admin_service.resources.claim_mappings.service import ClaimMappingsApi
+from admin_service.resources.credentials.service import CredentialsApi
 from admin_service.resources.credits.service import CreditsApi
 from admin_service.resources.groups.service import GroupsApi
 from admin_service.resources.guardrail_defaults.service import GuardrailDefaultsApi
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
+from admin_service.resources.member_imports.importing import MemberImports
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
 from admin_service.resources.service_accounts.service import ServiceAccountsApi
+from admin_service.resources.sign_in_links.changes import SignInLinkMaker
+from admin_service.resources.sign_in_links.service import SignInLinksApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
@@ -55,6 +62,7 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.connections import UNAVAILABLE, open_pool, until_available
 from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.redis.connections import open_pipelined
+from gateway_core.stores.redis.pipelined import PipelinedClient
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +131,6 @@ async def open_service(
         identities = BearerTokens(
             directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
         )
-        links = IdentityLinks(directory, issuers)
         guard = Guard(
             pool,
             identities,
@@ -132,26 +139,7 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        page_tokens = PageTokens(pepper, time.time)
-        personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
-        apis: Sequence[ResourceApi] = (
-            AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes),
-            AccountsApi(pool, page_tokens, personal_accounts),
-            ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
-            AuditLogApi(pool, page_tokens),
-            CatalogApi(pool, page_tokens),
-            ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
-            CreditsApi(pool, page_tokens, _new_id),
-            GroupsApi(pool, page_tokens, _new_id),
-            GuardrailDefaultsApi(pool, page_tokens),
-            GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
-            InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url),
-            MembersApi(pool, page_tokens, links),
-            OperatorsApi(pool, page_tokens, _new_id, links),
-            OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
-            ServiceAccountsApi(pool, page_tokens, _new_id),
-            UsageApi(pool, page_tokens),
-        )
+        apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(directory, issuers))
         service = AdminService(pool, apis, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (
@@ -162,6 +150,53 @@ async def open_service(
             dependencies.reported(metrics, probes),
         ):
             yield service
+
+
+def _apis(
+    settings: AdminSettings,
+    pool: asyncpg.Pool,
+    redis: PipelinedClient,
+    pepper: bytes,
+    issuers: Issuers,
+    links: IdentityLinks,
+) -> Sequence[ResourceApi]:
+    lives = TokenLives(
+        dt.timedelta(hours=settings.sign_in_token_max_life_h), dt.timedelta(hours=settings.super_admin_token_max_life_h)
+    )
+    link_life = dt.timedelta(hours=settings.sign_in_link_life_h)
+    maker = SignInLinkMaker(pepper, _new_id, secrets.token_bytes, lives, link_life, settings.sign_in_page_url)
+    page_tokens = PageTokens(pepper, time.time)
+    personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
+    groups = GroupsApi(pool, page_tokens, _new_id)
+    invites = InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url)
+    return (
+        AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
+        AccountsApi(pool, page_tokens, personal_accounts),
+        ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
+        AuditLogApi(pool, page_tokens),
+        CatalogApi(pool, page_tokens),
+        ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
+        CredentialsApi(
+            pool,
+            page_tokens,
+            pepper,
+            _new_id,
+            secrets.token_bytes,
+            dt.timedelta(days=settings.credential_max_life_days),
+        ),
+        CreditsApi(pool, page_tokens, _new_id),
+        groups,
+        GuardrailDefaultsApi(pool, page_tokens),
+        GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),
+        invites,
+        MemberAccessTokensApi(pool, page_tokens),
+        MembersApi(pool, page_tokens, links, MemberImports(invites.issue, groups.create).run),
+        OperatorsApi(pool, page_tokens, _new_id, links, maker),
+        OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+        ServiceAccountsApi(pool, page_tokens, _new_id),
+        SignInLinksApi(pool, page_tokens, maker),
+        UsageApi(pool, page_tokens),
+    )
 
 
 def _operators(settings: AdminSettings) -> Operators:

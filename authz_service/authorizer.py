@@ -16,7 +16,7 @@ from authz_service.model_list import list_models
 from authz_service.model_pages import read_page
 from authz_service.request.betas import Betas, read_betas
 from authz_service.request.call import Call
-from authz_service.request.credentials import INVALID_KEY, KeyHashes, find_api_key
+from authz_service.request.credentials import UNKNOWN_KEY, KeyHashes, find_api_key
 from authz_service.request.envoy_messages import Forwarded
 from authz_service.request.parameters import read_parameters
 from authz_service.request.terms import PreparedTerms, TermsMemory
@@ -156,7 +156,7 @@ class Authorizer:
         secret_hash = self._key_hashes.hash_of(key)
         principal = self.identities.remembered(secret_hash) or await self.identities.principal_of(secret_hash)
         if principal is None:
-            return INVALID_KEY
+            return UNKNOWN_KEY
         now_ns = self.now_ns()
         if refusal := refuse_principal(principal, now_ns / 10**9, call.address):
             return refusal

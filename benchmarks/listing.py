@@ -1,7 +1,8 @@
 """Measures what a page of a large list costs: `python -m benchmarks.listing`. It starts its own PostgreSQL and an admin_service.
 
-The benchmark fills an organization with members who have one key each. The oldest tenth has been removed. It then reads the first,
-the middle and the last page of members and keys over gRPC, as admins who see everything, a large subtree and a small one.
+The benchmark fills an organization with members who have one key each, and with as many service accounts. The oldest tenth of the
+members has been removed. It then reads the first, the middle and the last page of members, keys and service accounts over gRPC, as
+admins who see everything, a large subtree and a small one. The ratio compares the last page with the first.
 """
 
 import argparse
@@ -18,7 +19,14 @@ from typing import Any, Final
 
 import asyncpg
 import grpc
-from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, member_pb2, member_pb2_grpc
+from megarouter.admin.v1 import (
+    api_key_pb2,
+    api_key_pb2_grpc,
+    member_pb2,
+    member_pb2_grpc,
+    service_account_pb2,
+    service_account_pb2_grpc,
+)
 
 from admin_service.wiring import ROLE, open_service
 from deploy.local.programs.derived_logins import migrate_with_derived_logins
@@ -60,6 +68,11 @@ SELECT 'acme', 'key-' || to_char(n, 'FM0000000'), 'mem-' || to_char(n, 'FM000000
        CASE WHEN n <= $2 THEN 'DELETED' ELSE 'ACTIVE' END
   FROM generate_series(1, $1::int) n
 """
+_SERVICE_ACCOUNTS: Final = """
+INSERT INTO members (organization_id, member_id, display_name, group_id, role)
+SELECT 'acme', 'sa-' || to_char(n, 'FM0000000'), 'Build ' || n, CASE WHEN n % 100 = 0 THEN 'small' ELSE 'large' END, 'MEMBER'
+  FROM generate_series(1, $1::int) n
+"""
 _ADMIN: Final = """
 WITH person AS (INSERT INTO users (user_id, email, display_name) VALUES ($1, $1 || '@example.org', $1))
 INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) VALUES ($1, $1, $2, $3)
@@ -72,13 +85,14 @@ def token_of(admin: str) -> str:
 
 
 async def fill(owner: asyncpg.Connection, present: int) -> None:
-    """Creates the organization, with this many present members and a tenth as many removed ones."""
+    """Creates the organization, with this many present members and service accounts, and a tenth as many removed members."""
     former = present // 10
     await owner.execute("INSERT INTO organizations (organization_id, display_name) VALUES ('acme', 'Acme')")
     await owner.execute(_GROUPS)
     await owner.execute(_USERS, present + former)
     await owner.execute(_MEMBERS, present + former, former)
     await owner.execute(_KEYS, present + former, former)
+    await owner.execute(_SERVICE_ACCOUNTS, present)
     for number, (admin, (role, group)) in enumerate(ADMINS.items()):
         user = f"admin-{number}"
         hashed = hash_secret(token_of(admin), bytes.fromhex(PEPPER))
@@ -118,6 +132,7 @@ class Lists:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._members: Any = member_pb2_grpc.MembersStub(channel)
         self._keys: Any = api_key_pb2_grpc.ApiKeysStub(channel)
+        self._accounts: Any = service_account_pb2_grpc.ServiceAccountsStub(channel)
 
     async def page(self, kind: str, admin: str, size: int, token: str) -> tuple[int, str]:
         """Returns the number of rows on a page, and the token of the next page."""
@@ -126,6 +141,10 @@ class Lists:
             keys = api_key_pb2.ListApiKeysRequest(parent=PARENT, page_size=size, page_token=token)
             answer = await self._keys.ListApiKeys(keys, metadata=metadata, timeout=30)
             return len(answer.api_keys), answer.next_page_token
+        if kind == "service accounts":
+            accounts = service_account_pb2.ListServiceAccountsRequest(parent=PARENT, page_size=size, page_token=token)
+            answer = await self._accounts.ListServiceAccounts(accounts, metadata=metadata, timeout=30)
+            return len(answer.service_accounts), answer.next_page_token
         view = member_pb2.MEMBER_VIEW_FULL if kind == "members, FULL" else member_pb2.MEMBER_VIEW_BASIC
         text = "person-77777" if kind == "members, by text" else ""
         members = member_pb2.ListMembersRequest(
@@ -163,13 +182,13 @@ async def measure(database_url: str, present: int, calls: int) -> None:
     await owner.close()
     async with running(database_url) as channel:
         lists = Lists(channel)
-        print(f"{'list':18} {'as':12} {'rows':>7} {'page':>5}  first ms  middle ms  last ms")  # noqa: T201
-        for kind in ("members", "members, FULL", "members, by text", "keys"):
+        print(f"{'list':18} {'as':12} {'rows':>7} {'page':>5}  first ms  middle ms  last ms  ratio")  # noqa: T201
+        for kind in ("members", "members, FULL", "members, by text", "keys", "service accounts"):
             for admin in ADMINS:
                 total, tokens = await lists.tokens(kind, admin)
                 for size in SIZES:
                     first, middle, last = [await lists.median_ms(kind, admin, size, token, calls) for token in tokens]
-                    line = f"{kind:18} {admin:12} {total:7} {size:5}  {first:8.1f}  {middle:9.1f}  {last:7.1f}"
+                    line = f"{kind:18} {admin:12} {total:7} {size:5}  {first:8.1f}  {middle:9.1f}  {last:7.1f}  {last / first:5.1f}"
                     print(line)  # noqa: T201
 
 

@@ -9,9 +9,9 @@ from google.api import resource_pb2
 from google.protobuf.message import Message
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.access.directory import Grant, find_actor, find_target, is_personal
+from admin_service.access.directory import Grant, find_actor, find_credential, find_target, is_personal
 from admin_service.access.identity_tokens import Metadata
-from admin_service.access.permissions import Actor, Permission, Target, may
+from admin_service.access.permissions import READING, Actor, Permission, Role, Target, may
 from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.names import ResourceName, UserResourceName, parse_name
@@ -164,10 +164,12 @@ async def authorize(connection: Connection, asked: Asked) -> Caller:
     method, grant = asked.method, asked.grant
     resource = method.named_resource(asked.request)
     if resource and grant.carries(method.permission, resource.organization):
-        actor = await find_actor(connection, grant.user, resource.organization, method.permission)
+        actor = await _actor(connection, grant, resource.organization, method.permission)
         target = actor and await _target(connection, method, resource)
         is_offered = asked.offers_personal_accounts or not await is_personal(connection, resource.organization)
         if is_offered and actor and target and may(actor, method.permission, target):
+            if grant.is_past_super_admin and actor.role is Role.SUPER_ADMIN and method.permission not in READING:
+                await _require_personal(connection, resource.organization)
             return Caller(grant, actor, resource, target, asked.origin)
     raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
 
@@ -197,6 +199,31 @@ def _resources_in(answer: Message) -> Iterator[str]:
                 yield from _resources_in(inner)
 
 
+async def _actor(connection: Connection, grant: Grant, organization: str, permission: Permission) -> Actor | None:
+    if grant.credential:
+        return await find_credential(connection, grant.credential, organization, permission)
+    return await find_actor(connection, grant.user, organization, permission)
+
+
+async def _require_personal(connection: Connection, organization: str) -> None:
+    """Refuses a token that carries the rights of a Super Admin no longer, unless in the user's personal account.
+
+    Raises:
+        AdminError: SUPER_ADMIN_RIGHTS_EXPIRED.
+    """
+    if not await is_personal(connection, organization):
+        raise super_admin_rights_expired()
+
+
+def super_admin_rights_expired() -> AdminError:
+    """The error for an access token that is too old to carry the rights of a Super Admin."""
+    message = (
+        "This access token only reads now, because it is too old to change things with the rights of a Super Admin. Sign in again"
+        " and create a new token."
+    )
+    return AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.SUPER_ADMIN_RIGHTS_EXPIRED, message)
+
+
 def authorize_user(asked: Asked) -> UserCaller:
     """Returns the caller of an RPC about the calling user.
 
@@ -205,8 +232,13 @@ def authorize_user(asked: Asked) -> UserCaller:
     """
     method, grant = asked.method, asked.grant
     resource = method.named_user_resource(asked.request, grant.user)
-    # All users share one catalog, and the list of accounts filters by the credential's organization itself.
-    for_every_credential = method.permission in {Permission.CATALOG_READ, Permission.ACCOUNTS_READ}
+    # All users share one catalog, the list of accounts filters by the credential's organization itself, and a sign-in link is for
+    # one organization.
+    for_every_credential = method.permission in {
+        Permission.CATALOG_READ,
+        Permission.ACCOUNTS_READ,
+        Permission.SIGN_IN_LINKS_EXCHANGE,
+    }
     organization = grant.organization if for_every_credential else None
     if resource and resource.user == grant.user and grant.carries(method.permission, organization):
         return UserCaller(grant, resource, asked.origin)

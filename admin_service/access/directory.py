@@ -10,6 +10,7 @@ import asyncpg
 from admin_service.access.operators import Identity, Operators
 from admin_service.access.permissions import Actor, Permission, Role, Target, TargetKind
 from admin_service.api.names import (
+    ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
     CLAIM_MAPPINGS,
@@ -19,6 +20,7 @@ from admin_service.api.names import (
     INVITES,
     MEMBERS,
     SERVICE_ACCOUNTS,
+    SIGN_IN_LINKS,
     ResourceName,
     parse_name,
 )
@@ -29,6 +31,13 @@ _FIND_GRANT: Final = """
 SELECT user_id, access_token_id, only_organization_id, permissions, may_operate, issuer, super_admin_end_time,
        super_admin_end_time <= now() AS is_past_super_admin
   FROM access_tokens WHERE secret_hash = $1 AND revoke_time IS NULL AND expire_time > now()
+"""
+_FIND_CREDENTIAL: Final = "SELECT organization_id, credential_id, user_id, permissions FROM credential_of_secret($1)"
+_FIND_SIGN_IN_LINK: Final = "SELECT organization_id, sign_in_link_id, user_id FROM sign_in_link_of_secret($1)"
+_CREDENTIAL_ACTOR: Final = """
+SELECT o.state = 'DELETED' AS is_deleted
+  FROM credentials c JOIN organizations o ON o.organization_id = c.organization_id
+ WHERE c.organization_id = $1 AND c.credential_id = $2 AND c.revoke_time IS NULL
 """
 _IDENTITIES: Final = "SELECT issuer, subject, email FROM user_identities WHERE user_id = $1"
 _ACTOR: Final = """
@@ -55,6 +64,18 @@ SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path
   JOIN members m ON m.organization_id = k.organization_id AND m.member_id = k.member_id
   LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
  WHERE k.organization_id = $1 AND k.api_key_id = $2
+"""
+_OWNER_OF_CREDENTIAL: Final = """
+SELECT m.member_id, m.role, m.group_path AS path
+  FROM access_tokens t
+  JOIN members m ON m.organization_id = $1 AND m.user_id = t.user_id AND m.state <> 'REMOVED'
+ WHERE t.access_token_id = $2 AND coalesce(t.only_organization_id, $1) = $1
+"""
+_SIGN_IN_LINK: Final = """
+SELECT m.member_id, m.role, m.group_path AS path
+  FROM sign_in_links l
+  JOIN members m ON m.organization_id = l.organization_id AND m.member_id = l.member_id
+ WHERE l.organization_id = $1 AND l.sign_in_link_id = $2
 """
 _INVITE: Final = """
 SELECT NULL AS member_id, i.role, coalesce(g.path, '{}') AS path
@@ -100,6 +121,10 @@ class Grant:
     """Until when the credential carries the rights of a Super Admin; None: as long as it lives."""
     is_past_super_admin: bool = False
     """Whether that time has passed."""
+    credential: str | None = None
+    """Id of the credential in `organization`, if it is no person's. Its user is one of its own."""
+    sign_in_link: str | None = None
+    """Id of the sign-in link in `organization`, which can only be exchanged."""
 
     def carries(self, permission: Permission, organization: str | None) -> bool:
         """Whether the credential allows this permission in this organization."""
@@ -147,10 +172,36 @@ class Directory:
             is_past_super_admin=is_past,
         )
 
+    async def grant_of_credential(self, secret: str) -> Grant | None:
+        """Returns what a credential allows, or None if it is unknown, revoked or expired."""
+        row = await self._pool.fetchrow(_FIND_CREDENTIAL, hash_secret(secret, self._pepper))
+        if row is None:
+            return None
+        permissions = frozenset(map(Permission, row["permissions"]))
+        return Grant(row["user_id"], None, row["organization_id"], permissions, credential=row["credential_id"])
+
+    async def grant_of_sign_in_link(self, secret: str) -> Grant | None:
+        """Returns the right to exchange a sign-in link, or None if it cannot be used."""
+        row = await self._pool.fetchrow(_FIND_SIGN_IN_LINK, hash_secret(secret, self._pepper))
+        if row is None:
+            return None
+        permissions = frozenset({Permission.SIGN_IN_LINKS_EXCHANGE})
+        return Grant(row["user_id"], None, row["organization_id"], permissions, sign_in_link=row["sign_in_link_id"])
+
     async def is_operator(self, user: str) -> bool:
         """Whether the settings name the user, apart from any sign-in."""
         identities = await self._pool.fetch(_IDENTITIES, user)
         return self._operators.include_user(user, [(Identity(row[0], row[1]), row[2]) for row in identities])
+
+
+async def find_credential(
+    connection: Connection, credential: str, organization: str, permission: Permission
+) -> Actor | None:
+    """Returns a credential as an actor, or None as `find_actor` does. The transaction must act for the organization."""
+    row = await connection.fetchrow(_CREDENTIAL_ACTOR, organization, credential)
+    if row is None or (row["is_deleted"] and permission not in _OF_DELETED):
+        return None
+    return Actor(organization, credential, Role.SUPER_ADMIN, (), is_credential=True)
 
 
 async def find_actor(connection: Connection, user: str, organization: str, permission: Permission) -> Actor | None:
@@ -246,6 +297,7 @@ _COLLECTION_OF_GUARDRAIL: Final = {
 _Finder = Callable[[Connection, ResourceName], Awaitable[Target | None]]
 _FINDERS: Final[dict[str | None, _Finder]] = {
     None: _organization,
+    ACCESS_TOKENS: _person(_OWNER_OF_CREDENTIAL, TargetKind.BELONGING),
     API_KEYS: _person(_OWNER_OF_API_KEY, TargetKind.BELONGING),
     AUDIT_LOG_ENTRIES: _audit_log_entry,
     CLAIM_MAPPINGS: _person(_CLAIM_MAPPING, TargetKind.PERSON),
@@ -254,5 +306,6 @@ _FINDERS: Final[dict[str | None, _Finder]] = {
     GUARDRAILS: _guardrail,
     INVITES: _person(_INVITE, TargetKind.PERSON),
     MEMBERS: _person(_MEMBER, TargetKind.PERSON),
+    SIGN_IN_LINKS: _person(_SIGN_IN_LINK, TargetKind.PERSON),
     SERVICE_ACCOUNTS: _person(_MEMBER, TargetKind.PERSON),
 }

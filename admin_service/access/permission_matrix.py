@@ -17,9 +17,11 @@ from megarouter.admin import v1 as admin_protos
 from admin_service.access.permissions import Actor, Role, Target, TargetKind, may
 from admin_service.access.rpc_declarations import Method, declared_methods
 from admin_service.api.names import (
+    ACCESS_TOKENS,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
     CLAIM_MAPPINGS,
+    CREDENTIALS,
     CREDIT_BALANCE,
     CREDIT_LINE,
     CREDIT_STATEMENT,
@@ -30,6 +32,7 @@ from admin_service.api.names import (
     INVOICE_REQUESTS,
     MEMBERS,
     SERVICE_ACCOUNTS,
+    SIGN_IN_LINKS,
     TOP_UP_REQUESTS,
 )
 
@@ -106,9 +109,11 @@ _GROUP_AT: Final[Mapping[Relation, Mapping[Role, tuple[str, ...]]]] = {
 
 _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     # Subject: the collection in its name, its kind, and a pattern for its id, filled with the id of a group or member.
+    "access token of a member": (ACCESS_TOKENS, TargetKind.BELONGING, "{}"),
     "API key": (API_KEYS, TargetKind.BELONGING, "key-{}"),
     "audit log entry": (AUDIT_LOG_ENTRIES, TargetKind.PERSON, "{}"),
     "claim mapping": (CLAIM_MAPPINGS, TargetKind.PERSON, "claim-{}"),
+    "credential": (CREDENTIALS, TargetKind.WITHIN, "cred-1"),
     "credit balance": (CREDIT_BALANCE, TargetKind.WITHIN, ""),
     "credit line": (CREDIT_LINE, TargetKind.WITHIN, ""),
     "credit statement": (CREDIT_STATEMENT, TargetKind.WITHIN, ""),
@@ -124,6 +129,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "invoice request": (INVOICE_REQUESTS, TargetKind.WITHIN, "inv-1"),
     "member": (MEMBERS, TargetKind.PERSON, "{}"),
     "service account": (SERVICE_ACCOUNTS, TargetKind.PERSON, "sa-{}"),
+    "sign-in link": (SIGN_IN_LINKS, TargetKind.PERSON, "link-{}"),
     "top-up request": (TOP_UP_REQUESTS, TargetKind.WITHIN, "topup-1"),
 }
 _WITHOUT_OWNER: Final = frozenset({"audit log entry", "claim mapping", "invite"})

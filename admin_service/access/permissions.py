@@ -95,6 +95,8 @@ class Actor:
     role: Role
     group_path: tuple[str, ...]
     """Group ids from level 1 down to the member's own group; empty for a member directly in the organization."""
+    is_credential: bool = False
+    """Whether it is a credential: a program that reaches the whole organization. Its id is in `member`, and no member has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,29 @@ OPERATOR_PERMISSIONS: Final = frozenset({Permission.OPERATORS_READ, Permission.O
 PERMISSIONS_OF_EVERY_USER: Final = frozenset(Permission) - ROLES_OF.keys() - OPERATOR_PERMISSIONS
 """What every authenticated user may do with their own account and with the catalog."""
 
+SCIM_PERMISSIONS: Final = frozenset(
+    {Permission.GROUPS_READ, Permission.GROUPS_WRITE, Permission.MEMBERS_READ, Permission.MEMBERS_WRITE}
+)
+"""What the credential of a SCIM connection may do."""
+
+AUTOMATION_PERMISSIONS: Final = SCIM_PERMISSIONS | {
+    Permission.API_KEYS_DISABLE,
+    Permission.API_KEYS_READ,
+    Permission.API_KEYS_WRITE,
+    Permission.AUDIT_LOG_READ,
+    Permission.CLAIM_MAPPINGS_READ,
+    Permission.CREDITS_READ,
+    Permission.GUARDRAILS_READ,
+    Permission.GUARDRAILS_WRITE,
+    Permission.INVITES_READ,
+    Permission.MEMBER_ACCESS_TOKENS_READ,
+    Permission.ORGANIZATIONS_READ,
+    Permission.SERVICE_ACCOUNTS_READ,
+    Permission.SERVICE_ACCOUNTS_WRITE,
+    Permission.USAGE_READ,
+}
+"""What a credential for automation may be given: nothing that moves credit, or that makes another credential."""
+
 READING: Final = frozenset(permission for permission in Permission if permission.value.endswith((":read", ":explain")))
 """The permissions that change nothing."""
 
@@ -180,9 +205,11 @@ def may(actor: Actor, permission: Permission, target: Target) -> bool:
     """Whether the actor may do this inside the organization. Without a rule that allows it, the answer is no."""
     if actor.organization != target.organization or actor.role not in ROLES_OF.get(permission, ()):
         return False
+    reads = permission in READING
+    if actor.is_credential and target.role is Role.SUPER_ADMIN and not reads:
+        return False
     if actor.role is Role.SUPER_ADMIN or target.kind is TargetKind.WITHIN:
         return True
-    reads = permission in READING
     if target.kind is TargetKind.ORGANIZATION:
         return reads
     if target.kind is TargetKind.GROUP:
@@ -211,6 +238,8 @@ def may_read_figures(actor: Actor, target: Target) -> bool:
 
 def may_grant(actor: Actor, role: Role, group_path: tuple[str, ...]) -> bool:
     """Whether the actor may give another user the role in the group. No one grants what they do not hold (INV-14)."""
+    if actor.is_credential and role is Role.SUPER_ADMIN:
+        return False
     return actor.role is Role.SUPER_ADMIN or (is_below(role, actor.role) and _reaches(actor, group_path))
 
 

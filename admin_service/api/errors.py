@@ -79,6 +79,12 @@ def unauthenticated() -> AdminError:
     )
 
 
+def sign_in_link_invalid() -> AdminError:
+    """The error for every sign-in link that cannot be used. It does not say why."""
+    message = "This sign-in link cannot be used: it was used or revoked, or has expired. Ask its sender for a new one."
+    return AdminError(grpc.StatusCode.UNAUTHENTICATED, ErrorReason.SIGN_IN_LINK_INVALID, message)
+
+
 def permission_denied(permission: str, resource: str) -> AdminError:
     """The error for a resource that is forbidden or does not exist, the same for both (AIP-211)."""
     return AdminError(

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from megarouter.type.v1 import field_rules_pb2
 from megarouter.type.v1.field_rules_pb2 import FieldRules
 
+from admin_service.api.display_names import is_display_name
 from admin_service.api.errors import FieldViolation
 from gateway_core.model.ids import is_valid_id
 
@@ -72,7 +73,7 @@ def _field_check(field: FieldDescriptor, *, partial: bool, nesting: int, top: bo
         return lambda _message, _prefix: ()
     required = field_behavior_pb2.REQUIRED in behaviors and (top or not partial)
     of_value = _value_check(field, partial=partial, nesting=nesting)
-    of_list = _list_check(field)
+    of_list, most_items = _list_check(field), _rules(field).max_items or DEFAULT_MAX_ITEMS
 
     def check(message: Message, prefix: str) -> Iterable[FieldViolation]:
         path = prefix + field.name
@@ -81,7 +82,7 @@ def _field_check(field: FieldDescriptor, *, partial: bool, nesting: int, top: bo
             if required and not value:
                 yield FieldViolation(path, "is required")
             yield from (FieldViolation(path, problem) for problem in of_list(value))
-            for index, item in enumerate(value[:DEFAULT_MAX_ITEMS]):
+            for index, item in enumerate(value[:most_items]):
                 yield from of_value(item, f"{path}[{index}]")
         elif _is_set(message, field):
             yield from of_value(value, path)
@@ -185,7 +186,8 @@ def _rules(field: FieldDescriptor) -> FieldRules:
     return rules
 
 
-def _is_email(text: str) -> bool:
+def is_email(text: str) -> bool:
+    """Returns whether the text is an e-mail address."""
     local, _, domain = text.rpartition("@")
     return (
         len(text.encode()) <= _MAX_EMAIL_BYTES
@@ -211,11 +213,14 @@ _FORMATS: Final[dict[int, _ValueCheck]] = {
         is_valid_id, "an id: lower-case letters, digits and hyphens, at most 63, a letter first"
     ),
     FieldRules.FORMAT_UUID4: _must(_UUID4.fullmatch, "a UUID of version 4"),
-    FieldRules.FORMAT_EMAIL: _must(_is_email, "an e-mail address"),
+    FieldRules.FORMAT_EMAIL: _must(is_email, "an e-mail address"),
     FieldRules.FORMAT_DOMAIN: _must(_DOMAIN.fullmatch, "a domain name, such as example.org"),
     FieldRules.FORMAT_TIME_ZONE: _must(
         lambda text: text in available_timezones(), "an IANA time zone, such as Europe/Berlin"
     ),
     FieldRules.FORMAT_ADDRESS_BLOCK: _must(_is_address_block, "an IP address or address block, such as 192.0.2.0/24"),
+    FieldRules.FORMAT_DISPLAY_NAME: _must(
+        is_display_name, "one line without control characters, marks of direction or invisible characters"
+    ),
     FieldRules.FORMAT_ETAG: _must(_ETAG.fullmatch, "an etag as the API returned it, quotes included"),
 }

@@ -81,6 +81,32 @@ class DemoGuardrail:
     seat_limit: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DemoToken:
+    """An access token of a demo member. It comes from no sign-in, so `./dev up` renews it."""
+
+    token_id: str
+    member_id: str
+    role: str
+    """What the description calls it: the role of the member, or OPERATOR."""
+    may_operate: bool = False
+
+    @property
+    def organization(self) -> str | None:
+        """The only organization that it is valid in; None for all, because an operator acts in every one."""
+        return None if self.may_operate else ORGANIZATION
+
+
+OPERATOR_TOKEN: Final = DemoToken(f"demo-{ADMIN}", ADMIN, "OPERATOR", may_operate=True)
+TOKENS: Final = (
+    DemoToken("demo-super-admin", ADMIN, "SUPER_ADMIN"),
+    DemoToken("demo-l1-admin", "liam", "L1_ADMIN"),
+    DemoToken("demo-sub-admin", "noah", "SUB_ADMIN"),
+    DemoToken("demo-member", "emma", "MEMBER"),
+    OPERATOR_TOKEN,
+)
+"""One person of each role, and the operator."""
+
 GROUPS: Final = (
     DemoGroup(("engineering",), "Engineering"),
     DemoGroup(("engineering", "platform"), "Platform"),

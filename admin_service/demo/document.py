@@ -1,6 +1,15 @@
 """The JSON document that the seeder prints: the demo organization with its secrets."""
 
-from admin_service.demo.content import GROUPS, GUARDRAILS, MEMBERS, ORGANIZATION, DemoGuardrail, DemoMember
+from admin_service.demo.content import (
+    GROUPS,
+    GUARDRAILS,
+    MEMBERS,
+    OPERATOR_TOKEN,
+    ORGANIZATION,
+    TOKENS,
+    DemoGuardrail,
+    DemoMember,
+)
 from admin_service.demo.secret_file import DemoSecrets
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.money import format_credits
@@ -14,7 +23,15 @@ def demo_document(secrets: DemoSecrets) -> dict[str, object]:
     """Returns the document. The first key is the one to make a first call with."""
     return {
         "organization": f"organizations/{ORGANIZATION}",
-        "admin_token": secrets.admin_token,
+        "admin_token": secrets.access_tokens[OPERATOR_TOKEN.token_id],
+        "access_tokens": [
+            {
+                "user": f"users/{ORGANIZATION}-{token.member_id}",
+                "role": token.role,
+                "token": secrets.access_tokens[token.token_id],
+            }
+            for token in TOKENS
+        ],
         "api_keys": [
             {
                 "name": f"organizations/{ORGANIZATION}/apiKeys/{key.key_id}",

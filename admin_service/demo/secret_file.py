@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from admin_service.demo.content import OPERATOR_TOKEN
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY, SECRET_BYTES
 
 
@@ -15,21 +16,42 @@ class SecretFileError(Exception):
 
 @dataclass(frozen=True)
 class DemoSecrets:
-    """The admin's access token, and the secret of each key by the key's id."""
+    """The secrets of access tokens and of keys, by their ids."""
 
-    admin_token: str
+    access_tokens: dict[str, str]
     api_keys: dict[str, str]
 
 
-def load_or_create(path: Path, key_ids: Iterable[str], random_bytes: Callable[[int], bytes]) -> DemoSecrets:
+def load_or_create(
+    path: Path,
+    key_ids: Iterable[str],
+    token_ids: Iterable[str],
+    random_bytes: Callable[[int], bytes],
+    *,
+    ended_token_ids: Collection[str] = (),
+) -> DemoSecrets:
     """Returns the secrets in the file. Missing ones are generated, and saved before they are returned.
+
+    Args:
+        path: the file.
+        key_ids: ids of the keys.
+        token_ids: ids of the access tokens.
+        random_bytes: returns this many random bytes.
+        ended_token_ids: ids of access tokens that get a new secret, because somebody revoked the old one.
 
     Raises:
         SecretFileError: other users can access the file, or its content is not demo secrets.
     """
     known = _read(path)
+    kept = {
+        token: secret
+        for token, secret in (known.access_tokens if known else {}).items()
+        if token not in ended_token_ids
+    }
     secrets = DemoSecrets(
-        admin_token=known.admin_token if known else ACCESS_TOKEN.make(random_bytes(SECRET_BYTES)),
+        access_tokens={
+            token_id: kept.get(token_id) or ACCESS_TOKEN.make(random_bytes(SECRET_BYTES)) for token_id in token_ids
+        },
         api_keys={
             key_id: (known and known.api_keys.get(key_id)) or API_KEY.make(random_bytes(SECRET_BYTES))
             for key_id in key_ids
@@ -47,13 +69,16 @@ def _read(path: Path) -> DemoSecrets | None:
                 raise SecretFileError(f"{path} must not be accessible to other users: chmod 600 it, or remove it")
             content = json.load(file)
         api_keys = {str(key_id): str(key) for key_id, key in dict(content["api_keys"]).items()}
-        secrets = DemoSecrets(str(content["admin_token"]), api_keys)
+        # A home from before there was more than one token has only that of the operator.
+        tokens = content.get("access_tokens") or {OPERATOR_TOKEN.token_id: content["admin_token"]}
+        secrets = DemoSecrets({str(token_id): str(token) for token_id, token in dict(tokens).items()}, api_keys)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise SecretFileError(f"{path} is not a file of demo secrets: remove it to get new ones") from None
     if not (
-        ACCESS_TOKEN.is_well_formed(secrets.admin_token) and all(map(API_KEY.is_well_formed, secrets.api_keys.values()))
+        all(map(ACCESS_TOKEN.is_well_formed, secrets.access_tokens.values()))
+        and all(map(API_KEY.is_well_formed, secrets.api_keys.values()))
     ):
         raise SecretFileError(f"{path} contains an invalid secret: remove it to get new ones")
     return secrets
@@ -65,7 +90,7 @@ def _write(path: Path, secrets: DemoSecrets) -> None:
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"admin_token": secrets.admin_token, "api_keys": secrets.api_keys}, file, indent=2)
+        json.dump({"access_tokens": secrets.access_tokens, "api_keys": secrets.api_keys}, file, indent=2)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)

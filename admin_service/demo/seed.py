@@ -6,17 +6,39 @@ from typing import Final
 from admin_service.demo import content
 from admin_service.demo.secret_file import DemoSecrets
 from gateway_core.model.ledger.transfers import top_up
-from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from gateway_core.stores.postgres.organization_wall import act_for
 
-_TOKEN_LIFE: Final = dt.timedelta(days=365)
-_TOKEN_ID: Final = "demo-olivia"  # noqa: S105 - a name
+NEAR_THE_END: Final = dt.timedelta(days=30)
+"""An access token that ends sooner is renewed, unless all lives are that short."""
+_ENDED: Final = """
+SELECT access_token_id FROM access_tokens
+ WHERE access_token_id = ANY ($1::text[]) AND (revoke_time IS NOT NULL OR expire_time <= $2)
+"""
+_SEED_ROW: Final = """
+INSERT INTO access_tokens (access_token_id, user_id, display_name, secret_hash, obfuscated_token, only_organization_id, expire_time,
+                           may_operate)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (access_token_id) DO UPDATE
+SET secret_hash = excluded.secret_hash, obfuscated_token = excluded.obfuscated_token, may_operate = excluded.may_operate,
+    revoke_time = CASE WHEN access_tokens.secret_hash = excluded.secret_hash THEN access_tokens.revoke_time END,
+    expire_time = CASE WHEN access_tokens.expire_time BETWEEN $9 AND excluded.expire_time THEN access_tokens.expire_time
+                       ELSE excluded.expire_time END
+"""
 
 
-async def seed_demo(connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime) -> None:
-    """Seeds everything in one transaction. A second run changes nothing except secrets.
+async def ended_tokens(connection: Connection, now: dt.datetime) -> list[str]:
+    """Returns the ids of the demo's access tokens that were revoked or have expired. They need new secrets."""
+    rows = await connection.fetch(_ENDED, [token.token_id for token in content.TOKENS], now)
+    return [row[0] for row in rows]
+
+
+async def seed_demo(
+    connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime, token_life: dt.timedelta
+) -> None:
+    """Seeds everything in one transaction. A second run changes nothing except secrets, and renews tokens near their end.
 
     Secrets are always set to the given ones, so that what the seeder prints works.
     """
@@ -26,7 +48,7 @@ async def seed_demo(connection: Connection, secrets: DemoSecrets, pepper: bytes,
         await _members(connection)
         await _api_keys(connection, secrets, pepper)
         await _guardrails(connection)
-        await _access_token(connection, secrets, pepper, now)
+        await _access_tokens(connection, secrets, pepper, now, token_life)
         await _credit_line(connection)
         await _credit(connection)
 
@@ -119,15 +141,25 @@ async def _guardrails(connection: Connection) -> None:
     )
 
 
-async def _access_token(connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime) -> None:
-    await connection.execute(
-        "INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time, may_operate) VALUES ($1, $2, $3, $4, true)"
-        " ON CONFLICT (access_token_id) DO UPDATE SET secret_hash = excluded.secret_hash, expire_time = excluded.expire_time,"
-        " may_operate = true",
-        _TOKEN_ID,
-        _user_id(content.ADMIN),
-        hash_secret(secrets.admin_token, pepper),
-        now + _TOKEN_LIFE,
+async def _access_tokens(
+    connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime, life: dt.timedelta
+) -> None:
+    await connection.executemany(
+        _SEED_ROW,
+        [
+            (
+                token.token_id,
+                _user_id(token.member_id),
+                f"Demo ({token.role})",
+                hash_secret(secrets.access_tokens[token.token_id], pepper),
+                ACCESS_TOKEN.obfuscated(secrets.access_tokens[token.token_id]),
+                token.organization,
+                now + life,
+                token.may_operate,
+                now + min(NEAR_THE_END, life / 2),
+            )
+            for token in content.TOKENS
+        ],
     )
 
 

@@ -1,8 +1,9 @@
 """Settings of the demo seeder."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from gateway_core.runtime.settings import DatabaseSettings, HexKey
 
@@ -18,6 +19,9 @@ class DemoSettings(DatabaseSettings):
     """64 hexadecimal digits with which API keys and access tokens are hashed."""
     demo_secrets: Path
     """File (mode 0600) that keeps the generated keys and the admin token, so that a second run prints the same."""
+
+    credential_max_life_days: Annotated[int, Field(gt=0, le=3_650)] = 365
+    """How long the access tokens of the demo live, in days. A run renews those that end within 30 days."""
 
     @property
     def database_url(self) -> SecretStr:

@@ -9,12 +9,13 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
 from admin_service.access.authorization import Caller, OperatorCaller, Origin, UserCaller
+from admin_service.access.directory import Membership
 from gateway_core.stores.postgres.connections import Connection
 
 _RECORD: Final = """
 INSERT INTO audit_log (organization_id, user_id, member_id, role, access_token_id, method, resource_name, group_path, before, after,
-                       request_id, call_id, address, issuer, refusal)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                       request_id, call_id, address, issuer, refusal, credential_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
 
@@ -29,13 +30,15 @@ class Author:
     member: str | None = None
     role: str | None = None
     access_token: str | None = None
+    credential: str | None = None
+    """Id of the credential, if it is no person."""
     issuer: str = ""
     request_id: str = ""
 
     @classmethod
     def of(cls, caller: Caller | UserCaller | OperatorCaller, method: str, request_id: str) -> Self:
         """Returns the author of a change that an RPC makes."""
-        actor = caller.actor if isinstance(caller, Caller) else None
+        actor = caller.actor if isinstance(caller, Caller) and not caller.grant.credential else None
         return cls(
             user=caller.grant.user,
             method=method,
@@ -43,6 +46,7 @@ class Author:
             member=actor.member if actor else None,
             role=actor.role if actor else None,
             access_token=caller.grant.access_token,
+            credential=caller.grant.credential,
             issuer=caller.grant.issuer,
             request_id=request_id,
         )
@@ -50,6 +54,10 @@ class Author:
     def without_membership(self) -> Self:
         """Returns the author for the audit log of an organization in which they did not act as a member."""
         return replace(self, member=None, role=None)
+
+    def as_member(self, membership: Membership) -> Self:
+        """Returns the author for the audit log of an organization in which they are this member."""
+        return replace(self, member=membership.member, role=membership.role)
 
     async def write(
         self,
@@ -75,6 +83,7 @@ class Author:
         await connection.execute(
             _RECORD, organization, self.user, self.member, self.role, self.access_token, self.method, resource,
             list(group_path), before, after, self.request_id, self.origin.call_id, self.origin.address, self.issuer, refusal,
+            self.credential,
         )  # fmt: skip
 
 

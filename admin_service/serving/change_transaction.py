@@ -9,7 +9,8 @@ import asyncio
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from admin_service.access.authorization import (
     authorize_user,
     require_still_allowed,
 )
-from admin_service.access.directory import Grant
+from admin_service.access.directory import Grant, Membership
 from admin_service.access.permissions import Permission
 from admin_service.access.rpc_declarations import Method
 from admin_service.api.errors import AdminError
@@ -65,6 +66,18 @@ _WHILE_NOT_ACTIVE: Final = frozenset({Permission.ORGANIZATIONS_SUSPEND, Permissi
 """Permissions of the changes that are allowed in a suspended or deleted organization."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a change notes for the audit log."""
+
+    organization: str
+    resource: str
+    before: Message | None
+    after: Message | None
+    group_path: tuple[str, ...]
+    membership: Membership | None
+
+
 @dataclass(slots=True)
 class Change:
     """The context of a change, for its handler."""
@@ -77,7 +90,9 @@ class Change:
     request_id: str
     repeat_answer: Message | None = None
     """The answer to a repeated request, if it differs from the first: a secret is shown only once."""
-    _entries: list[tuple[str, str, Message | None, Message | None, tuple[str, ...]]] = field(default_factory=list)
+    on_refusal: Callable[[Connection, str], Awaitable[None]] | None = None
+    """Records that the change was refused, with the reason, in a transaction of its own. By default a refusal is not recorded."""
+    _entries: list["_Entry"] = field(default_factory=list)
 
     def record(
         self,
@@ -87,6 +102,7 @@ class Change:
         *,
         group_path: Sequence[str] = (),
         organization: str | None = None,
+        membership: Membership | None = None,
     ) -> None:
         """Notes a change for the audit log.
 
@@ -95,10 +111,16 @@ class Change:
             before: the resource before; None if it is new.
             after: the resource now; None if it is gone.
             group_path: path of the group it is about, or of the member's group. The admins of that group see the entry.
-            organization: id; by default that of the RPC.
+            organization: id; by default that of the membership, or else of the RPC.
+            membership: the caller's, if the RPC is not about its organization.
         """
-        where = organization or self.caller.resource.organization
-        self._entries.append((where, str(resource), before, after, tuple(group_path)))
+        where = organization or (membership and membership.organization) or self.caller.resource.organization
+        self._entries.append(_Entry(where, str(resource), before, after, tuple(group_path), membership))
+
+    @property
+    def own_group_path(self) -> tuple[str, ...]:
+        """Path of the caller's own group, so that a group admin sees what they did to something outside the tree."""
+        return self.caller.actor.group_path if isinstance(self.caller, Caller) else ()
 
     async def act_for(self, organization: str) -> None:
         """Locks and enters an organization that the request does not name, because the change creates or joins it.
@@ -110,11 +132,34 @@ class Change:
         if await self.connection.fetchval(_LOCK_ORGANIZATION, organization) is None:
             raise LookupError(f"no organization {organization}")
 
+    @asynccontextmanager
+    async def attempt(self, *, keep: bool = True) -> AsyncIterator[None]:
+        """Runs a part of the change whose failure does not end the rest.
+
+        Its writes and notes are undone if it raises, or without `keep`.
+        """
+        noted = len(self._entries)
+        savepoint = self.connection.transaction()
+        await savepoint.start()
+        try:
+            yield
+        except BaseException:
+            await savepoint.rollback()
+            del self._entries[noted:]
+            raise
+        if keep:
+            await savepoint.commit()
+        else:
+            await savepoint.rollback()
+            del self._entries[noted:]
+
     async def write_audit_log(self) -> None:
         """Writes the noted changes."""
         author = Author.of(self.caller, self.method, self.request_id)
-        for organization, resource, before, after, path in self._entries:
-            await author.write(self.connection, organization, resource, json_of(before), json_of(after), path)
+        for entry in self._entries:
+            own = author.as_member(entry.membership) if entry.membership else author
+            texts = (json_of(entry.before), json_of(entry.after))
+            await own.write(self.connection, entry.organization, entry.resource, *texts, entry.group_path)
 
 
 MakeChange = Callable[[Any, Change], Awaitable[Message]]
@@ -137,6 +182,20 @@ class Changes:
         Raises:
             AdminError: from the change, which is then rolled back.
         """
+        changes: list[Change] = []
+        try:
+            return await self._run(asked, make, validate, changes.append)
+        except AdminError as error:
+            for change in changes:
+                if change.on_refusal:
+                    async with self._pool.acquire() as connection, connection.transaction():
+                        await change.on_refusal(connection, ErrorReason.Name(error.reason))
+            raise
+
+    async def _run(
+        self, asked: Asked, make: MakeChange, validate: Callable[[], None], begun: Callable[[Change], None]
+    ) -> Message:
+        """Makes the change. `begun` gets it before it is made."""
         method, request = asked.method, asked.request
         async with acting_for(self._pool, *([] if method.is_for_users else asked.organizations)) as connection:
             asked = await _joined(connection, asked)
@@ -149,6 +208,7 @@ class Changes:
                     await require_still_allowed(connection, method, answer, caller)
                 return answer
             change = Change(connection, caller, method.full_name, request_id)
+            begun(change)
             response = await make(request, change)
             await change.write_audit_log()
             if request_id:

@@ -19,6 +19,10 @@ INVALID_KEY: Final = Refusal(
     RefusalReason.INVALID_API_KEY,
     "The API key is not valid. Check that you copied all of it, or ask your admin for a new one.",
 )
+UNKNOWN_KEY: Final = Refusal(
+    RefusalReason.INVALID_API_KEY,
+    "The API key does not exist: it was deleted, rotated, or never made. Ask your admin for a new one.",
+)
 
 _WRONG_SCHEME: Final = Refusal(
     RefusalReason.INVALID_API_KEY, f"The authorization scheme must be Bearer. {HOW_TO_AUTHENTICATE}"

@@ -101,15 +101,19 @@ GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON j
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
     organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request(),
-    organizations_of_user(text), organizations_of_claims(text, text[], text[], text), temporary_limit_now(jsonb),
+    organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
+    credential_of_secret(bytea), sign_in_link_of_secret(bytea), temporary_limit_now(jsonb),
     bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb),
     present_model_use(text, text, text) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
-GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, expire_time, may_operate) ON access_tokens TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
 GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
 -- Not issuer, subject and user_id: a link is for good.
 GRANT UPDATE (email, display_name) ON user_identities TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (secret_hash, obfuscated_secret, previous_secret_hash, previous_expire_time, expire_time, revoke_time,
+    update_time) ON credentials TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (use_time, revoke_time, access_token_id) ON sign_in_links TO megarouter_admin;
 GRANT SELECT, INSERT, DELETE ON claim_mappings TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (role, group_id, base_role, base_group_id, is_overridden), DELETE ON claim_memberships TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;

@@ -50,6 +50,16 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.credential_of_secret(hash bytea) RETURNS TABLE(organization_id text, credential_id text, user_id text, permissions text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.organization_id, c.credential_id, c.user_id, c.permissions
+      FROM credentials c
+     WHERE (c.secret_hash = hash OR (c.previous_secret_hash = hash AND c.previous_expire_time > now()))
+       AND c.revoke_time IS NULL AND c.expire_time > now()
+$$;
+
 CREATE FUNCTION public.cycle_start(cycle text, time_zone text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     AS $$
@@ -548,6 +558,16 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION public.sign_in_link_of_secret(hash bytea) RETURNS TABLE(organization_id text, sign_in_link_id text, user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT l.organization_id, l.sign_in_link_id, m.user_id
+      FROM sign_in_links l
+      JOIN members m ON m.organization_id = l.organization_id AND m.member_id = l.member_id
+     WHERE l.secret_hash = hash AND l.use_time IS NULL AND l.revoke_time IS NULL AND l.expire_time > now() AND m.state = 'ACTIVE'
+$$;
+
 CREATE FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) RETURNS bigint
     LANGUAGE sql STABLE
     AS $$
@@ -691,7 +711,8 @@ CREATE TABLE public.audit_log (
     call_id text DEFAULT ''::text NOT NULL,
     address text DEFAULT ''::text NOT NULL,
     issuer text DEFAULT ''::text NOT NULL,
-    refusal text DEFAULT ''::text NOT NULL
+    refusal text DEFAULT ''::text NOT NULL,
+    credential_id text
 );
 
 ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
@@ -739,6 +760,31 @@ CREATE TABLE public.claim_memberships (
     base_role text,
     base_group_id text,
     is_overridden boolean DEFAULT false NOT NULL
+);
+
+CREATE TABLE public.credentials (
+    organization_id text NOT NULL,
+    credential_id text NOT NULL COLLATE pg_catalog."C",
+    user_id text NOT NULL,
+    kind text NOT NULL,
+    display_name text NOT NULL,
+    permissions text[] NOT NULL,
+    secret_hash bytea NOT NULL,
+    obfuscated_secret text NOT NULL,
+    previous_secret_hash bytea,
+    previous_expire_time timestamp with time zone,
+    expire_time timestamp with time zone NOT NULL,
+    revoke_time timestamp with time zone,
+    creator_user_id text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT credentials_credential_id_check CHECK ((credential_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['SCIM'::text, 'AUTOMATION'::text]))),
+    CONSTRAINT credentials_permissions_check CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100))),
+    CONSTRAINT credentials_previous_secret_hash_check CHECK ((length(previous_secret_hash) = 32)),
+    CONSTRAINT credentials_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT previous_secret_ends CHECK (((previous_secret_hash IS NULL) = (previous_expire_time IS NULL))),
+    CONSTRAINT secrets_differ CHECK ((previous_secret_hash <> secret_hash))
 );
 
 CREATE TABLE public.credit_grants (
@@ -892,12 +938,14 @@ CREATE TABLE public.invites (
     revoke_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    member_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT bound_once CHECK (((email IS NULL) OR (email_domain IS NULL))),
     CONSTRAINT invited_group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
     CONSTRAINT invites_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
     CONSTRAINT invites_email_domain_check CHECK (((email_domain = lower(email_domain)) AND ((length(email_domain) >= 3) AND (length(email_domain) <= 253)))),
     CONSTRAINT invites_invite_id_check CHECK ((invite_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT invites_max_uses_check CHECK (((max_uses >= 1) AND (max_uses <= 1000))),
+    CONSTRAINT invites_member_limits_check CHECK ((jsonb_typeof(member_limits) = 'object'::text)),
     CONSTRAINT invites_role_check CHECK ((role = ANY (ARRAY['SUPER_ADMIN'::text, 'L1_ADMIN'::text, 'SUB_ADMIN'::text, 'MEMBER'::text]))),
     CONSTRAINT invites_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT never_used_too_often CHECK (((use_count >= 0) AND (use_count <= max_uses)))
@@ -1097,6 +1145,24 @@ CREATE TABLE public.schema_migrations (
     name text NOT NULL,
     digest text NOT NULL,
     apply_time timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.sign_in_links (
+    organization_id text NOT NULL,
+    sign_in_link_id text NOT NULL COLLATE pg_catalog."C",
+    member_id text NOT NULL,
+    secret_hash bytea NOT NULL,
+    maker_user_id text NOT NULL,
+    maker_member_id text,
+    expire_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    use_time timestamp with time zone,
+    revoke_time timestamp with time zone,
+    access_token_id text,
+    CONSTRAINT sign_in_links_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT sign_in_links_sign_in_link_id_check CHECK ((sign_in_link_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
+    CONSTRAINT used_for_a_token CHECK (((use_time IS NULL) = (access_token_id IS NULL))),
+    CONSTRAINT used_or_revoked CHECK (((use_time IS NULL) OR (revoke_time IS NULL)))
 );
 
 CREATE TABLE public.stored_objects (
@@ -1359,6 +1425,18 @@ ALTER TABLE ONLY public.claim_mappings
 ALTER TABLE ONLY public.claim_memberships
     ADD CONSTRAINT claim_memberships_pkey PRIMARY KEY (organization_id, member_id);
 
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (organization_id, credential_id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_previous_secret_hash_key UNIQUE (previous_secret_hash);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_user_id_key UNIQUE (user_id);
+
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (organization_id, credit_grant_id);
 
@@ -1439,6 +1517,12 @@ ALTER TABLE ONLY public.schema_migrations
 
 ALTER TABLE ONLY public.scope_spend
     ADD CONSTRAINT scope_spend_pkey PRIMARY KEY (organization_id, counter);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_pkey PRIMARY KEY (organization_id, sign_in_link_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_secret_hash_key UNIQUE (secret_hash);
 
 ALTER TABLE ONLY public.stored_objects
     ADD CONSTRAINT stored_objects_pkey PRIMARY KEY (object_id, kind, provider_id, registered_for);
@@ -1588,6 +1672,8 @@ CREATE INDEX service_accounts_below_4 ON public.members USING btree (organizatio
 CREATE INDEX service_accounts_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (user_id IS NULL);
 
 CREATE INDEX service_accounts_of_organization ON public.members USING btree (organization_id, member_id) WHERE (user_id IS NULL);
+
+CREATE INDEX sign_in_links_by_member ON public.sign_in_links USING btree (organization_id, member_id);
 
 CREATE INDEX stored_objects_by_expiry ON public.stored_objects USING btree (expire_time);
 
@@ -1745,6 +1831,15 @@ ALTER TABLE ONLY public.claim_memberships
 ALTER TABLE ONLY public.claim_memberships
     ADD CONSTRAINT claim_memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_creator_user_id_fkey FOREIGN KEY (creator_user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -1817,6 +1912,21 @@ ALTER TABLE ONLY public.price_versions
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_access_token_id_fkey FOREIGN KEY (access_token_id) REFERENCES public.access_tokens(access_token_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_maker_user_id_fkey FOREIGN KEY (maker_user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_organization_id_maker_member_id_fkey FOREIGN KEY (organization_id, maker_member_id) REFERENCES public.members(organization_id, member_id);
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
 ALTER TABLE ONLY public.top_up_requests
     ADD CONSTRAINT top_up_requests_decider_user_id_fkey FOREIGN KEY (decider_user_id) REFERENCES public.users(user_id);
 
@@ -1858,6 +1968,8 @@ CREATE POLICY audit_reads ON public.claim_mappings FOR SELECT TO megarouter_audi
 
 CREATE POLICY audit_reads ON public.claim_memberships FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.credentials FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.credit_grants FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.credit_lines FOR SELECT TO megarouter_audit USING (true);
@@ -1890,6 +2002,8 @@ CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_aud
 
 CREATE POLICY audit_reads ON public.scope_spend FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.sign_in_links FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.stored_objects FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.top_up_requests FOR SELECT TO megarouter_audit USING (true);
@@ -1910,6 +2024,8 @@ ALTER TABLE public.claim_mappings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.claim_memberships ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
@@ -1923,6 +2039,8 @@ CREATE POLICY every_organization_lock ON public.budget_events FOR UPDATE TO mega
 CREATE POLICY every_organization_lock ON public.claim_mappings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.claim_memberships FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.credentials FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.credit_grants FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -1956,6 +2074,8 @@ CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO me
 
 CREATE POLICY every_organization_lock ON public.scope_spend FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.sign_in_links FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.stored_objects FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.top_up_requests FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -1979,6 +2099,8 @@ CREATE POLICY every_organization_read ON public.budget_events FOR SELECT TO mega
 CREATE POLICY every_organization_read ON public.claim_mappings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.claim_memberships FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.credentials FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.credit_grants FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -2011,6 +2133,8 @@ CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO mega
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.sign_in_links FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.stored_objects FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -2058,6 +2182,8 @@ CREATE POLICY organization_wall ON public.claim_mappings TO megarouter_admin, me
 
 CREATE POLICY organization_wall ON public.claim_memberships TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.credentials TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.credit_grants TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.credit_lines TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -2090,6 +2216,8 @@ CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, m
 
 CREATE POLICY organization_wall ON public.scope_spend TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.sign_in_links TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.stored_objects TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.top_up_requests TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -2109,6 +2237,8 @@ ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.sign_in_links ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stored_objects ENABLE ROW LEVEL SECURITY;
 
@@ -2134,6 +2264,9 @@ REVOKE ALL ON FUNCTION public.bounds_now(bounds jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.bounds_now(bounds jsonb) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.credential_of_secret(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credential_of_secret(hash bytea) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_admin;
@@ -2232,6 +2365,9 @@ REVOKE ALL ON FUNCTION public.set_cycle_revision() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.set_update_time() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) TO megarouter_admin;
@@ -2253,6 +2389,8 @@ REVOKE ALL ON FUNCTION public.use_credit_line() FROM PUBLIC;
 GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(secret_hash) ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT UPDATE(obfuscated_token) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(expire_time) ON TABLE public.access_tokens TO megarouter_admin;
 
@@ -2305,6 +2443,22 @@ GRANT UPDATE(base_role) ON TABLE public.claim_memberships TO megarouter_admin;
 GRANT UPDATE(base_group_id) ON TABLE public.claim_memberships TO megarouter_admin;
 
 GRANT UPDATE(is_overridden) ON TABLE public.claim_memberships TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(secret_hash) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(obfuscated_secret) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(previous_secret_hash) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(previous_expire_time) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(expire_time) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(revoke_time) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(update_time) ON TABLE public.credentials TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.credit_grants TO megarouter_admin;
 GRANT SELECT ON TABLE public.credit_grants TO megarouter_audit;
@@ -2425,6 +2579,14 @@ GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.sign_in_links TO megarouter_admin;
+
+GRANT UPDATE(use_time) ON TABLE public.sign_in_links TO megarouter_admin;
+
+GRANT UPDATE(revoke_time) ON TABLE public.sign_in_links TO megarouter_admin;
+
+GRANT UPDATE(access_token_id) ON TABLE public.sign_in_links TO megarouter_admin;
 
 GRANT INSERT(provider_id) ON TABLE public.stored_objects TO megarouter_usage;
 

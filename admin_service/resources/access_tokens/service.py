@@ -5,6 +5,7 @@ expires at the same time or earlier. A stolen token therefore cannot create a st
 """
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -14,35 +15,34 @@ from megarouter.admin.v1.access_token_pb2 import AccessToken
 from megarouter.type.v1 import permission_pb2
 
 from admin_service.access.authorization import UserCaller, own_organization
-from admin_service.access.directory import Grant
+from admin_service.access.directory import Membership, memberships_of
 from admin_service.access.permissions import Permission
-from admin_service.api.errors import FieldViolation, invalid_fields, permission_denied, unauthenticated
-from admin_service.api.names import ACCESS_TOKENS, ResourceName, UserResourceName
+from admin_service.api.errors import FieldViolation, permission_denied
+from admin_service.api.names import ACCESS_TOKENS, ResourceName, UserResourceName, parse_name
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import EnumField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
+from admin_service.resources.access_tokens.lives import TokenLives, carries_super_admin, ends_of
 from admin_service.resources.access_tokens.store import (
     COLUMNS,
     STATE,
     AccessTokenRow,
     NewAccessToken,
     add_access_token,
-    end_of_access_token,
     get_access_token,
-    now_of,
     revoke_access_token,
 )
 from admin_service.resources.organizations.personal import PersonalAccounts
+from admin_service.serving.audit_entries import Author, json_of
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, SECRET_BYTES, hash_secret
 from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import act_for
 
-MAX_LIFE: Final = dt.timedelta(days=400)
-DEFAULT_LIFE: Final = dt.timedelta(days=90)
 _PREFIX: Final = "PERMISSION_"
 
 _TOKENS: Final = Listing(
@@ -76,7 +76,9 @@ class AccessTokensApi:
         pepper: bytes,
         make_id: Callable[[str], str],
         random_bytes: Callable[[int], bytes],
+        lives: TokenLives,
     ) -> None:
+        self._lives = lives
         self._pool = pool
         self._page_tokens = page_tokens
         self._personal_accounts = personal_accounts
@@ -116,23 +118,32 @@ class AccessTokensApi:
         caller: UserCaller = change.caller
         wanted = request.access_token
         secret = ACCESS_TOKEN.make(self._random_bytes(SECRET_BYTES))
+        name = str(UserResourceName(caller.user, ACCESS_TOKENS, self._make_id("token")))
+        change.on_refusal = functools.partial(self._record_refusal, change, name, wanted)
+        organization = (
+            await own_organization(change.connection, caller, wanted.organization, Permission.ACCESS_TOKENS_WRITE)
+            if wanted.organization
+            else None
+        )
+        permissions = _permissions(caller, wanted.permissions)
+        reached = await reached_by(change.connection, caller.user, organization)
+        is_strong = carries_super_admin(caller.grant, reached, organization, permissions)
+        ends = await ends_of(change.connection, caller, wanted, self._lives, is_strong=is_strong)
         new = NewAccessToken(
             user=caller.user,
-            access_token=self._make_id("token"),
+            access_token=name.rpartition("/")[2],
             secret_hash=hash_secret(secret, self._pepper),
             display_name=wanted.display_name,
             obfuscated_token=ACCESS_TOKEN.obfuscated(secret),
-            organization=await own_organization(
-                change.connection, change.caller, wanted.organization, Permission.ACCESS_TOKENS_WRITE
-            )
-            if wanted.organization
-            else None,
-            permissions=_permissions(caller, wanted.permissions),
-            expire_time=await _end(change, wanted),
+            organization=organization,
+            permissions=permissions,
+            expire_time=ends.expire_time,
             may_operate=caller.grant.is_operator,
+            issuer=caller.grant.issuer,
+            super_admin_end_time=ends.super_admin_end_time,
         )
         made = _message(await add_access_token(change.connection, new))
-        await self._record(change, made.name, None, made)
+        await self._record(change, organization, None, made)
         change.repeat_answer = access_token_pb2.CreateAccessTokenResponse(access_token=made, secret_already_issued=True)
         return access_token_pb2.CreateAccessTokenResponse(access_token=made, secret=secret)
 
@@ -144,12 +155,46 @@ class AccessTokensApi:
         if row.revoke_time is not None:
             return before
         after = _message(await revoke_access_token(change.connection, row.user, row.access_token))
-        await self._record(change, after.name, before, after)
+        await self._record(change, row.organization, before, after)
         return after
 
-    async def _record(self, change: Change, name: str, before: AccessToken | None, after: AccessToken) -> None:
-        personal = await self._personal_accounts.enter(change.connection, change.caller.user)
-        change.record(name, before, after, organization=personal)
+    async def _record(
+        self, change: Change, organization: str | None, before: AccessToken | None, after: AccessToken
+    ) -> None:
+        """Records a change in the personal account and in every organization that the token is valid in."""
+        user = change.caller.user
+        personal = await self._personal_accounts.enter(change.connection, user)
+        change.record(after.name, before, after, organization=personal)
+        reached = [
+            place for place in await reached_by(change.connection, user, organization) if place.kind != "PERSONAL"
+        ]
+        await act_for(change.connection, [personal, *(place.organization for place in reached)])
+        for place in reached:
+            change.record(after.name, before, after, group_path=place.group_path, membership=place)
+
+    async def _record_refusal(
+        self, change: Change, name: str, wanted: AccessToken, connection: Connection, reason: str
+    ) -> None:
+        """Records a refused creation where the token would have been valid, in a transaction of its own."""
+        named = parse_name(wanted.organization)
+        reached = await reached_by(connection, change.caller.user, named.organization if named else None)
+        await act_for(connection, [place.organization for place in reached])
+        author = Author.of(change.caller, change.method, change.request_id)
+        for place in reached:
+            own = author.as_member(place)
+            await own.write(connection, place.organization, name, None, json_of(wanted), place.group_path, reason)
+
+
+async def reached_by(connection: Connection, user: str, organization: str | None) -> list[Membership]:
+    """Returns where a token of the user is valid, whichever organizations the transaction acts for.
+
+    Args:
+        connection: in a transaction.
+        user: id.
+        organization: the only one for which it is valid; None for all.
+    """
+    places = await memberships_of(connection, user)
+    return [one for one in places if one.state == "ACTIVE" and organization in {None, one.organization}]
 
 
 def _check_new(request: access_token_pb2.CreateAccessTokenRequest) -> Iterable[FieldViolation]:
@@ -192,35 +237,6 @@ def _permissions(caller: UserCaller, wanted: Sequence[int]) -> Sequence[str] | N
     return _values(chosen)
 
 
-async def _end(change: Change, wanted: AccessToken) -> dt.datetime:
-    now, own_end = await now_of(change.connection), await _own_end(change)
-    latest = min(now + MAX_LIFE, own_end) if own_end else now + MAX_LIFE
-    if not wanted.HasField("expire_time"):
-        return min(now + DEFAULT_LIFE, latest)
-    end = wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
-    if not now < end <= latest:
-        limit = latest.isoformat(timespec="seconds")
-        raise invalid_fields(
-            FieldViolation("access_token.expire_time", f"must be in the future and no later than {limit}")
-        )
-    return end
-
-
-async def _own_end(change: Change) -> dt.datetime | None:
-    """Returns when the token of the call expires, or None if the call used another kind of credential.
-
-    Raises:
-        AdminError: ACCESS_TOKEN_INVALID, the token was revoked or expired after the call arrived.
-    """
-    grant: Grant = change.caller.grant
-    if grant.access_token is None:
-        return None
-    end = await end_of_access_token(change.connection, grant.access_token)
-    if end is None:
-        raise unauthenticated()
-    return end
-
-
 def _values(permissions: Iterable[Permission] | None) -> list[str] | None:
     return None if permissions is None else sorted(permission.value for permission in permissions)
 
@@ -235,6 +251,7 @@ def _message(row: AccessTokenRow) -> AccessToken:
         state=_state(row),
         obfuscated_token=row.obfuscated_token,
         create_time=timestamp(row.create_time),
+        issuer=row.issuer,
     )
     if row.revoke_time:
         message.revoke_time.CopyFrom(timestamp(row.revoke_time))

@@ -9,7 +9,7 @@ from gateway_core.stores.postgres.connections import Connection
 
 COLUMNS: Final = """
 t.user_id, t.access_token_id, t.display_name, t.obfuscated_token, t.only_organization_id, t.permissions, t.expire_time,
-t.create_time, t.revoke_time, t.expire_time <= now() AS is_expired
+t.create_time, t.revoke_time, t.expire_time <= now() AS is_expired, t.issuer
 """
 
 # Matches `AccessToken.State`. A token that is both revoked and expired counts as revoked.
@@ -20,8 +20,8 @@ CASE WHEN t.revoke_time IS NOT NULL THEN 'REVOKED' WHEN t.expire_time <= now() T
 _GET: Final = f"SELECT {COLUMNS} FROM access_tokens t WHERE t.user_id = $1 AND t.access_token_id = $2"  # noqa: S608
 _ADD: Final = f"""
 INSERT INTO access_tokens AS t (user_id, access_token_id, secret_hash, display_name, obfuscated_token, only_organization_id,
-                                permissions, expire_time, may_operate)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {COLUMNS}
+                                permissions, expire_time, may_operate, issuer, super_admin_end_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING {COLUMNS}
 """  # noqa: S608
 _REVOKE: Final = f"""
 UPDATE access_tokens t SET revoke_time = now() WHERE t.user_id = $1 AND t.access_token_id = $2 RETURNING {COLUMNS}
@@ -48,6 +48,8 @@ class AccessTokenRow:
     revoke_time: dt.datetime | None
     is_expired: bool
     """By the database's clock when the statement ran."""
+    issuer: str
+    """Empty without a sign-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class NewAccessToken:
     expire_time: dt.datetime
     may_operate: bool
     """Whether the credential that creates it is an operator's."""
+    issuer: str
+    """Of the sign-in that creates it, or of the token that does; empty without one."""
+    super_admin_end_time: dt.datetime
+    """Until when it carries the rights of a Super Admin."""
 
 
 async def get_access_token(connection: Connection, user: str, access_token: str) -> AccessTokenRow | None:
@@ -76,7 +82,7 @@ async def add_access_token(connection: Connection, new: NewAccessToken) -> Acces
     """Stores a new token and returns its row."""
     row = await connection.fetchrow(
         _ADD, new.user, new.access_token, new.secret_hash, new.display_name, new.obfuscated_token, new.organization,
-        new.permissions, new.expire_time, new.may_operate,
+        new.permissions, new.expire_time, new.may_operate, new.issuer, new.super_admin_end_time,
     )  # fmt: skip
     if row is None:
         raise AssertionError("an INSERT that did not fail returns its row")

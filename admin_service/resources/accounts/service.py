@@ -29,11 +29,11 @@ from admin_service.resources.accounts.store import (
     UserRow,
     act_for_user,
     acting_for_user,
-    choose_account,
     get_user,
 )
 from admin_service.resources.members.leaving import leave
 from admin_service.resources.organizations.personal import PersonalAccounts
+from admin_service.resources.organizations.store import choose_account
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.connections import Connection

@@ -23,7 +23,6 @@ SELECT u.user_id, u.display_name, u.email, u.create_time,
        (SELECT a.organization_id FROM {ACCOUNTS} WHERE a.is_current AND (a.kind <> 'PERSONAL' OR $2))
   FROM users u WHERE u.user_id = $1
 """  # noqa: S608
-_CHOOSE: Final = "UPDATE users SET current_organization_id = $2 WHERE user_id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,3 @@ async def get_user(connection: Connection, user: str, *, with_personal_account: 
     if row is None:
         raise LookupError("no such user")
     return UserRow(*row)
-
-
-async def choose_account(connection: Connection, user: str, organization: str) -> None:
-    """Makes an organization the user's current account."""
-    await connection.execute(_CHOOSE, user, organization)

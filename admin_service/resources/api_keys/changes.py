@@ -234,6 +234,8 @@ async def _owner(change: Change, key: ApiKey) -> Target:
     """Returns the owner of the new key: the caller, or whom the key names."""
     actor = change.caller.actor
     named = key.member or key.service_account
+    if not named and actor.is_credential:
+        raise invalid_fields(FieldViolation("api_key.member", "is required: a credential has no keys of its own"))
     if not named:
         return Target(actor.organization, TargetKind.BELONGING, actor.group_path, actor.member, actor.role)
     return await named_owner(change, named, MEMBERS if key.member else SERVICE_ACCOUNTS)
@@ -252,7 +254,8 @@ async def named_owner(change: Change, text: str, collection: str) -> Target:
     caller.require(Permission.API_KEYS_WRITE, owner, text)
     state = await store.member_state(change.connection, owner.organization, str(owner.member))
     if state != "ACTIVE":
-        raise inactive_member(text, str(state))
+        name_shown = await store.member_display_name(change.connection, owner.organization, str(owner.member))
+        raise inactive_member(name_shown, str(state), is_account=collection == SERVICE_ACCOUNTS)
     return owner
 
 
@@ -333,18 +336,19 @@ def deleted_key(name: object) -> AdminError:
     )
 
 
-def inactive_member(member: str, state: str) -> AdminError:
+def inactive_member(display_name: str, state: str, *, is_account: bool = False) -> AdminError:
     """The error for a member who is removed or suspended, or a service account that is deleted or disabled."""
-    is_account = f"/{SERVICE_ACCOUNTS}/" in member
     if state == "REMOVED" and is_account:
-        message = f"{member} is deleted. Undelete it first."
+        message = f"The service account {display_name!r} is deleted. Undelete it first."
         metadata = {"state": "DELETED"}
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
     if state == "REMOVED":
-        message = f"{member} is removed. Invite the user again."
+        message = f"The member {display_name!r} is removed. Invite the user again."
         return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.MEMBER_REMOVED, message)
     message = (
-        f"{member} is disabled. Enable it first." if is_account else f"{member} is suspended. Resume the member first."
+        f"The service account {display_name!r} is disabled. Enable it first."
+        if is_account
+        else f"The member {display_name!r} is suspended. Resume the member first."
     )
     metadata = {"state": "DISABLED" if is_account else state}
     return AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)

@@ -17,7 +17,14 @@ from megarouter.admin.v1.audit_log_pb2 import AuditLogEntry
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, visibility
 from admin_service.api.errors import permission_denied
-from admin_service.api.names import ACCESS_TOKENS, AUDIT_LOG_ENTRIES, MEMBERS, ResourceName, UserResourceName
+from admin_service.api.names import (
+    ACCESS_TOKENS,
+    AUDIT_LOG_ENTRIES,
+    CREDENTIALS,
+    MEMBERS,
+    ResourceName,
+    UserResourceName,
+)
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -32,12 +39,13 @@ from gateway_core.stores.postgres.organization_wall import acting_for
 _COLUMNS: Final = """
 a.organization_id, a.sequence, a.create_time, a.user_id, a.member_id, a.role, a.access_token_id, a.method, a.resource_name,
 a.before, a.after, a.request_id, a.call_id, a.address,
-coalesce((SELECT coalesce(nullif(u.display_name, ''), u.email) FROM users u WHERE u.user_id = a.user_id), ''), a.issuer, a.refusal
+coalesce((SELECT coalesce(nullif(u.display_name, ''), u.email) FROM users u WHERE u.user_id = a.user_id), ''),
+a.issuer, a.refusal, a.credential_id
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM audit_log a WHERE a.organization_id = $1 AND a.sequence = $2"  # noqa: S608
 _HEADER: Final = (
     "create_time", "user", "member", "role", "method", "resource", "before", "after", "request_id", "call_id", "client_address",
-    "access_token", "name", "user_display_name", "issuer", "refusal",
+    "access_token", "name", "user_display_name", "issuer", "refusal", "credential",
 )  # fmt: skip
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet evaluates a cell that begins with one of these (OWASP, CSV injection)."""
@@ -63,6 +71,7 @@ class _Row:
     """The present name of the user, or else the address."""
     issuer: str
     refusal: str
+    credential: str | None
 
 
 _ENTRIES: Final = Listing(
@@ -165,6 +174,7 @@ def _message(row: _Row) -> AuditLogEntry:
         user_display_name=row.user_name,
         issuer=row.issuer,
         refusal=row.refusal,
+        credential=str(ResourceName(row.organization, CREDENTIALS, row.credential)) if row.credential else "",
     )
     for field, text in (("before", row.before), ("after", row.after)):
         if text is not None:

@@ -1,7 +1,7 @@
 """Converts credit to messages, and checks requests about credit."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -20,6 +20,7 @@ from admin_service.api.names import (
 )
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.credits.request_store import TopUpRequestRow
+from admin_service.resources.credits.statement_shares import BY_GROUP, BY_MEMBER, Division, StatementShare
 from admin_service.resources.credits.store import CreditState, PastBalance, Statement, TransactionRow
 from gateway_core.model.ledger.transfers import TransferKind
 
@@ -31,6 +32,11 @@ _KINDS: Final = {
     TransferKind.ADJUSTMENT: CreditTransaction.KIND_ADJUSTMENT,
     TransferKind.REFUND: CreditTransaction.KIND_REFUND,
     TransferKind.CORRECTION: CreditTransaction.KIND_CORRECTION,
+}
+
+DIVISIONS: Final[Mapping[int, Division]] = {
+    credit_pb2.CreditStatement.BREAKDOWN_GROUP: BY_GROUP,
+    credit_pb2.CreditStatement.BREAKDOWN_MEMBER: BY_MEMBER,
 }
 
 
@@ -54,7 +60,9 @@ def past_balance_message(organization: str, past: PastBalance, as_of: dt.datetim
     )
 
 
-def statement_message(organization: str, time_range: TimeRange, statement: Statement) -> credit_pb2.CreditStatement:
+def statement_message(
+    organization: str, time_range: TimeRange, statement: Statement, shares: Iterable[StatementShare]
+) -> credit_pb2.CreditStatement:
     """Returns a statement over the requested period."""
     return credit_pb2.CreditStatement(
         name=str(ResourceName(organization, CREDIT_STATEMENT)),
@@ -69,6 +77,16 @@ def statement_message(organization: str, time_range: TimeRange, statement: State
             for entry in statement.entries
         ],
         closing_balance_nano_credits=statement.closing_balance,
+        shares=[
+            credit_pb2.CreditStatementShare(
+                scope=share.scope or "",
+                scope_display_name=share.display_name,
+                transaction_count=share.transfer_count,
+                amount_nano_credits=share.amount_nano_credits,
+                is_remainder=share.is_remainder,
+            )
+            for share in shares
+        ],
     )
 
 

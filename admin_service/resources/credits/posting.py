@@ -34,7 +34,7 @@ async def post_once(
     if not posted.is_replay:
         await _refuse_excess(connection, organization, transfer, state, may_overdraw=may_overdraw)
         made = messages.transaction_message(organization, row)
-        change.record(made.name, None, made)
+        change.record(made.name, None, made, group_path=change.own_group_path)
     return row, state
 
 

@@ -21,6 +21,7 @@ from admin_service.resources.credits import messages
 from admin_service.resources.credits import store as credit_store
 from admin_service.resources.credits.lines import credit_line, exceeds_line, line_exceeded, line_message
 from admin_service.resources.credits.posting import post_once
+from admin_service.resources.credits.statement_shares import statement_shares
 from admin_service.resources.credits.top_up_requests import TopUpRequests
 from admin_service.resources.invoices.service import Invoices, check_invoice
 from admin_service.resources.organizations.personal import refuse_in_personal_account
@@ -110,14 +111,18 @@ class CreditsApi:
     async def get_statement(
         self, request: credit_pb2.GetCreditStatementRequest, caller: Caller
     ) -> credit_pb2.CreditStatement:
-        """GetCreditStatement returns opening balance, totals and closing balance of a period."""
+        """GetCreditStatement returns opening balance, totals and closing balance of a period, and who the charges are of."""
         organization = caller.resource.organization
         start = messages.instant_of(request.time_range.start_time)
         end = messages.instant_of(request.time_range.end_time)
         await self._await_booked(organization, end, "time_range")
         async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
             statement = await credit_store.statement(connection, organization, start, end)
-        return messages.statement_message(organization, request.time_range, statement)
+            division = messages.DIVISIONS.get(request.breakdown)
+            shares = (
+                await statement_shares(connection, organization, start, end, division, caller.actor) if division else []
+            )
+        return messages.statement_message(organization, request.time_range, statement, shares)
 
     async def list(
         self, request: credit_pb2.ListCreditTransactionsRequest, caller: Caller

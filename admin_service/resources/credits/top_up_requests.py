@@ -127,7 +127,7 @@ class TopUpRequests:
             raise AdminError(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, message, {"limit": str(MAX_PENDING)})
         row = await add_request(change.connection, organization, self._make_id("topup"), caller.user, transfer)
         made = request_message(row)
-        change.record(made.name, None, made)
+        change.record(made.name, None, made, group_path=change.own_group_path)
         return made
 
     async def approve(self, request: operator_pb2.ApproveTopUpRequestRequest, change: Change) -> TopUpRequest:

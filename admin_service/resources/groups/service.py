@@ -251,11 +251,15 @@ def _not_empty(row: GroupRow) -> AdminError:
     return AdminError(
         grpc.StatusCode.FAILED_PRECONDITION,
         ErrorReason.GROUP_NOT_EMPTY,
-        f"The group contains {row.child_count} groups, {row.member_count} members and {row.service_account_count} service accounts."
-        " Move or remove them first.",
+        f"The group contains {_counted(row.child_count, 'group')}, {_counted(row.member_count, 'member')} and"
+        f" {_counted(row.service_account_count, 'service account')}. Move or remove them first.",
         {
             "groupCount": str(row.child_count),
             "memberCount": str(row.member_count),
             "serviceAccountCount": str(row.service_account_count),
         },
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

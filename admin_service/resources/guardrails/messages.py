@@ -67,6 +67,7 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
         etag=row.etag,
         update_time=timestamp(row.update_time) if row.update_time else None,
         scope=str(scope_name(row.organization, row.scope)),
+        scope_display_name=row.display_name,
         spent_nano_credits=row.spent_nano_credits,
         held_nano_credits=row.held_nano_credits,
         call_count=row.call_count,

@@ -12,7 +12,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.grants import Limits, first_exceeded, is_bounded, scopes_above
-from admin_service.access.permissions import Actor, Permission, visibility
+from admin_service.access.permissions import Actor, Permission, Target, visibility
 from admin_service.access.tree_places import group_deleted
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
@@ -49,6 +49,7 @@ from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.model_whitelists import parse_whitelist
 from gateway_core.model.organization.scopes import ScopeKind
+from gateway_core.model.organization.service_accounts import is_service_account
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -140,7 +141,7 @@ class GuardrailsApi:
             raise invalid_fields(*violations)
         if not request.allow_unknown_models:
             await require_known_models(change.connection, added_entries(row.settings, settings))
-        await _require_held(change, row.settings, settings)
+        await require_held(change, change.caller.target, row.settings, settings)
         changed = await changed_key_limits(change, row, settings, fields)
         if changed.settings == row.settings and changed.new_bounds is None:
             return guardrail_message(row)
@@ -204,18 +205,18 @@ async def _changeable(change: Change, etag: str, *, etag_required: bool) -> Guar
     if row.scope.kind is ScopeKind.API_KEY and row.scope_state == "DELETED":
         raise deleted_key(name)
     if row.scope.kind is ScopeKind.MEMBER and row.scope_state == "REMOVED":
-        raise inactive_member(str(name), row.scope_state)
+        raise inactive_member(row.display_name, row.scope_state, is_account=is_service_account(row.scope.scope_id))
     return row
 
 
-async def _require_held(change: Change, present: Settings, settings: Settings) -> None:
-    """Checks that the caller holds what the settings newly grant.
+async def require_held(change: Change, target: Target, present: Settings, settings: Settings) -> None:
+    """Checks that the caller holds what the settings newly grant to the target.
 
     Raises:
         AdminError: LIMIT_ABOVE_OWN.
     """
     caller: Caller = change.caller
-    if not is_bounded(caller.actor, caller.target):
+    if not is_bounded(caller.actor, target):
         return
     held = await store.held_limits(change.connection, caller.actor.organization, scopes_above(caller.actor))
     exceeded = first_exceeded(_granted(present, settings), held)
@@ -259,12 +260,7 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
 
 async def _stored(change: Change, row: GuardrailRow, changed: KeyLimits) -> Guardrail:
     """Stores and records the settings, and returns the guardrail."""
-    values = changed.settings.limit_values
-    kept = {
-        limit: place
-        for limit, place in row.set_by_default.items()
-        if values.get(limit) == row.settings.limit_values.get(limit)
-    }
+    kept = row.still_by_default(changed.settings)
     await store.set_guardrail(change.connection, row.organization, row.scope, changed.settings, kept)
     if changed.new_bounds is not None:
         await set_key_bounds(change.connection, row.organization, row.scope.scope_id, changed.new_bounds)

@@ -28,12 +28,15 @@ r.update_time, r.reset_time, u.period_start_time, u.time_zone, u.spent_nano_cred
 u.shadow_refusal_count, coalesce(r.set_by_default, '{}'),
 CASE WHEN r.model_budgets <> '[]' THEN present_model_use(r.organization_id, r.scope_kind, r.scope_id) ELSE '{}' END,
 coalesce(g.path, m.group_path, k.group_path, '{}'),
-coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END)
+coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END),
+coalesce(g.display_name, k.display_name, m.display_name, nullif(p.display_name, ''), p.email, o.display_name, '')
 """
 _SCOPES: Final = """
   LEFT JOIN groups g ON s.scope_kind = 'group' AND g.organization_id = s.organization_id AND g.group_id = s.scope_id
   LEFT JOIN members m ON s.scope_kind = 'member' AND m.organization_id = s.organization_id AND m.member_id = s.scope_id
   LEFT JOIN api_keys k ON s.scope_kind = 'api_key' AND k.organization_id = s.organization_id AND k.api_key_id = s.scope_id
+  LEFT JOIN users p ON p.user_id = m.user_id
+  LEFT JOIN organizations o ON s.scope_kind = 'organization' AND o.organization_id = s.organization_id
  CROSS JOIN LATERAL present_use(s.organization_id, s.scope_kind, s.scope_id) u
 """
 GUARDRAIL_COLUMNS: Final = f"r.organization_id, r.scope_kind, r.scope_id, {_LIMITS}, {_REST}"
@@ -145,6 +148,8 @@ class GuardrailRow:
     """Path of the group, or of the member's group."""
     scope_state: str
     """State of the group, member or key."""
+    display_name: str
+    """The name of the scope for people."""
 
     @property
     def model_use(self) -> Mapping[str, Sequence[int]]:
@@ -157,6 +162,11 @@ class GuardrailRow:
         """The limits that a default set and no one has changed since, with the place of the default."""
         places: Mapping[str, str] = json.loads(self.set_by_default_json)
         return places
+
+    def still_by_default(self, settings: Settings) -> Mapping[str, str]:
+        """Returns which limits are still those of a default after a change of the settings, with its place."""
+        before, after = self.settings.limit_values, settings.limit_values
+        return {limit: place for limit, place in self.set_by_default.items() if before.get(limit) == after.get(limit)}
 
     @property
     def etag(self) -> str:

@@ -24,6 +24,7 @@ from admin_service.access.role_messages import role_value
 from admin_service.api.errors import AdminError
 from admin_service.api.names import GUARDRAILS, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.guardrails.member_limits import begin_member_limits
 from admin_service.resources.invites import acceptance_store as admission_store
 from admin_service.resources.invites import store as invite_store
 from admin_service.resources.invites.acceptance_store import Candidate, Seats
@@ -32,6 +33,7 @@ from admin_service.resources.invites.rules import Outcome, accept
 from admin_service.resources.invites.store import InviteRow, Standing
 from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow, get_members
+from admin_service.resources.organizations.store import choose_account
 from admin_service.serving.change_transaction import Change, organization_inactive
 from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
 from gateway_core.stores.postgres.connections import Connection
@@ -63,7 +65,7 @@ class InviteAcceptance:
         )
 
     async def accept(self, request: AcceptInviteRequest, change: Change) -> AcceptInviteResponse:
-        """AcceptInvite makes the caller a member.
+        """AcceptInvite makes the caller a member, and the organization their current account.
 
         It reads everything again under the lock of the organization, so only one caller gets the last use or the last seat.
         """
@@ -79,6 +81,7 @@ class InviteAcceptance:
         _raise_unless_accepted(outcome, standing, seats, organization)
         if outcome is not Outcome.IS_MEMBER:
             candidate = await self._admit(change, organization, invite, candidate)
+            await choose_account(change.connection, user, organization)
         await _revoke_others(change, organization, candidate.email)
         row = await _member(change.connection, organization, str(candidate.member))
         return AcceptInviteResponse(
@@ -107,6 +110,7 @@ class InviteAcceptance:
         else:
             was, member = None, self._make_id("mem")
             await admission_store.add_member(connection, organization, member, user, role, after.group)
+        await begin_member_limits(change, organization, member, after.member_limits)
         _record(change, before, after, was, await _member(connection, organization, member))
         return Candidate(candidate.email, member, "ACTIVE")
 

@@ -12,6 +12,8 @@ from admin_service.access.role_messages import role_value
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.api.names import GROUPS, INVITES, MEMBERS, ResourceName
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.api_keys.messages import check_whitelist
+from admin_service.resources.guardrails.member_limits import member_limits_message
 from admin_service.resources.invites.store import InviteRow
 
 DEFAULT_LIFE: Final = dt.timedelta(days=7)
@@ -52,6 +54,7 @@ def invite_message(row: InviteRow) -> Invite:
         update_time=timestamp(row.update_time),
         revoke_time=timestamp(row.revoke_time) if row.revoke_time else None,
         etag=row.etag,
+        member_limits=member_limits_message(row.member_limits),
     )
 
 
@@ -76,6 +79,7 @@ def end_of(wanted: Invite, now: dt.datetime) -> dt.datetime:
 def check_create(request: CreateInviteRequest) -> Iterable[FieldViolation]:
     """Checks a request for one invite."""
     yield from _check_end(request.invite)
+    yield from check_whitelist(request.invite.member_limits.model_whitelist, "invite.member_limits.model_whitelist")
     if request.invite.email and request.invite.email_domain:
         yield FieldViolation("invite.email_domain", "must be empty if email is set")
 
@@ -83,6 +87,7 @@ def check_create(request: CreateInviteRequest) -> Iterable[FieldViolation]:
 def check_batch(request: BatchCreateInvitesRequest) -> Iterable[FieldViolation]:
     """Checks a request for several invites."""
     yield from _check_end(request.invite)
+    yield from check_whitelist(request.invite.member_limits.model_whitelist, "invite.member_limits.model_whitelist")
     for field in ("email", "email_domain"):
         if getattr(request.invite, field):
             yield FieldViolation(f"invite.{field}", "must be empty: every invite is bound to its own address")

@@ -23,6 +23,8 @@ from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
 from admin_service.resources.access_tokens.store import now_of
+from admin_service.resources.guardrails.member_limits import limit_values, require_settable
+from admin_service.resources.guardrails.store import Settings
 from admin_service.resources.invites.acceptance import InviteAcceptance
 from admin_service.resources.invites.messages import (
     STATES,
@@ -143,7 +145,7 @@ class InvitesApi:
 
     async def create(self, request: invite_pb2.CreateInviteRequest, change: Change) -> CreateInviteResponse:
         """CreateInvite returns the new invite with its token. A repeated request gets no token."""
-        (issued,) = await self._issue(change, request.invite, [request.invite.email])
+        (issued,) = await self.issue(change, request.invite, [request.invite.email])
         change.repeat_answer = _without_token(issued)
         return issued
 
@@ -151,7 +153,7 @@ class InvitesApi:
         self, request: invite_pb2.BatchCreateInvitesRequest, change: Change
     ) -> invite_pb2.BatchCreateInvitesResponse:
         """BatchCreateInvites creates one invite for each address, or none if one fails."""
-        issued = await self._issue(change, request.invite, request.emails)
+        issued = await self.issue(change, request.invite, request.emails)
         change.repeat_answer = invite_pb2.BatchCreateInvitesResponse(invites=map(_without_token, issued))
         return invite_pb2.BatchCreateInvitesResponse(invites=issued)
 
@@ -171,11 +173,21 @@ class InvitesApi:
         change.record(caller.resource, before, after, group_path=row.group_path)
         return after
 
-    async def _issue(self, change: Change, wanted: Invite, emails: Sequence[str]) -> Sequence[CreateInviteResponse]:
-        """Creates an invite for each address. An empty address leaves the invite unbound."""
+    async def issue(
+        self, change: Change, wanted: Invite, emails: Sequence[str], *, allow_unknown_models: bool = False
+    ) -> Sequence[CreateInviteResponse]:
+        """Creates an invite for each address. An empty address leaves the invite unbound.
+
+        Raises:
+            AdminError: PERMISSION_DENIED, PERSONAL_ACCOUNT, ROLE_NOT_GRANTABLE, STATE_UNSUITABLE, ROLE_DOES_NOT_FIT_GROUP,
+                ALREADY_MEMBER, LIMIT_ABOVE_OWN, FIELD_INVALID.
+        """
         connection, caller = change.connection, change.caller
         await refuse_in_personal_account(connection, caller.resource.organization)
         place = await _place(change, wanted)
+        limits = limit_values(wanted.member_limits)
+        newcomer = Target(place.organization, TargetKind.PERSON, place.path, None, role_of(wanted.role))
+        await require_settable(change, newcomer, Settings(), limits, allow_unknown_models=allow_unknown_models)
         end = end_of(wanted, await now_of(connection))
         issued = []
         for email in emails:
@@ -192,6 +204,7 @@ class InvitesApi:
                 max_uses=wanted.max_uses or _DEFAULT_USES,
                 email=email.lower() or None,
                 email_domain=wanted.email_domain.lower() or None,
+                member_limits=limits,
             )
             row = await add_invite(connection, new)
             made = invite_message(row)

@@ -1,14 +1,17 @@
 """The rows of invites. A token's hash is written and looked up, but never read."""
 
 import datetime as dt
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from admin_service.access.permissions import Actor, Role
 from admin_service.api.etags import etag_of
 from admin_service.resources.invites.rules import Invitation
 from gateway_core.stores.postgres.connections import Connection
+
+LimitValues = Mapping[str, Any]
 
 # Matches `Invite.State`, by the database's clock.
 INVITE_STATE: Final = """
@@ -17,13 +20,13 @@ CASE WHEN i.revoke_time IS NOT NULL THEN 'REVOKED' WHEN i.use_count >= i.max_use
 """
 INVITE_COLUMNS: Final = f"""
 i.organization_id, i.invite_id, i.inviter_member_id, i.group_id, i.group_path, i.role, i.expire_time, i.max_uses, i.use_count,
-coalesce(i.email, ''), coalesce(i.email_domain, ''), {INVITE_STATE}, i.create_time, i.update_time, i.revoke_time
+coalesce(i.email, ''), coalesce(i.email_domain, ''), {INVITE_STATE}, i.create_time, i.update_time, i.revoke_time, i.member_limits
 """
 
 _ADD: Final = f"""
 INSERT INTO invites AS i (organization_id, invite_id, inviter_member_id, group_id, role, secret_hash, expire_time, max_uses, email,
-                          email_domain)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                          email_domain, member_limits)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 RETURNING {INVITE_COLUMNS}
 """  # noqa: S608
 _GET: Final = f"SELECT {INVITE_COLUMNS} FROM invites i WHERE i.organization_id = $1 AND i.invite_id = $2"  # noqa: S608
@@ -36,6 +39,10 @@ UPDATE invites i SET revoke_time = clock_timestamp()
 """  # noqa: S608
 _PENDING_FOR_ADDRESS: Final = f"""
 SELECT {INVITE_COLUMNS} FROM invites i WHERE i.organization_id = $1 AND i.email = $2 AND {INVITE_STATE} = 'PENDING'
+ ORDER BY i.invite_id
+"""  # noqa: S608
+_PENDING_FOR_ADDRESSES: Final = f"""
+SELECT {INVITE_COLUMNS} FROM invites i WHERE i.organization_id = $1 AND i.email = ANY ($2::text[]) AND {INVITE_STATE} = 'PENDING'
  ORDER BY i.invite_id
 """  # noqa: S608
 _PRESENT_MEMBER: Final = """
@@ -85,6 +92,13 @@ class InviteRow:
     create_time: dt.datetime
     update_time: dt.datetime
     revoke_time: dt.datetime | None
+    member_limits_json: str
+
+    @property
+    def member_limits(self) -> LimitValues:
+        """The limits that a new member begins with."""
+        values: LimitValues = json.loads(self.member_limits_json)
+        return values
 
     @property
     def etag(self) -> str:
@@ -106,6 +120,7 @@ class NewInvite:
     max_uses: int
     email: str | None
     email_domain: str | None
+    member_limits: LimitValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +151,7 @@ async def add_invite(connection: Connection, new: NewInvite) -> InviteRow:
     """Stores a new invite and returns its row."""
     row = await connection.fetchrow(
         _ADD, new.organization, new.invite, new.inviter, new.group, new.role, new.secret_hash, new.expire_time,
-        new.max_uses, new.email, new.email_domain,
+        new.max_uses, new.email, new.email_domain, json.dumps(new.member_limits),
     )  # fmt: skip
     return _row(row)
 
@@ -164,6 +179,17 @@ async def revoke_invites_into_group(connection: Connection, organization: str, g
 async def pending_invites_for(connection: Connection, organization: str, email: str) -> list[InviteRow]:
     """Returns the pending invites that only this address, in lower case, may accept."""
     return [InviteRow(*row) for row in await connection.fetch(_PENDING_FOR_ADDRESS, organization, email)]
+
+
+async def pending_invites_by_address(
+    connection: Connection, organization: str, emails: Sequence[str]
+) -> dict[str, list[InviteRow]]:
+    """Returns the pending invites for each of these addresses, in lower case."""
+    found: dict[str, list[InviteRow]] = {}
+    for row in await connection.fetch(_PENDING_FOR_ADDRESSES, organization, list(emails)):
+        invite = InviteRow(*row)
+        found.setdefault(invite.email, []).append(invite)
+    return found
 
 
 async def present_member(connection: Connection, organization: str, email: str) -> PresentMember | None:

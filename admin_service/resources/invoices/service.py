@@ -102,7 +102,7 @@ class Invoices:
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.BILLING_CONTACT_MISSING, message)
         made = _message(row)
         await put_into_outbox(change.connection, organization, made.name, row.billing_email)
-        change.record(made.name, None, made)
+        change.record(made.name, None, made, group_path=change.own_group_path)
         return made
 
 

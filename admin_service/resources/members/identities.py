@@ -47,6 +47,8 @@ class IdentityLinks:
     async def link(self, request: LinkMemberIdentityRequest, change: Change) -> Member:
         """LinkMemberIdentity links as an admin of the organization."""
         caller: Caller = change.caller
+        if caller.actor.is_credential:  # its holder could then act as the member
+            raise permission_denied(Permission.MEMBERS_WRITE, str(caller.resource))
         row = await _existing(change.connection, caller.resource, Permission.MEMBERS_WRITE)
         if not is_below(Role(row.role), caller.actor.role):
             message = "You can link an identity only to a member of a lower role. Ask a higher admin, or an operator."

@@ -58,11 +58,15 @@ class MembersApi:
 
     service = member_pb2.DESCRIPTOR.services_by_name["Members"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, links: IdentityLinks) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, page_tokens: PageTokens, links: IdentityLinks, import_members: MakeChange
+    ) -> None:
+        """Prepares the handlers. `import_members` is the handler of ImportMembers, which changes more than members."""
         self._pool = pool
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {"GetMember": self.get, "ListMembers": self.list}
         self.changes: Mapping[str, MakeChange] = {
+            "ImportMembers": import_members,
             "MoveMember": self.move,
             "ChangeMemberRole": self.change_role,
             "SuspendMember": self.suspend,

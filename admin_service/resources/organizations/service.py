@@ -30,6 +30,7 @@ from admin_service.resources.organizations.store import (
     add_organization,
     add_super_admin,
     change_state,
+    choose_account,
     get_organization,
     update_organization,
 )
@@ -81,7 +82,7 @@ class OrganizationsApi:
         return message
 
     async def create(self, request: organization_pb2.CreateOrganizationRequest, change: Change) -> Organization:
-        """CreateOrganization creates an organization with the caller as its Super Admin."""
+        """CreateOrganization creates an organization with the caller as its Super Admin, and makes it their current account."""
         caller: UserCaller = change.caller
         if not (self._anyone_may_create or caller.grant.is_operator):
             raise _operator_required()
@@ -94,6 +95,7 @@ class OrganizationsApi:
         if row is None:
             raise _already_exists(f"The id {organization} was used before. Choose another one.", name)
         await add_super_admin(change.connection, organization, self._make_id("mem"), caller.user)
+        await choose_account(change.connection, caller.user, organization)
         made = organization_message(row)
         change.record(name, None, made, organization=organization)
         return made

@@ -20,6 +20,7 @@ INSERT INTO organizations (organization_id, kind, display_name, time_zone, input
                            billing_email, key_max_life, key_requires_whitelist, key_requires_budget)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
 """  # noqa: S608
+_CHOOSE: Final = "UPDATE users SET current_organization_id = $2 WHERE user_id = $1"
 _ADD_SUPER_ADMIN: Final = """
 INSERT INTO members (organization_id, member_id, user_id, role) VALUES ($1, $2, $3, 'SUPER_ADMIN')
 """
@@ -135,6 +136,11 @@ async def add_organization(
 async def add_super_admin(connection: Connection, organization: str, member: str, user: str) -> None:
     """Makes a user the first member of an organization."""
     await connection.execute(_ADD_SUPER_ADMIN, organization, member, user)
+
+
+async def choose_account(connection: Connection, user: str, organization: str) -> None:
+    """Makes an organization the user's current account."""
+    await connection.execute(_CHOOSE, user, organization)
 
 
 async def update_organization(

@@ -7,24 +7,23 @@ which detects a pool restored from an old snapshot. The generation and the numbe
 are its edition. See docs/adr/0002.
 """
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence, Set
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from typing import Final
 
 from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Placement
 from gateway_core.model.catalog.reserves import OutputShare
-from gateway_core.model.limits.counters import budget_of
-from gateway_core.model.limits.throttles import Throttle, ThrottleKind, open_calls_of
+from gateway_core.model.limits.throttles import Throttle, ThrottleKind
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient
 from gateway_core.stores.redis.placing import Placing, PlacingTerms, placing_terms
 from gateway_core.stores.redis.scripts import AMOUNTS, OPEN_HOLDS, WINDOWS, script_source
+from gateway_core.stores.redis.shared_keys import places_of, shared_keys
 
 EVENTS_PER_SCRIPT: Final = 100
-_TOKENS: Final = f"{ThrottleKind.TOKENS}:"
 
 
 @record(frozen=True, slots=True)
@@ -256,8 +255,8 @@ class HoldCounters:
         return finished
 
     async def _finish_chunk(self, organization: str, calls: Sequence[FinishedCall]) -> int:
-        paths = _places((call.counters, call.throttles) for call in calls)
-        places, keys = _shared_keys(organization, list(paths))
+        paths = places_of((call.counters, call.throttles) for call in calls)
+        places, keys = shared_keys(organization, list(paths))
         arguments: list[str | int] = [places.counter_count, len(paths)]
         for counters, throttles in paths:
             counted = places.of_throttles(throttles)
@@ -302,7 +301,7 @@ class HoldCounters:
 
     async def _apply_chunk(self, organization: str, after_sequence: int, events: Sequence[CounterEvent]) -> int:
         paths = list(dict.fromkeys((event.counters, event.throttles) for event in events))
-        places, keys = _shared_keys(organization, paths)
+        places, keys = shared_keys(organization, paths)
         written = {path: places.of_path(*path) for path in paths}
         arguments: list[str | int] = [after_sequence, len(events), places.counter_count]
         for event in events:
@@ -319,57 +318,6 @@ class HoldCounters:
         return int(applied)
 
 
-@record(frozen=True, slots=True)
-class _Places:
-    """The positions of the keys that several calls share, starting at 1."""
-
-    counters: dict[str, int]
-    throttles: dict[str, int]
-
-    @property
-    def counter_count(self) -> int:
-        return len(self.counters)
-
-    def of_counters(self, names: Iterable[str]) -> list[int]:
-        return [self.counters[name] for name in names]
-
-    def of_throttles(self, names: Iterable[str]) -> list[int]:
-        """Returns the positions of the throttles that count tokens."""
-        return [self.throttles[name] for name in names if _counts_tokens(name)]
-
-    def of_path(self, counters: Sequence[str], throttles: Iterable[str]) -> Sequence[int]:
-        """Returns the positions of a call's counters and throttles, with their numbers before them."""
-        counted = self.of_throttles(throttles)
-        return (len(counters), len(counted), *_signed(counters, self.counters), *counted)
-
-
-def _shared_keys(
-    organization: str, calls: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]
-) -> tuple[_Places, list[str]]:
-    """Returns the keys that `apply.lua` and `finish.lua` take for the counters and throttles of calls, and their positions."""
-    places = _Places(
-        counters=_places(name for counters, _ in calls for name in counters),
-        throttles=_places(name for _, throttles in calls for name in throttles if _counts_tokens(name)),
-    )
-    keys = [pool_key(organization), holds_key(organization)]
-    for name in places.counters:
-        keys += (counter_key(organization, name), throttle_key(organization, open_calls_of(name)))
-    keys += (throttle_key(organization, name) for name in places.throttles)
-    return places, keys
-
-
-_Name = TypeVar("_Name", bound=Hashable)
-
-
-def _places(names: Iterable[_Name]) -> dict[_Name, int]:
-    """Returns the distinct names with their positions, starting at 1."""
-    return {name: place for place, name in enumerate(dict.fromkeys(names), start=1)}
-
-
-def _counts_tokens(throttle: str) -> bool:
-    return throttle.startswith(_TOKENS)
-
-
 def _flat(amounts: Mapping[str, int]) -> Iterable[str]:
     return (text for hold_id, amount in amounts.items() for text in (hold_id, str(amount)))
 
@@ -384,18 +332,3 @@ def _hold_keys(hold: Hold) -> list[str]:
         *counters,
         *(throttle_key(organization, throttle.encode()) for throttle in hold.claims.throttles),
     ]
-
-
-def _signed(names: Sequence[str], places: Mapping[str, int]) -> Iterable[int]:
-    """Returns the position of each counter; negative if its budget has an earlier one, so that it carries only the charge."""
-    if len({budget_of(name) for name in names}) == len(names):
-        return (places[name] for name in names)
-    return _signed_one_by_one(names, places)
-
-
-def _signed_one_by_one(names: Iterable[str], places: Mapping[str, int]) -> Iterable[int]:
-    seen: set[str] = set()
-    for name in names:
-        budget = budget_of(name)
-        yield -places[name] if budget in seen else places[name]
-        seen.add(budget)

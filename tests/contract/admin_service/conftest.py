@@ -83,7 +83,7 @@ class Client:
             request_serializer=type(request).SerializeToString,
             response_deserializer=GetMessageClass(descriptor.output_type).FromString,
         )
-        return await rpc(request, timeout=5, **{"metadata": bearer(member), **options})
+        return await rpc(request, **{"timeout": 5, "metadata": bearer(member), **options})
 
     async def code(self, method: str, request: Message, member: str) -> grpc.StatusCode:
         try:

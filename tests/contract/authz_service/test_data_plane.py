@@ -100,7 +100,9 @@ async def test_a_second_rotation_ends_the_first_secret_immediately(owner: asyncp
     await rotate(owner, NEW_KEY, 60)
     assert (await ask(key=KEY)).allowed
     await rotate(owner, NEWER_KEY, 60)
-    assert (await ask(key=KEY)).code == "invalid_api_key"
+    refused = await ask(key=KEY)
+    assert refused.code == "invalid_api_key"
+    assert "deleted, rotated" in refused.body["error"]["message"]
     assert (await ask(key=NEW_KEY)).allowed
     assert (await ask(key=NEWER_KEY)).allowed
 

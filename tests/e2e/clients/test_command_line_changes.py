@@ -17,13 +17,21 @@ STORY = [
     ("credits line", "remaining    900.00 credits"),
     ("credits top-up 901 --reason more", "state      pending"),
     ("credits requests", "pending"),
-    ("credits adjust --reason correction --yes -- -5", "adjusted  -5.00 credits"),
+    ("credits adjust -5 --reason correction --yes", "adjusted  -5.00 credits"),
     ("credits refund 2 --reason returned --yes", "balance   93.00 credits"),
     ("credits transactions", "refund        -2.00"),
     ("groups create Europe --id europe", "path     europe"),
     ("groups create Germany --id germany", "level    1"),
     ("groups rename germany Deutschland", "name     Deutschland"),
-    ("groups move germany --to europe", "path     europe > germany"),
+    ("groups move germany --to europe --yes", "path     europe > germany"),
+    ("groups show germany", "level    2"),
+    ("tokens create Report --permission api_keys:read --expires 30d", "permissions  api_keys:read"),
+    ("tokens list", "Report"),
+    ("keys create Notebook --id notebook", "secret"),
+    ("keys show notebook", "name      Notebook"),
+    ("keys rotate notebook --yes", "earlier secret ends"),
+    ("audit list --limit 1", "RotateApiKey"),
+    ("audit show 1", "display name"),
     ("groups tree", "└─ Deutschland  germany"),
     ("members list", "super-admin"),
     ("models list", "gpt-4o-mini"),
@@ -31,12 +39,15 @@ STORY = [
     ("organizations resume", "state           active"),
     ("organizations delete --yes", "state           deleted"),
     ("organizations undelete", "state           active"),
+    ("organizations update --billing-email billing@example.com", "billing contact  billing@example.com"),
+    ("credits invoice 500 --price 499.90 --currency EUR", "goes to  billing@example.com"),
+    ("credits invoices", "499.90 EUR"),
 ]
 IN_ACME = [
     ("members suspend lena", "state   suspended"),
     ("members resume lena", "state   active"),
-    ("members role lena sub-admin --group dach", "role    sub-admin"),
-    ("members role lena member --group dach", "role    member"),
+    ("members role lena --role sub-admin --group dach --yes", "role    sub-admin"),
+    ("members role lena --role member --group dach --yes", "role    member"),
 ]
 
 
@@ -82,6 +93,55 @@ def test_an_irreversible_command_asks_for_confirmation(run: Run) -> None:
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "--yes" in refused.stderr
     assert run("credits balance").stdout == before
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "groups move dach --to engineering",
+            (
+                "sales > emea > dach",
+                "engineering > dach",
+                "1 member, with their keys",
+                "no longer limited or managed by  sales, emea",
+            ),
+        ),
+        (
+            "members role lena --role sub-admin",
+            ("from      member in dach", "then may  manage everything in and below dach"),
+        ),
+        ("keys rotate emma-default --overlap 0", ("member          Emma Fischer", "is refused at once")),
+    ],
+)
+def test_a_far_reaching_command_shows_its_effect_and_asks(stack: Stack, line: str, shown: tuple[str, ...]) -> None:
+    """Without a terminal, the command changes nothing."""
+    entries = changes(stack)
+    refused = megarouter(stack, *line.split())
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert all(text in refused.stderr for text in (*shown, "--yes")), refused.stderr
+    assert changes(stack) == entries
+
+
+def changes(stack: Stack) -> list[str]:
+    return [entry["name"] for entry in json.loads(megarouter(stack, "audit", "list", "--json").stdout)]
+
+
+def test_a_revoked_token_is_shown_as_such(run: Run) -> None:
+    made = json.loads(run("tokens create Nightly --json").stdout)
+    token = made["accessToken"]["name"].rpartition("/")[2]
+    assert "state        revoked" in run(f"tokens revoke {token} --yes").stdout
+    refused = run("tokens create Nightly --permission keys:fly")
+    assert (refused.returncode, "api_keys:read" in refused.stderr) == (2, True)
+
+
+def test_a_created_organization_is_the_current_account(stack: Stack) -> None:
+    made = megarouter(stack, "organizations", "create", "Current Ltd.", "--json")
+    name = json.loads(made.stdout)["name"]
+    assert f"{name} is your current account now" in made.stderr
+    assert "commands still use organizations/acme" in made.stderr
+    assert name in megarouter(stack, "whoami", MEGAROUTER_ORGANIZATION="").stdout
+    assert megarouter(stack, "organizations", "delete", name, "--yes").returncode == 0
 
 
 def test_a_token_is_read_from_a_file(run: Run, stack: Stack, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ MIRRORED = ("unit", "contract", "property")
 """Kinds of tests whose folders mirror the source."""
 SOURCE_OF = {
     "sdk/command_line": "sdk/python/src/megarouter_admin/command_line",
+    "sdk/command_line/resources/people": "sdk/python/src/megarouter_admin/command_line/resources/people",
     "support/servers": "tests/support/servers",
 }
 NO_SOURCE = frozenset({"", "architecture"})

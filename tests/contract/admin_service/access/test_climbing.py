@@ -35,9 +35,11 @@ SUPER_ADMIN, L1_ADMIN = role_pb2.ROLE_SUPER_ADMIN, role_pb2.ROLE_L1_ADMIN
 SUB_ADMIN, MEMBER = role_pb2.ROLE_SUB_ADMIN, role_pb2.ROLE_MEMBER
 _RESOURCE_IN: Final = {
     None: ACME,
+    names.ACCESS_TOKENS: f"{ACME}/accessTokens/member",
     names.API_KEYS: f"{ACME}/apiKeys/key-member",
     names.AUDIT_LOG_ENTRIES: f"{ACME}/auditLogEntries/1",
     names.CLAIM_MAPPINGS: f"{ACME}/claimMappings/claim-1",
+    names.CREDENTIALS: f"{ACME}/credentials/cred-1",
     names.CREDIT_BALANCE: f"{ACME}/creditBalance",
     names.CREDIT_LINE: f"{ACME}/creditLine",
     names.CREDIT_STATEMENT: f"{ACME}/creditStatement",
@@ -48,6 +50,7 @@ _RESOURCE_IN: Final = {
     names.INVOICE_REQUESTS: f"{ACME}/invoiceRequests/inv-1",
     names.MEMBERS: f"{ACME}/members/member",
     names.SERVICE_ACCOUNTS: f"{ACME}/serviceAccounts/sa-build",
+    names.SIGN_IN_LINKS: f"{ACME}/signInLinks/link-1",
     names.SUMMARY: f"{ACME}/summary",
     names.TOP_UP_REQUESTS: f"{ACME}/topUpRequests/topup-1",
 }

@@ -7,7 +7,8 @@ import pytest
 from megarouter.admin.v1 import group_pb2, guardrail_pb2, organization_pb2
 
 from tests.contract.admin_service.conftest import Client
-from tests.contract.admin_service.resources.guardrails.test_service import get, set_limits, spend
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import get, set_limits
+from tests.contract.admin_service.resources.guardrails.test_service import spend
 
 ACME = "organizations/acme"
 UPPER = {"super", "l1"}

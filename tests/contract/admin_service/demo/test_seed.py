@@ -7,14 +7,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from admin_service.demo.content import CREDIT_LINE_NANO_CREDITS, GUARDRAILS, MEMBERS
+from admin_service.demo.content import CREDIT_LINE_NANO_CREDITS, GUARDRAILS, MEMBERS, TOKENS
 from admin_service.demo.secret_file import DemoSecrets, load_or_create
-from admin_service.demo.seed import seed_demo
+from admin_service.demo.seed import ended_tokens, seed_demo
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.organization.bearer_secrets import hash_secret
 from tests.contract.admin_service.conftest import PEPPER
 
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+LIFE = dt.timedelta(days=365)
+TOKEN_IDS = [token.token_id for token in TOKENS]
 KEY_IDS = [key.key_id for member in MEMBERS for key in member.keys]
 TABLES = ("organizations", "groups", "users", "members", "api_keys", "guardrails", "access_tokens", "ledger_transfers",
     "ledger_accounts")  # fmt: skip
@@ -23,7 +25,9 @@ TABLES = ("organizations", "groups", "users", "members", "api_keys", "guardrails
 @pytest.fixture
 def secrets(tmp_path: Path) -> DemoSecrets:
     numbers = itertools.count()
-    return load_or_create(tmp_path / "secrets.json", KEY_IDS, lambda size: next(numbers).to_bytes(size, "big"))
+    return load_or_create(
+        tmp_path / "secrets.json", KEY_IDS, TOKEN_IDS, lambda size: next(numbers).to_bytes(size, "big")
+    )
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ async def admin(database_url: str) -> asyncpg.Connection:
 
 
 async def seed(connection: asyncpg.Connection, secrets: DemoSecrets) -> None:
-    await seed_demo(connection, secrets, bytes.fromhex(PEPPER), NOW)
+    await seed_demo(connection, secrets, bytes.fromhex(PEPPER), NOW, LIFE)
 
 
 async def contents(owner: asyncpg.Connection) -> dict[str, list[str]]:
@@ -84,11 +88,13 @@ async def test_seeding_with_new_secrets_replaces_the_old_ones(
 ) -> None:
     await seed(admin, secrets)
     numbers = itertools.count(10_000)
-    fresh = load_or_create(tmp_path / "fresh.json", KEY_IDS, lambda size: next(numbers).to_bytes(size, "big"))
+    fresh = load_or_create(
+        tmp_path / "fresh.json", KEY_IDS, TOKEN_IDS, lambda size: next(numbers).to_bytes(size, "big")
+    )
     await seed(admin, fresh)
     hashes = {row["api_key_id"]: row["secret_hash"] for row in await owner.fetch("SELECT * FROM api_keys")}
     assert hashes == {key_id: hash_secret(key, bytes.fromhex(PEPPER)) for key_id, key in fresh.api_keys.items()}
-    assert await owner.fetchval("SELECT count(*) FROM access_tokens") == 1
+    assert await owner.fetchval("SELECT count(*) FROM access_tokens") == len(TOKENS)
 
 
 async def test_a_failed_seeding_changes_nothing(
@@ -123,4 +129,37 @@ async def test_a_demo_from_before_operators_gets_a_line_and_an_operator(
     await owner.execute("UPDATE access_tokens SET may_operate = false")
     await seed(admin, secrets)
     assert tuple(await owner.fetchrow(LINE) or ()) == (1_000 * 10**9 + CREDIT_LINE_NANO_CREDITS, 1_000 * 10**9)
-    assert await owner.fetchval("SELECT may_operate FROM access_tokens")
+    operating = await owner.fetch("SELECT access_token_id FROM access_tokens WHERE may_operate")
+    assert [row[0] for row in operating] == ["demo-olivia"]
+
+
+async def test_tokens_near_their_end_are_renewed_and_others_stay(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
+) -> None:
+    await seed(admin, secrets)
+    ends = {"demo-member": NOW + dt.timedelta(days=29), "demo-l1-admin": NOW + dt.timedelta(days=31)}
+    for token, end in ends.items():
+        await owner.execute("UPDATE access_tokens SET expire_time = $2 WHERE access_token_id = $1", token, end)
+    await owner.execute(
+        "UPDATE access_tokens SET expire_time = $1 WHERE access_token_id = 'demo-sub-admin'", NOW + 2 * LIFE
+    )
+    await seed(admin, secrets)
+    rows = await owner.fetch("SELECT access_token_id, expire_time FROM access_tokens")
+    assert dict(map(tuple, rows)) == {**dict.fromkeys(TOKEN_IDS, NOW + LIFE), "demo-l1-admin": ends["demo-l1-admin"]}
+
+
+async def test_a_revoked_token_stays_revoked_until_it_has_a_new_secret(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets, tmp_path: Path
+) -> None:
+    await seed(admin, secrets)
+    await owner.execute("UPDATE access_tokens SET revoke_time = now() WHERE access_token_id = 'demo-member'")
+    assert await ended_tokens(admin, NOW) == ["demo-member"]
+    await seed(admin, secrets)
+    assert await ended_tokens(admin, NOW) == ["demo-member"]
+    fresh = load_or_create(
+        tmp_path / "secrets.json", KEY_IDS, TOKEN_IDS, lambda size: b"n" * size, ended_token_ids=["demo-member"]
+    )
+    await seed(admin, fresh)
+    assert await ended_tokens(admin, NOW) == []
+    stored = await owner.fetchval("SELECT secret_hash FROM access_tokens WHERE access_token_id = 'demo-member'")
+    assert stored == hash_secret(fresh.access_tokens["demo-member"], bytes.fromhex(PEPPER))

@@ -36,6 +36,14 @@ async def rows(owner: asyncpg.Connection, people: None) -> None:
         "INSERT INTO guardrails (organization_id, scope_kind, scope_id)"
         " SELECT 'acme', 'member', member_id FROM members WHERE organization_id = 'acme'"
     )
+    await owner.execute(
+        "INSERT INTO members (organization_id, member_id, display_name, group_id, role)"
+        " SELECT 'acme', 'sa-' || n, 'Robot ' || n, 'eng', 'MEMBER' FROM generate_series(1, 3) n"
+    )
+    await owner.execute(
+        "INSERT INTO guardrail_defaults (organization_id, scope_kind, scope_id)"
+        " SELECT 'acme', 'group', group_id FROM groups WHERE organization_id = 'acme'"
+    )
 
 
 async def names(client: Client, method: Method, order_by: str, page_size: int) -> list[str]:

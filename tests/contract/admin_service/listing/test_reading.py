@@ -17,6 +17,7 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing, ListQuery
 from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
+from admin_service.resources.members.store import IS_PERSON
 from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.organization_wall import act_for
 
@@ -64,8 +65,9 @@ def members(
 ) -> ListQuery[str]:
     own = Condition("m.organization_id = {}", organization)
     return MEMBERS.query(
-        asked, TOKENS, organization, own, visible_rows(visible, member="m.member_id", group_path="m.group_path")
-    )
+        asked, TOKENS, organization, own, visible_rows(visible, member="m.member_id", group_path="m.group_path"),
+        Condition(IS_PERSON),
+    )  # fmt: skip
 
 
 def keys(asked: ListOperationsRequest, visible: Visibility) -> ListQuery[str]:

@@ -16,8 +16,6 @@ from megarouter_admin.command_line.parsing import full_parser
 from megarouter_admin.command_line.parsing.commands import Command
 from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.parsing.quick_parser import quick_values
-from megarouter_admin.command_line.rendering.folding import folded_lines
-from megarouter_admin.command_line.rendering.tables import DrawnColumn, lines_that_fit
 from megarouter_admin.command_line.sections import PARTS
 
 COMMANDS = [((part.name, name), command) for part in PARTS for name, command in part.load().items()]
@@ -99,7 +97,8 @@ def _command(*words: str) -> Command:
         (("keys", "delete"), ["-y", "emma-default", "-o", "acme"]),
         (("keys", "create"), ["Notebook", "--model", "a", "--model", "b", "--expires", "90d"]),
         (("audit", "export"), ["--format", "csv", "--out", "changes.csv"]),
-        (("members", "role"), ["emma", "sub-admin"]),
+        (("members", "role"), ["emma", "--role", "sub-admin"]),
+        (("credits", "adjust"), ["-5", "--reason", "goodwill"]),
     ],
 )
 def test_the_quick_parser_reads_common_command_lines(words: tuple[str, str], arguments: list[str]) -> None:
@@ -119,7 +118,8 @@ def test_the_quick_parser_reads_common_command_lines(words: tuple[str, str], arg
         (("keys", "list"), ["--lim", "5"]),
         (("keys", "delete"), []),
         (("keys", "delete"), ["--", "-y"]),
-        (("members", "role"), ["emma", "emperor"]),
+        (("members", "role"), ["emma", "--role", "emperor"]),
+        (("credits", "adjust"), ["--", "-5"]),
     ],
 )
 def test_a_possible_mistake_is_left_to_the_full_parser(words: tuple[str, str], arguments: list[str]) -> None:
@@ -158,17 +158,11 @@ def test_a_text_argument_is_read_unchanged(tmp_path: Path) -> None:
     assert (values["token_file"], values["expires"]) == (None, "true")
 
 
-@given(
-    st.lists(st.lists(st.text(alphabet="ab 1.…├─é[]:", max_size=6), min_size=3, max_size=3), min_size=1, max_size=4),
-    st.lists(st.booleans(), min_size=3, max_size=3),
+@pytest.mark.parametrize(
+    "arguments",
+    [["-5"], ["-5", "--reason", "x"], ["--reason", "-5", "-2.50"], ["--yes", "--", "-5"], ["-0.5", "--reason=x"]],
 )
-def test_quickly_drawn_tables_look_like_those_of_rich(rows: list[list[str]], may_fold: list[bool]) -> None:
-    columns = [
-        DrawnColumn(["title", *(row[index].strip() for row in rows)], may_fold=may_fold[index]) for index in range(3)
-    ]
-    assert lines_that_fit(columns, 200, colors=False) == folded_lines(columns, 200, colors=False)
-
-
-@pytest.mark.parametrize("text", ["日本", "e\u0301", "a\nb", "\x1b[1m", "x" * 50])
-def test_a_table_with_wide_characters_or_wrapping_is_not_drawn_quickly(text: str) -> None:
-    assert lines_that_fit([DrawnColumn(["title", text], may_fold=True)], 40, colors=False) is None
+def test_a_negative_amount_needs_no_separator(arguments: list[str]) -> None:
+    values = in_full(_command("credits", "adjust"), ("credits", "adjust"), arguments)
+    assert values is not None
+    assert values["amount"] in {"-5", "-2.50", "-0.5"}

@@ -50,6 +50,19 @@ def modules(*arguments: str) -> set[str]:
 
 
 HEAVY = {"rich", "pydantic", "grpc"}
+MOST_OF_BARE = 12.0
+
+
+def test_help_costs_at_most_twelve_bare_starts_of_python() -> None:
+    bare = (sys.executable, "-c", "pass")
+    pairs = [(cpu_s(megarouter("--help")), cpu_s(bare)) for _ in range(ROUNDS)]
+    assert statistics.median(ours / python for ours, python in pairs) < MOST_OF_BARE, pairs
+
+
+def test_the_help_of_the_program_loads_neither_protobuf_nor_any_part() -> None:
+    loaded = modules("--help")
+    assert not {name for name in loaded if name == "google.protobuf" or name.startswith("megarouter.")}
+    assert not {name for name in loaded if name.startswith("megarouter_admin.command_line.resources")}
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("keys", "--help"), ("keys", "list", "--help")])

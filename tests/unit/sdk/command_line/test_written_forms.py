@@ -12,6 +12,7 @@ from megarouter_admin.command_line.values.amounts import format_credits, parse_c
 from megarouter_admin.command_line.values.filters import all_of, quoted
 from megarouter_admin.command_line.values.limits import Limits, change_of, format_rate, parse_rates
 from megarouter_admin.command_line.values.names import Collection, full_name, guardrail_name
+from megarouter_admin.command_line.values.permissions import permission_label, permissions_of
 from megarouter_admin.command_line.values.times import parse_duration, parse_moment, relative
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
@@ -121,3 +122,17 @@ def test_filters_are_quoted_and_joined() -> None:
 
 def test_every_remedy_is_for_an_existing_reason() -> None:
     assert set(_ADVICE) <= set(ErrorReason.keys())
+
+
+@pytest.mark.parametrize(
+    "name", ["usage:read", "credits:top_up", "member_access_tokens:write", "api_keys:disable", "sign_in_links:exchange"]
+)
+def test_a_permission_is_written_as_it_is_read(name: str) -> None:
+    (value,) = permissions_of([name])
+    assert permission_label(value) == name
+
+
+@pytest.mark.parametrize("text", ["", "usage", "usage:write", "USAGE:READ", "unspecified:", ":read"])
+def test_a_permission_that_does_not_exist_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a permission"):
+        permissions_of([text])

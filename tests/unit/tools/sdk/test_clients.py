@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.repository import ROOT
 from tools.protos.descriptors import compiled, own_files
-from tools.sdk import ClientError, build, go, java
+from tools.sdk import SDK, ClientError, build, go, java
 from tools.sdk.running import version
 from tools.sdk.services import go_services, java_services, services
 
@@ -50,6 +50,17 @@ def test_a_missing_toolchain_is_named_with_the_packages_that_have_it(
         build([name])
     assert program in str(failed.value)
     assert "apt-get install --no-install-recommends" in str(failed.value)
+
+
+@pytest.mark.parametrize("client", ["python", "typescript", "go", "java"])
+def test_the_readme_of_a_package_links_to_nothing_outside_the_package(client: str) -> None:
+    """The package is installed without the repository."""
+    readme = SDK / client / "README.md"
+    links = re.findall(r"\]\(([^)#]+)", readme.read_text(encoding="utf-8"))
+    targets = [(readme.parent / link).resolve() for link in links if "://" not in link]
+    assert all(target.is_relative_to(readme.parent) and target.exists() for target in targets), targets
+    if client in {"python", "typescript"}:  # their packages have no file beside the README that a person reads
+        assert targets == []
 
 
 def test_an_unknown_client_is_refused_with_the_known_ones() -> None:

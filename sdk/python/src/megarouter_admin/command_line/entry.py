@@ -10,6 +10,6 @@ def main() -> None:
     try:
         sys.exit(run(sys.argv[1:]))
     except ModuleNotFoundError as missing:
-        if missing.name not in {"rich", "typer"}:
+        if missing.name != "typer":
             raise
         sys.exit(f"megarouter: {missing.name} is not installed. Install it with: pip install 'megarouter-admin[cli]'")

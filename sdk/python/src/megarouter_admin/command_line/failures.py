@@ -4,6 +4,7 @@ from typing import Final
 
 import grpc
 
+from megarouter_admin.command_line.rendering.characters import visible
 from megarouter_admin.errors import MegaRouterError
 
 _ADVICE: Final = {
@@ -37,11 +38,13 @@ _ADVICE: Final = {
     "`megarouter guardrails list` shows them",
     "DISABLED_BY_ADMIN": "ask an admin to enable it",
     "PERSONAL_ACCOUNT": "choose an organization with --organization",
+    "ROTATION_REQUIRED": "repeat the command with --rotate, and give the new secret to the new owner",
     "ROTATION_UNDER_WAY": "wait until the overlap ends, or end both older secrets now with --overlap 0",
     "LIMIT_SET_ABOVE": "choose a tighter limit, or ask an admin of the named organization or group",
     "KEY_REQUIREMENT_UNMET": "give the limit: --expires, --model or --budget; `megarouter organizations show` lists what keys need",
     "ALREADY_MEMBER": "change the role or the group instead: `megarouter members role`, `megarouter members move`; resume a "
     "suspended member: `megarouter members resume`",
+    "IMPORT_HAS_ERRORS": "run the import again: another change came between the check and the import",
     "KEY_WHITELIST_TOO_WIDE": "narrow the key first: `megarouter keys update KEY --model ...`; `megarouter explain` shows what the "
     "new owner may call",
     "PURGED": "create another organization",
@@ -66,11 +69,11 @@ def may_have_worked(error: MegaRouterError) -> bool:
 
 def describe(error: MegaRouterError) -> str:
     """Returns a few lines for people: the message, the invalid fields, the reason, and the remedy."""
-    lines = [f"megarouter: {error.message}"]
+    lines = [f"megarouter: {visible(error.message)}"]
     # The message lists every invalid field in one line, which is hard to read.
     if error.field_violations:
         lines = ["megarouter: the request has invalid fields"]
-        lines += [f"  {violation.field}: {violation.description}" for violation in error.field_violations]
+        lines += [f"  {violation.field}: {visible(violation.description)}" for violation in error.field_violations]
     lines.append(f"  reason: {error.reason or error.code.name}")
     remedy = advice(error)
     if remedy:

@@ -28,14 +28,14 @@ class Part:
 
 
 PARTS: Final = (
-    Part("whoami", "Show who you are.", "accounts", is_section=False),
+    Part("whoami", "Show who you are.", "caller.accounts", is_section=False),
     Part(
         "explain",
         "Explain whether a call would pass now, what would stop it first, and how much is left at every scope.",
         "explain",
         is_section=False,
     ),
-    Part("accounts", "Your accounts: the organizations you are a member of.", "accounts"),
+    Part("accounts", "Your accounts: the organizations you are a member of.", "caller.accounts"),
     Part("organizations", "Organizations: who pays for calls.", "organizations"),
     Part("groups", "Groups: the organization's tree of at most four levels.", "groups"),
     Part("members", "Members: users in an organization.", "members"),
@@ -45,11 +45,14 @@ PARTS: Final = (
         "people.service_accounts",
     ),
     Part("invites", "Invites: links that make users members.", "invites"),
+    Part("tokens", "Access tokens: the bearer tokens of people.", "access.tokens"),
+    Part("sign-in-links", "Sign-in links: to sign in once without an identity provider.", "access.sign_in_links"),
+    Part("credentials", "Credentials: the bearer tokens of programs.", "access.credentials"),
     Part("claims", "Claims of identity providers that give roles.", "access.claims"),
     Part("keys", "API keys: the secrets with which members call models.", "keys"),
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
     Part("defaults", "Defaults: the limits that new members and new keys begin with.", "limits.defaults"),
-    Part("credits", "Credits: the pool that pays for all calls of an organization.", "credit_pool"),
+    Part("credits", "Credits: the pool that pays for all calls of an organization.", "credits.documents"),
     Part("models", "Models: the models that can be called.", "models"),
     Part("usage", "Usage: how calls were metered.", "usage"),
     Part(

@@ -97,6 +97,7 @@ async def test_a_suspended_or_removed_member_gets_no_key(
     await owner.execute("UPDATE members SET state = $1 WHERE member_id = 'member'", state)
     failure = await client.failure("CreateApiKey", create("member"))
     assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
+    assert failure.message.startswith(f"The member 'member' is {state.lower()}.")
 
 
 async def test_a_repeated_creation_creates_no_second_key_and_shows_no_secret(

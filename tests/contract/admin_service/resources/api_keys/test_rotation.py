@@ -145,7 +145,7 @@ async def test_a_batch_disables_all_keys_or_none(client: Client, owner: asyncpg.
 async def test_a_batch_is_limited_to_one_organization_and_to_its_size(client: Client) -> None:
     foreign = api_key_pb2.BatchDisableApiKeysRequest(parent=ACME, names=["organizations/other/apiKeys/key-stranger"])
     assert await client.code("BatchDisableApiKeys", foreign, "super") is grpc.StatusCode.PERMISSION_DENIED
-    for names in ([], [NAME, NAME], [name_of(f"k{n}") for n in range(101)]):
+    for names in ([], [NAME, NAME], [name_of(f"k{n}") for n in range(1_001)]):
         request = api_key_pb2.BatchDisableApiKeysRequest(parent=ACME, names=names)
         failure = await client.failure("BatchDisableApiKeys", request)
         assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("names",))

@@ -112,6 +112,7 @@ async def test_only_an_empty_group_is_deleted(client: Client) -> None:
     failure = await client.failure("DeleteGroup", delete("eng"))
     assert (failure.code, failure.reason) == (FAILED_PRECONDITION, "GROUP_NOT_EMPTY")
     assert failure.metadata == {"groupCount": "1", "memberCount": "2", "serviceAccountCount": "0"}
+    assert failure.message == "The group contains 1 group, 2 members and 0 service accounts. Move or remove them first."
 
 
 async def test_a_deleted_group_leaves_the_tree_but_stays_in_history(client: Client, owner: asyncpg.Connection) -> None:

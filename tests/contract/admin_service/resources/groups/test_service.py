@@ -161,6 +161,8 @@ async def test_a_missing_parent_gets_the_error_of_an_unreachable_one(client: Cli
     [
         (create("new", display_name=""), "group.display_name"),
         (create("new", display_name="x" * 201), "group.display_name"),
+        (create("new", display_name="Ops\nRoot"), "group.display_name"),
+        (create("new", display_name="Ops\u202etooR"), "group.display_name"),
         (create("New"), "group_id"),
         (create("new", request_id="1"), "request_id"),
     ],

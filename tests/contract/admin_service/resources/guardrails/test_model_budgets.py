@@ -8,7 +8,7 @@ import pytest
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 
 from tests.contract.admin_service.conftest import Client
-from tests.contract.admin_service.resources.guardrails.test_service import get, set_limits, update
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import get, set_limits, update
 
 KEY = "apikey-key-member"
 

@@ -7,7 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import guardrail_pb2
 
 from tests.contract.admin_service.conftest import Client
-from tests.contract.admin_service.resources.guardrails.test_service import get, update
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import get, update
 
 
 def rate(unit: str = "HOUR", **fields: Any) -> guardrail_pb2.Guardrail.RateLimit:

@@ -10,7 +10,8 @@ from megarouter.admin.v1 import guardrail_pb2
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 
 from tests.contract.admin_service.conftest import Client
-from tests.contract.admin_service.resources.guardrails.test_service import get, name_of, set_limits, spend, update
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import get, name_of, set_limits, update
+from tests.contract.admin_service.resources.guardrails.test_service import spend
 
 KEY = "apikey-key-member"
 

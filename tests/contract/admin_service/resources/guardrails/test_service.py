@@ -2,57 +2,28 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 import grpc
 import pytest
-from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import guardrail_pb2
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
 from tests.contract.admin_service.conftest import Client
-
-ACME = "organizations/acme"
-
-
-def name_of(guardrail: str) -> str:
-    return f"{ACME}/guardrails/{guardrail}"
-
-
-def get(guardrail: str) -> guardrail_pb2.GetGuardrailRequest:
-    return guardrail_pb2.GetGuardrailRequest(name=name_of(guardrail))
-
-
-def update(
-    guardrail: str, paths: Sequence[str] = (), *, validate_only: bool = False, request_id: str = "", **fields: Any
-) -> guardrail_pb2.UpdateGuardrailRequest:
-    return guardrail_pb2.UpdateGuardrailRequest(
-        guardrail=Guardrail(name=name_of(guardrail), **fields),
-        update_mask=FieldMask(paths=paths),
-        validate_only=validate_only,
-        request_id=request_id,
-        allow_unknown_models=True,
-    )
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import (
+    ACME,
+    get,
+    listed,
+    name_of,
+    set_limits,
+    update,
+)
 
 
 def whitelist(*entries: str) -> ModelWhitelist:
     return ModelWhitelist(entries=entries)
-
-
-async def set_limits(
-    client: Client, guardrail: str, caller: str = "super", paths: Sequence[str] = (), **fields: Any
-) -> Any:
-    etag = (await client.call("GetGuardrail", get(guardrail))).etag
-    return await client.call("UpdateGuardrail", update(guardrail, paths, etag=etag, **fields), caller)
-
-
-async def listed(client: Client, caller: str, **fields: Any) -> list[str]:
-    request = guardrail_pb2.ListGuardrailsRequest(parent=ACME, **fields)
-    page = await client.call("ListGuardrails", request, caller)
-    return [rail.name.rpartition("/")[2] for rail in page.guardrails]
 
 
 async def spend(owner: asyncpg.Connection, guardrail_scope: str, amount: int) -> None:
@@ -82,6 +53,7 @@ async def test_every_scope_has_a_guardrail_without_limits_by_default(
     client: Client, guardrail: str, scope: str
 ) -> None:
     rail = await client.call("GetGuardrail", get(guardrail))
+    rail.ClearField("scope_display_name")
     assert rail == Guardrail(
         name=name_of(guardrail), scope=scope, cycle=Guardrail.CYCLE_NEVER, mode=Guardrail.MODE_ENFORCE, etag=rail.etag
     )
@@ -320,57 +292,6 @@ async def test_a_reachable_guardrail_can_be_set_and_the_change_is_logged(
     assert (row["member_id"], row["resource_name"]) == (caller, name_of(guardrail))
     assert "budgetNanoCredits" not in row["before"]
     assert "budgetNanoCredits" in row["after"]
-
-
-@pytest.mark.parametrize(
-    ("caller", "names"),
-    [
-        (
-            "super",
-            [
-                "apikey-key-member",
-                "group-inference",
-                "group-platform",
-                "group-sales",
-                "member-below",
-                "member-sales",
-                "organization",
-            ],
-        ),
-        ("sub", ["apikey-key-member", "group-inference", "group-platform", "member-below", "organization"]),
-        ("member", ["apikey-key-member", "group-platform", "organization"]),
-        ("sales", ["group-sales", "member-sales", "organization"]),
-    ],
-)
-async def test_a_list_shows_only_visible_guardrails(client: Client, caller: str, names: list[str]) -> None:
-    for guardrail in (
-        "organization", "group-platform", "group-inference", "group-sales", "member-below", "member-sales", "apikey-key-member",
-    ):  # fmt: skip
-        await set_limits(client, guardrail, budget_nano_credits=1)
-    assert await listed(client, caller) == names
-    for guardrail in names:
-        await client.call("GetGuardrail", get(guardrail), caller)
-    paged: list[str] = []
-    token = ""
-    while token or not paged:
-        request = guardrail_pb2.ListGuardrailsRequest(parent=ACME, page_size=2, page_token=token)
-        page = await client.call("ListGuardrails", request, caller)
-        paged += [rail.name.rpartition("/")[2] for rail in page.guardrails]
-        token = page.next_page_token
-    assert paged == names
-
-
-async def test_a_list_is_filtered(client: Client) -> None:
-    await set_limits(client, "member-below", budget_nano_credits=5, mode=Guardrail.MODE_SHADOW)
-    await set_limits(client, "group-eng", budget_nano_credits=50, cycle=Guardrail.CYCLE_DAILY)
-    assert await listed(client, "super", filter="mode = SHADOW") == ["member-below"]
-    assert await listed(client, "super", filter="cycle = CYCLE_DAILY AND budget_nano_credits > 5") == ["group-eng"]
-    assert await listed(client, "super", filter="scope_kind = GROUP") == ["group-eng"]
-    assert await listed(client, "super", filter=f'member = "{ACME}/members/below"') == ["member-below"]
-    failure = await client.failure(
-        "ListGuardrails", guardrail_pb2.ListGuardrailsRequest(parent=ACME, filter="etag = x")
-    )
-    assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("filter",))
 
 
 @pytest.mark.parametrize(

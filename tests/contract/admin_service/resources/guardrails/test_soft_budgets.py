@@ -8,7 +8,8 @@ import pytest
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 
 from tests.contract.admin_service.conftest import Client
-from tests.contract.admin_service.resources.guardrails.test_service import get, set_limits, spend, update
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import get, set_limits, update
+from tests.contract.admin_service.resources.guardrails.test_service import spend
 
 KEY = "apikey-key-member"
 SOFT_ONLY = Guardrail.SoftBudget(soft_only=True)

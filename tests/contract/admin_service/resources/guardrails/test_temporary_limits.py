@@ -11,7 +11,7 @@ from megarouter.admin.v1 import api_key_pb2, guardrail_pb2
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
 
 from tests.contract.admin_service.conftest import Client
-from tests.contract.admin_service.resources.guardrails.test_service import ACME, get, set_limits, update
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import ACME, get, set_limits, update
 
 DAY_S = 86_400
 KEY = "apikey-key-member"

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import grpc
 import pytest
-from megarouter.admin.v1 import group_pb2, member_pb2
+from megarouter.admin.v1 import account_pb2, group_pb2, member_pb2
 from megarouter.admin.v1 import invite_pb2 as pb
 from megarouter.admin.v1.invite_pb2 import Invite
 
@@ -120,6 +120,17 @@ async def test_a_repeated_acceptance_is_answered_without_effect(
     first = await client.call("AcceptInvite", request, ada)
     assert await client.call("AcceptInvite", request, ada) == first
     assert await uses_of(owner) == 1
+
+
+async def test_accepting_makes_the_organization_the_current_account(client: Client, ada: str) -> None:
+    me = account_pb2.GetUserRequest(name="users/me")
+    personal = (await client.call("GetUser", me, ada)).current_account
+    made = await invited(client)
+    await client.call("AcceptInvite", accept(made.token), ada)
+    assert (await client.call("GetUser", me, ada)).current_account == ORGANIZATION != personal
+    await client.call("SwitchAccount", account_pb2.SwitchAccountRequest(organization=personal), ada)
+    assert (await client.call("AcceptInvite", accept(made.token), ada)).already_member
+    assert (await client.call("GetUser", me, ada)).current_account == personal
 
 
 # Members, including suspended and removed ones.

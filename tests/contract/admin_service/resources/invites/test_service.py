@@ -264,7 +264,7 @@ async def test_a_repeated_batch_creates_nothing_and_shows_no_tokens(client: Clie
         (batch("a@example.org", "A@Example.org"), "emails"),
         (batch("a@example.org", "a@example.org"), "emails"),
         (batch("a@example.org", "unknown"), "emails[1]"),
-        (batch(*(f"p{number}@example.org" for number in range(101))), "emails"),
+        (batch(*(f"p{number}@example.org" for number in range(1_001))), "emails"),
         (batch("a@example.org", email="b@example.org"), "invite.email"),
         (batch("a@example.org", email_domain="example.org"), "invite.email_domain"),
     ],

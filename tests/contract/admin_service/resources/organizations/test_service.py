@@ -66,6 +66,8 @@ async def test_the_creator_of_an_organization_is_its_first_super_admin(
     client: Client, owner: asyncpg.Connection
 ) -> None:
     made = await client.call("CreateOrganization", create("initech", time_zone="Asia/Tokyo"), "member")
+    me = await client.call("GetUser", account_pb2.GetUserRequest(name="users/me"), "member")
+    assert me.current_account == made.name
     assert (made.name, made.display_name, made.time_zone) == ("organizations/initech", "Initech", "Asia/Tokyo")
     assert (made.kind, made.state) == (Organization.KIND_ORGANIZATION, Organization.STATE_ACTIVE)
     assert made.input_estimate == Organization.INPUT_ESTIMATE_BALANCED

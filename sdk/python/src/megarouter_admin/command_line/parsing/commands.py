@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Concatenate, Final, TypeVar, get_args
-
-from megarouter.type.v1.role_pb2 import Role
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Concatenate, Final, TypeVar, get_args
 
 from megarouter_admin.command_line.command_errors import DeclinedError
 from megarouter_admin.command_line.parsing.options import Argument, Option
-from megarouter_admin.command_line.session import Session
 
-Function = TypeVar("Function", bound=Callable[Concatenate[Session, ...], None])
+if TYPE_CHECKING:
+    # Only for types: the help of the program loads no protobuf.
+    from megarouter.type.v1.role_pb2 import Role
+
+    from megarouter_admin.command_line.session import Session
+
+Function = TypeVar("Function", bound="Callable[Concatenate[Session, ...], None]")
 
 YesOption = Annotated[bool, Option("--yes", "-y", text="Do not ask for confirmation.")]
 LimitOption = Annotated[int, Option("--limit", metavar="N", minimum=0, text="Maximum number of rows; 0 for all.")]
@@ -26,6 +29,8 @@ UnknownModelsOption = Annotated[
     bool, Option("--allow-unknown-models", text="Accept entries that match no model, for models still to come.")
 ]
 BelowOption = Annotated[bool, Option("--below", text="With --group: also in the groups below it.")]
+
+ReverseOption = Annotated[bool, Option("--reverse", text="With --sort: the smallest or oldest first.")]
 
 CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
     "organization": (
@@ -64,9 +69,16 @@ class RoleChoice(enum.StrEnum):
     SUB_ADMIN = "sub-admin"
     MEMBER = "member"
 
-    def value_of_api(self) -> Role.ValueType:
+    def value_of_api(self) -> "Role.ValueType":
         """Returns the role as the API's enum value."""
+        from megarouter.type.v1.role_pb2 import Role  # noqa: PLC0415 - see the imports
+
         return Role.Value(f"ROLE_{self.name}")
+
+
+RoleOption = Annotated[
+    RoleChoice, Option("--role", metavar="ROLE", text="The role: super-admin, l1-admin, sub-admin or member.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +190,8 @@ def label(name: str, prefix: str) -> str:
     return "" if text == "unspecified" else text
 
 
-def role(value: Role.ValueType) -> str:
+def role(value: "Role.ValueType") -> str:
     """Returns a role's name for people, spelled as in `RoleChoice`."""
+    from megarouter.type.v1.role_pb2 import Role  # noqa: PLC0415 - see the imports
+
     return label(Role.Name(value), "ROLE_")

@@ -6,13 +6,14 @@ summary only, so that help and suggestions are complete.
 
 import inspect
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Annotated, Any, Final
 
 import typer
 from typer.main import get_command, get_group
 
 from megarouter_admin.command_line.parsing.commands import Command, Parameter, Perform
-from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.parsing.options import Option, is_negative_number
 from megarouter_admin.command_line.sections import PARTS, Part
 
 _SUMMARY: Final = "Manages an organization on MegaRouter Enterprise."
@@ -30,7 +31,29 @@ def run_command(command: Command, words: Sequence[str], arguments: Sequence[str]
     """
     alone = _group("megarouter", "")
     _declare(alone, command, perform)
-    return _ended(get_command(alone), arguments, " ".join(["megarouter", *words]))
+    return _ended(get_command(alone), _separated(command, arguments), " ".join(["megarouter", *words]))
+
+
+def _separated(command: Command, arguments: Sequence[str]) -> Sequence[str]:
+    """Returns the command line with `--` before its arguments if one is a negative number, which click takes for an option."""
+    valued = {
+        spelling
+        for parameter in command.parameters
+        if isinstance(parameter.declaration, Option) and parameter.annotation is not bool
+        for spelling in parameter.declaration.spellings(parameter.name)
+    }
+    options, places = list[str](), list[str]()
+    words = iter(arguments)
+    for word in words:
+        if word in valued:
+            options += [word, *islice(words, 1)]
+        elif word.startswith("-") and not is_negative_number(word):
+            options.append(word)
+        else:
+            places.append(word)
+    if "--" in arguments or not any(map(is_negative_number, places)):
+        return arguments
+    return [*options, "--", *places]
 
 
 def run_section(part: Part, arguments: Sequence[str], perform: Perform) -> int:

@@ -1,5 +1,6 @@
 """Declarations of options and arguments, such as `Annotated[str, Option(...)]`, that do not need typer to be loaded."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -42,3 +43,8 @@ class Argument:
     """What the help calls its value."""
     text: str
     """Its line in the help."""
+
+
+def is_negative_number(text: str) -> bool:
+    """Returns whether a word of a command line is a number such as `-5` or `-2.50`, which no option is called."""
+    return re.fullmatch(r"-[0-9][0-9.]*", text) is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from megarouter_admin.command_line.parsing.commands import Command, Parameter
-from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.parsing.options import Option, is_negative_number
 
 
 class _InDoubtError(Exception):
@@ -47,7 +47,7 @@ def _given(parameters: Sequence[Parameter], arguments: Sequence[str]) -> dict[st
     given: dict[str, list[str]] = {}
     rest = iter(arguments)
     for text in rest:
-        if not text.startswith("-"):
+        if not text.startswith("-") or is_negative_number(text):
             place = next(places, None)
             if place is None:
                 raise _InDoubtError

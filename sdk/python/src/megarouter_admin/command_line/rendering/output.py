@@ -34,7 +34,8 @@ class Output:
             self._dump([as_json(row) for row in rows if isinstance(row, Message)])
         elif rows:
             terminal = sys.stdout.isatty()
-            print(table(columns, rows, shutil.get_terminal_size().columns if terminal else UNBOUNDED, colors=terminal))
+            width = shutil.get_terminal_size().columns if terminal else UNBOUNDED
+            print(table(columns, rows, width, terminal=terminal))
         else:
             self.remark(empty)
 
@@ -43,7 +44,16 @@ class Output:
         if self.json:
             self._dump(as_json(message))
         else:
-            print(facts(pairs))
+            print(facts(pairs, terminal=sys.stdout.isatty()))
+
+    def total(self, rows: Sequence[object], text: str) -> None:
+        """Prints the total of a list for people, as a remark: programs that read the table need not skip it."""
+        if rows and not self.json:
+            self.remark(text)
+
+    def effect(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Shows what a command is about to do, before it asks. Goes to standard error, like the question."""
+        print(facts(pairs, terminal=sys.stderr.isatty()), file=sys.stderr)
 
     def document(self, text: str) -> None:
         """Prints a text unchanged."""

@@ -1,18 +1,18 @@
 """Formats rows as tables for people. Pure."""
 
 import enum
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final, Generic, TypeVar
 
+from megarouter_admin.command_line.rendering.characters import isolated, visible, width_of
+from megarouter_admin.command_line.rendering.folding import extent_of, fitted, folded
 from megarouter_admin.command_line.values.amounts import format_credits
 
 Row = TypeVar("Row")
-UNBOUNDED: Final = 10_000
-"""A width that no line reaches, in characters. Used for pipes, which have no width."""
-_WIDE: Final = frozenset({"F", "W"})
-_ADDED: Final = frozenset({"Mc", "Me", "Mn"})
+UNBOUNDED: Final = 10_000_000
+"""A width that no line reaches, in cells. Used for pipes, which have no width: their lines are never folded."""
 _GAP: Final = "  "
 _BOLD: Final = "\x1b[1m{}\x1b[0m"
 
@@ -38,71 +38,45 @@ class Column(Generic[Row]):
     kind: Kind = Kind.TEXT
 
 
-def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, colors: bool = False) -> str:
+def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, terminal: bool = False) -> str:
     """Returns the table as text, without trailing spaces.
 
     Args:
         columns: from left to right.
         rows: from top to bottom.
-        width: characters per line. Cells that do not fit wrap.
-        colors: whether escape sequences make the heading bold.
+        width: cells per line. Text that does not fit wraps.
+        terminal: whether the heading is bold, and right-to-left text is isolated from the columns beside it.
     """
-    drawn_columns = []
-    for column in columns:
-        cells = [column.title, *_cells(column, rows)]
-        if column.kind is not Kind.TEXT:
-            longest = max(map(len, cells))
-            cells = [cell.rjust(longest) for cell in cells]
-        drawn_columns.append(DrawnColumn(cells, may_fold=column.kind is Kind.TEXT))
-    lines = lines_that_fit(drawn_columns, width, colors=colors)
-    if lines is None:
-        # Imported late: rich takes as long to load as the rest of a command, and most tables need no wrapping.
-        from megarouter_admin.command_line.rendering.folding import folded_lines  # noqa: PLC0415
-
-        lines = folded_lines(drawn_columns, width, colors=colors)
+    cells = [[column.title, *map(visible, _cells(column, rows))] for column in columns]
+    extents = [
+        extent_of(texts, may_fold=column.kind is Kind.TEXT) for texts, column in zip(cells, columns, strict=True)
+    ]
+    widths = fitted(extents, width - len(_GAP) * (len(columns) - 1))
+    lines = []
+    for row in zip(*cells, strict=True):
+        parts = [folded(text, taken) for text, taken in zip(row, widths, strict=True)]
+        for line in zip_longest(*parts, fillvalue=""):
+            drawn = [
+                _padded(text, taken, right=column.kind is not Kind.TEXT, terminal=terminal)
+                for text, taken, column in zip(line, widths, columns, strict=True)
+            ]
+            lines.append(_GAP.join(drawn).rstrip())
+    if terminal:
+        lines[0] = _BOLD.format(lines[0])
     return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnColumn:
-    """A column whose cells are formatted."""
-
-    cells: Sequence[str]
-    """The title, then one text for each row."""
-    may_fold: bool
-    """Whether its cells may wrap."""
+def _padded(text: str, width: int, *, right: bool, terminal: bool) -> str:
+    spaces = " " * (width - width_of(text))
+    shown = isolated(text) if terminal else text
+    return spaces + shown if right else shown + spaces
 
 
-def lines_that_fit(columns: Sequence[DrawnColumn], width: int, *, colors: bool) -> list[str] | None:
-    """Returns the lines of a table, or None if a cell must wrap or a character does not have single width."""
-    widths = [max(map(len, column.cells)) for column in columns]
-    texts = [cell for column in columns for cell in column.cells]
-    if sum(widths) + len(_GAP) * (len(widths) - 1) > width or not all(map(_takes_a_place_each, texts)):
-        return None
-    lines = [
-        _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in zip(*(column.cells for column in columns), strict=True)
-    ]
-    return [_BOLD.format(lines[0]), *lines[1:]] if colors else lines
-
-
-def _takes_a_place_each(text: str) -> bool:
-    """Returns whether every character has single width on a terminal: none is wide, and none combines with the one before."""
-    if text.isascii():
-        return text.isprintable()
-    return all(
-        sign.isprintable()
-        and unicodedata.east_asian_width(sign) not in _WIDE
-        and unicodedata.category(sign) not in _ADDED
-        for sign in text
-    )
-
-
-def facts(pairs: Sequence[tuple[str, str]]) -> str:
+def facts(pairs: Sequence[tuple[str, str]], *, terminal: bool = False) -> str:
     """Returns one line for each (title, value) pair, with aligned values. Pairs without a value are left out."""
-    known = [(title, value) for title, value in pairs if value]
+    known = [(title, visible(value)) for title, value in pairs if value]
     longest = max((len(title) for title, _ in known), default=0)
-    return "\n".join(f"{title:<{longest}}  {value}" for title, value in known)
+    return "\n".join(f"{title:<{longest}}  {isolated(value) if terminal else value}" for title, value in known)
 
 
 def aligned_amounts(amounts: Sequence[int | None]) -> list[str]:

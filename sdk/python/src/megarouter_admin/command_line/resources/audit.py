@@ -1,20 +1,24 @@
 """The commands `megarouter audit`."""
 
 import enum
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from megarouter.admin.v1.messages import (
     AuditLogEntry,
     AuditLogFormat,
     ExportAuditLogEntriesRequest,
+    GetAuditLogEntryRequest,
     ListAuditLogEntriesRequest,
 )
 
 from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, SinceOption, command
-from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.parsing.options import Argument, Option
+from megarouter_admin.command_line.rendering.output import as_json
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import LARGEST_PAGE, Session
+from megarouter_admin.command_line.values.changes import field_changes, summary
 from megarouter_admin.command_line.values.filters import all_of, created_since
 from megarouter_admin.command_line.values.names import short_name
 from megarouter_admin.paging import pages
@@ -34,11 +38,15 @@ def _filter(session: Session, since: str, filter_text: str) -> str:
 
 
 def _resource(entry: AuditLogEntry) -> str:
-    """Returns the changed resource; a member with the name."""
+    """Returns the changed resource, with its name for people."""
     short = "/".join(entry.resource.split("/")[2:]) or entry.resource
-    if not short.startswith("members/"):
-        return short
-    shown = next((one.fields["displayName"].string_value for one in (entry.after, entry.before) if one.fields), "")
+    names = (
+        one.fields[field].string_value
+        for one in (entry.after, entry.before)
+        for field in ("displayName", "scopeDisplayName")
+        if field in one.fields
+    )
+    shown = next((name for name in names if name and name != short.rpartition("/")[2]), "")
     return f"{short} ({shown})" if shown else short
 
 
@@ -57,10 +65,40 @@ def list_entries(
         Column[AuditLogEntry]("role", lambda entry: entry.role.lower().replace("_", "-")),
         Column[AuditLogEntry]("did", lambda entry: short_name(entry.method)),
         Column[AuditLogEntry]("to", _resource),
+        Column[AuditLogEntry]("changed", lambda entry: summary(*_sides(entry))),
         Column[AuditLogEntry]("from", lambda entry: entry.client_address),
-        Column[AuditLogEntry]("call", lambda entry: entry.call_id),
+        Column[AuditLogEntry]("entry", lambda entry: short_name(entry.name)),
     ]
     session.output.rows(columns, entries, "no entries")
+
+
+def _sides(entry: AuditLogEntry) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Returns the resource before and after the change; empty if it did not exist."""
+    return as_json(entry.before), as_json(entry.after)
+
+
+@command(application, "show", "audit show ENTRY", "audit show ENTRY --json")
+def show(session: Session, entry: Annotated[str, Argument(metavar="ENTRY", text="Its id or name.")]) -> None:
+    """Show a change: who made it, from where, and every field before and after."""
+    name = f"{session.organization}/auditLogEntries/{short_name(entry) or entry}"
+    found = session.router.audit_log.GetAuditLogEntry(GetAuditLogEntryRequest(name=name))
+    before, after = _sides(found)
+    session.output.one(
+        found,
+        [
+            ("entry", found.name),
+            ("when", f"{found.create_time.ToJsonString()} ({session.ago(found.create_time)})"),
+            ("who", f"{found.user_display_name} ({found.user})".removeprefix(" ")),
+            ("role", found.role.lower().replace("_", "-")),
+            ("token", found.access_token),
+            ("did", short_name(found.method)),
+            ("to", _resource(found)),
+            *((change.field, str(change).partition(": ")[2]) for change in field_changes(before, after)),
+            ("from", found.client_address),
+            ("request id", found.request_id),
+            ("call", found.call_id),
+        ],
+    )
 
 
 @command(

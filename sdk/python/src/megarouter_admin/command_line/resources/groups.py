@@ -8,6 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1.messages import (
     CreateGroupRequest,
     DeleteGroupRequest,
+    GetGroupRequest,
     Group,
     GroupView,
     ListGroupsRequest,
@@ -26,7 +27,7 @@ from megarouter_admin.command_line.parsing.commands import (
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import format_credits, share
+from megarouter_admin.command_line.values.amounts import counted, format_credits, share
 from megarouter_admin.command_line.values.names import Collection, short_name
 
 application = Section()
@@ -97,7 +98,7 @@ def _show(session: Session, group: Group) -> None:
         [
             ("group", group.name),
             ("name", group.display_name),
-            ("path", " > ".join(map(short_name, group.path))),
+            ("path", _path(group.path)),
             ("level", str(group.level)),
             ("members", "" if group.figures_hidden else members),
             ("spent", "" if group.figures_hidden else format_credits(group.spent_nano_credits)),
@@ -124,6 +125,16 @@ def tree(
         session.output.rows((), groups, "")
     else:
         session.output.rows(_COLUMNS, branches(groups), "no groups")
+
+
+@command(application, "show", "groups show platform")
+def show(session: Session, group: GroupArgument) -> None:
+    """Show a group, with members, spend and budget of the current cycle."""
+    _show(session, _present(session, session.name(Collection.GROUPS, group)))
+
+
+def _present(session: Session, name: str) -> Group:
+    return session.router.groups.GetGroup(GetGroupRequest(name=name))
 
 
 @command(application, "create", "groups create Platform --id platform --parent engineering")
@@ -154,15 +165,43 @@ def rename(
     _show(session, session.router.groups.UpdateGroup(request))
 
 
-@command(application, "move", "groups move platform --to product", "groups move platform --to none")
+@command(application, "move", "groups move platform --to product", "groups move platform --to none --yes")
 def move(
     session: Session,
     group: GroupArgument,
     to: Annotated[str, Option(metavar="GROUP", text="New parent group; `none` for level 1.")],
+    *,
+    yes: YesOption = False,
 ) -> None:
     """Move a group with everything below it. Budgets and history move with it."""
-    request = MoveGroupRequest(name=session.name(Collection.GROUPS, group), parent_group=session.group(to))
+    name, parent = session.name(Collection.GROUPS, group), session.group(to)
+    if not yes:
+        session.output.effect(_move_effect(_present(session, name), _present(session, parent) if parent else None))
+        confirm(f"Move {name}?", yes=yes)
+    request = MoveGroupRequest(name=name, parent_group=parent)
     _show(session, session.router.groups.MoveGroup(request))
+
+
+def _move_effect(group: Group, parent: Group | None) -> list[tuple[str, str]]:
+    """Returns what a move changes: the place, who moves along, and whose limits and admins apply."""
+    left = [one for one in group.path[:-1] if parent is None or one not in parent.path]
+    joined = [one for one in (parent.path if parent else ()) if one not in group.path]
+    members = group.subtree_member_count
+    return [
+        ("group", f"{group.display_name} ({group.name})"),
+        ("from", _path(group.path)),
+        ("to", _path([*(parent.path if parent else ()), group.name])),
+        (
+            "moves along",
+            "" if group.figures_hidden else f"{counted(members, 'member')}, with their keys",
+        ),
+        ("no longer limited or managed by", ", ".join(map(short_name, left))),
+        ("then limited and managed by", ", ".join(map(short_name, joined))),
+    ]
+
+
+def _path(names: Sequence[str]) -> str:
+    return " > ".join(map(short_name, names))
 
 
 @command(application, "delete", "groups delete platform --yes")

@@ -96,6 +96,7 @@ def _temporary(session: Session, guardrail: Guardrail) -> str:
 
 _COLUMNS = (
     Column[Guardrail]("guardrail", lambda guardrail: short_name(guardrail.name)),
+    Column[Guardrail]("of", lambda guardrail: guardrail.scope_display_name),
     Column[Guardrail](
         "spent",
         lambda guardrail: None if guardrail.figures_hidden else guardrail.spent_nano_credits,
@@ -146,7 +147,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
         guardrail,
         [
             ("guardrail", guardrail.name),
-            ("of", guardrail.scope),
+            ("of", f"{guardrail.scope_display_name} ({guardrail.scope})".removeprefix(" ")),
             ("mode", _mode(guardrail)),
             ("budget", "none" if budget is None else f"{format_credits(budget)} {_cycle(guardrail)}"),
             *(

@@ -15,7 +15,7 @@ from megarouter.admin.v1.messages import (
 from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     LimitOption,
-    RoleChoice,
+    RoleOption,
     Section,
     YesOption,
     ask_for_secret,
@@ -70,7 +70,7 @@ def _facts(session: Session, invite: Invite) -> list[tuple[str, str]]:
 )
 def create(
     session: Session,
-    invited_role: Annotated[RoleChoice, Option("--role", metavar="ROLE", text="Role of the new member.")],
+    invited_role: RoleOption,
     group: Annotated[str, Option(metavar="GROUP", text="Group of the new member. Default: none.")] = "none",
     email: Annotated[str, Option(metavar="ADDRESS", text="Only for this e-mail address.")] = "",
     domain: Annotated[str, Option(metavar="DOMAIN", text="Only for e-mail addresses of this domain.")] = "",
@@ -119,7 +119,10 @@ def accept(
     session: Session,
     file: Annotated[Path | None, Option(metavar="FILE", text="File with the token or the link.")] = None,
 ) -> None:
-    """Become a member. The command prompts for the token or the link, or reads it from standard input."""
+    """Become a member. The organization becomes your current account.
+
+    The command prompts for the token or the link, or reads it from standard input.
+    """
     token = token_of(_read_token(file))
     if not token:
         raise ValueError("no token: pass it on standard input, or pass a file with --file")
@@ -134,6 +137,8 @@ def accept(
             ("already a member", "yes" if joined.already_member else ""),
         ],
     )
+    if not joined.already_member:
+        session.note_current_account(joined.organization)
 
 
 def _read_token(file: Path | None) -> str:

@@ -1,7 +1,10 @@
 """The commands `megarouter keys`."""
 
-from collections.abc import Sequence
-from typing import Annotated
+import datetime as dt
+import enum
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1.messages import (
@@ -11,6 +14,7 @@ from megarouter.admin.v1.messages import (
     DeleteApiKeyRequest,
     DisableApiKeyRequest,
     EnableApiKeyRequest,
+    GetApiKeyRequest,
     Guardrail,
     ListApiKeysRequest,
     ModelWhitelist,
@@ -24,6 +28,7 @@ from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     GroupOption,
     LimitOption,
+    ReverseOption,
     Section,
     UnknownModelsOption,
     YesOption,
@@ -33,12 +38,12 @@ from megarouter_admin.command_line.parsing.commands import (
 )
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
-from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
+from megarouter_admin.command_line.session import Ranking, Session
+from megarouter_admin.command_line.values.amounts import counted, format_credits, parse_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
 from megarouter_admin.command_line.values.limits import CycleChoice
 from megarouter_admin.command_line.values.names import Collection, short_name, short_scope
-from megarouter_admin.command_line.values.times import duration, parse_duration, parse_moment, timestamp
+from megarouter_admin.command_line.values.times import duration, moment_of, parse_duration, parse_moment, timestamp
 
 application = Section()
 
@@ -55,6 +60,23 @@ AddressOption = Annotated[
 ExpiresOption = Annotated[
     str, Option("--expires", metavar="WHEN", text="Expiry: 2026-12-31, 2026-12-31T18:00:00Z, or from now: 90d.")
 ]
+
+
+class KeyOrder(enum.StrEnum):
+    """What keys are ordered by."""
+
+    SPENT = "spent"
+    CALLS = "calls"
+    CREATED = "created"
+    USED = "used"
+
+
+_ORDERS: Final[dict[KeyOrder, Callable[[ApiKey], int]]] = {
+    KeyOrder.SPENT: lambda key: key.spent_nano_credits,
+    KeyOrder.CALLS: lambda key: key.call_count,
+    KeyOrder.CREATED: lambda key: key.create_time.ToNanoseconds(),
+    KeyOrder.USED: lambda key: key.last_use_time.ToNanoseconds(),
+}
 
 
 def _state(key: ApiKey) -> str:
@@ -117,6 +139,8 @@ def _owner(key: ApiKey) -> str:
     "list",
     "keys list --member emma",
     "keys list --group engineering --below --filter 'state = STATE_ACTIVE'",
+    "keys list --sort spent --limit 10",
+    "keys list --unused-for 30d",
 )
 def list_keys(
     session: Session,
@@ -126,11 +150,17 @@ def list_keys(
     search: Annotated[str, Option(metavar="TEXT", text="Search in the name and the visible part of the secret.")] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
+    sort: Annotated[
+        KeyOrder | None, Option("--sort", text="Largest or newest first: spent, calls, created or used.")
+    ] = None,
+    unused_for: Annotated[str, Option(metavar="DURATION", text="Only keys without a call for this long: 30d.")] = "",
     *,
+    reverse: ReverseOption = False,
+    never_used: Annotated[bool, Option("--never-used", text="Only keys that were never used.")] = False,
     below: BelowOption = False,
     deleted: Annotated[bool, Option("--deleted", text="Also deleted keys.")] = False,
 ) -> None:
-    """List API keys, with their usage in the current cycle."""
+    """List API keys, with their usage in the current cycle, and the total of it."""
     owner = f"member = {quoted(session.member(member))}" if member else ""
     account = f"service_account = {quoted(_account(session, service_account))}" if service_account else ""
     request = ListApiKeysRequest(
@@ -141,8 +171,32 @@ def list_keys(
         show_deleted=deleted,
         view=ApiKeyView.API_KEY_VIEW_FULL,
     )
-    keys = session.listed(session.router.api_keys.ListApiKeys, request, "api_keys", limit)
+    idle_since = session.now - parse_duration(unused_for) if unused_for else None
+    is_shown = partial(_is_idle, since=None if never_used else idle_since) if never_used or idle_since else None
+    ranking = Ranking(_ORDERS[sort] if sort else None, reverse, is_shown)
+    keys = session.ranked(session.router.api_keys.ListApiKeys, request, "api_keys", limit, ranking)
     session.output.rows(_columns(session), keys, "no keys")
+    spent = format_credits(sum(key.spent_nano_credits for key in keys))
+    calls = sum(key.call_count for key in keys)
+    session.output.total(keys, f"{counted(len(keys), 'key')}, {counted(calls, 'call')}, {spent} credits spent")
+
+
+def _is_idle(key: ApiKey, since: dt.datetime | None) -> bool:
+    """Returns whether a key was not used since a time; without a time, whether it was never used."""
+    if since is None:
+        return not key.last_use_time.seconds
+    return moment_of(key.last_use_time if key.last_use_time.seconds else key.create_time) < since
+
+
+@command(application, "show", "keys show emma-default")
+def show(session: Session, key: KeyArgument) -> None:
+    """Show an API key, with its usage in the current cycle."""
+    found = _present(session, key)
+    session.output.one(found, _facts(session, found))
+
+
+def _present(session: Session, key: str) -> ApiKey:
+    return session.router.api_keys.GetApiKey(GetApiKeyRequest(name=session.name(Collection.API_KEYS, key)))
 
 
 @command(application, "create", "keys create 'CI of Platform' --member emma --model openai/* --expires 90d --budget 25")
@@ -242,16 +296,32 @@ def enable(session: Session, key: KeyArgument) -> None:
     application,
     "rotate",
     "keys rotate emma-default --overlap 24h",
-    "keys rotate emma-default --overlap 0    # it leaked",
+    "keys rotate emma-default --overlap 0 --yes    # it leaked",
 )
 def rotate(
     session: Session,
     key: KeyArgument,
     overlap: Annotated[str, Option(metavar="DURATION", text="How long the old secret stays valid: 0 to 7d.")] = "24h",
+    *,
+    yes: YesOption = False,
 ) -> None:
     """Give a key a new secret, which is shown only once."""
-    length = duration(parse_duration(overlap))
-    request = RotateApiKeyRequest(name=session.name(Collection.API_KEYS, key), overlap_duration=length)
+    length = parse_duration(overlap)
+    name = session.name(Collection.API_KEYS, key)
+    if not yes:
+        present = _present(session, key)
+        earlier = "is refused at once" if not length else f"stays valid for {overlap}"
+        session.output.effect(
+            [
+                ("key", f"{present.display_name} ({name})"),
+                ("owner", present.member_display_name or _owner(present)),
+                ("last use", session.ago(present.last_use_time) or "never"),
+                ("present secret", f"{present.obfuscated_key} {earlier}"),
+                ("earlier secret", "is refused at once" if present.HasField("overlap_end_time") else ""),
+            ]
+        )
+        confirm(f"Rotate {name}?", yes=yes)
+    request = RotateApiKeyRequest(name=name, overlap_duration=duration(length))
     answer = session.router.api_keys.RotateApiKey(request)
     session.output.one(answer, [*_facts(session, answer.api_key), ("secret", answer.secret)])
     session.output.remark("the secret is shown only once")
@@ -269,7 +339,7 @@ def delete(session: Session, key: KeyArgument, *, yes: YesOption = False) -> Non
 @command(
     application,
     "transfer",
-    "keys transfer ci --to-service-account sa-build",
+    "keys transfer ci --to-service-account sa-build --yes",
     "keys transfer notebook --to lena@acme.example --rotate",
 )
 def transfer(
@@ -279,6 +349,7 @@ def transfer(
     to_service_account: Annotated[str, Option(metavar="ACCOUNT", text="New owner: a service account.")] = "",
     *,
     rotate: Annotated[bool, Option("--rotate", text="Give it a new secret; the present one ends at once.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Transfer a key to another owner. Its spend so far stays with the present owner."""
     if bool(to) == bool(to_service_account):
@@ -289,6 +360,18 @@ def transfer(
         service_account=_account(session, to_service_account) if to_service_account else "",
         rotate_secret=rotate,
     )
+    if not yes:
+        present = _present(session, key)
+        session.output.effect(
+            [
+                ("key", f"{present.display_name} ({request.name})"),
+                ("from", present.member_display_name or _owner(present)),
+                ("to", request.member or request.service_account),
+                ("last use", session.ago(present.last_use_time) or "never"),
+                ("present secret", "is refused at once" if rotate else "stays valid: whoever knows it can go on"),
+            ]
+        )
+        confirm(f"Transfer {request.name}?", yes=yes)
     moved = session.router.api_keys.TransferApiKey(request)
     session.output.one(moved, [*_facts(session, moved.api_key), ("secret", moved.secret)])
     if moved.secret:

@@ -1,6 +1,8 @@
 """The commands `megarouter members`."""
 
-from typing import Annotated
+import enum
+from collections.abc import Callable
+from typing import Annotated, Final
 
 from megarouter.admin.v1.messages import (
     ChangeMemberRoleRequest,
@@ -20,7 +22,9 @@ from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     GroupOption,
     LimitOption,
+    ReverseOption,
     RoleChoice,
+    RoleOption,
     Section,
     YesOption,
     command,
@@ -30,14 +34,30 @@ from megarouter_admin.command_line.parsing.commands import (
 )
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
-from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.resources.people.member_files import export_members, import_members
+from megarouter_admin.command_line.session import Ranking, Session
+from megarouter_admin.command_line.values.amounts import counted, format_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
 from megarouter_admin.command_line.values.names import short_name
 
 application = Section()
 
 MemberArgument = Annotated[str, Argument(metavar="MEMBER", text="Its id, name or e-mail address.")]
+
+
+class MemberOrder(enum.StrEnum):
+    """What members are ordered by."""
+
+    SPENT = "spent"
+    KEYS = "keys"
+    CREATED = "created"
+
+
+_ORDERS: Final[dict[MemberOrder, Callable[[Member], int]]] = {
+    MemberOrder.SPENT: lambda member: member.spent_nano_credits,
+    MemberOrder.KEYS: lambda member: member.key_count,
+    MemberOrder.CREATED: lambda member: member.create_time.ToNanoseconds(),
+}
 
 
 def _state(member: Member) -> str:
@@ -86,29 +106,41 @@ def _show(session: Session, member: Member) -> None:
     "list",
     "members list --group engineering --below",
     "members list --search fischer",
-    "members list --filter 'role = ROLE_SUB_ADMIN AND state = STATE_SUSPENDED'",
+    "members list --sort spent --limit 10",
+    "members list --role sub-admin --filter 'state = STATE_SUSPENDED'",
 )
 def list_members(
     session: Session,
     group: GroupOption = "",
     search: Annotated[str, Option(metavar="TEXT", text="Search in name and e-mail address.")] = "",
+    with_role: Annotated[RoleChoice | None, Option("--role", metavar="ROLE", text="Only with this role.")] = None,
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
+    sort: Annotated[
+        MemberOrder | None, Option("--sort", text="Largest or newest first: spent, keys or created.")
+    ] = None,
     *,
+    reverse: ReverseOption = False,
     below: BelowOption = False,
     removed: Annotated[bool, Option("--removed", text="Include removed members.")] = False,
 ) -> None:
-    """List members, with spend and budget of the current cycle."""
+    """List members, with spend and budget of the current cycle, and the total of it."""
     request = ListMembersRequest(
         parent=session.organization,
         group=session.group(group) if group else "",
         with_descendants=below,
-        filter=all_of(filter_text, quoted(search) if search else ""),
+        filter=all_of(
+            filter_text, quoted(search) if search else "", f"role = ROLE_{with_role.name}" if with_role else ""
+        ),
         show_removed=removed,
         view=MemberView.MEMBER_VIEW_FULL,
     )
-    members = session.listed(session.router.members.ListMembers, request, "members", limit)
+    ranking = Ranking(_ORDERS[sort] if sort else None, reverse)
+    members = session.ranked(session.router.members.ListMembers, request, "members", limit, ranking)
     session.output.rows(_COLUMNS, members, "no members")
+    spent = format_credits(sum(member.spent_nano_credits for member in members))
+    keys = sum(member.key_count for member in members)
+    session.output.total(members, f"{counted(len(members), 'member')}, {counted(keys, 'key')}, {spent} credits spent")
 
 
 @command(application, "show", "members show emma", "members show emma@acme.example --json")
@@ -128,12 +160,19 @@ def move(
     _show(session, session.router.members.MoveMember(request))
 
 
-@command(application, "role", "members role emma sub-admin", "members role emma l1-admin --group engineering")
+@command(
+    application,
+    "role",
+    "members role emma --role sub-admin",
+    "members role emma --role l1-admin --group engineering --yes",
+)
 def change_role(
     session: Session,
     member: MemberArgument,
-    new_role: Annotated[RoleChoice, Argument(metavar="ROLE", text="super-admin, l1-admin, sub-admin or member.")],
+    new_role: RoleOption,
     group: Annotated[str, Option(metavar="GROUP", text="New group; `none` for no group.")] = "",
+    *,
+    yes: YesOption = False,
 ) -> None:
     """Change a member's role, and the group if the role needs another."""
     name = session.member(member)
@@ -141,6 +180,17 @@ def change_role(
     request = ChangeMemberRoleRequest(name=name, role=new_role.value_of_api(), etag=present.etag)
     if group:
         request.group = session.group(group)
+    if not yes:
+        place = request.group if group else present.group
+        session.output.effect(
+            [
+                ("member", f"{present.display_name or present.email} ({name})"),
+                ("from", f"{role(present.role)}{_in(present.group)}"),
+                ("to", f"{new_role.value}{_in(place)}"),
+                ("then may", _RIGHTS[new_role].format(group=short_name(place) or "a group: name it with --group")),
+            ]
+        )
+        confirm(f"Change the role of {name}?", yes=yes)
     _show(session, session.router.members.ChangeMemberRole(request))
 
 
@@ -158,6 +208,18 @@ def link(
     confirm(f"Let whoever signs in as {subject} at {issuer} act as {name}? This cannot be undone.", yes=yes)
     request = LinkMemberIdentityRequest(name=name, issuer=issuer, subject=subject)
     _show(session, session.router.members.LinkMemberIdentity(request))
+
+
+_RIGHTS: Final = {
+    RoleChoice.SUPER_ADMIN: "manage the whole organization, its credit and its admins",
+    RoleChoice.L1_ADMIN: "manage everything in and below {group}, and top up the pool",
+    RoleChoice.SUB_ADMIN: "manage everything in and below {group}",
+    RoleChoice.MEMBER: "manage only their own keys",
+}
+
+
+def _in(group: str) -> str:
+    return f" in {short_name(group)}" if group else ""
 
 
 @command(application, "suspend", "members suspend emma")
@@ -178,3 +240,14 @@ def remove(session: Session, member: MemberArgument, *, yes: YesOption = False) 
     name = session.member(member)
     confirm(f"Remove {name}? Their keys are deleted permanently.", yes=yes)
     _show(session, session.router.members.RemoveMember(RemoveMemberRequest(name=name)))
+
+
+command(
+    application,
+    "import",
+    "members import people.csv --dry-run",
+    "members import people.csv --create-groups --skip-errors",
+)(import_members)
+command(application, "export", "members export --out people.csv", "members export --group engineering --below")(
+    export_members
+)

@@ -95,10 +95,12 @@ def create(
     time_zone: ZoneOption = None,
     billing_email: BillingOption = None,
 ) -> None:
-    """Create an organization. You become its first super-admin."""
+    """Create an organization. You become its first super-admin, and it becomes your current account."""
     made = Organization(display_name=display_name, time_zone=time_zone or "", billing_email=billing_email or "")
     request = CreateOrganizationRequest(organization=made, organization_id=organization_id)
-    _show(session, session.router.organizations.CreateOrganization(request))
+    created = session.router.organizations.CreateOrganization(request)
+    _show(session, created)
+    session.note_current_account(created.name)
 
 
 @command(

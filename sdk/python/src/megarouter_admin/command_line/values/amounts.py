@@ -37,3 +37,8 @@ def share(part_nano_credits: int, whole_nano_credits: int) -> str:
     if whole_nano_credits <= 0:
         return ""
     return f"{part_nano_credits * 100 // whole_nano_credits}%"
+
+
+def counted(count: int, thing: str) -> str:
+    """Returns a number with its noun, such as `1 key` or `1,234 keys`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

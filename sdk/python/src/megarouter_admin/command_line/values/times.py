@@ -39,8 +39,8 @@ def parse_duration(text: str) -> dt.timedelta:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def parse_moment(text: str, now: dt.datetime) -> dt.datetime:
-    """Reads a date (midnight UTC), a time with a time zone, or a duration from now.
+def parse_moment(text: str, now: dt.datetime, zone: dt.tzinfo = dt.UTC) -> dt.datetime:
+    """Reads a date (midnight in `zone`), a time with a time zone, or a duration from now.
 
     Raises:
         ValueError: the text has another form.
@@ -55,7 +55,7 @@ def parse_moment(text: str, now: dt.datetime) -> dt.datetime:
         ) from unreadable
     if moment.tzinfo is None and "T" in text.upper():
         raise ValueError(f"{text!r} has no time zone: write 2026-12-31T18:00:00Z")
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def relative(moment: dt.datetime, now: dt.datetime) -> str:

@@ -1,9 +1,7 @@
-"""The commands `megarouter credits`."""
+"""The commands `megarouter credits` that show and move the pool."""
 
-import datetime as dt
 from typing import Annotated
 
-from google.type.money_pb2 import Money
 from megarouter.admin.v1.messages import (
     AdjustCreditRequest,
     CreditBalance,
@@ -11,15 +9,12 @@ from megarouter.admin.v1.messages import (
     CreditTransaction,
     GetCreditBalanceRequest,
     GetCreditLineRequest,
-    GetCreditStatementRequest,
     ListCreditTransactionsRequest,
     ListTopUpRequestsRequest,
     RefundCreditRequest,
-    RequestInvoiceRequest,
     TopUpCreditRequest,
     TopUpRequest,
 )
-from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
@@ -34,7 +29,7 @@ from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.repeatable import AmountArgument, RequestIdOption, repeatable
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT, format_credits, parse_credits
+from megarouter_admin.command_line.values.amounts import counted, format_credits, parse_credits
 from megarouter_admin.command_line.values.times import parse_moment, timestamp
 
 application = Section()
@@ -134,7 +129,7 @@ def request_columns(session: Session) -> list[Column[TopUpRequest]]:
 
 
 @command(
-    application, "adjust", "credits adjust 10 --reason goodwill", "credits adjust --yes --reason 'wrong top-up' -- -10"
+    application, "adjust", "credits adjust 10 --reason goodwill", "credits adjust -10 --reason 'wrong top-up' --yes"
 )
 def adjust(
     session: Session,
@@ -145,7 +140,7 @@ def adjust(
     overdraft: OverdraftOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Give credit without payment, or take it: a negative amount, after `--`."""
+    """Give credit without payment, or take it: a negative amount."""
     nano_credits = parse_credits(amount)
     if nano_credits < 0:
         confirm(f"Take {format_credits(-nano_credits)} credits from {session.organization}?", yes=yes)
@@ -200,64 +195,5 @@ def transactions(session: Session, limit: LimitOption = 100) -> None:
         Column[CreditTransaction]("reason", lambda one: one.reason),
     ]
     session.output.rows(columns, found, "no transactions")
-
-
-@command(application, "statement", "credits statement", "credits statement --from 2026-10-01 --to 2026-11-01")
-def statement(
-    session: Session,
-    start: Annotated[str, Option("--from", metavar="WHEN", text="Start. Default: the first of this month, UTC.")] = "",
-    end: Annotated[str, Option("--to", metavar="WHEN", text="End, not included. Default: now.")] = "",
-) -> None:
-    """Show a period: the opening balance, what moved, and the closing balance."""
-    last = parse_moment(end, session.now) if end else session.now.replace(microsecond=0)
-    first = (
-        parse_moment(start, session.now)
-        if start
-        else last.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0)
-    )
-    request = GetCreditStatementRequest(
-        name=f"{session.organization}/creditStatement",
-        time_range=TimeRange(start_time=timestamp(first), end_time=timestamp(last)),
-    )
-    found = session.router.credits.GetCreditStatement(request)
-    moves = [
-        (f"{kind_of(entry.kind)} ({entry.transaction_count:,})", entry.amount_nano_credits) for entry in found.entries
-    ]
-    lines = [("opening", found.opening_balance_nano_credits), *moves, ("closing", found.closing_balance_nano_credits)]
-    if session.output.json:
-        session.output.one(found, [])
-        return
-    session.output.remark(f"{first.isoformat()} to {last.isoformat()}")
-    session.output.rows(
-        [Column("", lambda line: line[0]), Column("credits", lambda line: line[1], Kind.AMOUNT)], lines, "nothing moved"
-    )
-
-
-@command(application, "invoice", "credits invoice 500 --price 500 --currency EUR")
-def invoice(
-    session: Session,
-    amount: AmountArgument,
-    price: Annotated[str, Option(metavar="MONEY", text="Price, such as 499.90.")],
-    currency: Annotated[str, Option(metavar="CODE", text="Currency (ISO 4217), such as EUR.")],
-    note: Annotated[str, Option(metavar="TEXT", text="Note to the billing contact.")] = "",
-    request_id: RequestIdOption = "",
-) -> None:
-    """Request an invoice. The request goes to the billing contact by e-mail."""
-    units, nanos = divmod(parse_credits(price), NANO_CREDITS_PER_CREDIT)  # one unit of Money also has 10^9 nanos
-    with repeatable(session, request_id) as identified:
-        request = RequestInvoiceRequest(
-            parent=session.organization,
-            amount=Money(currency_code=currency, units=units, nanos=nanos),
-            amount_nano_credits=parse_credits(amount),
-            note=note,
-            request_id=identified,
-        )
-        answer = session.router.credits.RequestInvoice(request)
-    session.output.one(
-        answer,
-        [
-            ("request", answer.name),
-            ("credits", format_credits(answer.amount_nano_credits)),
-            ("goes to", answer.billing_email),
-        ],
-    )
+    moved = sum(one.amount_nano_credits for one in found)
+    session.output.total(found, f"{counted(len(found), 'transaction')}, {format_credits(moved)} credits together")

@@ -28,3 +28,6 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     )
     SELECT EXISTS (SELECT FROM ended)
 $$;
+
+-- The limits that the guardrail of whoever accepts the invite begins with, by column of `guardrails`.
+ALTER TABLE invites ADD COLUMN member_limits jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(member_limits) = 'object');

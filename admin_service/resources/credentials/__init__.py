@@ -1,0 +1,1 @@
+"""Credentials of organizations that are no person's: SCIM connections and automation."""

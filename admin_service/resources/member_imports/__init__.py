@@ -1,0 +1,1 @@
+"""Brings the members of an organization to what a table says."""
