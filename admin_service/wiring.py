@@ -43,6 +43,8 @@ from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
 from admin_service.resources.service_accounts.service import ServiceAccountsApi
+from admin_service.resources.sign_in_links.changes import SignInLinkMaker
+from admin_service.resources.sign_in_links.service import SignInLinksApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
@@ -129,7 +131,6 @@ async def open_service(
         identities = BearerTokens(
             directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
         )
-        links = IdentityLinks(directory, issuers)
         guard = Guard(
             pool,
             identities,
@@ -138,7 +139,7 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        apis = _apis(settings, pool, redis, pepper, issuers, links)
+        apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(directory, issuers))
         service = AdminService(pool, apis, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (
@@ -162,6 +163,8 @@ def _apis(
     lives = TokenLives(
         dt.timedelta(hours=settings.sign_in_token_max_life_h), dt.timedelta(hours=settings.super_admin_token_max_life_h)
     )
+    link_life = dt.timedelta(hours=settings.sign_in_link_life_h)
+    maker = SignInLinkMaker(pepper, _new_id, secrets.token_bytes, lives, link_life, settings.sign_in_page_url)
     page_tokens = PageTokens(pepper, time.time)
     personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
     groups = GroupsApi(pool, page_tokens, _new_id)
@@ -188,9 +191,10 @@ def _apis(
         invites,
         MemberAccessTokensApi(pool, page_tokens),
         MembersApi(pool, page_tokens, links, MemberImports(invites.issue, groups.create).run),
-        OperatorsApi(pool, page_tokens, _new_id, links),
+        OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
         ServiceAccountsApi(pool, page_tokens, _new_id),
+        SignInLinksApi(pool, page_tokens, maker),
         UsageApi(pool, page_tokens),
     )
 

@@ -25,7 +25,7 @@ from authz_service.holds.placement_floors import PlacementFloors
 from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.programs.redis import start_redis
-from gateway_core.model.calls.decision import Limits
+from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold, sign_hold
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.runtime.telemetry.metrics import NO_METRICS

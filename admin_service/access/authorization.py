@@ -232,8 +232,13 @@ def authorize_user(asked: Asked) -> UserCaller:
     """
     method, grant = asked.method, asked.grant
     resource = method.named_user_resource(asked.request, grant.user)
-    # All users share one catalog, and the list of accounts filters by the credential's organization itself.
-    for_every_credential = method.permission in {Permission.CATALOG_READ, Permission.ACCOUNTS_READ}
+    # All users share one catalog, the list of accounts filters by the credential's organization itself, and a sign-in link is for
+    # one organization.
+    for_every_credential = method.permission in {
+        Permission.CATALOG_READ,
+        Permission.ACCOUNTS_READ,
+        Permission.SIGN_IN_LINKS_EXCHANGE,
+    }
     organization = grant.organization if for_every_credential else None
     if resource and resource.user == grant.user and grant.carries(method.permission, organization):
         return UserCaller(grant, resource, asked.origin)

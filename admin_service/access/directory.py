@@ -20,6 +20,7 @@ from admin_service.api.names import (
     INVITES,
     MEMBERS,
     SERVICE_ACCOUNTS,
+    SIGN_IN_LINKS,
     ResourceName,
     parse_name,
 )
@@ -69,6 +70,12 @@ SELECT m.member_id, m.role, m.group_path AS path
   FROM access_tokens t
   JOIN members m ON m.organization_id = $1 AND m.user_id = t.user_id AND m.state <> 'REMOVED'
  WHERE t.access_token_id = $2 AND coalesce(t.only_organization_id, $1) = $1
+"""
+_SIGN_IN_LINK: Final = """
+SELECT m.member_id, m.role, m.group_path AS path
+  FROM sign_in_links l
+  JOIN members m ON m.organization_id = l.organization_id AND m.member_id = l.member_id
+ WHERE l.organization_id = $1 AND l.sign_in_link_id = $2
 """
 _INVITE: Final = """
 SELECT NULL AS member_id, i.role, coalesce(g.path, '{}') AS path
@@ -299,5 +306,6 @@ _FINDERS: Final[dict[str | None, _Finder]] = {
     GUARDRAILS: _guardrail,
     INVITES: _person(_INVITE, TargetKind.PERSON),
     MEMBERS: _person(_MEMBER, TargetKind.PERSON),
+    SIGN_IN_LINKS: _person(_SIGN_IN_LINK, TargetKind.PERSON),
     SERVICE_ACCOUNTS: _person(_MEMBER, TargetKind.PERSON),
 }

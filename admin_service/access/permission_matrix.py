@@ -32,6 +32,7 @@ from admin_service.api.names import (
     INVOICE_REQUESTS,
     MEMBERS,
     SERVICE_ACCOUNTS,
+    SIGN_IN_LINKS,
     TOP_UP_REQUESTS,
 )
 
@@ -128,6 +129,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "invoice request": (INVOICE_REQUESTS, TargetKind.WITHIN, "inv-1"),
     "member": (MEMBERS, TargetKind.PERSON, "{}"),
     "service account": (SERVICE_ACCOUNTS, TargetKind.PERSON, "sa-{}"),
+    "sign-in link": (SIGN_IN_LINKS, TargetKind.PERSON, "link-{}"),
     "top-up request": (TOP_UP_REQUESTS, TargetKind.WITHIN, "topup-1"),
 }
 _WITHOUT_OWNER: Final = frozenset({"audit log entry", "claim mapping", "invite"})

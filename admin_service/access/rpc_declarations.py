@@ -28,6 +28,7 @@ from admin_service.api.names import (
     MEMBERS,
     MYSELF,
     SERVICE_ACCOUNTS,
+    SIGN_IN_LINKS,
     SUMMARY,
     TOP_UP_REQUESTS,
     USAGE_FINDINGS,
@@ -61,6 +62,7 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/MemberAccessToken": ACCESS_TOKENS,
     "megarouter/OrganizationSummary": SUMMARY,
     "megarouter/ServiceAccount": SERVICE_ACCOUNTS,
+    "megarouter/SignInLink": SIGN_IN_LINKS,
     "megarouter/TopUpRequest": TOP_UP_REQUESTS,
     "megarouter/UsageFinding": USAGE_FINDINGS,
 }

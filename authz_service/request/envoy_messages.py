@@ -18,9 +18,11 @@ from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, Decision
 from gateway_core.contract.quotes import encode_quote
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
+from gateway_core.model.calls.placements import Placed
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.limits.throttles import ThrottleKind
+from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
 
@@ -116,28 +118,38 @@ def allow(
     own = _metadata_entry(_HOLD, token) + _metadata_entry(_HOLD_ID, admission.hold.hold_id)
     if traceparent:
         own += _metadata_entry(_TRACEPARENT, traceparent)
-    if admission.output_limit is not None:
-        own += _metadata_entry(_OUTPUT_LIMIT, f"{admission.terms.route.output_limit_field}={admission.output_limit}")
+    placement = admission.placement
+    if placement is not None and placement.cut:
+        field = admission.terms.route.output_limit_field
+        own += _metadata_entry(_OUTPUT_LIMIT, f"{field}={placement.cut.limit_tokens}")
     if is_awaited:
         own += _AWAITED
     response = shared + bytes_field(_DYNAMIC_METADATA, own)
     if betas:
         response += _beta_answer(betas)
-    if admission.tokens_left or admission.output_limit is not None:
-        reported = _reported(admission)
+    if placement is not None and (placement.tokens_left or placement.cut or placement.soft_reached):
+        reported = _reported(admission, placement)
         more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(reported))
         response += external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
     return response
 
 
-def _reported(admission: Admission) -> dict[str, str]:
+def _reported(admission: Admission, placement: Placed) -> dict[str, str]:
     """Returns the headers that tell the caller what the admission did or left."""
     reported: dict[str, str] = {}
-    if admission.tokens_left:
-        reported |= headers.quota_headers(token_quota(admission, admission.tokens_left))
-    if admission.output_limit is not None:
-        reported[headers.OUTPUT_LIMIT] = str(admission.output_limit)
+    if placement.tokens_left:
+        reported |= headers.quota_headers(token_quota(admission, placement.tokens_left))
+    if placement.cut:
+        reported[headers.OUTPUT_LIMIT] = str(placement.cut.limit_tokens)
+    if placement.soft_reached:
+        counters = admission.hold.claims.counters
+        reported[headers.SOFT_BUDGET] = ", ".join(_short(counters[index].scope) for index in placement.soft_reached)
     return reported
+
+
+def _short(scope: Scope) -> str:
+    """Returns a scope as a header names it. The caller knows which key, member and organization it is."""
+    return scope.encode() if scope.kind is ScopeKind.GROUP else scope.kind.value
 
 
 def _beta_answer(betas: Betas) -> bytes:

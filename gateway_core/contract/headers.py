@@ -24,6 +24,8 @@ REQUEST_ID: Final = "x-request-id"
 
 OUTPUT_LIMIT: Final = "x-megarouter-output-limit"
 """From the gateway to the caller: the output limit in tokens that it wrote into the call."""
+SOFT_BUDGET: Final = f"{INTERNAL_PREFIX}soft-budget-reached"
+"""From the gateway to the caller: the scopes whose spend has reached the threshold of their budget: `api_key, group:eng`."""
 COST: Final = f"{INTERNAL_PREFIX}cost"
 """From the gateway to the caller: what the call cost in credits. Envoy's module sets it on plain answers."""
 

@@ -201,6 +201,8 @@ class AdminSettings(DatabaseSettings):
     """Longest life of a credential for a SCIM connection or for automation, in days."""
     sign_in_link_life_h: Annotated[int, Field(gt=0, le=30 * 24)] = 24
     """How long a sign-in link can be used, in hours."""
+    sign_in_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
+    """Page that sign-in links lead to: a link is this URL, `#` and the secret. None: they have a secret and no link."""
     operators: str = ""
     """Operators of the deployment, separated by spaces: `user:ID`, or `ISSUER#subject=SUBJECT`, `ISSUER#email=ADDRESS` or
     `ISSUER#claim:NAME=VALUE` with the URL of an identity provider. They alone create credit."""

@@ -79,7 +79,8 @@ GRANT INSERT ON holds TO megarouter_authz;
 
 -- usage_service -------------------------------------------------------------------------------------------------------------------
 
-GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer) TO megarouter_usage;
+GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer), soft_threshold(jsonb, bigint, jsonb),
+    temporary_limit_now(jsonb) TO megarouter_usage;
 -- Without is_registered: only the owner registers ids.
 GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
@@ -90,6 +91,8 @@ GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_usage;
 GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (state, resolve_time, token) ON holds TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (settled_nano_credits, call_count, shadow_refusal_count, last_use_time) ON scope_spend TO megarouter_usage;
+-- Without deliver_time: it only reports.
+GRANT SELECT, INSERT (organization_id, counter, threshold_nano_credits, spent_nano_credits) ON budget_events TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON journal_offsets TO megarouter_usage;
 
 
@@ -100,7 +103,7 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request(),
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
     credential_of_secret(bytea), sign_in_link_of_secret(bytea), temporary_limit_now(jsonb),
-    bounds_now(jsonb) TO megarouter_admin;
+    bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
@@ -126,6 +129,8 @@ GRANT SELECT, UPDATE (sequence, balance_nano_credits) ON ledger_accounts TO mega
 GRANT SELECT, UPDATE (line_nano_credits, user_id, update_time) ON credit_lines TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (state, decide_time, decider_user_id, decision_reason) ON top_up_requests TO megarouter_admin;
 GRANT SELECT, INSERT ON credit_grants TO megarouter_admin;
+-- To deliver what the budgets report.
+GRANT SELECT, UPDATE (deliver_time) ON budget_events TO megarouter_admin;
 -- To show usage in the admin API.
 GRANT SELECT ON ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
     usage_quarantine, usage_discrepancies TO megarouter_admin;

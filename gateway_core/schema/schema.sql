@@ -171,9 +171,9 @@ CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organizatio
         SELECT jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
                                            r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
                                            r.concurrency_limit, r.rate_rules)) AS guardrails,
-               jsonb_object_agg(r.scope_kind || ':' || r.scope_id, jsonb_build_object('temporary', r.temporary_limit))
-                   FILTER (WHERE temporary_limit_now(r.temporary_limit) IS NOT NULL) AS more_limits
+               jsonb_object_agg(r.scope_kind || ':' || r.scope_id, m.more) FILTER (WHERE m.more IS NOT NULL) AS more_limits
           FROM guardrails r
+         CROSS JOIN LATERAL (SELECT more_limits_of(r.temporary_limit, r.soft_budget, r.model_budgets) AS more) AS m
          WHERE r.organization_id = k.organization_id
            AND ((r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id)
                 OR (r.scope_kind = 'member' AND r.scope_id = k.member_id)
@@ -201,6 +201,20 @@ CREATE FUNCTION public.invite_of_token(token_hash bytea, caller text) RETURNS TA
                         WHERE m.organization_id = i.organization_id AND m.user_id = caller AND m.state = 'ACTIVE'))
 $$;
 
+CREATE FUNCTION public.mark_soft_budgets() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND (NEW.soft_budget IS NULL) = (OLD.soft_budget IS NULL) OR TG_OP = 'INSERT' AND NEW.soft_budget IS NULL THEN
+        RETURN NULL;
+    END IF;
+    UPDATE ledger_heads SET has_soft_budgets = EXISTS (
+        SELECT FROM guardrails r WHERE r.organization_id = NEW.organization_id AND r.soft_budget IS NOT NULL)
+     WHERE organization_id = NEW.organization_id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.messages_waiting() RETURNS TABLE(message_count bigint, oldest_age_s double precision)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -208,6 +222,13 @@ CREATE FUNCTION public.messages_waiting() RETURNS TABLE(message_count bigint, ol
     SELECT count(*), coalesce(extract(epoch FROM greatest(now() - min(m.create_time), interval '0'))::float8, 0)
       FROM outbox_messages m
      WHERE m.deliver_time IS NULL
+$$;
+
+CREATE FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT nullif(jsonb_strip_nulls(jsonb_build_object('temporary', temporary_limit_now(temporary_limit), 'soft', soft_budget,
+                                                       'models', nullif(model_budgets, '[]'))), '{}')
 $$;
 
 CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display_name text, kind text, organization_state text, member_id text, role text, member_state text, group_id text, is_current boolean)
@@ -529,6 +550,15 @@ CREATE FUNCTION public.sign_in_link_of_secret(hash bytea) RETURNS TABLE(organiza
      WHERE l.secret_hash = hash AND l.use_time IS NULL AND l.revoke_time IS NULL AND l.expire_time > now() AND m.state = 'ACTIVE'
 $$;
 
+CREATE FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN soft_budget ? 'amount' THEN (soft_budget ->> 'amount')::bigint
+                WHEN soft_budget ? 'percent'
+                THEN ceil(coalesce((temporary_limit_now(temporary_limit) ->> 'budget_nano_credits')::numeric, budget)
+                          * (soft_budget ->> 'percent')::numeric / 100)::bigint END
+$$;
+
 CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) RETURNS TABLE(provider_id text, kind text, object_id text, response_id text, requested_model text, tokens bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -676,6 +706,15 @@ ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.budget_events (
+    organization_id text NOT NULL,
+    counter text NOT NULL,
+    threshold_nano_credits bigint NOT NULL,
+    spent_nano_credits bigint NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    deliver_time timestamp with time zone
+);
+
 CREATE TABLE public.claim_mappings (
     organization_id text NOT NULL,
     claim_mapping_id text NOT NULL COLLATE pg_catalog."C",
@@ -813,6 +852,8 @@ CREATE TABLE public.guardrails (
     reset_time timestamp with time zone,
     carry_revision bigint,
     set_by_default jsonb DEFAULT '{}'::jsonb NOT NULL,
+    soft_budget jsonb,
+    model_budgets jsonb DEFAULT '[]'::jsonb NOT NULL,
     guardrail_id text GENERATED ALWAYS AS (
 CASE
     WHEN (scope_kind = 'organization'::text) THEN 'organization'::text
@@ -825,11 +866,13 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrails_cycle_check CHECK ((cycle = ANY (ARRAY['NEVER'::text, 'DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
     CONSTRAINT guardrails_key_limit_check CHECK ((key_limit >= 0)),
     CONSTRAINT guardrails_mode_check CHECK ((mode = ANY (ARRAY['ENFORCE'::text, 'SHADOW'::text]))),
+    CONSTRAINT guardrails_model_budgets_check CHECK (((jsonb_typeof(model_budgets) = 'array'::text) AND (jsonb_array_length(model_budgets) <= 16))),
     CONSTRAINT guardrails_rate_rules_check CHECK (((jsonb_typeof(rate_rules) = 'array'::text) AND (jsonb_array_length(rate_rules) <= 16))),
     CONSTRAINT guardrails_requests_per_minute_check CHECK ((requests_per_minute >= 0)),
     CONSTRAINT guardrails_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
     CONSTRAINT guardrails_seat_limit_check CHECK ((seat_limit >= 0)),
     CONSTRAINT guardrails_set_by_default_check CHECK ((jsonb_typeof(set_by_default) = 'object'::text)),
+    CONSTRAINT guardrails_soft_budget_check CHECK ((jsonb_typeof(soft_budget) = 'object'::text)),
     CONSTRAINT guardrails_temporary_limit_check CHECK (((jsonb_typeof(temporary_limit) = 'object'::text) AND (temporary_limit ? 'end_us'::text))),
     CONSTRAINT guardrails_tokens_per_minute_check CHECK (((tokens_per_minute >= 0) AND (tokens_per_minute <= '1000000000000'::bigint))),
     CONSTRAINT organization_scope_is_itself CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id))),
@@ -930,7 +973,8 @@ CREATE TABLE public.ledger_accounts (
 CREATE TABLE public.ledger_heads (
     organization_id text NOT NULL,
     sequence bigint DEFAULT 0 NOT NULL,
-    cycle_change_time timestamp with time zone
+    cycle_change_time timestamp with time zone,
+    has_soft_budgets boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.ledger_transfers (
@@ -1354,6 +1398,9 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, sequence);
 
+ALTER TABLE ONLY public.budget_events
+    ADD CONSTRAINT budget_events_pkey PRIMARY KEY (organization_id, counter);
+
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT claim_mappings_pkey PRIMARY KEY (organization_id, claim_mapping_id);
 
@@ -1530,6 +1577,8 @@ CREATE INDEX audit_log_below_4 ON public.audit_log USING btree (organization_id,
 
 CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (organization_id, resource_name, sequence);
 
+CREATE INDEX budget_events_waiting ON public.budget_events USING btree (organization_id, create_time) WHERE (deliver_time IS NULL);
+
 CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issuer, claim, value);
 
 CREATE INDEX claim_memberships_by_user ON public.claim_memberships USING btree (user_id, issuer);
@@ -1654,6 +1703,8 @@ CREATE TRIGGER guardrails_carry_spend_over AFTER INSERT OR UPDATE ON public.guar
 
 CREATE TRIGGER guardrails_cycle_revision BEFORE INSERT OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.set_cycle_revision();
 
+CREATE TRIGGER guardrails_mark_soft_budgets AFTER INSERT OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.mark_soft_budgets();
+
 CREATE TRIGGER guardrails_notify AFTER INSERT OR DELETE OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('guardrail');
 
 CREATE TRIGGER guardrails_revise_all_identities AFTER TRUNCATE ON public.guardrails FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
@@ -1740,6 +1791,9 @@ ALTER TABLE ONLY public.audit_log
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.budget_events
+    ADD CONSTRAINT budget_events_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT claim_mappings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -1890,6 +1944,8 @@ CREATE POLICY audit_reads ON public.api_keys FOR SELECT TO megarouter_audit USIN
 
 CREATE POLICY audit_reads ON public.audit_log FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.budget_events FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.claim_mappings FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.claim_memberships FOR SELECT TO megarouter_audit USING (true);
@@ -1944,6 +2000,8 @@ CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_au
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
 
+ALTER TABLE public.budget_events ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.claim_mappings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.claim_memberships ENABLE ROW LEVEL SECURITY;
@@ -1957,6 +2015,8 @@ ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
 CREATE POLICY every_organization_lock ON public.api_keys FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.audit_log FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.budget_events FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.claim_mappings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -2015,6 +2075,8 @@ CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO mega
 CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.audit_log FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.budget_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.claim_mappings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -2095,6 +2157,8 @@ ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 CREATE POLICY organization_wall ON public.api_keys TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.audit_log TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.budget_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.claim_mappings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -2214,8 +2278,13 @@ GRANT ALL ON FUNCTION public.identity_revisions_of(organizations text[]) TO mega
 REVOKE ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.messages_waiting() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.my_accounts() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_accounts() TO megarouter_admin;
@@ -2278,10 +2347,15 @@ REVOKE ALL ON FUNCTION public.set_update_time() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) TO megarouter_authz;
 
 REVOKE ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.unpacked(packed text) FROM PUBLIC;
@@ -2321,6 +2395,19 @@ GRANT SELECT ON TABLE public.api_key_usage TO megarouter_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.budget_events TO megarouter_usage;
+GRANT SELECT ON TABLE public.budget_events TO megarouter_admin;
+
+GRANT INSERT(organization_id) ON TABLE public.budget_events TO megarouter_usage;
+
+GRANT INSERT(counter) ON TABLE public.budget_events TO megarouter_usage;
+
+GRANT INSERT(threshold_nano_credits) ON TABLE public.budget_events TO megarouter_usage;
+
+GRANT INSERT(spent_nano_credits) ON TABLE public.budget_events TO megarouter_usage;
+
+GRANT UPDATE(deliver_time) ON TABLE public.budget_events TO megarouter_admin;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.claim_mappings TO megarouter_admin;
 

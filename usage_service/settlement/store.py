@@ -98,6 +98,20 @@ ON CONFLICT (organization_id, counter) DO UPDATE
        last_use_time = greatest(scope_spend.last_use_time, excluded.last_use_time)
 """
 
+# A counter of an earlier revision belongs to a cycle that was changed or reset, and is reported no more.
+_RECORD_CROSSINGS: Final = """
+INSERT INTO budget_events (organization_id, counter, threshold_nano_credits, spent_nano_credits)
+SELECT s.organization_id, s.counter, t.threshold, s.settled_nano_credits
+  FROM unnest($1::text[], $2::text[]) AS charged (organization_id, counter)
+  JOIN scope_spend s ON s.organization_id = charged.organization_id AND s.counter = charged.counter
+  JOIN guardrails g ON g.organization_id = s.organization_id AND g.scope_kind = split_part(s.counter, ':', 1)
+                   AND g.scope_id = split_part(s.counter, ':', 2) AND g.cycle_revision = split_part(s.counter, ':', 5)::bigint
+ CROSS JOIN LATERAL (SELECT soft_threshold(g.soft_budget, g.budget_nano_credits, g.temporary_limit) AS threshold) AS t
+ WHERE g.soft_budget IS NOT NULL AND s.settled_nano_credits >= t.threshold AND s.settled_nano_credits > 0
+ ORDER BY 1, 2
+ON CONFLICT (organization_id, counter) DO NOTHING
+"""
+
 _ADD_DISCREPANCIES: Final = """
 INSERT INTO usage_discrepancies (hold_id, organization_id, detail)
 SELECT hold_id, organization_id, detail
@@ -144,6 +158,8 @@ async def settle_batch(
             change_times = {organization: head.cycle_change_time for organization, head in heads.items()}
             recorded = tuple(await with_later_counters(connection, recorded, change_times))
             await _write(connection, recorded)
+            if reporting := [name for name, head in heads.items() if head.has_soft_budgets]:
+                await _record_crossings(connection, recorded, reporting)
             await _bind_stored(connection, recorded, object_life_ms)
         discrepancy_count = await _add_discrepancies(connection, sorted_out.contradictions)
     return BatchResult(recorded, discrepancy_count)
@@ -357,6 +373,20 @@ async def _add_spend(connection: Connection, recorded: Iterable[RecordedSettleme
             spend[organization, counter].add(sums)
     if spend:
         await connection.execute(_ADD_SPEND, *packed_columns((*at, *sums.columns()) for at, sums in spend.items()))
+
+
+async def _record_crossings(
+    connection: Connection, recorded: Iterable[RecordedSettlement], reporting: Sequence[str]
+) -> None:
+    """Records that the spend of a period has reached the threshold of its budget, once. `reporting` are organizations."""
+    charged = {
+        (organization, counter)
+        for entry in recorded
+        if (organization := entry.settlement.hold.claims.organization) in reporting
+        for counter in entry.counters
+    }
+    if charged:
+        await connection.execute(_RECORD_CROSSINGS, *map(list, zip(*sorted(charged), strict=True)))
 
 
 async def _add_discrepancies(connection: Connection, contradictions: Sequence[tuple[Hold, str]]) -> int:

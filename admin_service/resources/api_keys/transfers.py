@@ -10,7 +10,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service.access.permissions import Permission
 from admin_service.api.errors import AdminError
 from admin_service.api.guardrail_names import guardrail_name
-from admin_service.api.names import MEMBERS, SERVICE_ACCOUNTS
+from admin_service.api.names import MEMBERS, SERVICE_ACCOUNTS, owner_name
 from admin_service.resources.api_keys import store
 from admin_service.resources.api_keys.changes import (
     KeyMaker,
@@ -44,6 +44,7 @@ class ApiKeyTransfers:
         row = await changeable_key(change, change.caller.resource, request.etag, Permission.API_KEYS_WRITE)
         moves = owner.member != row.member
         if moves:
+            await _require_rotation(change, row, is_rotated=request.rotate_secret)
             await require_room(change, str(owner.member), adds_a_key=False)
             await _require_allowed(change, row, str(owner.member), named)
         if not moves and not request.rotate_secret:
@@ -59,6 +60,21 @@ class ApiKeyTransfers:
         key = await _recorded_on_both_sides(change, row)
         change.repeat_answer = api_key_pb2.TransferApiKeyResponse(api_key=key, secret_already_issued=bool(secret))
         return api_key_pb2.TransferApiKeyResponse(api_key=key, secret=secret)
+
+
+async def _require_rotation(change: Change, row: ApiKeyRow, *, is_rotated: bool) -> None:
+    """Checks that a transfer does not let a suspended member call again, who may know the secret.
+
+    Raises:
+        AdminError: ROTATION_REQUIRED.
+    """
+    state = await store.member_state(change.connection, row.organization, row.member)
+    if state != "ACTIVE" and not is_rotated:
+        message = (
+            f"{owner_name(row.organization, row.member)}, who owns the API key, is not active and may know its secret. Transfer it"
+            " with a new secret: set rotate_secret."
+        )
+        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.ROTATION_REQUIRED, message)
 
 
 async def _require_allowed(change: Change, row: ApiKeyRow, member: str, named: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from admin_service.access.permissions import Actor, visibility
-from admin_service.api.names import GROUPS, MEMBERS, ResourceName
+from admin_service.api.names import GROUPS, MEMBERS, ResourceName, owner_name
 from admin_service.listing.sql_parameters import Parameters
 from admin_service.listing.subtrees import visible_rows
 from admin_service.resources.credits.store import POOL_DELTA
@@ -51,7 +51,7 @@ BY_GROUP: Final = Division(
 BY_MEMBER: Final = Division(
     MEMBERS,
     "u.member_id",
-    "coalesce(nullif(p.display_name, ''), p.email, '')",
+    "coalesce(m.display_name, nullif(p.display_name, ''), p.email, '')",
     "JOIN members m ON m.organization_id = t.organization_id AND m.member_id = u.member_id"
     " LEFT JOIN users p ON p.user_id = m.user_id",
     "u.member_id",
@@ -89,8 +89,15 @@ async def statement_shares(
     )
     return [
         StatementShare(
-            str(ResourceName(organization, division.collection, scope_id)) if scope_id else None,
+            _name(organization, division, scope_id) if scope_id else None,
             display_name, count, amount, is_remainder,
         )
         for scope_id, display_name, count, amount, is_remainder in rows
     ]  # fmt: skip
+
+
+def _name(organization: str, division: Division, scope_id: str) -> str:
+    """Returns the name of a group, or of a member or service account."""
+    if division is BY_MEMBER:
+        return str(owner_name(organization, scope_id))
+    return str(ResourceName(organization, division.collection, scope_id))

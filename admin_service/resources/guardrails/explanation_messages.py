@@ -62,7 +62,7 @@ def _without_figures(access: ScopeAccess) -> ScopeAccess:
     """Returns the scope with its limits and whether the call fits, but not with what is used."""
     access.figures_hidden = True
     if access.HasField("budget"):
-        for name in ("used_nano_credits", "held_nano_credits", "remaining_nano_credits"):
+        for name in ("used_nano_credits", "held_nano_credits", "remaining_nano_credits", "soft_threshold_reached"):
             access.budget.ClearField(name)
     rates: list[tuple[Any, str]] = [
         (access, name) for name in ("requests_per_minute", "tokens_per_minute", "concurrency")
@@ -84,6 +84,9 @@ def _budget_use(state: LimitState) -> BudgetUse:
         held_nano_credits=state.held,
         remaining_nano_credits=state.remaining,
         reset_time=_moment(state.reset_epoch_s),
+        soft_threshold_nano_credits=state.soft_threshold,
+        soft_threshold_reached=state.soft_threshold is not None and state.used >= state.soft_threshold,
+        soft_only=state.soft_only,
     )
 
 

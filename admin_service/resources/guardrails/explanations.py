@@ -37,6 +37,10 @@ class LimitState:
     """What open calls reserve; 0 if `used` includes it."""
     reset_epoch_s: int | None
     """When the limit starts again; None if never or unknown."""
+    soft_threshold: int | None = None
+    """What is used of a budget when it is reported; None if it is not."""
+    soft_only: bool = False
+    """Whether calls beyond a budget pass."""
 
     @property
     def remaining(self) -> int:
@@ -216,7 +220,16 @@ def _budget(
     spend = counters.spend.get(counter_of(rail, period), Spend())
     settled, held = spend.settled_nano_credits, spend.held_nano_credits
     amount = amount_with(admission, counters) if admission else 0
-    return LimitState(settled + held + amount <= limit, limit, settled, held, period.end_epoch_s)
+    soft_only = rail.refusing_budget is None
+    return LimitState(
+        soft_only or settled + held + amount <= limit,
+        limit,
+        settled,
+        held,
+        period.end_epoch_s,
+        rail.soft_threshold,
+        soft_only,
+    )
 
 
 def _throttle_state(limit: int, needed: int, usage: Usage | None, now_epoch_us: int) -> LimitState:

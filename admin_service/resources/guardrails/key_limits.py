@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Final
 
 from admin_service.resources.api_keys.bound_errors import bounded, enforced, temporarily_bounded
 from admin_service.resources.api_keys.bounds import GUARDRAIL_LIMITS, Bounds, Setter, mode_after
@@ -12,6 +13,8 @@ from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.limits.guardrails import GuardrailMode
 from gateway_core.model.organization.scopes import ScopeKind
+
+_OF_BUDGET: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,15 @@ async def changed_key_limits(
         return KeyLimits(settings)
     key = await key_bounds(change.connection, row.organization, row.scope.scope_id)
     setter = Setter(change.caller.actor, key.member, key.group_path)
-    named = {"budget" if field == "cycle" else field for field in fields}
-    named = {"budget" if field == "budget_nano_credits" else field for field in named}
-    limits = settings.limit_values
+    named = {"budget" if field in _OF_BUDGET else field for field in fields}
+    # A budget that refuses nothing is none.
+    limits = {**settings.limit_values, **({} if settings.refuses else {"budget": None})}
     bounds = bounded(key.bounds, setter, named & GUARDRAIL_LIMITS, limits)
     if TEMPORARY in named:
-        bounds = temporarily_bounded(bounds, setter, limits, settings.temporary)
+        temporary = settings.temporary
+        if temporary and not settings.refuses:
+            temporary = replace(temporary, budget_nano_credits=None)
+        bounds = temporarily_bounded(bounds, setter, limits, temporary)
     is_shadow = settings.mode == GuardrailMode.SHADOW
     if is_shadow and row.settings.mode != GuardrailMode.SHADOW:
         enforced(key.bounds, setter, GUARDRAIL_LIMITS | {TEMPORARY})
@@ -49,7 +55,7 @@ async def changed_key_limits(
     required.check_guardrail(
         named,
         whitelist=settings.model_whitelist is not None,
-        budget=settings.budget_nano_credits is not None,
+        budget=limits["budget"] is not None,
         enforced=mode == GuardrailMode.ENFORCE,
     )
     return KeyLimits(replace(settings, mode=mode), None if bounds == key.bounds else bounds)

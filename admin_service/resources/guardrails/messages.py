@@ -23,6 +23,7 @@ from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
 from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, parse_whitelist
 from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.limits.soft_budgets import SoftBudget
 from gateway_core.model.limits.temporary_limits import REPLACED, TemporaryLimit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
@@ -37,7 +38,9 @@ MAX_TEMPORARY: Final = dt.timedelta(days=92)
 """How far ahead a temporary limit may end."""
 _THROTTLES: Final = frozenset({"requests_per_minute", "tokens_per_minute", "concurrency_limit"})
 _EVERYWHERE: Final = (
-    frozenset({"budget_nano_credits", "cycle", "mode", "model_whitelist", "rate_limits", "temporary_limit"})
+    frozenset(
+        {"budget_nano_credits", "cycle", "mode", "model_whitelist", "rate_limits", "temporary_limit", "soft_budget"}
+    )
     | _THROTTLES
 )
 KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
@@ -52,7 +55,7 @@ UNITS: Final = {
     for unit in (RateUnit.SECOND, RateUnit.MINUTE, RateUnit.HOUR, RateUnit.DAY)
 }
 _UNIT_OF: Final = {value: unit for unit, value in UNITS.items()}
-_SETTINGS: Final = {"rate_limits": "rate_rules", "temporary_limit": "temporary"}
+_SETTINGS: Final = {"rate_limits": "rate_rules", "temporary_limit": "temporary", "soft_budget": "soft"}
 """Fields that have another name in `Settings`."""
 _NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")
 
@@ -84,6 +87,10 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
             setattr(message, name, limit)
     if settings.temporary:
         message.temporary_limit.CopyFrom(_temporary_limit(settings.temporary))
+    if settings.soft:
+        message.soft_budget.CopyFrom(_soft_budget(settings.soft))
+        threshold = settings.soft.threshold(settings.budget_in_force)
+        message.soft_budget_reached = threshold is not None and row.spent_nano_credits >= threshold
     if settings.budget_in_force is not None:
         left = settings.budget_in_force - row.spent_nano_credits - row.held_nano_credits
         message.remaining_nano_credits = max(0, left)
@@ -97,6 +104,7 @@ _FIGURES: Final = (
     "remaining_nano_credits",
     "call_count",
     "shadow_refusal_count",
+    "soft_budget_reached",
 )
 
 
@@ -158,6 +166,8 @@ def added_entries(present: Settings, settings: Settings) -> dict[str, list[str]]
 def _setting(asked: Any, name: str) -> Any:  # noqa: ANN401 - a message that has the field; of the setting's type
     if name == "cycle":
         return _CYCLE_OF[asked.cycle]
+    if name == "soft_budget":
+        return _soft(asked.soft_budget) if asked.HasField("soft_budget") else None
     if name == "temporary_limit":
         return _temporary(asked.temporary_limit) if asked.HasField("temporary_limit") else None
     if name == "rate_limits":
@@ -181,6 +191,22 @@ def _rule(asked: Guardrail.RateLimit) -> RateRule:
         asked.requests if asked.HasField("requests") else None,
         asked.tokens if asked.HasField("tokens") else None,
     )
+
+
+def _soft_budget(soft: SoftBudget) -> Guardrail.SoftBudget:
+    message = Guardrail.SoftBudget(soft_only=soft.soft_only)
+    if soft.percent is not None:
+        message.percent = soft.percent
+    if soft.amount_nano_credits is not None:
+        message.amount_nano_credits = soft.amount_nano_credits
+    return message
+
+
+def _soft(asked: Guardrail.SoftBudget) -> SoftBudget | None:
+    percent = asked.percent if asked.HasField("percent") else None
+    amount = asked.amount_nano_credits if asked.HasField("amount_nano_credits") else None
+    soft = SoftBudget(percent, amount, asked.soft_only)
+    return None if soft == SoftBudget() else soft
 
 
 def _temporary_limit(limit: TemporaryLimit) -> Guardrail.TemporaryLimit:
@@ -228,6 +254,12 @@ def check_rate_limits(limits: Iterable[Guardrail.RateLimit], field: str) -> Iter
 def _temporary_problems(limit: Guardrail.TemporaryLimit) -> Iterable[FieldViolation]:
     if not any(limit.HasField(name) for name in REPLACED):
         yield FieldViolation("guardrail.temporary_limit", f"requires one of {', '.join(REPLACED)}")
+
+
+def check_soft_budget(settings: Settings) -> Iterable[FieldViolation]:
+    """Checks that a soft budget has a budget."""
+    if settings.soft and settings.budget_nano_credits is None:
+        yield FieldViolation("guardrail.soft_budget", "requires budget_nano_credits; remove both, or set a budget")
 
 
 def check_end(limit: TemporaryLimit, now_epoch_us: int) -> Iterable[FieldViolation]:

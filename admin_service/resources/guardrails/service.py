@@ -36,6 +36,7 @@ from admin_service.resources.guardrails.messages import (
     added_entries,
     changed_settings,
     check_end,
+    check_soft_budget,
     check_update,
     guardrail_message,
     shown_guardrail,
@@ -133,10 +134,11 @@ class GuardrailsApi:
         if unknown := unknown_fields(row.scope.kind, asked, fields):
             raise invalid_fields(*unknown)
         settings = changed_settings(row.settings, asked, fields)
+        violations = list(check_soft_budget(settings))
         if settings.temporary and settings.temporary != row.settings.temporary:
-            violations = list(check_end(settings.temporary, self._now()))
-            if violations:
-                raise invalid_fields(*violations)
+            violations += check_end(settings.temporary, self._now())
+        if violations:
+            raise invalid_fields(*violations)
         if not request.allow_unknown_models:
             await require_known_models(change.connection, added_entries(row.settings, settings))
         await require_held(change, change.caller.target, row.settings, settings)
@@ -218,7 +220,7 @@ async def require_held(change: Change, target: Target, present: Settings, settin
         return
     held = await store.held_limits(change.connection, caller.actor.organization, scopes_above(caller.actor))
     exceeded = first_exceeded(_granted(present, settings), held)
-    if exceeded is None and settings.temporary and settings.temporary != present.temporary:
+    if exceeded is None and settings.temporary and settings.temporary != present.temporary and settings.refuses:
         granted = Limits(settings.temporary.budget_nano_credits, Cycle(settings.cycle))
         exceeded = first_exceeded(granted, held, settings.temporary.end_epoch_us)
     if exceeded:
@@ -232,7 +234,7 @@ def _granted(present: Settings, settings: Settings) -> Limits:
     budget_is_new = (settings.budget_nano_credits, settings.cycle) != (present.budget_nano_credits, present.cycle)
     whitelist = settings.model_whitelist
     return Limits(
-        settings.budget_nano_credits if budget_is_new else None,
+        settings.budget_nano_credits if budget_is_new and settings.refuses else None,
         Cycle(settings.cycle),
         None if whitelist is None or whitelist == present.model_whitelist else parse_whitelist(whitelist),
         settings.key_limit if settings.key_limit != present.key_limit else None,
@@ -250,6 +252,7 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
             "remaining_nano_credits",
             "spent_nano_credits",
             "call_count",
+            "soft_budget_reached",
         ):
             message.ClearField(name)
     return message

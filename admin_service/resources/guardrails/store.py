@@ -12,6 +12,7 @@ from admin_service.resources.default_limits.merging import LimitValues
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
 from gateway_core.model.limits.model_whitelists import compile_stored
+from gateway_core.model.limits.soft_budgets import SoftBudget, soft_budget_of
 from gateway_core.model.limits.temporary_limits import TemporaryLimit, temporary_limit_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
@@ -20,7 +21,7 @@ from gateway_core.stores.postgres.rate_rules import decode_rules, encode_rules
 _LIMITS: Final = """
 r.budget_nano_credits, coalesce(r.cycle, 'NEVER'), coalesce(r.mode, 'ENFORCE'), r.requests_per_minute, r.tokens_per_minute,
 r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit, coalesce(r.rate_rules, '[]'),
-temporary_limit_now(r.temporary_limit)
+temporary_limit_now(r.temporary_limit), r.soft_budget
 """
 _REST: Final = """
 r.update_time, r.reset_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count,
@@ -52,21 +53,24 @@ SELECT s.organization_id, s.scope_kind, s.scope_id, {_LIMITS}, {_REST}
 _SET: Final = """
 INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle, mode, requests_per_minute,
                         tokens_per_minute, concurrency_limit, model_whitelist, key_limit, seat_limit, rate_rules, temporary_limit,
-                        set_by_default)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                        set_by_default, soft_budget)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
 SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle, mode = excluded.mode,
     requests_per_minute = excluded.requests_per_minute, tokens_per_minute = excluded.tokens_per_minute,
     concurrency_limit = excluded.concurrency_limit, model_whitelist = excluded.model_whitelist,
     key_limit = excluded.key_limit, seat_limit = excluded.seat_limit, rate_rules = excluded.rate_rules,
-    temporary_limit = excluded.temporary_limit, set_by_default = excluded.set_by_default, update_time = clock_timestamp()
+    temporary_limit = excluded.temporary_limit, soft_budget = excluded.soft_budget,
+    set_by_default = excluded.set_by_default, update_time = clock_timestamp()
 """
 _RESET: Final = """
 UPDATE guardrails SET reset_time = clock_timestamp() WHERE organization_id = $1 AND scope_kind = $2 AND scope_id = $3
 """
 _HELD: Final = """
-SELECT r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.model_whitelist, r.key_limit, r.mode,
-       temporary_limit_now(r.temporary_limit)
+SELECT r.scope_kind, r.scope_id,
+       CASE WHEN r.soft_budget ? 'soft_only' THEN NULL ELSE r.budget_nano_credits END,
+       r.cycle, r.model_whitelist, r.key_limit, r.mode,
+       CASE WHEN r.soft_budget ? 'soft_only' THEN NULL ELSE temporary_limit_now(r.temporary_limit) END
   FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS above (scope_kind, scope_id, place)
   JOIN guardrails r ON r.organization_id = $1 AND r.scope_kind = above.scope_kind AND r.scope_id = above.scope_id
  ORDER BY above.place
@@ -89,6 +93,12 @@ class Settings:
     rate_rules: tuple[RateRule, ...] = ()
     temporary: TemporaryLimit | None = None
     """None once it has ended."""
+    soft: SoftBudget | None = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether calls beyond the budget are refused."""
+        return self.soft is None or not self.soft.soft_only
 
     @property
     def limit_values(self) -> LimitValues:
@@ -151,9 +161,9 @@ class GuardrailRow:
 def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *columns: object) -> GuardrailRow:
     """Makes a row from `GUARDRAIL_COLUMNS`."""
     count = len(Settings.__dataclass_fields__)
-    *settings, rules, temporary = columns[:count]
+    *settings, rules, temporary, soft = columns[:count]
     scope = Scope(ScopeKind(scope_kind), scope_id)
-    limits = Settings(*settings, decode_rules(json.loads(str(rules))), _temporary(temporary))  # type: ignore[arg-type,call-arg] # as selected
+    limits = Settings(*settings, decode_rules(json.loads(str(rules))), _temporary(temporary), _soft(soft))  # type: ignore[arg-type,call-arg] # as selected
     return GuardrailRow(organization, scope, limits, *columns[count:])  # type: ignore[arg-type] # as selected
 
 
@@ -184,6 +194,7 @@ async def set_guardrail(
         settings.requests_per_minute, settings.tokens_per_minute, settings.concurrency_limit, settings.model_whitelist,
         settings.key_limit, settings.seat_limit, encode_rules(settings.rate_rules),
         json.dumps(settings.temporary.stored()) if settings.temporary else None, json.dumps(dict(set_by_default or {})),
+        json.dumps(settings.soft.stored()) if settings.soft else None,
     )  # fmt: skip
 
 
@@ -206,6 +217,10 @@ async def held_limits(connection: Connection, organization: str, scopes: Sequenc
         )
         for kind, scope_id, budget, cycle, whitelist, key_limit, mode, temporary in rows
     ]
+
+
+def _soft(stored: object) -> SoftBudget | None:
+    return None if stored is None else soft_budget_of(json.loads(str(stored)))
 
 
 def _temporary(stored: object) -> TemporaryLimit | None:

@@ -54,6 +54,15 @@ class GroupTree:
         del self._by_id[group.group]
         self._below[group.path[:-1]].remove(group)
 
+    def text_of(self, group: str | None) -> str:
+        """Returns the path of a group in display names, or its id if the caller does not see it; empty for none."""
+        if group is None:
+            return ""
+        known = self._by_id.get(group)
+        if known is None:
+            return group
+        return _SEPARATOR.join(self._by_id[part].display_name if part in self._by_id else part for part in known.path)
+
     def find(self, text: str) -> Found:
         """Returns the groups of a path.
 

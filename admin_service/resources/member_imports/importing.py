@@ -91,7 +91,10 @@ class MemberImports:
         except (AmbiguousGroupError, ValueError) as error:
             raise invalid_fields(FieldViolation("group_path", str(error))) from error
         if found.missing and not request.create_missing_groups:
-            message = f"there is no group {row.group_path!r} that you may see: create it, or set create_missing_groups"
+            message = (
+                f"there is no group {row.group_path!r} that you may see: create it first, or let the import create"
+                " missing groups"
+            )
             raise invalid_fields(FieldViolation("group_path", message))
         group = found.group
         for name in found.missing:

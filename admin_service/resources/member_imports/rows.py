@@ -75,11 +75,11 @@ async def carry_out(change: Change, present: PresentState, asked: Asked, issue: 
     """
     member = present.members.get(asked.email)
     if member is not None:
-        return await _changed_member(change, member, asked)
-    return await _invited(change, present.pending.get(asked.email, ()), asked, issue)
+        return await _changed_member(change, present, member, asked)
+    return await _invited(change, present, asked, issue)
 
 
-async def _changed_member(change: Change, member: StoredMember, asked: Asked) -> MemberRowResult:
+async def _changed_member(change: Change, present: PresentState, member: StoredMember, asked: Asked) -> MemberRowResult:
     caller: Caller = change.caller
     if not may(caller.actor, Permission.MEMBERS_READ, member.target):
         message = f"{asked.email} is already a member of the organization. Ask a Super Admin to change them."
@@ -92,7 +92,7 @@ async def _changed_member(change: Change, member: StoredMember, asked: Asked) ->
     if asked.group is None and role is RoleName.SUPER_ADMIN:
         group = ""  # a Super Admin is in no group
     result.changes.extend(changed("role", member.role, role))
-    result.changes.extend(changed("group", present_group, group))
+    result.changes.extend(changed("group", _path(present, present_group), _path(present, group)))
     if result.changes:
         request = ChangeMemberRoleRequest(
             name=result.member, role=Role.Value(f"ROLE_{role}"), group=group, etag=member.etag
@@ -117,7 +117,8 @@ async def _changed_limits(change: Change, member: StoredMember, asked: Asked) ->
     return list(limit_changes(guardrail.settings, settings))
 
 
-async def _invited(change: Change, pending: Sequence[InviteRow], asked: Asked, issue: InviteIssue) -> MemberRowResult:
+async def _invited(change: Change, present: PresentState, asked: Asked, issue: InviteIssue) -> MemberRowResult:
+    pending = present.pending.get(asked.email, ())
     role = asked.row.role or Role.ROLE_MEMBER
     group = asked.group or ""
     limits = {name: value for name, value in asked.limits.items() if value is not None}
@@ -131,9 +132,14 @@ async def _invited(change: Change, pending: Sequence[InviteRow], asked: Asked, i
     (issued,) = await issue(change, wanted, [asked.email], allow_unknown_models=asked.allow_unknown_models)
     result = MemberRowResult(action=_INVITE, invite=issued.invite.name, token=issued.token, link=issued.link)
     result.changes.extend(changed("role", "", role_of(role)))
-    result.changes.extend(changed("group", "", group))
+    result.changes.extend(changed("group", "", _path(present, group)))
     result.changes.extend(limit_changes(Settings(), replace(Settings(), **limits)))
     return result
+
+
+def _path(present: PresentState, group: str) -> str:
+    """Returns the path of a group, given by its name, as people write it."""
+    return present.groups.text_of(group.rpartition("/")[2] or None)
 
 
 async def _revoke(change: Change, invite: InviteRow) -> None:

@@ -33,6 +33,7 @@ from admin_service.resources.operators.store import (
     suspend,
 )
 from admin_service.resources.organizations.personal import refuse_in_personal_account
+from admin_service.resources.sign_in_links.changes import SignInLinkMaker
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.ledger.transfers import adjustment
@@ -65,13 +66,19 @@ class OperatorsApi:
     service = operator_pb2.DESCRIPTOR.services_by_name["Operators"]
 
     def __init__(
-        self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str], links: IdentityLinks
+        self,
+        pool: asyncpg.Pool,
+        page_tokens: PageTokens,
+        make_id: Callable[[str], str],
+        links: IdentityLinks,
+        sign_in_links: SignInLinkMaker,
     ) -> None:
         """Prepares the handlers. `make_id` returns a new id with a prefix."""
         requests = TopUpRequests(pool, page_tokens, make_id)
         self._pool = pool
         self._page_tokens = page_tokens
         self._links = links
+        self._sign_in_links = sign_in_links
         self.handlers: Mapping[str, Handle] = {
             "GetOrganizationSummary": self.get,
             "ListOrganizationSummaries": self.list,
@@ -80,6 +87,7 @@ class OperatorsApi:
         self.changes: Mapping[str, MakeChange] = {
             "ApproveTopUpRequest": requests.approve,
             "GrantCredit": self.grant,
+            "IssueSignInLink": self.issue_sign_in_link,
             "LinkUserIdentity": self.link_identity,
             "RejectTopUpRequest": requests.reject,
             "RestoreAccount": self.restore,
@@ -141,6 +149,12 @@ class OperatorsApi:
             credit_transaction=credit_messages.transaction_message(organization, row),
             balance=credit_messages.balance_message(organization, state),
         )
+
+    async def issue_sign_in_link(
+        self, _request: operator_pb2.IssueSignInLinkRequest, change: Change
+    ) -> operator_pb2.IssueSignInLinkResponse:
+        """IssueSignInLink makes a sign-in link for a member of any role."""
+        return await self._sign_in_links.issue(change)
 
     async def link_identity(
         self, request: operator_pb2.LinkUserIdentityRequest, change: Change

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from gateway_core.model.calls.call_limits import Limits, limits_of
 from gateway_core.model.calls.holds import Claims, Hold
-from gateway_core.model.calls.placements import Placed, TokensLeft
+from gateway_core.model.calls.placements import Placed
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.routes import Route, route_of
@@ -26,7 +27,6 @@ from gateway_core.model.limits.cycles import Period, PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail, RateRule, ends_of, in_force
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.limits.throttles import throttles_of
-from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 
 MICROSECONDS_PER_SECOND = 10**6
@@ -75,22 +75,6 @@ class CatalogView:
     providers: Mapping[str, Provider]
     answered: AnsweredModels = NO_OTHER_MODELS
     """The models that may answer, those no longer on offer included."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What limits a call. Amounts are nano-credits."""
-
-    budgets: tuple[int | None, ...]
-    """The budget of each counter of the hold; None for unlimited. A free call has none."""
-    reset_epoch_s: tuple[int | None, ...]
-    """When the budget of each counter resets; None for never."""
-    throttles: tuple[int, ...] = ()
-    """The limit of each throttle of the hold: tokens per minute, or concurrent calls."""
-    shadows: frozenset[Scope] = frozenset()
-    """The scopes with guardrails in shadow mode: they count the calls that they would refuse, and refuse none."""
-    requests: str = ""
-    """The request limits of every scope above the call, as `request_limits.encode_limits` writes them; empty without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +130,8 @@ class Admission:
     terms: Terms
     share: OutputShare | None = None
     """Set if the gateway may write an output limit into the call, which then reserves less."""
-    tokens_left: TokensLeft | None = None
-    """What Redis reported when it placed the hold."""
-    output_limit: int | None = None
-    """The output limit in tokens that the module writes into the body; None if it leaves the body as it is."""
+    placement: Placed | None = None
+    """How Redis placed the hold; None before."""
 
     @property
     def least_nano_credits(self) -> int:
@@ -165,8 +147,7 @@ class Admission:
             hold=self.hold.placed(placement.number, shadow_refusals, amount),
             terms=self.terms,
             share=self.share,
-            tokens_left=placement.tokens_left,
-            output_limit=cut.limit_tokens if cut else None,
+            placement=placement,
         )
 
 
@@ -240,12 +221,8 @@ def agree(
             counters=tuple(counter_of(rail, period) for rail, period in zip(rails, periods, strict=True)),
             throttles=tuple(throttle.throttle for throttle in throttles),
         ),
-        limits=Limits(
-            budgets=tuple(None if endpoint.is_free else rail.budget_nano_credits for rail in rails),
-            reset_epoch_s=tuple(period.end_epoch_s for period in periods),
-            throttles=tuple(throttle.limit for throttle in throttles),
-            shadows=frozenset(rail.scope for rail in rails if rail.is_shadow),
-            requests=encode_limits(rate_limits_of(rails, covers)),
+        limits=limits_of(
+            rails, periods, throttles, encode_limits(rate_limits_of(rails, covers)), is_free=endpoint.is_free
         ),
         route=route_of(
             endpoint,

@@ -39,6 +39,8 @@ class Placed:
     """Of the enforced token throttle with the least left; None if there is none."""
     cut: OutputCut | None = None
     """None if the call passes untouched."""
+    soft_reached: tuple[int, ...] = ()
+    """Indexes of the counters whose spend has reached their soft threshold."""
 
 
 @dataclass(frozen=True, slots=True)

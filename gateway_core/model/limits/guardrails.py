@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.model_whitelists import ModelWhitelist, compile_stored
 from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.limits.soft_budgets import SoftBudget
 from gateway_core.model.limits.temporary_limits import TemporaryLimit
 from gateway_core.model.organization.scopes import Scope
 
@@ -50,6 +51,7 @@ class Guardrail:
     """The maximum number of concurrent calls."""
     rate_rules: tuple[RateRule, ...] = ()
     temporary: TemporaryLimit | None = None
+    soft: SoftBudget | None = None
 
     def at(self, instant_epoch_s: float) -> "Guardrail":
         """Returns the guardrail with the limits that are in force at an instant.
@@ -61,6 +63,16 @@ class Guardrail:
         if instant_epoch_s >= self.temporary.end_epoch_s:
             return replace(self, temporary=None)
         return replace(self, **self.temporary.values)  # type: ignore[arg-type] # the limits that REPLACED names
+
+    @property
+    def refusing_budget(self) -> int | None:
+        """The budget beyond which calls are refused."""
+        return None if self.soft is not None and self.soft.soft_only else self.budget_nano_credits
+
+    @property
+    def soft_threshold(self) -> int | None:
+        """The spend at which the budget is reported; None if it is not."""
+        return None if self.soft is None else self.soft.threshold(self.budget_nano_credits)
 
     @property
     def is_shadow(self) -> bool:

@@ -17,6 +17,7 @@ from gateway_core.model.limits.address_lists import parse_networks
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
 from gateway_core.model.limits.model_whitelists import compile_stored
+from gateway_core.model.limits.soft_budgets import soft_budget_of
 from gateway_core.model.limits.temporary_limits import temporary_limit_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
@@ -64,9 +65,9 @@ SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active,
     SELECT jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
                                        r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
                                        r.concurrency_limit, r.rate_rules)) AS guardrails,
-           jsonb_object_agg(r.scope_kind || ':' || r.scope_id, jsonb_build_object('temporary', r.temporary_limit))
-               FILTER (WHERE temporary_limit_now(r.temporary_limit) IS NOT NULL) AS more_limits
+           jsonb_object_agg(r.scope_kind || ':' || r.scope_id, o.more) FILTER (WHERE o.more IS NOT NULL) AS more_limits
       FROM guardrails r
+     CROSS JOIN LATERAL (SELECT more_limits_of(r.temporary_limit, r.soft_budget, r.model_budgets) AS more) AS o
      WHERE r.organization_id = m.organization_id
        AND ((r.scope_kind = 'member' AND r.scope_id = m.member_id)
             OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
@@ -256,4 +257,5 @@ def _guardrail(scope: Scope, rail: list[Any], more: Mapping[str, Any]) -> Guardr
         concurrency_limit=concurrency,
         rate_rules=decode_rules(rules),
         temporary=temporary_limit_of(more["temporary"]) if "temporary" in more else None,
+        soft=soft_budget_of(more["soft"]) if "soft" in more else None,
     )

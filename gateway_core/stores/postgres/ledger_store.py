@@ -108,16 +108,18 @@ class LedgerHead:
     """The sequence number of its last event."""
     cycle_change_time: datetime | None
     """When a budget of the organization last changed its cycle."""
+    has_soft_budgets: bool
+    """Whether a budget of the organization is reported when its spend reaches a threshold."""
 
 
 async def lock_heads(connection: Connection, organizations: Iterable[str]) -> dict[str, LedgerHead]:
     """Locks ledgers until the transaction ends, and returns their positions. Unknown organizations are omitted."""
     rows = await connection.fetch(
-        "SELECT organization_id, sequence, cycle_change_time FROM ledger_heads WHERE organization_id = ANY($1)"
+        "SELECT organization_id, sequence, cycle_change_time, has_soft_budgets FROM ledger_heads WHERE organization_id = ANY($1)"
         " ORDER BY organization_id FOR UPDATE",
         list(organizations),
     )
-    return {organization: LedgerHead(sequence, change_time) for organization, sequence, change_time in rows}
+    return {organization: LedgerHead(*head) for organization, *head in rows}
 
 
 async def insert_transfers(connection: Connection, transfers: Sequence[tuple[str, PostedTransfer]]) -> None:

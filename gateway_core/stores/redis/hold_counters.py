@@ -10,7 +10,7 @@ are its edition. See docs/adr/0002.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from typing import Final
 
-from gateway_core.model.calls.decision import Limits
+from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Placement
 from gateway_core.model.catalog.reserves import OutputShare

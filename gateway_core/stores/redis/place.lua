@@ -5,12 +5,14 @@
 -- ARGV: floor, number of calls, then for each call: hold id, amount, expiry of the hold in epoch seconds, tokens, share ('' if the
 --       call must pass untouched), number of counters, number of throttles; for each counter: position among the counters and throttles, limit ('' = unlimited);
 --       for each throttle: position, kind, limit, index of its counter. A limit that begins with 's' is in shadow mode: a call
---       that it would refuse passes and is reported.
+--       that it would refuse passes and is reported. 'w', a threshold and ':' before the limit of a counter ask to report it once its
+--       settled amount has reached the threshold.
 -- Returns the generation of the pool ('' without one), then for each call one of:
 -- - the number of its placement
 -- - {'placed', number, index of a counter whose guardrail would have refused...}. If the call gets an output limit, 'limit', the
 --   limit in tokens, and the amount that is held with it follow the number. If tokens are limited, 'tokens', index, what is
---   left, and reset in microseconds of the tightest throttle follow.
+--   left, and reset in microseconds of the tightest throttle follow. If counters have reached their threshold, 'reached', how many,
+--   and their indexes follow.
 -- - {'missing', edition of the pool or '', index...}
 -- - {'withdrawn'}
 -- - {'refused', index, settled or balance or used, held or wait in microseconds, 0 or reset in microseconds, ...}
@@ -67,9 +69,16 @@ local limits = {}
 local function limit_of(text)
     local limit = limits[text]
     if not limit then
-        local shadow = string.byte(text, 1) == 115 -- 's'
-        local plain = shadow and string.sub(text, 2) or text
-        limit = {amount = amount_of(plain), most = tonumber(plain), shadow = shadow}
+        local plain, threshold = text, nil
+        if string.byte(text, 1) == 119 then -- 'w'
+            threshold, plain = string.match(text, '^w(%d+):(.*)$')
+        end
+        local shadow = string.byte(plain, 1) == 115 -- 's'
+        plain = shadow and string.sub(plain, 2) or plain
+        limit = {
+            amount = plain ~= '' and amount_of(plain) or nil, most = tonumber(plain), shadow = shadow,
+            threshold = threshold and amount_of(threshold),
+        }
         limits[text] = limit
     end
     return limit
@@ -150,7 +159,7 @@ local function smallest_share(call)
         local counter, text = counter_at(tonumber(ARGV[at])), ARGV[at + 1]
         if text ~= '' and not counter.missing then
             local limit = limit_of(text)
-            if not limit.shadow then
+            if limit.amount and not limit.shadow then
                 local unspent = difference(limit.amount, amount_of(counter.settled))
                 smallest = math.min(smallest, share_of(unspent, difference(limit.amount, counter.used)))
             end
@@ -186,7 +195,10 @@ local function judge_counters(call, verdict)
             verdict.missing[#verdict.missing + 1] = index
         elseif text ~= '' then
             local limit = limit_of(text)
-            if exceeds(sum_of(counter.used, call.amount), limit.amount) then
+            if limit.threshold and not exceeds(limit.threshold, amount_of(counter.settled)) then
+                verdict.reached[#verdict.reached + 1] = index
+            end
+            if limit.amount and exceeds(sum_of(counter.used, call.amount), limit.amount) then
                 refuse(verdict, limit.shadow, index, index, counter.settled, text_of(counter.held), 0)
             end
         end
@@ -258,7 +270,8 @@ local function place(call, verdict)
         add_to(counter.added, call.amount)
     end
     placements = placements + 1
-    if not tightest and not call.limit and #shadows == 0 then
+    local reached = verdict.reached
+    if not tightest and not call.limit and #shadows == 0 and #reached == 0 then
         return placements
     end
     local answer = {'placed', placements}
@@ -267,6 +280,9 @@ local function place(call, verdict)
     end
     if tightest then
         append(answer, 'tokens', tightest.index, least, until_gone(tightest.window, tightest.window.slice))
+    end
+    if #reached > 0 then
+        append(answer, 'reached', #reached, unpack(reached))
     end
     append(answer, unpack(shadows))
     return answer
@@ -295,6 +311,7 @@ local function decide(number, call)
     end
     local verdict = {
         missing = {'missing', edition}, refused = {'refused'}, shadows = {}, shadow_order = {}, windows = {}, open_calls = {},
+        reached = {},
     }
     if call.share ~= '' then
         cut(call)

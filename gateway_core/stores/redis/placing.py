@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway_core.model.calls.decision import Limits
+from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import (
     BusyThrottle,
@@ -37,7 +37,7 @@ class PlacingTerms:
     keys: tuple[str, ...]
     """Keys of the counters, then of the throttles."""
     limits: tuple[str, ...]
-    """The limit of each counter."""
+    """The limit of each counter, after `w`, its soft threshold and `:` if it has one."""
     throttles: tuple[tuple[str, str, str], ...]
     """For each throttle: kind, limit, index of its counter."""
     reset_epoch_s: tuple[int | None, ...]
@@ -50,9 +50,12 @@ def placing_terms(claims: Claims, limits: Limits) -> PlacingTerms:
     keys = [counter_key(claims.organization, counter.encode()) for counter in claims.counters]
     keys += (throttle_key(claims.organization, throttle.encode()) for throttle in claims.throttles)
     shadows = limits.shadows
+    texts = tuple(_limit(limit, scope in shadows) for limit, scope in zip(limits.budgets, scopes, strict=True))
+    if limits.soft_thresholds:
+        texts = tuple(map(_with_threshold, texts, limits.soft_thresholds))
     return PlacingTerms(
         keys=tuple(map(sys.intern, keys)),
-        limits=tuple(_limit(limit, scope in shadows) for limit, scope in zip(limits.budgets, scopes, strict=True)),
+        limits=texts,
         throttles=tuple(
             (throttle.kind, _limit(limit, throttle.scope in shadows), str(scopes.index(throttle.scope) + 1))
             for throttle, limit in zip(claims.throttles, limits.throttles, strict=True)
@@ -141,18 +144,27 @@ def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001
     return sys.intern(f"s{limit}" if shadow else str(limit))
 
 
+def _with_threshold(limit: str, threshold: int | None) -> str:
+    return limit if threshold is None else sys.intern(f"w{threshold}:{limit}")
+
+
 def _placement(answer: Answer, generation: str, counter_count: int) -> Placement:
     if isinstance(answer, int):
         return Placed(answer, generation)
     kind, *rest = answer
     if kind == "placed":
         number, cut, tokens_left, shadows = int(rest[0]), None, None, rest[1:]
+        soft_reached: tuple[int, ...] = ()
         if shadows and shadows[0] == "limit":
             cut, shadows = OutputCut(int(shadows[1]), int(shadows[2])), shadows[3:]
         if shadows and shadows[0] == "tokens":
             index, remaining, reset_us = map(int, shadows[1:4])
             tokens_left, shadows = TokensLeft(index - 1 - counter_count, remaining, reset_us), shadows[4:]
-        return Placed(number, generation, tuple(sorted(int(index) - 1 for index in shadows)), tokens_left, cut)
+        if shadows and shadows[0] == "reached":
+            last = 2 + int(shadows[1])
+            soft_reached, shadows = tuple(int(index) - 1 for index in shadows[2:last]), shadows[last:]
+        shadow_refusals = tuple(sorted(int(index) - 1 for index in shadows))
+        return Placed(number, generation, shadow_refusals, tokens_left, cut, soft_reached)
     if kind == "withdrawn":
         return Withdrawn()
     if kind == "missing":

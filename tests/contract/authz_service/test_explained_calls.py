@@ -72,6 +72,7 @@ temporary_limits = st.none() | st.fixed_dictionaries(
     },
 )
 """Ended long ago, or still in force."""
+soft_budgets = st.sampled_from([None, None, None, {"percent": 50}, {"amount": 2 * CREDIT}, {"soft_only": True}])
 rails = st.fixed_dictionaries(
     {
         "budget_nano_credits": st.sampled_from([None, None, None, 0, 4 * CREDIT, 9 * CREDIT, 20 * CREDIT]),
@@ -83,6 +84,7 @@ rails = st.fixed_dictionaries(
         "concurrency_limit": st.sampled_from([None, None, None, 0, 1, 2, 4]),
         "rate_rules": rules,
         "temporary_limit": temporary_limits,
+        "soft_budget": soft_budgets,
     }
 )
 
@@ -245,6 +247,7 @@ async def add_account(owner: asyncpg.Connection, account: Account) -> tuple[str,
         temporary = rail.get("temporary_limit")
         columns = rail | {"rate_rules": json.dumps(rail["rate_rules"])}
         columns["temporary_limit"] = json.dumps(temporary) if temporary else None
+        columns["soft_budget"] = json.dumps(rail["soft_budget"]) if rail.get("soft_budget") else None
         values = ", ".join(f"${place}" for place in range(4, 4 + len(columns)))
         await owner.execute(
             f"INSERT INTO guardrails (organization_id, scope_kind, scope_id, {', '.join(columns)})"  # noqa: S608
@@ -319,6 +322,10 @@ async def world(
 @example(account=limited("group", concurrency_limit=0, mode="SHADOW"), calls=[Step("model-a", 1)])
 @example(account=limited("organization", concurrency_limit=0), calls=[Step("model-a", 1)])
 @example(account=limited("member", requests_per_minute=1, budget_nano_credits=CREDIT), calls=[Step("model-a", 1)] * 2)
+@example(
+    account=limited("group", budget_nano_credits=CREDIT, soft_budget={"soft_only": True}),
+    calls=[Step("model-a", 3)] * 2,
+)
 @example(
     account=limited("group", temporary_limit={"end_us": 2**52, "requests_per_minute": 1, "concurrency_limit": 9}),
     calls=[Step("model-a", 1)] * 2,

@@ -62,7 +62,7 @@ async def test_a_running_call_is_its_former_owner_s_and_the_next_the_new_one_s(
     async with asyncio.timeout(5):
         while not await database.fetchval(OPEN, key_id):
             await asyncio.sleep(0.02)
-    moved = await asyncio.to_thread(run, "keys", "transfer", key_id, "--to", NEW)
+    moved = await asyncio.to_thread(run, "keys", "transfer", key_id, "--to", NEW, "--yes")
     assert moved["apiKey"]["member"].endswith(f"/{NEW}")
     assert (await running).status == 200
     await asyncio.sleep(EFFECTIVE_WITHIN_S)
@@ -89,7 +89,7 @@ async def test_calls_that_race_transfers_are_all_charged_once_to_one_owner(
 
     callers = [asyncio.create_task(call()) for _ in range(4)]
     for to in (NEW, FORMER, NEW):
-        await asyncio.to_thread(run, "keys", "transfer", key_id, "--to", to)
+        await asyncio.to_thread(run, "keys", "transfer", key_id, "--to", to, "--yes")
         await asyncio.sleep(0.3)
     is_moving = False
     done = sum(await asyncio.gather(*callers))
@@ -110,7 +110,7 @@ async def test_stored_responses_go_with_the_key(base_url: str, run: Run, key: tu
     other = run("keys", "create", "Other", "--id", other_id, "--member", FORMER)["secret"]
     mine = connect(base_url, secret).openai.responses
     first = await mine.create(model="gpt-5", input="Name a river.", max_output_tokens=40)
-    run("keys", "transfer", key_id, "--to", NEW)
+    run("keys", "transfer", key_id, "--to", NEW, "--yes")
     await asyncio.sleep(EFFECTIVE_WITHIN_S)
     second = await mine.create(
         model="gpt-5-mini", input="Another.", previous_response_id=first.id, max_output_tokens=40
@@ -129,10 +129,10 @@ async def test_the_limits_of_the_new_owner_apply_at_once(post: Post, run: Run, k
     run("service-accounts", "create", "Limited", "--id", account, "--group", "platform")
     run("guardrails", "set", f"service-accounts/{account}", "--budget", "0")
     assert (await post(BODY, key=secret)).status == 200
-    run("keys", "transfer", key_id, "--to-service-account", account)
+    run("keys", "transfer", key_id, "--to-service-account", account, "--yes")
     async with asyncio.timeout(EFFECTIVE_WITHIN_S):
         while (reply := await post(BODY, key=secret)).status == 200:
             await asyncio.sleep(0.02)
     assert (reply.status, reply.json["error"]["code"]) == (402, "budget_exhausted")
-    run("keys", "transfer", key_id, "--to", FORMER)
+    run("keys", "transfer", key_id, "--to", FORMER, "--yes")
     run("service-accounts", "delete", account, "--yes")

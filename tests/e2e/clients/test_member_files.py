@@ -61,7 +61,9 @@ def test_a_file_is_rehearsed_imported_and_imported_again(run: Run, tmp_path: Pat
     assert "2 invite, 0 change, 1 nothing, 0 error" in rehearsal.stderr
     assert "mri-" not in rehearsal.stdout
     assert "Research" not in run("groups", "tree").stdout
-    done = run("members", "import", str(file), "--create-groups")
+    asked = run("members", "import", str(file), "--create-groups")
+    assert (asked.returncode, "--yes" in asked.stderr) == (2, True)
+    done = run("members", "import", str(file), "--create-groups", "--yes")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("mri-") == 2
     assert "budget 25.50" in done.stdout
@@ -89,7 +91,7 @@ def test_errors_name_their_line_and_change_nothing_unless_skipped(run: Run, tmp_
     assert found[7][1] == "address: is also on line 2; keep one of them"
     assert "SUB_ADMIN" in found[8][1]
     assert "new-1" not in run("invites", "list").stdout
-    skipped = run("members", "import", str(file), "--skip-errors")
+    skipped = run("members", "import", str(file), "--skip-errors", "--yes")
     assert skipped.returncode == 1
     assert "5 of 6 rows have errors and were left out" in skipped.stderr
     assert "new-1@people.example" in run("invites", "list").stdout
@@ -143,6 +145,6 @@ def test_a_failure_between_two_calls_says_which_lines_are_done(
 
         monkeypatch.setattr(member_files, "_answered", failing)
         with pytest.raises(CommandError, match="lines up to 3 are done, and nothing from line 4 on"):
-            member_files.import_members(session, file)
-    result = megarouter(stack, "members", "import", str(file), "--json", MEGAROUTER_ORGANIZATION=organization)
+            member_files.import_members(session, file, yes=True)
+    result = megarouter(stack, "members", "import", str(file), "--json", "--yes", MEGAROUTER_ORGANIZATION=organization)
     assert [action for _, (action, _) in sorted(lines(result).items())] == ["NONE", "NONE", "INVITE", "INVITE"]

@@ -50,6 +50,7 @@ _RESOURCE_IN: Final = {
     names.INVOICE_REQUESTS: f"{ACME}/invoiceRequests/inv-1",
     names.MEMBERS: f"{ACME}/members/member",
     names.SERVICE_ACCOUNTS: f"{ACME}/serviceAccounts/sa-build",
+    names.SIGN_IN_LINKS: f"{ACME}/signInLinks/link-1",
     names.SUMMARY: f"{ACME}/summary",
     names.TOP_UP_REQUESTS: f"{ACME}/topUpRequests/topup-1",
 }

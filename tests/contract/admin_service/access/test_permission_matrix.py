@@ -68,6 +68,11 @@ async def world(owner: asyncpg.Connection) -> None:
             ORGANIZATION, person.member, group,
         )  # fmt: skip
         await owner.execute(
+            "INSERT INTO sign_in_links (organization_id, sign_in_link_id, member_id, secret_hash, maker_user_id, expire_time)"
+            " VALUES ($1, 'link-' || $2, $2, sha256($2::bytea), $2, now() + interval '1 day')",
+            ORGANIZATION, person.member,
+        )  # fmt: skip
+        await owner.execute(
             "INSERT INTO audit_log (organization_id, sequence, user_id, method, resource_name, group_path)"
             " OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, 'm', 'r', $4)",
             ORGANIZATION, audit_log_sequence(person), person.member, list(person.group_path),

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from gateway_core.model.calls.decision import Limits
+from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import OutputCut, Placed, Placement, Refused
 from gateway_core.model.catalog.reserves import OutputShare, share_of
@@ -115,3 +115,13 @@ async def test_a_settled_hold_gives_back_what_it_reserved_with_its_limit(redis: 
     assert await counters.apply(ORGANIZATION, 1, [event]) == 2
     assert set(await held(redis)) == {0}
     assert await redis.hgetall(holds_key(ORGANIZATION)) == {}
+
+
+async def test_a_budget_that_refuses_nothing_gives_no_output_limit_and_is_reported(redis: Redis) -> None:
+    """Seen to fail when the share counts a limit that is only a threshold: the script failed."""
+    counters = await seeded(redis, 80 * MAXIMUM, settled=5)
+    thresholds = (5, *[None] * (len(HOLD.claims.counters) - 1))
+    limits = Limits((None,) * len(thresholds), (None,) * len(thresholds), soft_thresholds=thresholds)
+    placed = await counters.place_on(placing_terms(hold().claims, limits), hold(), 0, SHARE)
+    assert isinstance(placed, Placed)
+    assert (placed.cut, placed.soft_reached) == (None, (0,))

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import PlacementFloors
-from gateway_core.model.calls.decision import Limits
+from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import ExhaustedCounter, Placed, Placement, Refused
 from gateway_core.stores.postgres.hold_store import SpendStore

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import PlacementFloors
 from deploy.local.programs.redis import RedisServer
-from gateway_core.model.calls.decision import Limits
+from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold, sign_hold
 from gateway_core.model.calls.placements import Placed
 from gateway_core.model.ledger.transfers import Transfer, adjustment, refund, top_up

@@ -18,7 +18,14 @@ CHANGEABLE: dict[type[Any], set[str]] = {
     Group: {"display_name"},
     Guardrail: {
         *("budget_nano_credits", "cycle", "mode", "model_whitelist", "key_limit", "seat_limit"),
-        *("requests_per_minute", "tokens_per_minute", "concurrency_limit", "rate_limits", "temporary_limit"),
+        *(
+            "requests_per_minute",
+            "tokens_per_minute",
+            "concurrency_limit",
+            "rate_limits",
+            "temporary_limit",
+            "soft_budget",
+        ),
     },
     Organization: {
         "display_name",

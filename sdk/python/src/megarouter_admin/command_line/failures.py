@@ -38,6 +38,7 @@ _ADVICE: Final = {
     "`megarouter guardrails list` shows them",
     "DISABLED_BY_ADMIN": "ask an admin to enable it",
     "PERSONAL_ACCOUNT": "choose an organization with --organization",
+    "ROTATION_REQUIRED": "repeat the command with --rotate, and give the new secret to the new owner",
     "ROTATION_UNDER_WAY": "wait until the overlap ends, or end both older secrets now with --overlap 0",
     "LIMIT_SET_ABOVE": "choose a tighter limit, or ask an admin of the named organization or group",
     "KEY_REQUIREMENT_UNMET": "give the limit: --expires, --model or --budget; `megarouter organizations show` lists what keys need",

@@ -46,6 +46,7 @@ PARTS: Final = (
     ),
     Part("invites", "Invites: links that make users members.", "invites"),
     Part("tokens", "Access tokens: the bearer tokens of people.", "access.tokens"),
+    Part("sign-in-links", "Sign-in links: to sign in once without an identity provider.", "access.sign_in_links"),
     Part("credentials", "Credentials: the bearer tokens of programs.", "access.credentials"),
     Part("claims", "Claims of identity providers that give roles.", "access.claims"),
     Part("keys", "API keys: the secrets with which members call models.", "keys"),

@@ -197,10 +197,21 @@ async def test_a_transfer_to_its_owner_changes_nothing(client: Client, owner: as
     assert await world(owner) == before
 
 
-async def test_a_suspended_member_s_key_is_rescued(client: Client, owner: asyncpg.Connection) -> None:
-    """A key whose owner is suspended works again under another owner, and a disabled key stays disabled."""
+async def test_a_suspended_member_does_not_call_again_by_a_transfer(client: Client, owner: asyncpg.Connection) -> None:
+    """Whoever knows the secret of a suspended member's key stays out: the key moves only with a new one. Seen to fail without the
+    check."""
+    secret = (await client.call("CreateApiKey", create("member", "known"))).secret
     await owner.execute("UPDATE members SET state = 'SUSPENDED' WHERE member_id = 'member'")
-    await client.call("TransferApiKey", transfer("below"))
+    before = await world(owner)
+    refused = await client.failure("TransferApiKey", transfer("below", key="known"))
+    assert (refused.code, refused.reason) == (FAILED_PRECONDITION, "ROTATION_REQUIRED")
+    assert await world(owner) == before
+    moved = await client.call("TransferApiKey", transfer("below", key="known", rotate_secret=True))
+    assert await identity(owner, secret) is None
+    assert ((await identity(owner, moved.secret)) or {"member_id": ""})["member_id"] == "below"
+
+
+async def test_a_disabled_key_stays_disabled(client: Client, owner: asyncpg.Connection) -> None:
     await client.call("DisableApiKey", disable(), "super")
     await client.call("TransferApiKey", transfer("sub"))
     assert await owner_of(owner) == ("sub", ["eng", "platform"], "DISABLED")

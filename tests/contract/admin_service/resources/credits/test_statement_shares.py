@@ -117,6 +117,20 @@ async def test_a_correction_counts_for_the_member_of_the_call(
     assert found["members/sales"] == (2, -15)
 
 
+async def test_a_service_account_is_listed_by_its_name(
+    client: Client, owner: asyncpg.Connection, month: TimeRange
+) -> None:
+    await owner.execute(
+        "INSERT INTO members (organization_id, member_id, display_name, group_id, role)"
+        " VALUES ('acme', 'sa-build', 'Build server', 'sales', 'MEMBER')"
+    )
+    await record(owner, "h7", "sa-build", GROUPS["sales"])
+    await post_transfers(owner, "acme", [usage_transfer("h7", 100)])
+    month.end_time.CopyFrom(timestamp(await owner.fetchval("SELECT clock_timestamp()")))
+    found = {share.scope: share.scope_display_name for share in (await statement(client, month, MEMBER)).shares}
+    assert found[f"{ACME}/serviceAccounts/sa-build"] == "Build server"
+
+
 async def test_what_follows_the_largest_shares_is_one_remainder(
     client: Client, month: TimeRange, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,11 @@ def test_an_empty_part_is_refused(text: str) -> None:
         GroupTree(TREE).find(text)
 
 
+def test_a_group_is_written_as_a_path_of_names_unless_it_is_hidden() -> None:
+    tree = GroupTree(TREE)
+    assert [tree.text_of(group) for group in ("platform", "hidden", None)] == ["Engineering/Platform", "hidden", ""]
+
+
 def test_a_removed_group_is_not_found_anymore() -> None:
     tree = GroupTree(TREE)
     tree.remove(PLATFORM)

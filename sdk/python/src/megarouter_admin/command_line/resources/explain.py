@@ -149,9 +149,10 @@ def _rate(session: Session, guardrail: str, limits: str, use: RateUse) -> Line:
 
 def _budget(session: Session, name: str, field: str, holder: ScopeAccess | ExplainAccessResponse) -> Line:
     use = getattr(holder, field)
+    soft = "budget (soft)" if use.soft_only else field
     return Line(
         name,
-        field,
+        f"{soft}, threshold reached" if use.soft_threshold_reached else soft,
         use.fits,
         limit=format_credits(use.limit_nano_credits),
         used=format_credits(use.used_nano_credits),

@@ -33,6 +33,7 @@ from megarouter_admin.command_line.values.limits import (
     ModeChoice,
     change_of,
     format_rate,
+    format_soft_budget,
     format_temporary,
     temporary_of,
 )
@@ -74,6 +75,12 @@ def _mode(guardrail: Guardrail) -> str:
     return label(Guardrail.Mode.Name(guardrail.mode), "MODE_")
 
 
+def _soft(guardrail: Guardrail) -> str:
+    """Returns when the budget is reported, and whether it is now."""
+    text = format_soft_budget(guardrail.soft_budget)
+    return f"{text} (reached)" if guardrail.soft_budget_reached else text
+
+
 def _temporary(session: Session, guardrail: Guardrail) -> str:
     if not guardrail.HasField("temporary_limit"):
         return ""
@@ -99,6 +106,7 @@ _COLUMNS = (
         ),
         Kind.MEASURE,
     ),
+    Column[Guardrail]("reported", _soft),
     Column[Guardrail]("cycle", _cycle),
     Column[Guardrail]("requests/min", lambda guardrail: _optional(guardrail, "requests_per_minute"), Kind.NUMBER),
     Column[Guardrail]("tokens/min", lambda guardrail: _optional(guardrail, "tokens_per_minute"), Kind.NUMBER),
@@ -131,6 +139,7 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("of", f"{guardrail.scope_display_name} ({guardrail.scope})".removeprefix(" ")),
             ("mode", _mode(guardrail)),
             ("budget", "none" if budget is None else f"{format_credits(budget)} {_cycle(guardrail)}"),
+            ("reported", _soft(guardrail)),
             ("spent", _figure(guardrail, guardrail.spent_nano_credits)),
             ("held", _figure(guardrail, guardrail.held_nano_credits)),
             ("remaining", "" if remaining is None else format_credits(remaining)),
@@ -183,7 +192,8 @@ def _present(session: Session, scope: str) -> Guardrail:
     "guardrails set members/emma --requests 60 --concurrency 4 --keys 5",
     "guardrails set organization --model openai/* --model claude-haiku-4-5 --mode shadow",
     "guardrails set groups/engineering --rate 1000/day --rate openai/*=50000tokens/minute",
-    "guardrails set groups/engineering --budget none",
+    "guardrails set groups/engineering --budget 100 --soft 80%",
+    "guardrails set groups/engineering --budget none --soft none",
 )
 def set_limits(
     session: Session,
@@ -200,6 +210,9 @@ def set_limits(
             "--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, or openai/* for a provider; may be repeated."
         ),
     ] = None,
+    soft: Annotated[
+        str, Option(metavar="WHEN", text="When the budget is reported: 80%, an amount such as 20.00, or none.")
+    ] = "",
     rates: Annotated[
         list[str] | None,
         Option(
@@ -211,6 +224,7 @@ def set_limits(
     keys: Annotated[str, Option(metavar="N", text="Maximum number of API keys.")] = "",
     seats: Annotated[str, Option(metavar="N", text="Maximum number of members.")] = "",
     *,
+    soft_only: Annotated[bool, Option("--soft-only", text="Let calls beyond the budget pass.")] = False,
     allow_unknown_models: UnknownModelsOption = False,
     dry_run: Annotated[bool, Option("--dry-run", text="Only check, and show the result.")] = False,
 ) -> None:
@@ -218,6 +232,7 @@ def set_limits(
     limits = Limits(
         budget=budget, requests=requests, tokens=tokens, concurrency=concurrency, keys=keys, seats=seats,
         cycle=cycle, mode=mode, models=models or [], rates=rates or [],
+        soft=soft, soft_only=soft_only,
     )  # fmt: skip
     changed, paths = change_of(limits)
     present = _present(session, scope)

@@ -314,7 +314,7 @@ def rotate(
         session.output.effect(
             [
                 ("key", f"{present.display_name} ({name})"),
-                ("member", present.member_display_name or present.member),
+                ("owner", present.member_display_name or _owner(present)),
                 ("last use", session.ago(present.last_use_time) or "never"),
                 ("present secret", f"{present.obfuscated_key} {earlier}"),
                 ("earlier secret", "is refused at once" if present.HasField("overlap_end_time") else ""),
@@ -339,7 +339,7 @@ def delete(session: Session, key: KeyArgument, *, yes: YesOption = False) -> Non
 @command(
     application,
     "transfer",
-    "keys transfer ci --to-service-account sa-build",
+    "keys transfer ci --to-service-account sa-build --yes",
     "keys transfer notebook --to lena@acme.example --rotate",
 )
 def transfer(
@@ -349,6 +349,7 @@ def transfer(
     to_service_account: Annotated[str, Option(metavar="ACCOUNT", text="New owner: a service account.")] = "",
     *,
     rotate: Annotated[bool, Option("--rotate", text="Give it a new secret; the present one ends at once.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Transfer a key to another owner. Its spend so far stays with the present owner."""
     if bool(to) == bool(to_service_account):
@@ -359,6 +360,18 @@ def transfer(
         service_account=_account(session, to_service_account) if to_service_account else "",
         rotate_secret=rotate,
     )
+    if not yes:
+        present = _present(session, key)
+        session.output.effect(
+            [
+                ("key", f"{present.display_name} ({request.name})"),
+                ("from", present.member_display_name or _owner(present)),
+                ("to", request.member or request.service_account),
+                ("last use", session.ago(present.last_use_time) or "never"),
+                ("present secret", "is refused at once" if rotate else "stays valid: whoever knows it can go on"),
+            ]
+        )
+        confirm(f"Transfer {request.name}?", yes=yes)
     moved = session.router.api_keys.TransferApiKey(request)
     session.output.one(moved, [*_facts(session, moved.api_key), ("secret", moved.secret)])
     if moved.secret:

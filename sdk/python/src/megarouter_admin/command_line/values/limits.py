@@ -54,6 +54,10 @@ class Limits:
     cycle: CycleChoice | None = None
     mode: ModeChoice | None = None
     models: Sequence[str] = ()
+    soft: str = ""
+    """When the budget is reported: `80%`, or credits."""
+    soft_only: bool = False
+    """Whether calls beyond the budget pass."""
     rates: Sequence[str] = ()
     """Each is `[MODELS=]N/UNIT` for requests, or `[MODELS=]Ntokens/UNIT` for tokens."""
 
@@ -81,6 +85,9 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
     if limits.cycle:
         paths.append("cycle")
         changed.cycle = Guardrail.Cycle.Value(f"CYCLE_{limits.cycle.name}")
+    if limits.soft or limits.soft_only:
+        paths.append("soft_budget")
+        changed.soft_budget.CopyFrom(soft_budget_of(limits.soft, soft_only=limits.soft_only))
     if limits.mode:
         paths.append("mode")
         changed.mode = Guardrail.Mode.Value(f"MODE_{limits.mode.name}")
@@ -95,6 +102,27 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
     if not paths:
         raise ValueError("nothing to set: give a limit; --help lists them")
     return changed, sorted(paths)
+
+
+def soft_budget_of(text: str, *, soft_only: bool) -> Guardrail.SoftBudget:
+    """Reads when a budget is reported: `80%`, an amount in credits, or `none`.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    soft = Guardrail.SoftBudget(soft_only=soft_only)
+    if text.endswith("%"):
+        soft.percent = _whole_number(text[:-1])
+    elif text not in {"", NONE}:
+        soft.amount_nano_credits = parse_credits(text)
+    return soft
+
+
+def format_soft_budget(soft: Guardrail.SoftBudget) -> str:
+    """Formats when a budget is reported, and whether it refuses nothing; empty if neither."""
+    shown = [f"at {soft.percent}%"] if soft.HasField("percent") else []
+    shown += [f"at {format_credits(soft.amount_nano_credits)}"] if soft.HasField("amount_nano_credits") else []
+    return ", ".join([*shown, *(["refuses nothing"] if soft.soft_only else [])])
 
 
 def temporary_of(limits: Limits, end_time: Timestamp) -> Guardrail.TemporaryLimit:

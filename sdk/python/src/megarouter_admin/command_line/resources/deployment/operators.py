@@ -6,6 +6,7 @@ from megarouter.admin.v1.messages import (
     ApproveTopUpRequestRequest,
     GetOrganizationSummaryRequest,
     GrantCreditRequest,
+    IssueSignInLinkRequest,
     LinkUserIdentityRequest,
     ListOrganizationSummariesRequest,
     OrganizationSummary,
@@ -29,6 +30,7 @@ from megarouter_admin.command_line.parsing.commands import (
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.repeatable import AmountArgument, RequestIdOption, repeatable
+from megarouter_admin.command_line.resources.access.sign_in_links import show_new_link
 from megarouter_admin.command_line.resources.credits.pool import line_facts, request_columns
 from megarouter_admin.command_line.resources.organizations import kind_of, state_of
 from megarouter_admin.command_line.session import Session
@@ -244,3 +246,14 @@ def link(
     request = LinkUserIdentityRequest(name=name, issuer=issuer, subject=subject)
     answer = session.router.operators.LinkUserIdentity(request)
     session.output.one(answer, [("linked to", answer.member)])
+
+
+@command(application, "sign-in-link", "operator sign-in-link organizations/acme/members/olivia")
+def sign_in_link(
+    session: Session,
+    member: Annotated[str, Argument(metavar="MEMBER", text="organizations/ORG/members/ID, or ID with --organization.")],
+) -> None:
+    """Create a link with which a member of any role signs in once, such as the first Super Admin of an organization."""
+    organization = "" if member.startswith("organizations/") else session.organization
+    name = full_name(organization, Collection.MEMBERS, member)
+    show_new_link(session, session.router.operators.IssueSignInLink(IssueSignInLinkRequest(name=name)))

@@ -18,7 +18,14 @@ from megarouter.admin.v1.messages import (
 )
 
 from megarouter_admin.command_line.command_errors import CommandError
-from megarouter_admin.command_line.parsing.commands import BelowOption, GroupOption, UnknownModelsOption, label
+from megarouter_admin.command_line.parsing.commands import (
+    BelowOption,
+    GroupOption,
+    UnknownModelsOption,
+    YesOption,
+    confirm,
+    label,
+)
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.output import as_json
 from megarouter_admin.command_line.rendering.tables import Column, Kind
@@ -32,7 +39,6 @@ from megarouter_admin.command_line.resources.people.member_rows import (
 )
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
-from megarouter_admin.command_line.values.names import short_name
 from megarouter_admin.errors import MegaRouterError
 
 ROWS_PER_CALL: Final = 1_000
@@ -70,7 +76,7 @@ def _value(field: str, text: str) -> str:
         return format_credits(int(text))
     if field in {"role", "cycle"}:
         return label(text, "")
-    return short_name(text) if field == "group" else text
+    return text
 
 
 _COLUMNS: Final = (
@@ -92,6 +98,7 @@ def import_members(
         bool, Option("--skip-errors", text="Leave out rows with errors instead of all rows.")
     ] = False,
     allow_unknown_models: UnknownModelsOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Bring members to what a CSV file says: invite, move, and set roles and limits."""
     template = ImportMembersRequest(
@@ -106,6 +113,11 @@ def import_members(
             raise CommandError(f"{len(errors):,} of {len(lines):,} rows have errors; nothing was changed")
         session.output.remark("nothing was changed: this was a dry run")
         return
+    acting = sum(one.result.action not in {_ERROR, _NONE} for one in lines)
+    if acting and not yes:
+        if not session.output.json:
+            _show(session, lines, secrets=False)
+        confirm(f"Import {acting:,} rows?", yes=yes)
     done = [*_carried_out(session, template, [one for one in lines if one.result.action != _ERROR])]
     shown = sorted([*done, *errors], key=lambda one: one.line)
     _show(session, shown, secrets=True)

@@ -1,0 +1,1 @@
+"""One-time sign-in links, for people without an identity provider."""
