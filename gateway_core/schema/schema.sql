@@ -1383,6 +1383,7 @@ CREATE TABLE public.user_identities (
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     email text,
     display_name text,
+    only_organization_id text,
     CONSTRAINT user_identities_email_check CHECK ((email = lower(email))),
     CONSTRAINT user_identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
     CONSTRAINT user_identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 255)))
@@ -1944,6 +1945,9 @@ ALTER TABLE ONLY public.usage_findings
 
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
+
+ALTER TABLE ONLY public.user_identities
+    ADD CONSTRAINT user_identities_only_organization_id_fkey FOREIGN KEY (only_organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.user_identities
     ADD CONSTRAINT user_identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);

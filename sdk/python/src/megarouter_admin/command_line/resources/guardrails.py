@@ -196,7 +196,7 @@ def show(session: Session, scope: ScopeArgument) -> None:
 
 
 def _present(session: Session, scope: str) -> Guardrail:
-    request = GetGuardrailRequest(name=guardrail_name(session.organization, scope))
+    request = GetGuardrailRequest(name=guardrail_name(session.organization, session.scope(scope)))
     return session.router.guardrails.GetGuardrail(request)
 
 
@@ -313,7 +313,7 @@ def set_temporary(
 @command(application, "clear", "guardrails clear groups/engineering --yes")
 def clear(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
     """Remove every limit of a scope. The spend stays."""
-    name = guardrail_name(session.organization, scope)
+    name = guardrail_name(session.organization, session.scope(scope))
     confirm(f"Remove every limit of {name}?", yes=yes)
     _show(session, session.router.guardrails.DeleteGuardrail(DeleteGuardrailRequest(name=name)))
 
@@ -321,6 +321,6 @@ def clear(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> 
 @command(application, "reset", "guardrails reset groups/engineering --yes")
 def reset(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
     """Begin a new period of the budget now, with a spend of 0. The next period begins as before."""
-    name = guardrail_name(session.organization, scope)
+    name = guardrail_name(session.organization, session.scope(scope))
     confirm(f"Start the spend of {name} at 0?", yes=yes)
     _show(session, session.router.guardrails.ResetGuardrail(ResetGuardrailRequest(name=name)))
