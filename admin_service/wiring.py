@@ -139,7 +139,7 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(directory, issuers))
+        apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(issuers))
         service = AdminService(pool, apis, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (

@@ -39,7 +39,9 @@ SELECT o.state = 'DELETED' AS is_deleted
   FROM credentials c JOIN organizations o ON o.organization_id = c.organization_id
  WHERE c.organization_id = $1 AND c.credential_id = $2 AND c.revoke_time IS NULL
 """
-_IDENTITIES: Final = "SELECT issuer, subject, email FROM user_identities WHERE user_id = $1"
+_IDENTITIES: Final = """
+SELECT issuer, subject, email FROM user_identities WHERE user_id = $1 AND only_organization_id IS NULL
+"""
 _ACTOR: Final = """
 SELECT m.member_id, m.role, coalesce(g.path, '{}') AS path, o.state = 'DELETED' AS is_deleted
   FROM members m

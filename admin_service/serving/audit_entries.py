@@ -8,7 +8,7 @@ from typing import Final, Self
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
-from admin_service.access.authorization import Caller, OperatorCaller, Origin, UserCaller
+from admin_service.access.authorization import Asked, Caller, OperatorCaller, Origin, UserCaller
 from admin_service.access.directory import Membership
 from gateway_core.stores.postgres.connections import Connection
 
@@ -49,6 +49,20 @@ class Author:
             credential=caller.grant.credential,
             issuer=caller.grant.issuer,
             request_id=request_id,
+        )
+
+    @classmethod
+    def of_refused(cls, asked: Asked) -> Self:
+        """Returns the author of a change that was refused, whether or not the caller was authorized."""
+        grant = asked.grant
+        return cls(
+            user=grant.user,
+            method=asked.method.full_name,
+            origin=asked.origin,
+            access_token=grant.access_token,
+            credential=grant.credential,
+            issuer=grant.issuer,
+            request_id=str(getattr(asked.request, "request_id", "")),
         )
 
     def without_membership(self) -> Self:

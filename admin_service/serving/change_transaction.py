@@ -90,8 +90,6 @@ class Change:
     request_id: str
     repeat_answer: Message | None = None
     """The answer to a repeated request, if it differs from the first: a secret is shown only once."""
-    on_refusal: Callable[[Connection, str], Awaitable[None]] | None = None
-    """Records that the change was refused, with the reason, in a transaction of its own. By default a refusal is not recorded."""
     _entries: list["_Entry"] = field(default_factory=list)
 
     def record(
@@ -163,6 +161,8 @@ class Change:
 
 
 MakeChange = Callable[[Any, Change], Awaitable[Message]]
+RecordRefusal = Callable[[Asked, Connection, str], Awaitable[None]]
+"""Records that a call was refused, with the reason, in a transaction of its own."""
 
 
 class Changes:
@@ -182,20 +182,6 @@ class Changes:
         Raises:
             AdminError: from the change, which is then rolled back.
         """
-        changes: list[Change] = []
-        try:
-            return await self._run(asked, make, validate, changes.append)
-        except AdminError as error:
-            for change in changes:
-                if change.on_refusal:
-                    async with self._pool.acquire() as connection, connection.transaction():
-                        await change.on_refusal(connection, ErrorReason.Name(error.reason))
-            raise
-
-    async def _run(
-        self, asked: Asked, make: MakeChange, validate: Callable[[], None], begun: Callable[[Change], None]
-    ) -> Message:
-        """Makes the change. `begun` gets it before it is made."""
         method, request = asked.method, asked.request
         async with acting_for(self._pool, *([] if method.is_for_users else asked.organizations)) as connection:
             asked = await _joined(connection, asked)
@@ -208,7 +194,6 @@ class Changes:
                     await require_still_allowed(connection, method, answer, caller)
                 return answer
             change = Change(connection, caller, method.full_name, request_id)
-            begun(change)
             response = await make(request, change)
             await change.write_audit_log()
             if request_id:
@@ -217,6 +202,11 @@ class Changes:
                 if not await connection.fetchval(_REMEMBER, *key, digest, remembered, REPLAY_LIFE_H):
                     raise _request_id_reused()
             return response
+
+    async def record_refusal(self, asked: Asked, record: RecordRefusal, error: AdminError) -> None:
+        """Records that a call was refused, after its own transaction was rolled back."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await record(asked, connection, ErrorReason.Name(error.reason))
 
     async def forget_old_answers(self, batch: int = 10_000) -> int:
         """Deletes remembered answers that have expired, at most `batch` of them. Returns how many."""

@@ -67,7 +67,10 @@ class ResourceApi(Protocol):
     changes: Mapping[str, MakeChange]
     """Handlers of the RPCs that change something, by RPC name."""
     rules: Mapping[str, Rule]
-    """Checks beyond the rules in the proto, by RPC name."""
+    """Checks beyond the rules in the proto, by RPC name.
+
+    An API may also have `refusals`, by RPC name: what records a refused change in the audit log.
+    """
 
 
 class Guard:
@@ -141,7 +144,7 @@ class Guard:
             rule = api.rules.get(method.descriptor.name)
             make = api.changes.get(method.descriptor.name)
             if make:
-                return await self._changes.run(asked, make, lambda: _validate(method, rule, request))
+                return await self._change(asked, make, lambda: _validate(method, rule, request), api)
             caller = await self._authorize(asked)
             _validate(method, rule, request)
             return await api.handlers[method.descriptor.name](request, caller)
@@ -156,6 +159,15 @@ class Guard:
                 "the service failed to handle a call", extra={"incident": incident, "method": method.full_name}
             )
             raise internal_fault(incident) from error
+
+    async def _change(self, asked: Asked, make: MakeChange, validate: Callable[[], None], api: ResourceApi) -> Message:
+        try:
+            return await self._changes.run(asked, make, validate)
+        except AdminError as error:
+            record = getattr(api, "refusals", {}).get(asked.method.descriptor.name)
+            if record:
+                await self._changes.record_refusal(asked, record, error)
+            raise
 
     async def _authenticate(self, metadata: Sequence[tuple[str, str | bytes]]) -> Grant:
         credentials = [value for key, value in metadata if key == "authorization"]

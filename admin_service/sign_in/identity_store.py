@@ -8,14 +8,21 @@ import asyncpg
 from admin_service.access.identity_tokens import ProviderUser
 from gateway_core.stores.postgres.connections import Connection
 
-_KNOWN: Final = "SELECT user_id, email, display_name FROM user_identities WHERE issuer = $1 AND subject = $2"
+_KNOWN: Final = """
+SELECT user_id, email, display_name, only_organization_id FROM user_identities WHERE issuer = $1 AND subject = $2
+"""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1 || chr(10) || $2, 20))"
 _ADD_USER: Final = """
 INSERT INTO users (user_id, email, display_name) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING RETURNING user_id
 """
 _LOCK_HOLDER: Final = "SELECT user_id FROM users WHERE email = $1 FOR NO KEY UPDATE"
-_HAS_IDENTITY: Final = "SELECT EXISTS (SELECT FROM user_identities WHERE user_id = $1)"
-_ADD: Final = "INSERT INTO user_identities (issuer, subject, user_id, email, display_name) VALUES ($1, $2, $3, $4, $5)"
+# What an admin linked by hand does not keep the person from the user.
+_HAS_IDENTITY: Final = """
+SELECT EXISTS (SELECT FROM user_identities WHERE user_id = $1 AND only_organization_id IS NULL)
+"""
+_ADD: Final = """
+INSERT INTO user_identities (issuer, subject, user_id, email, display_name, only_organization_id) VALUES ($1, $2, $3, $4, $5, $6)
+"""
 _NOTE: Final = """
 UPDATE user_identities SET email = coalesce($3, email), display_name = coalesce($4, display_name)
  WHERE issuer = $1 AND subject = $2
@@ -32,9 +39,13 @@ class KnownIdentity:
     user: str
     email: str | None
     display_name: str | None
+    only_organization: str | None = None
+    """The only organization in which it is the user, because an admin there linked it; None for all."""
 
     def differs(self, email: str | None, identity: ProviderUser) -> bool:
-        """Whether the issuer says something else now. What it leaves out stays."""
+        """Whether the issuer says something else now that the user follows. What it leaves out stays."""
+        if self.only_organization:
+            return False
         is_readdressed = email is not None and email != self.email
         return is_readdressed or (identity.has_name and identity.display_name != self.display_name)
 
@@ -74,14 +85,16 @@ async def add_user(connection: Connection, user: str, email: str | None, display
     return made
 
 
-async def add_identity(connection: Connection, identity: ProviderUser, user: str, email: str | None) -> None:
-    """Links an identity to a user for good.
+async def add_identity(
+    connection: Connection, identity: ProviderUser, user: str, email: str | None, only_organization: str | None = None
+) -> None:
+    """Links an identity to a user for good, in one organization or in all.
 
     Raises:
         asyncpg.UniqueViolationError: it is linked. `lock_identity` shows that first.
     """
     name = identity.display_name if identity.has_name else None
-    await connection.execute(_ADD, identity.issuer, identity.subject, user, email, name)
+    await connection.execute(_ADD, identity.issuer, identity.subject, user, email, name, only_organization)
 
 
 async def note_identity(connection: Connection, identity: ProviderUser, email: str | None) -> None:

@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 LINK: Final = "megarouter.admin.v1.SignIn/LinkIdentity"
 FOLLOW: Final = "megarouter.admin.v1.SignIn/FollowIssuer"
 
-ApplyClaims = Callable[[str, ProviderUser, dict[str, Any], Origin], Awaitable[None]]
-"""Gives a user what the claims of a sign-in map to, and takes what they no longer do."""
+ApplyClaims = Callable[[str, ProviderUser, dict[str, Any], Origin, str | None], Awaitable[None]]
+"""Gives a user what the claims of a sign-in map to, and takes what they no longer do, in one organization or in all."""
 
 
 class IdentityTokens:
@@ -79,11 +79,12 @@ class IdentityTokens:
             return Grant("", issuer=identity.issuer, newcomer=newcomer, email=email)
         if known and known.differs(email, identity):
             await self._follow(identity, email, origin)
+        only = known.only_organization if known else None
         if self._apply_claims:
-            await self._apply_claims(user, identity, claims, origin)
+            await self._apply_claims(user, identity, claims, origin, only)
         named = Identity(identity.issuer, identity.subject)
-        is_operator = self._operators.include_sign_in(user, named, email, claims)
-        return Grant(user, is_operator=is_operator, issuer=identity.issuer, email=email)
+        is_operator = only is None and self._operators.include_sign_in(user, named, email, claims)
+        return Grant(user, organization=only, is_operator=is_operator, issuer=identity.issuer, email=email)
 
     def _vouched(self, identity: ProviderUser) -> str | None:
         """Returns the verified address if the issuer may vouch for it."""

@@ -116,6 +116,8 @@ def _limit(limit: ExhaustedLimit) -> dict[str, object]:
         "id": limit.scope.scope_id,
         "limit_nano_credits": str(limit.limit_nano_credits),
     }
+    if limit.models:
+        shown["models"] = limit.models
     if not limit.scope.is_shared:
         shown["used_nano_credits"] = str(limit.used_nano_credits)
         shown["held_nano_credits"] = str(limit.held_nano_credits)

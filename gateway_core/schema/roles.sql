@@ -103,7 +103,8 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request(),
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
     credential_of_secret(bytea), sign_in_link_of_secret(bytea), temporary_limit_now(jsonb),
-    bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb) TO megarouter_admin;
+    bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb),
+    present_model_use(text, text, text) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;

@@ -412,6 +412,24 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.present_model_use(organization text, of_kind text, of_id text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(jsonb_object_agg(p.models, jsonb_build_array(coalesce(s.settled_nano_credits, 0),
+               (SELECT coalesce(sum(h.amount_nano_credits), 0)::bigint FROM holds h
+                 WHERE h.state = 'HELD' AND h.organization_id = organization AND h.counters @> ARRAY[p.counter]))), '{}')
+      FROM (SELECT b.models,
+                   -- Entries have no other characters that are percent-encoded.
+                   concat_ws(':', of_kind, of_id, r.cycle, extract(epoch FROM cycle_start(r.cycle, o.time_zone))::bigint,
+                             r.cycle_revision, replace(replace(replace(replace(b.models, '/', '%2F'), ':', '%3A'), '@', '%40'),
+                                                       '*', '%2A')) AS counter
+              FROM guardrails r
+              JOIN organizations o ON o.organization_id = r.organization_id
+             CROSS JOIN LATERAL (SELECT budget ->> 0 AS models FROM jsonb_array_elements(r.model_budgets) AS budget) AS b
+             WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id) AS p
+      LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
+$$;
+
 CREATE FUNCTION public.present_spend(text, text, text) RETURNS TABLE(spent_nano_credits bigint, budget_nano_credits bigint)
     LANGUAGE sql STABLE
     AS $_$
@@ -1365,6 +1383,7 @@ CREATE TABLE public.user_identities (
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     email text,
     display_name text,
+    only_organization_id text,
     CONSTRAINT user_identities_email_check CHECK ((email = lower(email))),
     CONSTRAINT user_identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
     CONSTRAINT user_identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 255)))
@@ -1928,6 +1947,9 @@ ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
 ALTER TABLE ONLY public.user_identities
+    ADD CONSTRAINT user_identities_only_organization_id_fkey FOREIGN KEY (only_organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.user_identities
     ADD CONSTRAINT user_identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.users
@@ -2318,6 +2340,9 @@ REVOKE ALL ON FUNCTION public.place_invites_of_group() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.place_member() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.place_members_of_group() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.present_model_use(organization text, of_kind text, of_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.present_model_use(organization text, of_kind text, of_id text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.present_spend(text, text, text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_spend(text, text, text) TO megarouter_admin;

@@ -30,11 +30,16 @@ ChangedCounter = tuple[Counter, PresentCycle]
 
 
 def changed_counters(counters: Iterable[Counter], present: Mapping[Scope, PresentCycle]) -> tuple[ChangedCounter, ...]:
-    """Returns the counters whose scope has changed its cycle or zone since. A scope missing from `present` has not changed."""
+    """Returns the counters whose scope has changed its cycle or zone since. A scope missing from `present` has not changed.
+
+    A budget for some models begins at 0 when the cycle changes, so its counter is not carried over.
+    """
     return tuple(
         (counter, now)
         for counter in counters
-        if (now := present.get(counter.scope)) is not None and now.carry_revision > counter.revision
+        if not counter.models
+        and (now := present.get(counter.scope)) is not None
+        and now.carry_revision > counter.revision
     )
 
 

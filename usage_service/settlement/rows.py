@@ -42,11 +42,10 @@ class Settlement:
         scopes = self.report.shadow_rate_limited
         if not self.hold.shadow_refusals and not scopes:
             return frozenset()
-        return frozenset(
-            name
-            for index, (name, counter) in enumerate(zip(self.counters, self.hold.claims.counters, strict=True))
-            if index in self.hold.shadow_refusals or counter.scope in scopes
-        )
+        counters = self.hold.claims.counters
+        refusing = scopes | {counters[index].scope for index in self.hold.shadow_refusals}
+        named = zip(self.counters, counters, strict=True)
+        return frozenset(name for name, counter in named if counter.scope in refusing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ SELECT s.organization_id, s.counter, t.threshold, s.settled_nano_credits
   JOIN scope_spend s ON s.organization_id = charged.organization_id AND s.counter = charged.counter
   JOIN guardrails g ON g.organization_id = s.organization_id AND g.scope_kind = split_part(s.counter, ':', 1)
                    AND g.scope_id = split_part(s.counter, ':', 2) AND g.cycle_revision = split_part(s.counter, ':', 5)::bigint
+                   AND split_part(s.counter, ':', 6) = '' -- not the budget for some models
  CROSS JOIN LATERAL (SELECT soft_threshold(g.soft_budget, g.budget_nano_credits, g.temporary_limit) AS threshold) AS t
  WHERE g.soft_budget IS NOT NULL AND s.settled_nano_credits >= t.threshold AND s.settled_nano_credits > 0
  ORDER BY 1, 2

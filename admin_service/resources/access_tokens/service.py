@@ -5,7 +5,6 @@ expires at the same time or earlier. A stolen token therefore cannot create a st
 """
 
 import datetime as dt
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -14,11 +13,11 @@ from megarouter.admin.v1 import access_token_pb2
 from megarouter.admin.v1.access_token_pb2 import AccessToken
 from megarouter.type.v1 import permission_pb2
 
-from admin_service.access.authorization import UserCaller, own_organization
+from admin_service.access.authorization import Asked, UserCaller, own_organization
 from admin_service.access.directory import Membership, memberships_of
 from admin_service.access.permissions import Permission
 from admin_service.api.errors import FieldViolation, permission_denied
-from admin_service.api.names import ACCESS_TOKENS, ResourceName, UserResourceName, parse_name
+from admin_service.api.names import ACCESS_TOKENS, ResourceName, UserResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import EnumField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -36,14 +35,15 @@ from admin_service.resources.access_tokens.store import (
     revoke_access_token,
 )
 from admin_service.resources.organizations.personal import PersonalAccounts
-from admin_service.serving.audit_entries import Author, json_of
-from admin_service.serving.change_transaction import Change, MakeChange
+from admin_service.serving.audit_entries import Author, json_text
+from admin_service.serving.change_transaction import Change, MakeChange, RecordRefusal
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, SECRET_BYTES, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
 _PREFIX: Final = "PERMISSION_"
+_MAX_NAME: Final = 200
 
 _TOKENS: Final = Listing(
     columns=COLUMNS,
@@ -88,6 +88,7 @@ class AccessTokensApi:
         self.handlers: Mapping[str, Handle] = {"GetAccessToken": self.get, "ListAccessTokens": self.list}
         self.changes: Mapping[str, MakeChange] = {"CreateAccessToken": self.create, "RevokeAccessToken": self.revoke}
         self.rules: Mapping[str, Rule] = {"CreateAccessToken": _check_new}
+        self.refusals: Mapping[str, RecordRefusal] = {"CreateAccessToken": _record_refusal}
 
     async def get(self, _request: access_token_pb2.GetAccessTokenRequest, caller: UserCaller) -> AccessToken:
         """GetAccessToken returns one of the caller's tokens, without its secret."""
@@ -119,7 +120,6 @@ class AccessTokensApi:
         wanted = request.access_token
         secret = ACCESS_TOKEN.make(self._random_bytes(SECRET_BYTES))
         name = str(UserResourceName(caller.user, ACCESS_TOKENS, self._make_id("token")))
-        change.on_refusal = functools.partial(self._record_refusal, change, name, wanted)
         organization = (
             await own_organization(change.connection, caller, wanted.organization, Permission.ACCESS_TOKENS_WRITE)
             if wanted.organization
@@ -172,17 +172,30 @@ class AccessTokensApi:
         for place in reached:
             change.record(after.name, before, after, group_path=place.group_path, membership=place)
 
-    async def _record_refusal(
-        self, change: Change, name: str, wanted: AccessToken, connection: Connection, reason: str
-    ) -> None:
-        """Records a refused creation where the token would have been valid, in a transaction of its own."""
-        named = parse_name(wanted.organization)
-        reached = await reached_by(connection, change.caller.user, named.organization if named else None)
-        await act_for(connection, [place.organization for place in reached])
-        author = Author.of(change.caller, change.method, change.request_id)
-        for place in reached:
-            own = author.as_member(place)
-            await own.write(connection, place.organization, name, None, json_of(wanted), place.group_path, reason)
+
+async def _record_refusal(asked: Asked, connection: Connection, reason: str) -> None:
+    """Records a refused creation in the organizations where the credential of the call is valid."""
+    wanted: AccessToken = asked.request.access_token  # type: ignore[attr-defined] # CreateAccessTokenRequest
+    # The request may not have been validated.
+    name = "".join(filter(str.isprintable, wanted.display_name[:_MAX_NAME]))
+    author, grant = Author.of_refused(asked), asked.grant
+    parent = str(UserResourceName(grant.user))
+    reached = await reached_by(connection, grant.user, grant.organization)
+    organizations = {place.organization: author.as_member(place) for place in reached}
+    if grant.credential and grant.organization:
+        organizations[grant.organization] = author
+    paths = {place.organization: place.group_path for place in reached}
+    await act_for(connection, organizations)
+    for organization, own in organizations.items():
+        await own.write(
+            connection,
+            organization,
+            parent,
+            None,
+            json_text({"displayName": name}),
+            paths.get(organization, ()),
+            refusal=reason,
+        )
 
 
 async def reached_by(connection: Connection, user: str, organization: str | None) -> list[Membership]:

@@ -29,6 +29,7 @@ _TITLES: Final = {
     "tokens_per_minute": "limit of tokens per minute",
     "concurrency_limit": "limit of concurrent calls",
     "rate_limits": "list of rate limits",
+    "model_budgets": "list of budgets for some models",
     "temporary_limit": "temporary limit",
 }
 

@@ -135,6 +135,16 @@ def _has_wider_rates(value: Sequence[Sequence[Any]], bound: Sequence[Sequence[An
     return False
 
 
+def _has_wider_budgets(value: Sequence[Sequence[Any]], bound: Sequence[Sequence[Any]]) -> bool:
+    """Whether a budget for some models is missing or higher, or has another cycle."""
+    present = {models: (amount, cycle) for models, amount, cycle in value}
+    for models, amount, cycle in bound:
+        own = present.get(models)
+        if own is None or own[1] != cycle or own[0] > amount:
+            return True
+    return False
+
+
 _IS_WIDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "expire_time": _is_later,
     "ip_allow_list": _has_other_addresses,
@@ -144,6 +154,7 @@ _IS_WIDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "tokens_per_minute": _is_greater,
     "concurrency_limit": _is_greater,
     "rate_limits": _has_wider_rates,
+    "model_budgets": _has_wider_budgets,
 }
 """For each limit, whether a value is wider than a bound."""
 

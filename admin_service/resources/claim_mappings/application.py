@@ -37,14 +37,16 @@ class ClaimApplication:
         self._pool = pool
         self._make_id = make_id
 
-    async def apply(self, user: str, identity: ProviderUser, claims: dict[str, Any], origin: Origin) -> None:
-        """Applies the claims. In most calls nothing differs, which costs one query."""
+    async def apply(
+        self, user: str, identity: ProviderUser, claims: dict[str, Any], origin: Origin, only_organization: str | None
+    ) -> None:
+        """Applies the claims, in one organization or in all. In most calls nothing differs, which costs one query."""
         pairs = values_of(claims)
         if pairs is None:
             logger.warning("a token does not tell all its claims, so roles stay", extra={"issuer": identity.issuer})
             return
         for found in await store.organizations_of_claims(self._pool, identity.issuer, pairs, user):
-            if not found.is_settled:
+            if not found.is_settled and only_organization in {None, found.organization}:
                 async with acting_for(self._pool, found.organization) as connection:
                     author = Author(user, APPLY, origin, issuer=identity.issuer)
                     await self._apply_in(connection, found.organization, author, pairs)

@@ -61,12 +61,16 @@ def past_balance_message(organization: str, past: PastBalance, as_of: dt.datetim
 
 
 def statement_message(
-    organization: str, time_range: TimeRange, statement: Statement, shares: Iterable[StatementShare]
+    organization: str,
+    start: dt.datetime,
+    end: dt.datetime,
+    statement: Statement,
+    shares: Iterable[StatementShare],
 ) -> credit_pb2.CreditStatement:
-    """Returns a statement over the requested period."""
+    """Returns a statement over a period."""
     return credit_pb2.CreditStatement(
         name=str(ResourceName(organization, CREDIT_STATEMENT)),
-        time_range=time_range,
+        time_range=TimeRange(start_time=timestamp(start), end_time=timestamp(end)),
         opening_balance_nano_credits=statement.opening_balance,
         entries=[
             credit_pb2.CreditStatementEntry(
@@ -136,11 +140,17 @@ def check_balance(request: credit_pb2.GetCreditBalanceRequest) -> Iterable[Field
 def check_statement(request: credit_pb2.GetCreditStatementRequest) -> Iterable[FieldViolation]:
     """Checks the requested period."""
     time_range = request.time_range
-    if not (time_range.HasField("start_time") and time_range.HasField("end_time")):
-        yield FieldViolation("time_range", "must have a start and an end")
+    if not time_range.HasField("start_time"):
+        yield FieldViolation("time_range", "must have a start")
     elif not (_is_instant(time_range.start_time) and _is_instant(time_range.end_time)):
         yield FieldViolation("time_range", "must be between the years 1 and 9999")
-    elif not dt.timedelta(0) <= instant_of(time_range.end_time) - instant_of(time_range.start_time) <= MAX_STATEMENT:
+    elif time_range.HasField("end_time"):
+        yield from span_violations(instant_of(time_range.start_time), instant_of(time_range.end_time))
+
+
+def span_violations(start: dt.datetime, end: dt.datetime) -> Iterable[FieldViolation]:
+    """Returns what is wrong with the period of a statement."""
+    if not dt.timedelta(0) <= end - start <= MAX_STATEMENT:
         yield FieldViolation(
             "time_range", f"must not end before it starts, or span more than {MAX_STATEMENT.days} days"
         )

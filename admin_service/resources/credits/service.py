@@ -113,8 +113,9 @@ class CreditsApi:
     ) -> credit_pb2.CreditStatement:
         """GetCreditStatement returns opening balance, totals and closing balance of a period, and who the charges are of."""
         organization = caller.resource.organization
-        start = messages.instant_of(request.time_range.start_time)
-        end = messages.instant_of(request.time_range.end_time)
+        start, end = messages.instant_of(request.time_range.start_time), await self._end_of(request, organization)
+        if violations := list(messages.span_violations(start, end)):
+            raise invalid_fields(*violations)
         await self._await_booked(organization, end, "time_range")
         async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
             statement = await credit_store.statement(connection, organization, start, end)
@@ -122,7 +123,7 @@ class CreditsApi:
             shares = (
                 await statement_shares(connection, organization, start, end, division, caller.actor) if division else []
             )
-        return messages.statement_message(organization, request.time_range, statement, shares)
+        return messages.statement_message(organization, start, end, statement, shares)
 
     async def list(
         self, request: credit_pb2.ListCreditTransactionsRequest, caller: Caller
@@ -182,6 +183,13 @@ class CreditsApi:
             credit_transaction=messages.transaction_message(organization, row),
             balance=messages.balance_message(organization, state),
         )
+
+    async def _end_of(self, request: credit_pb2.GetCreditStatementRequest, organization: str) -> dt.datetime:
+        """Returns the end of the period, which is now unless the request has one."""
+        if request.time_range.HasField("end_time"):
+            return messages.instant_of(request.time_range.end_time)
+        async with acting_for(self._pool, organization) as connection:
+            return await credit_store.booking_time(connection)
 
     async def _await_booked(self, organization: str, instant: dt.datetime, field: str) -> None:
         """Waits until no more transfers can be booked before this time.

@@ -120,6 +120,12 @@ async def refundable_nano_credits(connection: Connection, organization: str) -> 
     return paid
 
 
+async def booking_time(connection: Connection) -> dt.datetime:
+    """Returns the present time by the clock that books transfers."""
+    instant: dt.datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return instant
+
+
 async def has_passed(connection: Connection, instant: dt.datetime) -> bool:
     """Whether the time is not in the future, by the clock that books transfers."""
     answer: bool = await connection.fetchval("SELECT $1::timestamptz <= clock_timestamp()", instant)

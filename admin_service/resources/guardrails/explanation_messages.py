@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import guardrail_pb2
-from megarouter.admin.v1.guardrail_pb2 import BudgetUse, RateLimitUse, RateUse, ScopeAccess
+from megarouter.admin.v1.guardrail_pb2 import BudgetUse, ModelBudgetUse, RateLimitUse, RateUse, ScopeAccess
 
 from admin_service.api.guardrail_names import guardrail_name
 from admin_service.resources.guardrails.explanations import Explanation, GuardrailState, LimitState
@@ -54,6 +54,9 @@ def _scope_access(organization: str, state: GuardrailState) -> ScopeAccess:
             )
             for rule in state.rules
         ],
+        model_budgets=[
+            ModelBudgetUse(models=models, budget=_budget_use(budget)) for models, budget in state.model_budgets
+        ],
         temporary_limit_end_time=_moment(state.temporary_end_epoch_s),
     )
 
@@ -61,9 +64,10 @@ def _scope_access(organization: str, state: GuardrailState) -> ScopeAccess:
 def _without_figures(access: ScopeAccess) -> ScopeAccess:
     """Returns the scope with its limits and whether the call fits, but not with what is used."""
     access.figures_hidden = True
-    if access.HasField("budget"):
+    budgets = [*([access.budget] if access.HasField("budget") else []), *(one.budget for one in access.model_budgets)]
+    for budget in budgets:
         for name in ("used_nano_credits", "held_nano_credits", "remaining_nano_credits", "soft_threshold_reached"):
-            access.budget.ClearField(name)
+            budget.ClearField(name)
     rates: list[tuple[Any, str]] = [
         (access, name) for name in ("requests_per_minute", "tokens_per_minute", "concurrency")
     ]

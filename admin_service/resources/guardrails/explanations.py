@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from admin_service.resources.guardrails.placement_model import amount_with, judge_placement, needed_units
-from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, counter_of, decide
+from gateway_core.model.calls.call_limits import budgets_of, counter_of
+from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.principals import Principal, refuse_principal
 from gateway_core.model.calls.rate_refusals import refuse_rates
@@ -17,7 +18,7 @@ from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import PeriodClock
-from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule
+from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, ModelBudget, RateRule
 from gateway_core.model.limits.rate_limits import Demand, RateCounter, RateUnit, merge_demands
 from gateway_core.model.limits.request_limits import decode_limits, demands_of
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
@@ -70,6 +71,8 @@ class GuardrailState:
     concurrency: LimitState | None
     requests_per_minute: LimitState | None
     rules: tuple[RuleState, ...] = ()
+    model_budgets: tuple[tuple[str, LimitState], ...] = ()
+    """The budgets for some models that cover the call's model."""
     temporary_end_epoch_s: float | None = None
     """When the guardrail's temporary limit ends; None without one."""
 
@@ -77,7 +80,15 @@ class GuardrailState:
     def passes(self) -> bool:
         """Whether the call fits every limit of the guardrail. In shadow mode the call passes even if it does not fit."""
         of_rules = (limit for rule in self.rules for limit in (rule.requests, rule.tokens))
-        limits = (self.budget, self.tokens_per_minute, self.concurrency, self.requests_per_minute, *of_rules)
+        of_models = (limit for _, limit in self.model_budgets)
+        limits = (
+            self.budget,
+            *of_models,
+            self.tokens_per_minute,
+            self.concurrency,
+            self.requests_per_minute,
+            *of_rules,
+        )
         return self.model_allowed and all(limit is None or limit.passes for limit in limits)
 
 
@@ -156,10 +167,10 @@ def _usage(demand: Demand, counters: LiveCounters) -> Usage:
 
 
 def counters_of(principal: Principal, now_epoch_s: float, clock: PeriodClock) -> tuple[Counter, ...]:
-    """Returns the counters that a call counts on now, one for each guardrail."""
-    return tuple(
-        counter_of(rail, clock.period_at(rail.cycle, principal.zone, now_epoch_s)) for rail in principal.guardrails
-    )
+    """Returns the counters that calls of any models count on now."""
+    rails = principal.guardrails
+    periods = [clock.period_at(rail.cycle, principal.zone, now_epoch_s) for rail in rails]
+    return tuple(budget.counter for budget in budgets_of(rails, periods))
 
 
 def _state(
@@ -201,6 +212,11 @@ def _state(
             for rule in rail.rate_rules
             if model is not None and rule.covers(model.name, model.provider)
         ),
+        model_budgets=tuple(
+            (budget.models, _model_budget(principal, rail, budget, admission, counters, now_epoch_us, clock))
+            for budget in rail.model_budgets
+            if model is not None and budget.covers(model.name, model.provider)
+        ),
         temporary_end_epoch_s=rail.temporary.end_epoch_s if rail.temporary else None,
     )
 
@@ -230,6 +246,23 @@ def _budget(
         rail.soft_threshold,
         soft_only,
     )
+
+
+def _model_budget(
+    principal: Principal,
+    rail: Guardrail,
+    budget: ModelBudget,
+    admission: Admission | None,
+    counters: LiveCounters,
+    now_epoch_us: int,
+    clock: PeriodClock,
+) -> LimitState:
+    limit = budget.budget_nano_credits
+    period = clock.period_at(rail.cycle, principal.zone, now_epoch_us / _US_PER_S)
+    spend = counters.spend.get(counter_of(rail, period, budget.models), Spend())
+    amount = amount_with(admission, counters) if admission else 0
+    settled, held = spend.settled_nano_credits, spend.held_nano_credits
+    return LimitState(settled + held + amount <= limit, limit, settled, held, period.end_epoch_s)
 
 
 def _throttle_state(limit: int, needed: int, usage: Usage | None, now_epoch_us: int) -> LimitState:

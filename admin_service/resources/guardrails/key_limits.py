@@ -39,6 +39,8 @@ async def changed_key_limits(
     key = await key_bounds(change.connection, row.organization, row.scope.scope_id)
     setter = Setter(change.caller.actor, key.member, key.group_path)
     named = {"budget" if field in _OF_BUDGET else field for field in fields}
+    if "cycle" in fields:
+        named.add("model_budgets")
     # A budget that refuses nothing is none.
     limits = {**settings.limit_values, **({} if settings.refuses else {"budget": None})}
     bounds = bounded(key.bounds, setter, named & GUARDRAIL_LIMITS, limits)

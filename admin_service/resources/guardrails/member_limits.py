@@ -105,7 +105,8 @@ async def set_member_limits(change: Change, row: GuardrailRow, settings: Setting
     """Stores the settings if they differ, and records the change in the audit log. Nothing is checked."""
     if settings == row.settings:
         return
-    await store.set_guardrail(change.connection, row.organization, row.scope, settings)
+    kept = row.still_by_default(settings)
+    await store.set_guardrail(change.connection, row.organization, row.scope, settings, kept)
     after = await member_guardrail(change.connection, row.organization, row.scope.scope_id)
     messages = (guardrail_message(row), guardrail_message(after))
     name = guardrail_name(row.organization, row.scope)

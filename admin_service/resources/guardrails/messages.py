@@ -1,7 +1,7 @@
 """Converts guardrails to messages and back, and checks which limits each kind of scope has."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from admin_service.resources.api_keys.bound_errors import place_name
 from admin_service.resources.api_keys.messages import check_whitelist
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from gateway_core.model.limits.cycles import Cycle, period_at
-from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
+from gateway_core.model.limits.guardrails import GuardrailMode, ModelBudget, RateRule
 from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, parse_whitelist
 from gateway_core.model.limits.rate_limits import RateUnit
 from gateway_core.model.limits.soft_budgets import SoftBudget
@@ -37,12 +37,8 @@ _MODE_OF: Final = {value: name for name, value in MODES.items()} | {
 MAX_TEMPORARY: Final = dt.timedelta(days=92)
 """How far ahead a temporary limit may end."""
 _THROTTLES: Final = frozenset({"requests_per_minute", "tokens_per_minute", "concurrency_limit"})
-_EVERYWHERE: Final = (
-    frozenset(
-        {"budget_nano_credits", "cycle", "mode", "model_whitelist", "rate_limits", "temporary_limit", "soft_budget"}
-    )
-    | _THROTTLES
-)
+_BUDGETS: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget", "model_budgets"})
+_EVERYWHERE: Final = frozenset({"mode", "model_whitelist", "rate_limits", "temporary_limit"}) | _BUDGETS | _THROTTLES
 KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
     ScopeKind.ORGANIZATION: _EVERYWHERE | {"key_limit", "seat_limit"},
     ScopeKind.GROUP: _EVERYWHERE,
@@ -82,6 +78,8 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
             for limit, place in sorted(row.set_by_default.items())
         ],
     )
+    for budget in settings.model_budgets:
+        message.model_budgets.append(_model_budget(budget, row.model_use.get(budget.models, (0, 0))))
     for name in _NUMBERS:
         if (limit := getattr(settings, name)) is not None:
             setattr(message, name, limit)
@@ -114,6 +112,10 @@ def shown_guardrail(actor: Actor, row: GuardrailRow) -> Guardrail:
     if not shows_figures(actor, row.scope, tuple(row.group_path)):
         for name in _FIGURES:
             message.ClearField(name)
+        for budget in message.model_budgets:
+            budget.ClearField("spent_nano_credits")
+            budget.ClearField("held_nano_credits")
+            budget.ClearField("remaining_nano_credits")
         message.figures_hidden = True
     return message
 
@@ -160,12 +162,18 @@ def added_entries(present: Settings, settings: Settings) -> dict[str, list[str]]
     for index, rule in enumerate(settings.rate_rules):
         if rule.models and rule.models not in limited:
             entries[f"guardrail.rate_limits[{index}].models"] = [rule.models]
+    budgeted = {budget.models for budget in present.model_budgets}
+    for index, budget in enumerate(settings.model_budgets):
+        if budget.models not in budgeted:
+            entries[f"guardrail.model_budgets[{index}].models"] = [budget.models]
     return entries
 
 
 def _setting(asked: Any, name: str) -> Any:  # noqa: ANN401 - a message that has the field; of the setting's type
     if name == "cycle":
         return _CYCLE_OF[asked.cycle]
+    if name == "model_budgets":
+        return tuple(ModelBudget(one.models, one.budget_nano_credits) for one in asked.model_budgets)
     if name == "soft_budget":
         return _soft(asked.soft_budget) if asked.HasField("soft_budget") else None
     if name == "temporary_limit":
@@ -190,6 +198,17 @@ def _rule(asked: Guardrail.RateLimit) -> RateRule:
         _UNIT_OF[asked.unit],
         asked.requests if asked.HasField("requests") else None,
         asked.tokens if asked.HasField("tokens") else None,
+    )
+
+
+def _model_budget(budget: ModelBudget, use: Sequence[int]) -> Guardrail.ModelBudget:
+    spent, held = use
+    return Guardrail.ModelBudget(
+        models=budget.models,
+        budget_nano_credits=budget.budget_nano_credits,
+        spent_nano_credits=spent,
+        held_nano_credits=held,
+        remaining_nano_credits=max(0, budget.budget_nano_credits - spent - held),
     )
 
 
@@ -237,6 +256,7 @@ def check_update(request: guardrail_pb2.UpdateGuardrailRequest) -> Iterable[Fiel
         yield from _temporary_problems(request.guardrail.temporary_limit)
     yield from check_whitelist(request.guardrail.model_whitelist, "guardrail.model_whitelist")
     yield from check_rate_limits(request.guardrail.rate_limits, "guardrail.rate_limits")
+    yield from _model_budget_problems(request.guardrail.model_budgets)
 
 
 def check_rate_limits(limits: Iterable[Guardrail.RateLimit], field: str) -> Iterable[FieldViolation]:
@@ -249,6 +269,19 @@ def check_rate_limits(limits: Iterable[Guardrail.RateLimit], field: str) -> Iter
         seen.add(_subject(limit))
         if problem:
             yield FieldViolation(f"{field}[{index}]", problem)
+
+
+def _model_budget_problems(budgets: Iterable[Guardrail.ModelBudget]) -> Iterable[FieldViolation]:
+    seen = set()
+    for index, budget in enumerate(budgets):
+        field = f"guardrail.model_budgets[{index}].models"
+        if budget.models in seen:
+            yield FieldViolation(field, "has the same models as another one")
+        seen.add(budget.models)
+        try:
+            parse_whitelist([budget.models])
+        except InvalidWhitelistError as error:
+            yield FieldViolation(field, str(error))
 
 
 def _temporary_problems(limit: Guardrail.TemporaryLimit) -> Iterable[FieldViolation]:

@@ -260,12 +260,7 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
 
 async def _stored(change: Change, row: GuardrailRow, changed: KeyLimits) -> Guardrail:
     """Stores and records the settings, and returns the guardrail."""
-    values = changed.settings.limit_values
-    kept = {
-        limit: place
-        for limit, place in row.set_by_default.items()
-        if values.get(limit) == row.settings.limit_values.get(limit)
-    }
+    kept = row.still_by_default(changed.settings)
     await store.set_guardrail(change.connection, row.organization, row.scope, changed.settings, kept)
     if changed.new_bounds is not None:
         await set_key_bounds(change.connection, row.organization, row.scope.scope_id, changed.new_bounds)

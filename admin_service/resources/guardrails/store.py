@@ -10,7 +10,7 @@ from admin_service.access.grants import HeldLimits, Limits
 from admin_service.api.etags import etag_of
 from admin_service.resources.default_limits.merging import LimitValues
 from gateway_core.model.limits.cycles import Cycle
-from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
+from gateway_core.model.limits.guardrails import GuardrailMode, ModelBudget, RateRule
 from gateway_core.model.limits.model_whitelists import compile_stored
 from gateway_core.model.limits.soft_budgets import SoftBudget, soft_budget_of
 from gateway_core.model.limits.temporary_limits import TemporaryLimit, temporary_limit_of
@@ -21,11 +21,12 @@ from gateway_core.stores.postgres.rate_rules import decode_rules, encode_rules
 _LIMITS: Final = """
 r.budget_nano_credits, coalesce(r.cycle, 'NEVER'), coalesce(r.mode, 'ENFORCE'), r.requests_per_minute, r.tokens_per_minute,
 r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit, coalesce(r.rate_rules, '[]'),
-temporary_limit_now(r.temporary_limit), r.soft_budget
+temporary_limit_now(r.temporary_limit), r.soft_budget, coalesce(r.model_budgets, '[]')
 """
 _REST: Final = """
 r.update_time, r.reset_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count,
 u.shadow_refusal_count, coalesce(r.set_by_default, '{}'),
+CASE WHEN r.model_budgets <> '[]' THEN present_model_use(r.organization_id, r.scope_kind, r.scope_id) ELSE '{}' END,
 coalesce(g.path, m.group_path, k.group_path, '{}'),
 coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END),
 coalesce(g.display_name, k.display_name, m.display_name, nullif(p.display_name, ''), p.email, o.display_name, '')
@@ -53,14 +54,15 @@ SELECT s.organization_id, s.scope_kind, s.scope_id, {_LIMITS}, {_REST}
 _SET: Final = """
 INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle, mode, requests_per_minute,
                         tokens_per_minute, concurrency_limit, model_whitelist, key_limit, seat_limit, rate_rules, temporary_limit,
-                        set_by_default, soft_budget)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                        set_by_default, soft_budget, model_budgets)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
 SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle, mode = excluded.mode,
     requests_per_minute = excluded.requests_per_minute, tokens_per_minute = excluded.tokens_per_minute,
     concurrency_limit = excluded.concurrency_limit, model_whitelist = excluded.model_whitelist,
     key_limit = excluded.key_limit, seat_limit = excluded.seat_limit, rate_rules = excluded.rate_rules,
     temporary_limit = excluded.temporary_limit, soft_budget = excluded.soft_budget,
+    model_budgets = excluded.model_budgets,
     set_by_default = excluded.set_by_default, update_time = clock_timestamp()
 """
 _RESET: Final = """
@@ -94,6 +96,7 @@ class Settings:
     temporary: TemporaryLimit | None = None
     """None once it has ended."""
     soft: SoftBudget | None = None
+    model_budgets: tuple[ModelBudget, ...] = ()
 
     @property
     def refuses(self) -> bool:
@@ -112,6 +115,7 @@ class Settings:
             "concurrency_limit": self.concurrency_limit,
             "model_whitelist": None if whitelist is None else list(whitelist),
             "rate_limits": rules or None,
+            "model_budgets": [[one.models, one.budget_nano_credits, self.cycle] for one in self.model_budgets] or None,
             "key_limit": self.key_limit,
         }
 
@@ -139,6 +143,7 @@ class GuardrailRow:
     call_count: int
     shadow_refusal_count: int
     set_by_default_json: str
+    model_use_json: str
     group_path: Sequence[str]
     """Path of the group, or of the member's group."""
     scope_state: str
@@ -147,10 +152,21 @@ class GuardrailRow:
     """The name of the scope for people."""
 
     @property
+    def model_use(self) -> Mapping[str, Sequence[int]]:
+        """What each budget for some models has spent and holds, by its entry."""
+        use: Mapping[str, Sequence[int]] = json.loads(self.model_use_json)
+        return use
+
+    @property
     def set_by_default(self) -> Mapping[str, str]:
         """The limits that a default set and no one has changed since, with the place of the default."""
         places: Mapping[str, str] = json.loads(self.set_by_default_json)
         return places
+
+    def still_by_default(self, settings: Settings) -> Mapping[str, str]:
+        """Returns which limits are still those of a default after a change of the settings, with its place."""
+        before, after = self.settings.limit_values, settings.limit_values
+        return {limit: place for limit, place in self.set_by_default.items() if before.get(limit) == after.get(limit)}
 
     @property
     def etag(self) -> str:
@@ -161,9 +177,10 @@ class GuardrailRow:
 def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *columns: object) -> GuardrailRow:
     """Makes a row from `GUARDRAIL_COLUMNS`."""
     count = len(Settings.__dataclass_fields__)
-    *settings, rules, temporary, soft = columns[:count]
+    *settings, rules, temporary, soft, budgets = columns[:count]
     scope = Scope(ScopeKind(scope_kind), scope_id)
-    limits = Settings(*settings, decode_rules(json.loads(str(rules))), _temporary(temporary), _soft(soft))  # type: ignore[arg-type,call-arg] # as selected
+    parsed = (decode_rules(json.loads(str(rules))), _temporary(temporary), _soft(soft), _model_budgets(budgets))
+    limits = Settings(*settings, *parsed)  # type: ignore[arg-type,call-arg] # as selected
     return GuardrailRow(organization, scope, limits, *columns[count:])  # type: ignore[arg-type] # as selected
 
 
@@ -195,6 +212,7 @@ async def set_guardrail(
         settings.key_limit, settings.seat_limit, encode_rules(settings.rate_rules),
         json.dumps(settings.temporary.stored()) if settings.temporary else None, json.dumps(dict(set_by_default or {})),
         json.dumps(settings.soft.stored()) if settings.soft else None,
+        json.dumps([[one.models, one.budget_nano_credits] for one in settings.model_budgets]),
     )  # fmt: skip
 
 
@@ -217,6 +235,10 @@ async def held_limits(connection: Connection, organization: str, scopes: Sequenc
         )
         for kind, scope_id, budget, cycle, whitelist, key_limit, mode, temporary in rows
     ]
+
+
+def _model_budgets(stored: object) -> tuple[ModelBudget, ...]:
+    return tuple(ModelBudget(*budget) for budget in json.loads(str(stored)))
 
 
 def _soft(stored: object) -> SoftBudget | None:

@@ -152,10 +152,11 @@ def _raise_unless_accepted(outcome: Outcome, standing: Standing, seats: Seats, o
                 grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, {"state": "SUSPENDED"}
             )
         case Outcome.NO_SEAT:
-            raise _no_seat(organization, seats)
+            raise no_seat(organization, seats)
 
 
-def _no_seat(organization: str, seats: Seats) -> AdminError:
+def no_seat(organization: str, seats: Seats) -> AdminError:
+    """The error for a new member of an organization whose seats are all taken."""
     message = "Every seat of the organization is taken. Ask one of its admins to free a seat or raise the limit."
     guardrail = str(ResourceName(organization, GUARDRAILS, "organization"))
     quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=guardrail, description=message)])

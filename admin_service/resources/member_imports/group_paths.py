@@ -4,10 +4,14 @@ Each part is the id or the display name of a group below the one before. An id c
 another case. A single id may be of any level.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 _SEPARATOR = "/"
+_MAX_ID_LENGTH: Final = 63
 
 
 class AmbiguousGroupError(Exception):
@@ -96,3 +100,13 @@ class GroupTree:
             if matches:
                 return matches[0]
         return None
+
+
+def id_of_name(display_name: str) -> str:
+    """Returns the id that a name suggests, such as `visual-search` for `Visual Search`, or an empty text if it suggests none."""
+    plain = unicodedata.normalize("NFKD", display_name)
+    if any(letter.isalnum() and not letter.isascii() for letter in plain):
+        return ""
+    return (
+        re.sub(r"[^a-z0-9]+", "-", re.sub(r"[^\x00-\x7f]", "", plain).lower()).strip("-")[:_MAX_ID_LENGTH].rstrip("-")
+    )

@@ -17,7 +17,7 @@ from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Target
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
 from admin_service.api.validation import is_email
-from admin_service.resources.member_imports.group_paths import AmbiguousGroupError, GroupTree, KnownGroup
+from admin_service.resources.member_imports.group_paths import AmbiguousGroupError, GroupTree, KnownGroup, id_of_name
 from admin_service.resources.member_imports.present_state import PresentState, read_present_state
 from admin_service.resources.member_imports.rows import Asked, InviteIssue, carry_out
 from admin_service.resources.organizations.personal import refuse_in_personal_account
@@ -107,8 +107,19 @@ class MemberImports:
         caller: Caller = change.caller
         caller.require(Permission.GROUPS_WRITE, Target(caller.resource.organization), parent)
         group = Group(display_name=name, parent_group=f"{parent}/groups/{above.group}" if above else "")
-        made = await self._create_group(group_pb2.CreateGroupRequest(parent=parent, group=group), change)
+        made = await self._created_by_name(group_pb2.CreateGroupRequest(parent=parent, group=group), change)
         return KnownGroup(_id(made.name), tuple(map(_id, made.path)), made.display_name)
+
+    async def _created_by_name(self, request: group_pb2.CreateGroupRequest, change: Change) -> Group:
+        """Creates a group whose id is its name, or a generated id if that is taken or the name has none."""
+        if request_id := id_of_name(request.group.display_name):
+            named = group_pb2.CreateGroupRequest(parent=request.parent, group=request.group, group_id=request_id)
+            try:
+                return await self._create_group(named, change)
+            except AdminError as error:
+                if error.reason != ErrorReason.ALREADY_EXISTS:
+                    raise
+        return await self._create_group(request, change)
 
 
 def _check_address(row: MemberRow, seen: dict[str, int], number: int) -> None:

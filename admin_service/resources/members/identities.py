@@ -1,16 +1,17 @@
-"""Links an identity at an identity provider to a member's user. Whoever signs in with it is that user in every organization.
+"""Links an identity at an identity provider to a member's user. Whoever signs in with it is that user.
 
-So an admin links only the identity of a member of a lower role whose user has no rights outside the organization.
+An admin links only the identity of a member of a lower role, and only for the organization: otherwise the admin could act as the
+user in another organization, now or when the user joins one. An operator links for all organizations.
 """
 
-from typing import Final, Protocol
+from typing import Protocol
 
 import grpc
 from megarouter.admin.v1.member_pb2 import LinkMemberIdentityRequest, Member
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller, OperatorCaller
-from admin_service.access.directory import Directory, memberships_of
+from admin_service.access.directory import memberships_of
 from admin_service.access.identity_tokens import ProviderUser
 from admin_service.access.permissions import Permission, Role, is_below
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
@@ -25,10 +26,6 @@ from admin_service.sign_in.issuers import Issuers
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
-_HAS_CREDIT: Final = """
-SELECT EXISTS (SELECT FROM ledger_transfers t WHERE t.organization_id = ANY ($1::text[]))
-"""
-
 
 class LinkRequest(Protocol):
     """The request of both RPCs."""
@@ -40,8 +37,7 @@ class LinkRequest(Protocol):
 class IdentityLinks:
     """Serves `LinkMemberIdentity` and `LinkUserIdentity`."""
 
-    def __init__(self, directory: Directory, issuers: Issuers) -> None:
-        self._directory = directory
+    def __init__(self, issuers: Issuers) -> None:
         self._issuers = issuers
 
     async def link(self, request: LinkMemberIdentityRequest, change: Change) -> Member:
@@ -53,20 +49,18 @@ class IdentityLinks:
         if not is_below(Role(row.role), caller.actor.role):
             message = "You can link an identity only to a member of a lower role. Ask a higher admin, or an operator."
             raise AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.ROLE_NOT_GRANTABLE, message)
-        await require_no_rights_elsewhere(change.connection, self._directory, row.user, row.organization)
-        await act_for(change.connection, [row.organization])
-        await self._link(request, change, row)
+        await self._link(request, change, row, row.organization)
         return member_message(row, full=True)
 
     async def link_as_operator(self, request: LinkRequest, change: Change) -> ResourceName:
         """Links as an operator. Returns the name of the member."""
         caller: OperatorCaller = change.caller
         row = await _existing(change.connection, caller.named, Permission.OPERATORS_WRITE)
-        await self._link(request, change, row)
+        await self._link(request, change, row, None)
         return caller.named
 
-    async def _link(self, request: LinkRequest, change: Change, row: MemberRow) -> None:
-        """Links, and writes the audit log of every organization of the user.
+    async def _link(self, request: LinkRequest, change: Change, row: MemberRow, only_organization: str | None) -> None:
+        """Links in one organization or in all, and writes the audit log of each.
 
         Raises:
             AdminError: FIELD_INVALID, STATE_UNSUITABLE or IDENTITY_LINKED.
@@ -83,16 +77,21 @@ class IdentityLinks:
         known_identity = await lock_identity(connection, request.issuer, request.subject)
         if known_identity is None:
             identity = ProviderUser(request.issuer, request.subject, None, "", has_name=False)
-            await add_identity(connection, identity, row.user, None)
-            await self._record(change, row, {"issuer": request.issuer, "subject": request.subject})
-        elif known_identity.user != row.user:
+            await add_identity(connection, identity, row.user, None, only_organization)
+            linked = {"issuer": request.issuer, "subject": request.subject}
+            await self._record(change, row, linked, only_organization)
+        elif known_identity.user != row.user or known_identity.only_organization not in {None, only_organization}:
             message = (
-                "This identity is linked to another user already, and a link is for good. Invite the person instead."
+                "This identity is linked already, to another user or for one organization only, and a link is for good."
+                " Invite the person instead."
             )
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.IDENTITY_LINKED, message)
 
-    async def _record(self, change: Change, row: MemberRow, linked: dict[str, str]) -> None:
-        places = await memberships_of(change.connection, row.user)
+    async def _record(
+        self, change: Change, row: MemberRow, linked: dict[str, str], only_organization: str | None
+    ) -> None:
+        every = await memberships_of(change.connection, row.user)
+        places = [place for place in every if only_organization in {None, place.organization}]
         await act_for(change.connection, [place.organization for place in places])
         author = Author.of(change.caller, change.method, change.request_id)
         for place in places:
@@ -100,25 +99,6 @@ class IdentityLinks:
             name = str(ResourceName(place.organization, MEMBERS, place.member))
             await own.write(change.connection, place.organization, name, None, json_text(linked), place.group_path)
         await act_for(change.connection, [row.organization])
-
-
-async def require_no_rights_elsewhere(
-    connection: Connection, directory: Directory, user: str, organization: str
-) -> None:
-    """Checks that a user has no rights outside an organization, which an admin of it would gain by signing in as the user.
-
-    The transaction acts for other organizations afterward.
-
-    Raises:
-        AdminError: USER_REACHES_FURTHER. It does not say which rights.
-    """
-    others = [place for place in await memberships_of(connection, user) if place.organization != organization]
-    is_elsewhere = any(place.kind != "PERSONAL" for place in others)
-    accounts = [place.organization for place in others]
-    await act_for(connection, accounts)
-    if is_elsewhere or await directory.is_operator(user) or await connection.fetchval(_HAS_CREDIT, accounts):
-        message = "This user also has rights outside the organization, which would come along. Ask an operator."
-        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.USER_REACHES_FURTHER, message)
 
 
 async def _existing(connection: Connection, name: ResourceName, permission: Permission) -> MemberRow:

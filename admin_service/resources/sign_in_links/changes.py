@@ -28,6 +28,7 @@ from admin_service.resources.members.store import MemberRow, get_members
 from admin_service.resources.organizations.personal import refuse_in_personal_account
 from admin_service.resources.sign_in_links import store
 from admin_service.resources.sign_in_links.messages import link_message, link_name
+from admin_service.resources.sign_in_links.new_members import add_new_member
 from admin_service.resources.sign_in_links.store import SignInLinkRow
 from admin_service.serving.change_transaction import Change, organization_inactive
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, SECRET_BYTES, SIGN_IN_LINK, hash_secret
@@ -73,15 +74,11 @@ class SignInLinkMaker:
     ) -> CreateSignInLinkResponse:
         """CreateSignInLink makes a link as an admin of the organization."""
         caller: Caller = change.caller
-        text = request.sign_in_link.member
-        name = parse_name(text)
-        if name is None or (name.organization, name.collection) != (caller.resource.organization, MEMBERS):
-            raise permission_denied(_WRITE, text[:MAX_SHOWN])
-        row = await _member(change.connection, name, _WRITE, text)
-        caller.require(_READ, row.target, text)
-        if not is_maker(caller.actor, row.target):
-            message = f"{name} has no role below yours. Ask a higher admin, or an operator, for the sign-in link."
-            raise AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.MEMBER_NOT_BELOW, message)
+        wanted = request.sign_in_link
+        if wanted.HasField("new_member"):
+            row = await add_new_member(change, wanted.new_member, self._make_id)
+        else:
+            row = await _member_below(change, wanted.member)
         made, secret = await self._make(change, row, (caller.user, caller.actor.member))
         change.repeat_answer = CreateSignInLinkResponse(sign_in_link=made, secret_already_issued=True)
         return CreateSignInLinkResponse(sign_in_link=made, secret=secret, link=invite_link(self._page_url, secret))
@@ -162,6 +159,20 @@ class SignInLinkMaker:
         if after is None:
             raise AssertionError("a link that was stored is found")
         return link_message(after), secret
+
+
+async def _member_below(change: Change, text: str) -> MemberRow:
+    """Returns the member with this name, for whom the caller may make a link."""
+    caller: Caller = change.caller
+    name = parse_name(text)
+    if name is None or (name.organization, name.collection) != (caller.resource.organization, MEMBERS):
+        raise permission_denied(_WRITE, text[:MAX_SHOWN])
+    row = await _member(change.connection, name, _WRITE, text)
+    caller.require(_READ, row.target, text)
+    if not is_maker(caller.actor, row.target):
+        message = f"{name} has no role below yours. Ask a higher admin, or an operator, for the sign-in link."
+        raise AdminError(grpc.StatusCode.PERMISSION_DENIED, ErrorReason.MEMBER_NOT_BELOW, message)
+    return row
 
 
 def is_maker(actor: Actor, target: Target) -> bool:

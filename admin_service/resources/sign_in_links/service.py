@@ -19,6 +19,7 @@ from admin_service.listing.subtrees import visible_rows
 from admin_service.resources.sign_in_links import store
 from admin_service.resources.sign_in_links.changes import SignInLinkMaker, revoke
 from admin_service.resources.sign_in_links.messages import link_message
+from admin_service.resources.sign_in_links.new_members import check_create
 from admin_service.resources.sign_in_links.store import SignInLinkRow
 from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
@@ -56,7 +57,7 @@ class SignInLinksApi:
             "RevokeSignInLink": revoke,
             "ExchangeSignInLink": maker.exchange,
         }
-        self.rules: Mapping[str, Rule] = {}
+        self.rules: Mapping[str, Rule] = {"CreateSignInLink": check_create}
 
     async def get(self, _request: sign_in_link_pb2.GetSignInLinkRequest, caller: Caller) -> SignInLink:
         """GetSignInLink returns one link, without its secret."""

@@ -6,9 +6,8 @@ authz_service decides with it, and `explanations` explains with it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
-from gateway_core.model.calls.call_limits import Limits, limits_of
+from gateway_core.model.calls.call_limits import Limits, budgets_of, limits_of
 from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import Placed
 from gateway_core.model.calls.principals import Principal
@@ -22,9 +21,8 @@ from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import FREE, BudgetMode, OutputShare, reserve
 from gateway_core.model.catalog.units import reserve_units
 from gateway_core.model.endpoints import Endpoint
-from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Period, PeriodClock
-from gateway_core.model.limits.guardrails import Guardrail, RateRule, ends_of, in_force
+from gateway_core.model.limits.guardrails import ModelBudget, RateRule, ends_of, in_force
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.limits.throttles import throttles_of
 from gateway_core.model.record_decorator import record
@@ -33,9 +31,6 @@ MICROSECONDS_PER_SECOND = 10**6
 
 _MESSAGES = Endpoint.MESSAGES
 """Looked up once, because Python 3.11 finds members of enumerations slowly."""
-
-_counter = lru_cache(maxsize=8_192)(Counter)
-"""Shares the counters that keys have in common: all counters of a key except its own."""
 
 
 @record(frozen=True, slots=True)
@@ -151,11 +146,6 @@ class Admission:
         )
 
 
-def counter_of(rail: Guardrail, period: Period) -> Counter:
-    """Returns the counter of a guardrail's budget in one period of its cycle."""
-    return _counter(rail.scope.kind, rail.scope.scope_id, rail.cycle, period.start_epoch_s, rail.cycle_revision)
-
-
 def decide(
     principal: Principal,
     endpoint: Endpoint,
@@ -201,11 +191,12 @@ def agree(
         return reserved_as
     rails = in_force(principal.guardrails, now_epoch_s)
 
-    def covers(rule: RateRule) -> bool:
+    def covers(rule: RateRule | ModelBudget) -> bool:
         return rule.covers(model.name, model.provider)
 
     throttles = throttles_of(rails, covers)
     periods = [clock.period_at(rail.cycle, principal.zone, now_epoch_s) for rail in rails]
+    budgets = budgets_of(rails, periods, covers)
     return Terms(
         claims=Claims(
             organization=principal.organization,
@@ -218,11 +209,11 @@ def agree(
             provider=model.provider,
             served_model=model.upstream_name,
             price_version=schedule.version,
-            counters=tuple(counter_of(rail, period) for rail, period in zip(rails, periods, strict=True)),
+            counters=tuple(budget.counter for budget in budgets),
             throttles=tuple(throttle.throttle for throttle in throttles),
         ),
         limits=limits_of(
-            rails, periods, throttles, encode_limits(rate_limits_of(rails, covers)), is_free=endpoint.is_free
+            rails, budgets, throttles, encode_limits(rate_limits_of(rails, covers)), is_free=endpoint.is_free
         ),
         route=route_of(
             endpoint,

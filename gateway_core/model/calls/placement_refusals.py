@@ -92,7 +92,7 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
     Its message names the narrowest limit, and its body lists all of them. It says what was spent only of the key and its
     member: not every holder of a key may read the figures of a group, the organization or its credit.
     """
-    limits = tuple(_exhausted_limit(admission, counter) for counter in exhausted)
+    limits = tuple(_exhausted_limit(admission, counter) for counter in _narrowest_first(admission, exhausted))
     needed = admission.least_nano_credits
     if _fit_without_holds(limits, needed):
         return _refuse_for_now(limits, needed)
@@ -109,7 +109,7 @@ def refuse_exhausted(admission: Admission, exhausted: tuple[ExhaustedCounter, ..
         else f" It resets at {datetime.fromtimestamp(first.reset_epoch_s, UTC).isoformat()}."
     )
     message = (
-        f"The budget of {first.scope.subject} is exhausted: this call needs up to {amount} credits{rest}.{reset} Lower max_tokens"
+        f"The budget of {first.subject} is exhausted: this call needs up to {amount} credits{rest}.{reset} Lower max_tokens"
         " or ask an admin."
     )
     return Refusal(RefusalReason.BUDGET_EXHAUSTED, message, limits=limits, scope=first.scope)
@@ -120,12 +120,23 @@ def _refuse_for_now(limits: tuple[ExhaustedLimit, ...], needed: int) -> Refusal:
     first = limits[0]
     is_shown = first.scope is not None and not first.scope.is_shared
     held = f"{format_credits(first.held_nano_credits)} credits" if is_shown else "what is left"
-    owner = f"the budget of {first.scope.subject}" if first.scope else "the organization's credit"
+    owner = f"the budget of {first.subject}" if first.scope else "the organization's credit"
     message = (
         f"Running calls reserve {held} of {owner}, and this call needs up to {format_credits(needed)} credits. Try again in"
         f" {_HOLD_WAIT_S} second, or lower max_tokens."
     )
     return Refusal(RefusalReason.BUDGET_IN_USE, message, limits=limits, retry_after_s=_HOLD_WAIT_S, scope=first.scope)
+
+
+def _narrowest_first(admission: Admission, exhausted: tuple[ExhaustedCounter, ...]) -> list[ExhaustedCounter]:
+    """Sorts by scope. The counters of budgets for some models follow all others in a hold."""
+    scopes = [counter.scope for counter in admission.hold.claims.counters]
+
+    def place(counter: ExhaustedCounter) -> tuple[int, int]:
+        index = counter.index
+        return (len(scopes), 0) if index is None else (scopes.index(scopes[index]), index)
+
+    return sorted(exhausted, key=place)
 
 
 def _exhausted_limit(admission: Admission, counter: ExhaustedCounter) -> ExhaustedLimit:
@@ -138,4 +149,5 @@ def _exhausted_limit(admission: Admission, counter: ExhaustedCounter) -> Exhaust
         used_nano_credits=counter.settled_nano_credits,
         held_nano_credits=counter.held_nano_credits,
         reset_epoch_s=admission.terms.limits.reset_epoch_s[counter.index],
+        models=admission.hold.claims.counters[counter.index].models,
     )

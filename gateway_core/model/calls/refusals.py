@@ -119,6 +119,14 @@ class ExhaustedLimit:
     used_nano_credits: int
     held_nano_credits: int
     reset_epoch_s: int | None
+    models: str = ""
+    """A whitelist entry whose models the budget counts; empty for all models."""
+
+    @property
+    def subject(self) -> str:
+        """The budget as a message names it: whose it is, and for which models. Not for the organization's credit."""
+        owner = self.scope.subject if self.scope else "the organization"
+        return f"{owner} for {self.models}" if self.models else owner
 
 
 @dataclass(frozen=True, slots=True)

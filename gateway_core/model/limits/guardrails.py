@@ -36,6 +36,19 @@ class RateRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelBudget:
+    """A further budget, for some models. It has the cycle of its guardrail."""
+
+    models: str
+    """A whitelist entry. The models it covers count together."""
+    budget_nano_credits: int
+
+    def covers(self, model: str, provider: str) -> bool:
+        """Returns whether calls of a model count. Both names are those of the catalog."""
+        return compile_stored([self.models]).allows(model, provider)
+
+
+@dataclass(frozen=True, slots=True)
 class Guardrail:
     """The limits of one scope. None means unlimited."""
 
@@ -52,6 +65,7 @@ class Guardrail:
     rate_rules: tuple[RateRule, ...] = ()
     temporary: TemporaryLimit | None = None
     soft: SoftBudget | None = None
+    model_budgets: tuple[ModelBudget, ...] = ()
 
     def at(self, instant_epoch_s: float) -> "Guardrail":
         """Returns the guardrail with the limits that are in force at an instant.

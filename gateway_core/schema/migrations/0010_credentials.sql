@@ -39,6 +39,9 @@ ALTER TABLE audit_log
     -- The credential that made the change; NULL if a person did.
     ADD COLUMN credential_id text;
 
+-- An admin of this organization linked the identity by hand, so it is the user there and nowhere else. NULL: everywhere.
+ALTER TABLE user_identities ADD COLUMN only_organization_id text REFERENCES organizations;
+
 CREATE TABLE sign_in_links (
     organization_id      text NOT NULL REFERENCES organizations,
     sign_in_link_id      text COLLATE "C" NOT NULL CHECK (sign_in_link_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'),

@@ -111,3 +111,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
                 OR r.scope_kind = 'organization')) AS above
      WHERE k.state <> 'DELETED'
 $$;
+
+-- What the budgets for some models of a guardrail have spent and hold in the current period: {entry: [spent, held], ...}.
+CREATE FUNCTION present_model_use(organization text, of_kind text, of_id text) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_object_agg(p.models, jsonb_build_array(coalesce(s.settled_nano_credits, 0),
+               (SELECT coalesce(sum(h.amount_nano_credits), 0)::bigint FROM holds h
+                 WHERE h.state = 'HELD' AND h.organization_id = organization AND h.counters @> ARRAY[p.counter]))), '{}')
+      FROM (SELECT b.models,
+                   -- Entries have no other characters that are percent-encoded.
+                   concat_ws(':', of_kind, of_id, r.cycle, extract(epoch FROM cycle_start(r.cycle, o.time_zone))::bigint,
+                             r.cycle_revision, replace(replace(replace(replace(b.models, '/', '%2F'), ':', '%3A'), '@', '%40'),
+                                                       '*', '%2A')) AS counter
+              FROM guardrails r
+              JOIN organizations o ON o.organization_id = r.organization_id
+             CROSS JOIN LATERAL (SELECT budget ->> 0 AS models FROM jsonb_array_elements(r.model_budgets) AS budget) AS b
+             WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id) AS p
+      LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
+$$;

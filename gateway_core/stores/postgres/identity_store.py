@@ -15,7 +15,7 @@ from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 from gateway_core.model.catalog.reserves import BudgetMode
 from gateway_core.model.limits.address_lists import parse_networks
 from gateway_core.model.limits.cycles import Cycle
-from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
+from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, ModelBudget
 from gateway_core.model.limits.model_whitelists import compile_stored
 from gateway_core.model.limits.soft_budgets import soft_budget_of
 from gateway_core.model.limits.temporary_limits import temporary_limit_of
@@ -258,4 +258,5 @@ def _guardrail(scope: Scope, rail: list[Any], more: Mapping[str, Any]) -> Guardr
         rate_rules=decode_rules(rules),
         temporary=temporary_limit_of(more["temporary"]) if "temporary" in more else None,
         soft=soft_budget_of(more["soft"]) if "soft" in more else None,
+        model_budgets=tuple(ModelBudget(*budget) for budget in more.get("models", ())),
     )

@@ -35,9 +35,9 @@ class CounterEvent:
     charge_nano_credits: int
     pool_delta_nano_credits: int
     counters: tuple[str, ...]
-    """Encoded counters that carry the charge. The first counter of a scope carries the hold.
+    """Encoded counters that carry the charge. The first counter of a budget carries the hold.
 
-    A scope whose cycle changed during the call has a second counter.
+    A budget whose cycle changed during the call has a second counter.
     """
     used_tokens: int = 0
     """The input and output tokens that the call used."""

@@ -3,7 +3,8 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from gateway_core.model.limits.throttles import ThrottleKind, open_calls_of, scope_of
+from gateway_core.model.limits.counters import budget_of
+from gateway_core.model.limits.throttles import ThrottleKind, open_calls_of
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key
 
@@ -64,16 +65,15 @@ def _counts_tokens(throttle: str) -> bool:
 
 
 def _signed(names: Sequence[str], places: Mapping[str, int]) -> Iterable[int]:
-    """Returns the position of each counter; negative if it carries only the charge, because its scope has an earlier counter."""
-    scopes = {scope_of(name) for name in names}
-    if len(scopes) == len(names):
+    """Returns the position of each counter; negative if its budget has an earlier one, so that it carries only the charge."""
+    if len({budget_of(name) for name in names}) == len(names):
         return (places[name] for name in names)
     return _signed_one_by_one(names, places)
 
 
 def _signed_one_by_one(names: Iterable[str], places: Mapping[str, int]) -> Iterable[int]:
-    scopes: set[str] = set()
+    seen: set[str] = set()
     for name in names:
-        scope = scope_of(name)
-        yield -places[name] if scope in scopes else places[name]
-        scopes.add(scope)
+        budget = budget_of(name)
+        yield -places[name] if budget in seen else places[name]
+        seen.add(budget)

@@ -85,6 +85,16 @@ rails = st.fixed_dictionaries(
         "rate_rules": rules,
         "temporary_limit": temporary_limits,
         "soft_budget": soft_budgets,
+        "model_budgets": st.sampled_from(
+            [
+                [],
+                [],
+                [],
+                [["model-a", 4 * CREDIT]],
+                [["acme-ai/*", 9 * CREDIT]],
+                [["model-b", 0], ["model-a", 20 * CREDIT]],
+            ]
+        ),
     }
 )
 
@@ -246,6 +256,7 @@ async def add_account(owner: asyncpg.Connection, account: Account) -> tuple[str,
     for kind, rail in account.rails.items():
         temporary = rail.get("temporary_limit")
         columns = rail | {"rate_rules": json.dumps(rail["rate_rules"])}
+        columns["model_budgets"] = json.dumps(rail.get("model_budgets", []))
         columns["temporary_limit"] = json.dumps(temporary) if temporary else None
         columns["soft_budget"] = json.dumps(rail["soft_budget"]) if rail.get("soft_budget") else None
         values = ", ".join(f"${place}" for place in range(4, 4 + len(columns)))
@@ -322,6 +333,10 @@ async def world(
 @example(account=limited("group", concurrency_limit=0, mode="SHADOW"), calls=[Step("model-a", 1)])
 @example(account=limited("organization", concurrency_limit=0), calls=[Step("model-a", 1)])
 @example(account=limited("member", requests_per_minute=1, budget_nano_credits=CREDIT), calls=[Step("model-a", 1)] * 2)
+@example(
+    account=limited("member", model_budgets=[["model-b", 0], ["acme-ai/*", 2 * CREDIT]], cycle="DAILY"),
+    calls=[Step("model-a", 1), Step("model-b", 1), Step("model-a", 1), Step("model-a", 1, "everything")],
+)
 @example(
     account=limited("group", budget_nano_credits=CREDIT, soft_budget={"soft_only": True}),
     calls=[Step("model-a", 3)] * 2,

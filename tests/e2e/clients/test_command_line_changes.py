@@ -112,7 +112,8 @@ def test_an_irreversible_command_asks_for_confirmation(run: Run) -> None:
             "members role lena --role sub-admin",
             ("from      member in dach", "then may  manage everything in and below dach"),
         ),
-        ("keys rotate emma-default --overlap 0", ("Emma Fischer", "is refused at once")),
+        ("keys rotate emma-default --overlap 0", ("owner           Emma Fischer", "is refused at once")),
+        ("keys transfer emma-default --to lena", ("from            Emma Fischer", "whoever knows it can go on")),
     ],
 )
 def test_a_far_reaching_command_shows_its_effect_and_asks(stack: Stack, line: str, shown: tuple[str, ...]) -> None:

@@ -59,6 +59,7 @@ def test_a_file_is_rehearsed_imported_and_imported_again(run: Run, tmp_path: Pat
     rehearsal = run("members", "import", str(file), "--dry-run", "--create-groups")
     assert rehearsal.returncode == 0, rehearsal.stderr
     assert "2 invite, 0 change, 1 nothing, 0 error" in rehearsal.stderr
+    assert "names are not imported" in rehearsal.stderr
     assert "mri-" not in rehearsal.stdout
     assert "Research" not in run("groups", "tree").stdout
     asked = run("members", "import", str(file), "--create-groups")

@@ -77,6 +77,8 @@ async def world(owner: asyncpg.Connection) -> None:
             " OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, 'm', 'r', $4)",
             ORGANIZATION, audit_log_sequence(person), person.member, list(person.group_path),
         )  # fmt: skip
+    # Refused attempts to create an access token are recorded after these.
+    await owner.execute("SELECT setval(pg_get_serial_sequence('audit_log', 'sequence'), 1000)")
     await add_organization(owner, FOREIGN_ORGANIZATION)
     await add_member(owner, "stranger", "SUPER_ADMIN", None, FOREIGN_ORGANIZATION)
 

@@ -25,6 +25,7 @@ CHANGEABLE: dict[type[Any], set[str]] = {
             "rate_limits",
             "temporary_limit",
             "soft_budget",
+            "model_budgets",
         ),
     },
     Organization: {

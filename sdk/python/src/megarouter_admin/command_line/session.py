@@ -14,9 +14,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import GetUserRequest, ListMembersRequest
 
 from megarouter_admin.command_line.command_errors import CommandError
+from megarouter_admin.command_line.named_groups import find_group
 from megarouter_admin.command_line.rendering.output import Output
 from megarouter_admin.command_line.values.filters import quoted
-from megarouter_admin.command_line.values.names import Collection, full_name, organization_name
+from megarouter_admin.command_line.values.names import Collection, full_name, is_id_or_name, organization_name
 from megarouter_admin.command_line.values.times import moment_of, relative
 from megarouter_admin.paging import pages
 
@@ -70,8 +71,35 @@ class Session:
         return full_name(self.organization, collection, text)
 
     def group(self, text: str) -> str:
-        """Returns the full name of a group, or an empty text for `none`."""
-        return "" if text == "none" else self.name(Collection.GROUPS, text)
+        """Returns the full name of a group given by id, name, or path of names, or an empty text for `none`.
+
+        Raises:
+            CommandError: the caller can see no such group, or several.
+        """
+        return "" if text == "none" else self.existing_group(text)
+
+    def existing_group(self, text: str) -> str:
+        """Returns the full name of a group, given by id, name, or path of names such as `Product/Apps`.
+
+        Raises:
+            CommandError: the caller can see no such group, or several.
+        """
+        if is_id_or_name(text, Collection.GROUPS):
+            return self.name(Collection.GROUPS, text)
+        return find_group(self.router, self.organization, text)
+
+    def scope(self, text: str) -> str:
+        """Returns a scope in which groups and members may be given as in other commands: `groups/Product/Apps`.
+
+        Raises:
+            CommandError: the caller can see no such group or member, or several.
+        """
+        collection, _, name = text.partition("/")
+        if collection == Collection.GROUPS and name and not is_id_or_name(name, Collection.GROUPS):
+            return self.existing_group(name)
+        if collection == Collection.MEMBERS and "@" in name:
+            return self.member(name)
+        return text
 
     def member(self, text: str) -> str:
         """Returns the full name of a member, given by id, name or e-mail address.

@@ -116,7 +116,12 @@ async def test_refused_creations_are_in_the_organizations_log(client: Client, ow
         "CreateAccessToken", create(permissions=[permissions.PERMISSION_ACCESS_TOKENS_WRITE]), **sign_in("member")
     )
     await client.failure("CreateAccessToken", create(permissions=[READ]), **using(weak.secret))
+    reader = await client.call("CreateAccessToken", create(permissions=[READ]), **sign_in("member"))
+    await client.failure("CreateAccessToken", create(), **using(reader.secret))
     entries = (await client.call("ListAuditLogEntries", LOG, "sub")).audit_log_entries
+    assert {entry.resource for entry in entries if entry.refusal} == {"users/member"}
+    assert (entries[0].refusal, entries[0].access_token) == ("PERMISSION_DENIED", reader.access_token.name)
+    del entries[:2]
     assert [(entry.refusal, entry.member, entry.issuer) for entry in entries] == [
         ("PERMISSION_DENIED", "organizations/acme/members/member", ISSUER),
         ("", "organizations/acme/members/member", ISSUER),
@@ -124,7 +129,7 @@ async def test_refused_creations_are_in_the_organizations_log(client: Client, ow
         ("", "organizations/acme/members/member", ISSUER),
     ]
     assert entries[2].after["displayName"] == "Laptop"
-    assert await owner.fetchval("SELECT count(*) FROM access_tokens WHERE user_id = 'member'") == 2
+    assert await owner.fetchval("SELECT count(*) FROM access_tokens WHERE user_id = 'member'") == 3
 
 
 async def test_an_l1_admin_sees_their_own_top_ups_in_the_audit_log(client: Client) -> None:

@@ -92,6 +92,18 @@ async def test_a_time_in_the_future_is_refused(client: Client) -> None:
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("time_range",))
 
 
+async def test_a_statement_without_an_end_ends_now(client: Client) -> None:
+    request = statement(dt.datetime.now(dt.UTC) - dt.timedelta(days=1), dt.datetime.now(dt.UTC))
+    request.time_range.ClearField("end_time")
+    before = dt.datetime.now(dt.UTC)
+    answer = await client.call("GetCreditStatement", request)
+    assert before - dt.timedelta(seconds=1) <= answer.time_range.end_time.ToDatetime(tzinfo=dt.UTC)
+    balance = await client.call("GetCreditBalance", credit_pb2.GetCreditBalanceRequest(name="organizations/acme/creditBalance"))
+    assert answer.closing_balance_nano_credits == balance.balance_nano_credits
+    request.time_range.start_time.FromDatetime(dt.datetime.now(dt.UTC) - dt.timedelta(days=401))
+    assert (await client.failure("GetCreditStatement", request)).fields == ("time_range",)
+
+
 async def test_a_statement_has_an_opening_balance_sums_by_kind_and_a_closing_balance(
     client: Client, owner: asyncpg.Connection
 ) -> None:

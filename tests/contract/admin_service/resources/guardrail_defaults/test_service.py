@@ -11,6 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import api_key_pb2, guardrail_default_pb2
 from megarouter.admin.v1.guardrail_default_pb2 import DefaultLimits, GuardrailDefault
 from megarouter.admin.v1.guardrail_pb2 import Guardrail
+from megarouter.admin.v1.member_limits_pb2 import MemberLimits
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
 from tests.contract.admin_service.conftest import Client
@@ -122,6 +123,19 @@ async def test_a_new_service_account_begins_with_the_limits_of_its_group(client:
     assert (rail.concurrency_limit, origins(rail)) == (4, {"concurrency_limit": f"{ACME}/groups/eng"})
     await set_default(client, "group-eng", member_limits=DefaultLimits(concurrency_limit=3))
     assert rail.name.rpartition("/")[2] in await apply(client, "group-eng")
+
+
+async def test_the_limits_of_an_invite_win_over_a_default_and_leave_the_others(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    """Seen to fail when the limits of an invite drop the marks of all others."""
+    await set_default(client, "group-eng", member_limits=DefaultLimits(budget_nano_credits=5, concurrency_limit=4))
+    await add_user(owner, "newcomer")
+    invite = await invited(client, group="platform", member_limits=MemberLimits(budget_nano_credits=7))
+    member = (await client.call("AcceptInvite", accept(invite.token), "newcomer")).member
+    rail = await client.call("GetGuardrail", get(f"member-{member.rpartition('/')[2]}"))
+    assert (rail.budget_nano_credits, rail.concurrency_limit) == (7, 4)
+    assert origins(rail) == {"concurrency_limit": f"{ACME}/groups/eng"}
 
 
 async def test_without_defaults_newcomers_have_no_guardrail(client: Client, owner: asyncpg.Connection) -> None:

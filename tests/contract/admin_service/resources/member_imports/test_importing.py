@@ -160,6 +160,15 @@ async def test_missing_groups_are_created_once_when_asked(client: Client, owner:
     assert list(again.created_groups) == []
 
 
+async def test_a_created_group_has_its_name_as_id_unless_that_is_taken(client: Client) -> None:
+    paths = ("Visual Search", "Sales Two/Sales")
+    given = [MemberRow(email=f"n{number}@example.org", group_path=path) for number, path in enumerate(paths)]
+    answer = await client.call("ImportMembers", rows(*given, create_missing_groups=True))
+    first, second, taken = (name.rpartition("/")[2] for name in answer.created_groups)
+    assert (first, second) == ("visual-search", "sales-two")
+    assert taken.startswith("grp-")
+
+
 async def test_one_bad_row_undoes_all_and_every_error_is_listed(client: Client, owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE members SET state = 'SUSPENDED' WHERE member_id = 'sales'")
     before = await world(owner)

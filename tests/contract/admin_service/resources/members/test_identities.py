@@ -1,12 +1,19 @@
 """An admin links an identity to a member of a lower role, and gains nothing outside the organization by it."""
 
 import asyncio
-import uuid
 
 import asyncpg
 import grpc
 import pytest
-from megarouter.admin.v1 import account_pb2, api_key_pb2, audit_log_pb2, member_pb2, operator_pb2
+from megarouter.admin.v1 import (
+    access_token_pb2,
+    account_pb2,
+    api_key_pb2,
+    audit_log_pb2,
+    member_pb2,
+    operator_pb2,
+    organization_pb2,
+)
 
 from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.sign_in.conftest import ISSUER, PARTNERS, client, provider_settings, signed_in
@@ -58,38 +65,64 @@ async def test_a_super_admin_links_no_identity_to_themselves(client: Client) -> 
     assert (await client.failure("LinkMemberIdentity", link("super"))).reason == "ROLE_NOT_GRANTABLE"
 
 
-@pytest.mark.parametrize("reach", ["another organization", "credit in a personal account", "an operator"])
-async def test_a_user_with_rights_elsewhere_is_linked_by_an_operator_only(
-    client: Client, owner: asyncpg.Connection, reach: str
+async def join_other(owner: asyncpg.Connection, user: str) -> None:
+    await owner.execute(
+        "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('other', 'm2', $1, 'MEMBER')", user
+    )
+
+
+async def test_an_identity_that_an_admin_linked_is_the_user_in_the_organization_only(
+    client: Client, owner: asyncpg.Connection
 ) -> None:
-    """Otherwise an admin of one organization could act in another one, as the user. Seen to fail without the check."""
-    member = "member"
-    if reach == "another organization":
-        await owner.execute(
-            "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('other', 'm2', 'member', 'MEMBER')"
-        )
-    elif reach == "an operator":
-        member = "op"
-        await owner.execute(
-            "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('acme', 'op', 'operator', 'MEMBER')"
-        )
-    else:
-        account = await client.call("GetUser", account_pb2.GetUserRequest(name="users/me"), "member")
-        grant = operator_pb2.GrantCreditRequest(
-            name=f"{account.current_account}/summary", amount_nano_credits=1, reason="x", request_id=str(uuid.uuid4())
-        )
-        await client.call("GrantCredit", grant, "operator")
-    failure = await client.failure("LinkMemberIdentity", link(member))
-    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "USER_REACHES_FURTHER")
-    assert await owner.fetchval("SELECT count(*) FROM user_identities") == 0
-    request = operator_pb2.LinkUserIdentityRequest(name=link(member).name, issuer=PARTNERS, subject="second")
+    """Otherwise an admin could link an identity of their own, and act as the user wherever the user joins later. Seen to fail."""
+    await client.call("LinkMemberIdentity", link())
+    await join_other(owner, "member")
+    linked = signed_in("second", MEMBER, PARTNERS)
+    await client.call("GetApiKey", GET_KEY, **linked)
+    organization = organization_pb2.GetOrganizationRequest(name="organizations/other")
+    create = access_token_pb2.CreateAccessTokenRequest(
+        parent="users/me", access_token=access_token_pb2.AccessToken(display_name="x")
+    )
+    for method, request in (
+        ("GetOrganization", organization),
+        ("CreateAccessToken", create),
+        ("ListAccessTokens", access_token_pb2.ListAccessTokensRequest(parent="users/me")),
+    ):
+        assert (await client.failure(method, request, **linked)).code is grpc.StatusCode.PERMISSION_DENIED
+    accounts = await client.call("ListMyAccounts", account_pb2.ListMyAccountsRequest(), **linked)
+    assert [one.organization for one in accounts.accounts] == ["organizations/acme"]
+    await client.call("GetOrganization", organization, **signed_in("first", MEMBER))
+
+
+async def test_an_identity_that_an_admin_linked_neither_operates_nor_renames_nor_keeps_the_person_away(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    await owner.execute(
+        "INSERT INTO members (organization_id, member_id, user_id, role) VALUES ('acme', 'op', 'operator', 'MEMBER')"
+    )
+    await client.call("LinkMemberIdentity", link("op"))
+    linked = signed_in("second", "new@example.org", PARTNERS, name="New Name")
+    summaries = operator_pb2.ListOrganizationSummariesRequest()
+    assert (await client.failure("ListOrganizationSummaries", summaries, **linked)).code is (
+        grpc.StatusCode.PERMISSION_DENIED
+    )
+    row = await owner.fetchrow("SELECT email, display_name FROM users WHERE user_id = 'operator'")
+    assert tuple(row or ()) == ("operator@example.org", "Operator")
+    await client.call("ListOrganizationSummaries", summaries, **signed_in("first", "operator@example.org"))
+
+
+async def test_an_operator_links_for_all_organizations(client: Client, owner: asyncpg.Connection) -> None:
+    await join_other(owner, "member")
+    request = operator_pb2.LinkUserIdentityRequest(name=NAME, issuer=PARTNERS, subject="second")
     assert (await client.failure("LinkUserIdentity", request)).code is grpc.StatusCode.PERMISSION_DENIED
     await client.call("LinkUserIdentity", request, "operator")
+    organization = organization_pb2.GetOrganizationRequest(name="organizations/other")
+    await client.call("GetOrganization", organization, **signed_in("second", "", PARTNERS))
     organizations = await owner.fetch(
-        "SELECT DISTINCT organization_id FROM audit_log WHERE method LIKE '%/LinkUserIdentity'"
-        " AND organization_id IN ('acme', 'other')"
+        "SELECT organization_id FROM audit_log WHERE method LIKE '%/LinkUserIdentity' ORDER BY organization_id"
     )
-    assert len(organizations) == (2 if reach == "another organization" else 1)
+    assert [row[0] for row in organizations] == ["acme", "other"]
+    assert (await client.call("LinkMemberIdentity", link())).name == NAME
 
 
 @pytest.mark.parametrize(

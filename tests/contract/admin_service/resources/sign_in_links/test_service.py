@@ -19,6 +19,7 @@ from megarouter.admin.v1 import (
     sign_in_link_pb2,
 )
 from megarouter.admin.v1.sign_in_link_pb2 import SignInLink
+from megarouter.type.v1 import role_pb2
 
 from gateway_core.model.organization.bearer_secrets import SIGN_IN_LINK, hash_secret
 from tests.contract.admin_service.conftest import PEPPER, Client
@@ -297,3 +298,80 @@ async def test_a_personal_account_has_no_links(client: Client) -> None:
     issue = operator_pb2.IssueSignInLinkRequest(name=personal.member)
     assert user.name == "users/member"
     assert (await client.failure("IssueSignInLink", issue, "operator")).reason == "PERSONAL_ACCOUNT"
+
+
+def add(role: str = "MEMBER", group: str = "sales", name: str = "Ada") -> sign_in_link_pb2.CreateSignInLinkRequest:
+    new = sign_in_link_pb2.NewMember(
+        display_name=name,
+        role=role_pb2.Role.Value(f"ROLE_{role}"),
+        group=f"{PARENT}/groups/{group}" if group else "",
+    )
+    return sign_in_link_pb2.CreateSignInLinkRequest(parent=PARENT, sign_in_link=SignInLink(new_member=new))
+
+
+async def test_a_new_person_joins_with_a_link(client: Client, owner: asyncpg.Connection) -> None:
+    answer = await client.call("CreateSignInLink", add())
+    session = await exchanged(client, answer.secret)
+    assert session.member == answer.sign_in_link.member
+    key = api_key_pb2.CreateApiKeyRequest(parent=PARENT, api_key=api_key_pb2.ApiKey(display_name="Mine"))
+    assert (await client.call("CreateApiKey", key, **using(session.secret))).api_key.member == session.member
+    row = await owner.fetchrow(
+        "SELECT u.email, u.display_name, m.role, m.group_id FROM members m JOIN users u USING (user_id) WHERE member_id = $1",
+        session.member.rpartition("/")[2],
+    )
+    assert tuple(row or ()) == (None, "Ada", "MEMBER", "sales")
+
+
+@pytest.mark.parametrize(
+    ("maker", "role", "group", "reason"),
+    [
+        ("super", "SUPER_ADMIN", "", "ROLE_NOT_GRANTABLE"),
+        ("l1", "L1_ADMIN", "eng", "ROLE_NOT_GRANTABLE"),
+        ("l1", "MEMBER", "sales", "PERMISSION_DENIED"),
+        ("l1", "MEMBER", "", "PERMISSION_DENIED"),
+        ("sub", "SUB_ADMIN", "platform", "ROLE_NOT_GRANTABLE"),
+        ("member", "MEMBER", "platform", "PERMISSION_DENIED"),
+        ("super", "L1_ADMIN", "platform", "ROLE_DOES_NOT_FIT_GROUP"),
+        ("super", "MEMBER", "nowhere", "PERMISSION_DENIED"),
+    ],
+)
+async def test_no_one_adds_a_member_who_would_not_be_below(
+    client: Client, owner: asyncpg.Connection, maker: str, role: str, group: str, reason: str
+) -> None:
+    before = await owner.fetchval("SELECT count(*) FROM users")
+    assert (await client.failure("CreateSignInLink", add(role, group), maker)).reason == reason
+    assert await owner.fetchval("SELECT count(*) FROM users") == before
+
+
+@pytest.mark.parametrize(
+    ("link", "field"),
+    [
+        (SignInLink(), "sign_in_link.member"),
+        (SignInLink(member=f"{PARENT}/members/below", new_member=add().sign_in_link.new_member), "sign_in_link.member"),
+        (add(name="").sign_in_link, "sign_in_link.new_member.display_name"),
+        (add(name="a\nb").sign_in_link, "sign_in_link.new_member.display_name"),
+        (SignInLink(new_member=sign_in_link_pb2.NewMember(display_name="x")), "sign_in_link.new_member.role"),
+    ],
+)
+async def test_a_link_is_for_one_member(client: Client, link: SignInLink, field: str) -> None:
+    request = sign_in_link_pb2.CreateSignInLinkRequest(parent=PARENT, sign_in_link=link)
+    assert (await client.failure("CreateSignInLink", request)).fields == (field,)
+
+
+async def test_the_last_seat_goes_to_one_of_concurrent_new_members(client: Client, owner: asyncpg.Connection) -> None:
+    """Seen to fail without the check of the seats."""
+    await owner.execute(
+        "INSERT INTO guardrails (organization_id, scope_kind, scope_id, seat_limit) VALUES ('acme', 'organization', 'acme', 8)"
+    )
+    answers = await asyncio.gather(*(client.call("CreateSignInLink", add()) for _ in range(4)), return_exceptions=True)
+    assert len([one for one in answers if not isinstance(one, BaseException)]) == 1
+    codes = {one.code() for one in answers if isinstance(one, grpc.aio.AioRpcError)}
+    assert codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+async def test_a_token_without_the_permission_to_invite_adds_no_one(client: Client, owner: asyncpg.Connection) -> None:
+    await owner.execute(
+        "UPDATE access_tokens SET permissions = '{sign_in_links:write,sign_in_links:read}' WHERE user_id = 'super'"
+    )
+    assert (await client.failure("CreateSignInLink", add())).metadata["permission"] == "invites:write"
+    await made(client)

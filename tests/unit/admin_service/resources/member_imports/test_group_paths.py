@@ -2,7 +2,13 @@
 
 import pytest
 
-from admin_service.resources.member_imports.group_paths import AmbiguousGroupError, Found, GroupTree, KnownGroup
+from admin_service.resources.member_imports.group_paths import (
+    AmbiguousGroupError,
+    Found,
+    GroupTree,
+    KnownGroup,
+    id_of_name,
+)
 
 ENG = KnownGroup("eng", ("eng",), "Engineering")
 PLATFORM = KnownGroup("platform", ("eng", "platform"), "Platform")
@@ -50,3 +56,19 @@ def test_a_removed_group_is_not_found_anymore() -> None:
     tree = GroupTree(TREE)
     tree.remove(PLATFORM)
     assert tree.find("Engineering/Platform") == Found(ENG, ("Platform",))
+
+
+@pytest.mark.parametrize(
+    ("name", "group_id"),
+    [
+        ("Checkout", "checkout"),
+        ("Visual Search & More", "visual-search-more"),
+        ("Küche", "kuche"),
+        ("研究", ""),
+        ("研究 R&D", ""),
+        ("--", ""),
+        ("x" * 80, "x" * 63),
+    ],
+)
+def test_a_name_suggests_an_id(name: str, group_id: str) -> None:
+    assert id_of_name(name) == group_id

@@ -8,23 +8,37 @@ from typing import Any
 import pytest
 
 from gateway_core.model.calls.holds import sign_hold
-from gateway_core.model.organization.bearer_secrets import API_KEY
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY, CREDENTIAL, INVITE_TOKEN, SIGN_IN_LINK
 from gateway_core.runtime.telemetry.logs import JsonFormatter
 from tests.support.data.example_hold import HOLD
 
 KEY = API_KEY.make(b"canary-canary-canary-canary-1234")
 TOKEN = sign_hold(HOLD, b"k" * 32)
 URL = "postgresql://megarouter:canary-password@db:5432/megarouter"
+BEARERS = [
+    kind.make(b"canary-canary-canary-canary-1234") for kind in (ACCESS_TOKEN, INVITE_TOKEN, CREDENTIAL, SIGN_IN_LINK)
+]
 CANARIES = pytest.mark.parametrize(
     ("secret", "hidden"),
     [
         (KEY, KEY),
         (TOKEN, TOKEN),
+        *((secret, secret) for secret in BEARERS),
         (URL, "canary-password"),
         ("redis://:canary-password@host", "canary-password"),
         ("rediss+cluster://u:canary-password@host:1,host:2", "canary-password"),
     ],
-    ids=["API key", "hold token", "password in a URL", "password without a user", "password of a cluster"],
+    ids=[
+        "API key",
+        "hold token",
+        "access token",
+        "invite",
+        "credential",
+        "sign-in link",
+        "password in a URL",
+        "password without a user",
+        "password of a cluster",
+    ],
 )
 
 

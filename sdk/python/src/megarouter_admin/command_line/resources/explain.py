@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import grpc
-from megarouter.admin.v1.messages import ExplainAccessRequest, ExplainAccessResponse, Guardrail, RateUse, ScopeAccess
+from megarouter.admin.v1.messages import (
+    ExplainAccessRequest,
+    ExplainAccessResponse,
+    Guardrail,
+    ModelBudgetUse,
+    RateUse,
+    ScopeAccess,
+)
 
 from megarouter_admin.command_line.command_errors import CommandError
 from megarouter_admin.command_line.parsing.commands import Section, command, label
@@ -122,6 +129,8 @@ def _of_scope(session: Session, scope: ScopeAccess) -> Iterator[Line]:
     yield Line(name, "models", scope.model_allowed)
     if scope.HasField("budget"):
         yield _budget(session, name, "budget", scope)
+    for of_models in scope.model_budgets:
+        yield replace(_budget(session, name, "budget", of_models), limits=f"budget for {of_models.models}")
     for field in ("requests_per_minute", "tokens_per_minute", "concurrency"):
         if scope.HasField(field):
             yield _rate(session, name, field.replace("_", " "), getattr(scope, field))
@@ -147,7 +156,9 @@ def _rate(session: Session, guardrail: str, limits: str, use: RateUse) -> Line:
     )
 
 
-def _budget(session: Session, name: str, field: str, holder: ScopeAccess | ExplainAccessResponse) -> Line:
+def _budget(
+    session: Session, name: str, field: str, holder: ScopeAccess | ModelBudgetUse | ExplainAccessResponse
+) -> Line:
     use = getattr(holder, field)
     soft = "budget (soft)" if use.soft_only else field
     return Line(

@@ -28,11 +28,13 @@ from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import counted, format_credits, share
-from megarouter_admin.command_line.values.names import Collection, short_name
+from megarouter_admin.command_line.values.names import short_name
 
 application = Section()
 
-GroupArgument = Annotated[str, Argument(metavar="GROUP", text="Its id or name.")]
+GroupArgument = Annotated[
+    str, Argument(metavar="GROUP", text="Its id, its name, or its path of names, such as Product/Apps.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def tree(
 @command(application, "show", "groups show platform")
 def show(session: Session, group: GroupArgument) -> None:
     """Show a group, with members, spend and budget of the current cycle."""
-    _show(session, _present(session, session.name(Collection.GROUPS, group)))
+    _show(session, _present(session, session.existing_group(group)))
 
 
 def _present(session: Session, name: str) -> Group:
@@ -160,7 +162,7 @@ def rename(
     display_name: Annotated[str, Argument(metavar="NAME", text="New human-readable name.")],
 ) -> None:
     """Rename a group; its id stays."""
-    renamed = Group(name=session.name(Collection.GROUPS, group), display_name=display_name)
+    renamed = Group(name=session.existing_group(group), display_name=display_name)
     request = UpdateGroupRequest(group=renamed, update_mask=FieldMask(paths=["display_name"]))
     _show(session, session.router.groups.UpdateGroup(request))
 
@@ -174,7 +176,7 @@ def move(
     yes: YesOption = False,
 ) -> None:
     """Move a group with everything below it. Budgets and history move with it."""
-    name, parent = session.name(Collection.GROUPS, group), session.group(to)
+    name, parent = session.existing_group(group), session.group(to)
     if not yes:
         session.output.effect(_move_effect(_present(session, name), _present(session, parent) if parent else None))
         confirm(f"Move {name}?", yes=yes)
@@ -207,6 +209,6 @@ def _path(names: Sequence[str]) -> str:
 @command(application, "delete", "groups delete platform --yes")
 def delete(session: Session, group: GroupArgument, *, yes: YesOption = False) -> None:
     """Delete an empty group. Its id is never used again."""
-    name = session.name(Collection.GROUPS, group)
+    name = session.existing_group(group)
     confirm(f"Delete {name}? This is permanent.", yes=yes)
     _show(session, session.router.groups.DeleteGroup(DeleteGroupRequest(name=name)))

@@ -75,6 +75,11 @@ def _mode(guardrail: Guardrail) -> str:
     return label(Guardrail.Mode.Name(guardrail.mode), "MODE_")
 
 
+def _left(guardrail: Guardrail, budget: Guardrail.ModelBudget) -> str:
+    left = format_credits(budget.remaining_nano_credits)
+    return "" if guardrail.figures_hidden else f", {format_credits(budget.spent_nano_credits)} spent, {left} remaining"
+
+
 def _soft(guardrail: Guardrail) -> str:
     """Returns when the budget is reported, and whether it is now."""
     text = format_soft_budget(guardrail.soft_budget)
@@ -107,6 +112,12 @@ _COLUMNS = (
         Kind.MEASURE,
     ),
     Column[Guardrail]("reported", _soft),
+    Column[Guardrail](
+        "for models",
+        lambda guardrail: ", ".join(
+            f"{one.models}={format_credits(one.budget_nano_credits)}" for one in guardrail.model_budgets
+        ),
+    ),
     Column[Guardrail]("cycle", _cycle),
     Column[Guardrail]("requests/min", lambda guardrail: _optional(guardrail, "requests_per_minute"), Kind.NUMBER),
     Column[Guardrail]("tokens/min", lambda guardrail: _optional(guardrail, "tokens_per_minute"), Kind.NUMBER),
@@ -139,6 +150,10 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("of", f"{guardrail.scope_display_name} ({guardrail.scope})".removeprefix(" ")),
             ("mode", _mode(guardrail)),
             ("budget", "none" if budget is None else f"{format_credits(budget)} {_cycle(guardrail)}"),
+            *(
+                (f"for {one.models}", f"{format_credits(one.budget_nano_credits)}{_left(guardrail, one)}")
+                for one in guardrail.model_budgets
+            ),
             ("reported", _soft(guardrail)),
             ("spent", _figure(guardrail, guardrail.spent_nano_credits)),
             ("held", _figure(guardrail, guardrail.held_nano_credits)),
@@ -181,7 +196,7 @@ def show(session: Session, scope: ScopeArgument) -> None:
 
 
 def _present(session: Session, scope: str) -> Guardrail:
-    request = GetGuardrailRequest(name=guardrail_name(session.organization, scope))
+    request = GetGuardrailRequest(name=guardrail_name(session.organization, session.scope(scope)))
     return session.router.guardrails.GetGuardrail(request)
 
 
@@ -193,6 +208,7 @@ def _present(session: Session, scope: str) -> Guardrail:
     "guardrails set organization --model openai/* --model claude-haiku-4-5 --mode shadow",
     "guardrails set groups/engineering --rate 1000/day --rate openai/*=50000tokens/minute",
     "guardrails set groups/engineering --budget 100 --soft 80%",
+    "guardrails set groups/engineering --model-budget openai/*=50 --model-budget claude-opus-4-1=20",
     "guardrails set groups/engineering --budget none --soft none",
 )
 def set_limits(
@@ -208,6 +224,14 @@ def set_limits(
         list[str] | None,
         Option(
             "--model", metavar="MODEL", text="Allowed model: gpt-4o-mini, or openai/* for a provider; may be repeated."
+        ),
+    ] = None,
+    model_budgets: Annotated[
+        list[str] | None,
+        Option(
+            "--model-budget",
+            metavar="MODELS=CREDITS",
+            text="Budget for some models, such as openai/*=50; may be repeated.",
         ),
     ] = None,
     soft: Annotated[
@@ -232,7 +256,7 @@ def set_limits(
     limits = Limits(
         budget=budget, requests=requests, tokens=tokens, concurrency=concurrency, keys=keys, seats=seats,
         cycle=cycle, mode=mode, models=models or [], rates=rates or [],
-        soft=soft, soft_only=soft_only,
+        soft=soft, soft_only=soft_only, model_budgets=model_budgets or [],
     )  # fmt: skip
     changed, paths = change_of(limits)
     present = _present(session, scope)
@@ -289,7 +313,7 @@ def set_temporary(
 @command(application, "clear", "guardrails clear groups/engineering --yes")
 def clear(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
     """Remove every limit of a scope. The spend stays."""
-    name = guardrail_name(session.organization, scope)
+    name = guardrail_name(session.organization, session.scope(scope))
     confirm(f"Remove every limit of {name}?", yes=yes)
     _show(session, session.router.guardrails.DeleteGuardrail(DeleteGuardrailRequest(name=name)))
 
@@ -297,6 +321,6 @@ def clear(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> 
 @command(application, "reset", "guardrails reset groups/engineering --yes")
 def reset(session: Session, scope: ScopeArgument, *, yes: YesOption = False) -> None:
     """Begin a new period of the budget now, with a spend of 0. The next period begins as before."""
-    name = guardrail_name(session.organization, scope)
+    name = guardrail_name(session.organization, session.scope(scope))
     confirm(f"Start the spend of {name} at 0?", yes=yes)
     _show(session, session.router.guardrails.ResetGuardrail(ResetGuardrailRequest(name=name)))

@@ -203,7 +203,7 @@ def link(
     *,
     yes: YesOption = False,
 ) -> None:
-    """Link an identity at an identity provider to a member permanently. Whoever signs in with it is that member."""
+    """Link an identity at an identity provider to a member permanently, in this organization only."""
     name = session.member(member)
     confirm(f"Let whoever signs in as {subject} at {issuer} act as {name}? This cannot be undone.", yes=yes)
     request = LinkMemberIdentityRequest(name=name, issuer=issuer, subject=subject)

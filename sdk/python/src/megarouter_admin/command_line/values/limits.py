@@ -54,6 +54,8 @@ class Limits:
     cycle: CycleChoice | None = None
     mode: ModeChoice | None = None
     models: Sequence[str] = ()
+    model_budgets: Sequence[str] = ()
+    """Each is `MODELS=CREDITS`."""
     soft: str = ""
     """When the budget is reported: `80%`, or credits."""
     soft_only: bool = False
@@ -85,9 +87,7 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
     if limits.cycle:
         paths.append("cycle")
         changed.cycle = Guardrail.Cycle.Value(f"CYCLE_{limits.cycle.name}")
-    if limits.soft or limits.soft_only:
-        paths.append("soft_budget")
-        changed.soft_budget.CopyFrom(soft_budget_of(limits.soft, soft_only=limits.soft_only))
+    paths += _set_budgets(changed, limits)
     if limits.mode:
         paths.append("mode")
         changed.mode = Guardrail.Mode.Value(f"MODE_{limits.mode.name}")
@@ -102,6 +102,31 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
     if not paths:
         raise ValueError("nothing to set: give a limit; --help lists them")
     return changed, sorted(paths)
+
+
+def _set_budgets(changed: Guardrail, limits: Limits) -> list[str]:
+    """Sets the budgets for some models and when the budget is reported. Returns the names of the fields to change."""
+    paths = []
+    if limits.model_budgets:
+        paths.append("model_budgets")
+    if limits.model_budgets and list(limits.model_budgets) != [NONE]:
+        changed.model_budgets.extend(map(parse_model_budget, limits.model_budgets))
+    if limits.soft or limits.soft_only:
+        paths.append("soft_budget")
+        changed.soft_budget.CopyFrom(soft_budget_of(limits.soft, soft_only=limits.soft_only))
+    return paths
+
+
+def parse_model_budget(text: str) -> Guardrail.ModelBudget:
+    """Reads a budget for some models, such as `openai/*=50`.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    models, equals, amount = text.rpartition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not a budget for some models: write `openai/*=50` or `{NONE}`")
+    return Guardrail.ModelBudget(models=models, budget_nano_credits=parse_credits(amount))
 
 
 def soft_budget_of(text: str, *, soft_only: bool) -> Guardrail.SoftBudget:

@@ -33,6 +33,11 @@ _GUARDRAIL_PREFIXES: Final = {
 }
 
 
+def is_id_or_name(text: str, collection: Collection) -> bool:
+    """Returns whether a text has the form of an id or of a resource name in this collection."""
+    return _ID.fullmatch(text) is not None or text.startswith((f"{collection}/", "organizations/"))
+
+
 def organization_name(text: str) -> str:
     """Returns `organizations/acme` for `acme` or `organizations/acme`.
 

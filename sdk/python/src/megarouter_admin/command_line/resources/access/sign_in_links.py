@@ -8,6 +8,7 @@ from megarouter.admin.v1.messages import (
     ExchangeSignInLinkRequest,
     IssueSignInLinkResponse,
     ListSignInLinksRequest,
+    NewMember,
     RevokeSignInLinkRequest,
     SignInLink,
 )
@@ -15,13 +16,14 @@ from megarouter.admin.v1.messages import (
 from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     LimitOption,
+    RoleChoice,
     Section,
     YesOption,
     command,
     confirm,
     label,
 )
-from megarouter_admin.command_line.parsing.options import Argument
+from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.names import Collection, short_name
@@ -75,6 +77,23 @@ def create(
     """Create a link with which a member signs in once, without an identity provider. It replaces an earlier one."""
     link = SignInLink(member=session.member(member))
     request = CreateSignInLinkRequest(parent=session.organization, sign_in_link=link)
+    show_new_link(session, session.router.sign_in_links.CreateSignInLink(request))
+
+
+@command(
+    application,
+    "add",
+    "sign-in-links add 'Emma Fischer' --role member --group platform",
+)
+def add(
+    session: Session,
+    name: Annotated[str, Argument(metavar="NAME", text="The person's name.")],
+    new_role: Annotated[RoleChoice, Option("--role", metavar="ROLE", text="Role of the new member, below yours.")],
+    group: Annotated[str, Option(metavar="GROUP", text="Group of the new member. Default: none.")] = "none",
+) -> None:
+    """Make somebody a member who has no identity provider, and create the link with which they sign in first."""
+    new = NewMember(display_name=name, role=new_role.value_of_api(), group=session.group(group))
+    request = CreateSignInLinkRequest(parent=session.organization, sign_in_link=SignInLink(new_member=new))
     show_new_link(session, session.router.sign_in_links.CreateSignInLink(request))
 
 

@@ -25,7 +25,7 @@ from megarouter_admin.command_line.resources.credits.pool import application, ki
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT, format_credits, parse_credits
 from megarouter_admin.command_line.values.names import short_name
-from megarouter_admin.command_line.values.times import parse_moment, timestamp
+from megarouter_admin.command_line.values.times import moment_of, parse_moment, timestamp
 
 
 class Breakdown(enum.StrEnum):
@@ -50,19 +50,21 @@ def statement(
     """Show a period: the opening balance, what moved, and the closing balance. Dates are in the organization's time zone."""
     organization = session.router.organizations.GetOrganization(GetOrganizationRequest(name=session.organization))
     zone = ZoneInfo(organization.time_zone or "UTC")
-    last = parse_moment(end, session.now, zone) if end else session.now.replace(microsecond=0)
-    month = last.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last = parse_moment(end, session.now, zone) if end else None
+    month = (last or session.now).astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     first = parse_moment(start, session.now, zone) if start else month
     request = GetCreditStatementRequest(
         name=f"{session.organization}/creditStatement",
-        time_range=TimeRange(start_time=timestamp(first), end_time=timestamp(last)),
+        time_range=TimeRange(start_time=timestamp(first), end_time=timestamp(last) if last else None),
         breakdown=CreditStatement.Breakdown.Value(f"BREAKDOWN_{by.name if by else 'UNSPECIFIED'}"),
     )
     found = session.router.credits.GetCreditStatement(request)
     if session.output.json:
         session.output.one(found, [])
         return
-    session.output.remark(f"{_moment(first, zone)} to {_moment(last, zone)}, {zone.key}")
+    session.output.remark(
+        f"{_moment(first, zone)} to {_moment(moment_of(found.time_range.end_time), zone)}, {zone.key}"
+    )
     moves = [
         (f"{kind_of(entry.kind)} ({entry.transaction_count:,})", entry.amount_nano_credits) for entry in found.entries
     ]

@@ -93,7 +93,7 @@ def _show(session: Session, default: GuardrailDefault) -> None:
 
 
 def _present(session: Session, place: str) -> GuardrailDefault:
-    request = GetGuardrailDefaultRequest(name=default_name(session.organization, place))
+    request = GetGuardrailDefaultRequest(name=default_name(session.organization, session.scope(place)))
     return session.router.guardrail_defaults.GetGuardrailDefault(request)
 
 
@@ -190,7 +190,9 @@ def apply(
     yes: YesOption = False,
 ) -> None:
     """Copy the default of a place to the members and keys that are there. Limits that somebody set stay."""
-    request = ApplyGuardrailDefaultRequest(name=default_name(session.organization, place), validate_only=True)
+    request = ApplyGuardrailDefaultRequest(
+        name=default_name(session.organization, session.scope(place)), validate_only=True
+    )
     serve = session.router.guardrail_defaults.ApplyGuardrailDefault
     answer = serve(request)
     if not dry_run and answer.changed_count:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -53,6 +53,7 @@ class Line:
     line: int
     row: MemberRow
     result: MemberRowResult
+    has_name: bool = False
 
 
 def _action(one: Line) -> str:
@@ -148,7 +149,7 @@ def _read(file: Path) -> list[Line]:
         result = MemberRowResult(email=row.email, message=problem)
         if problem:
             result.action, result.reason = _ERROR, "FIELD_INVALID"
-        lines.append(Line(found.line, row, result))
+        lines.append(Line(found.line, row, result, bool(found.cells.get("name"))))
     if not lines:
         raise ValueError(f"{file} has no rows after its header")
     return lines
@@ -198,7 +199,7 @@ def _answered(session: Session, template: ImportMembersRequest, batch: Sequence[
     request.CopyFrom(template)
     request.rows.extend(one.row for one in batch)
     answer = session.router.members.ImportMembers(request)
-    yield from (Line(one.line, one.row, result) for one, result in zip(batch, answer.results, strict=True))
+    yield from (replace(one, result=result) for one, result in zip(batch, answer.results, strict=True))
 
 
 def _progress(done: str, count: int, total: int) -> None:
@@ -215,6 +216,8 @@ def _show(session: Session, lines: Sequence[Line], *, secrets: bool) -> None:
     telling = [one for one in ordered if one.result.action != _NONE]
     with_secrets = secrets and any(one.result.token for one in telling)
     session.output.rows([*_COLUMNS, *(_SECRETS if with_secrets else ())], telling, "every row is as it says already")
+    if any(one.has_name for one in telling):
+        session.output.remark("names are not imported: they come from each person's sign-in")
     counts = Counter(map(_action, ordered))
     session.output.remark(
         ", ".join(f"{counts[action]:,} {action}" for action in ("invite", "change", "nothing", "error"))
