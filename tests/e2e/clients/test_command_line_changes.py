@@ -32,7 +32,6 @@ STORY = [
     ("keys show notebook", "name      Notebook"),
     ("keys rotate notebook --yes", "earlier secret ends"),
     ("audit list --limit 1", "RotateApiKey"),
-    ("audit show 1", "display name"),
     ("groups tree", "└─ Deutschland  germany"),
     ("members list", "super-admin"),
     ("models list", "gpt-4o-mini"),
@@ -123,6 +122,14 @@ def test_a_far_reaching_command_shows_its_effect_and_asks(stack: Stack, line: st
     assert (refused.returncode, refused.stdout) == (2, "")
     assert all(text in refused.stderr for text in (*shown, "--yes")), refused.stderr
     assert changes(stack) == entries
+
+
+def test_a_change_is_shown_with_every_field_before_and_after(run: Run) -> None:
+    assert run("organizations update --name Renamed").returncode == 0
+    (entry,) = json.loads(run("audit list --limit 1 --json").stdout)
+    shown = run(f"audit show {entry['name']}").stdout
+    assert re.search(r"display name +.+ → Renamed", shown), shown
+    assert "UpdateOrganization" in shown
 
 
 def changes(stack: Stack) -> list[str]:
