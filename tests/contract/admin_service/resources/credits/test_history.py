@@ -98,7 +98,9 @@ async def test_a_statement_without_an_end_ends_now(client: Client) -> None:
     before = dt.datetime.now(dt.UTC)
     answer = await client.call("GetCreditStatement", request)
     assert before - dt.timedelta(seconds=1) <= answer.time_range.end_time.ToDatetime(tzinfo=dt.UTC)
-    balance = await client.call("GetCreditBalance", credit_pb2.GetCreditBalanceRequest(name="organizations/acme/creditBalance"))
+    balance = await client.call(
+        "GetCreditBalance", credit_pb2.GetCreditBalanceRequest(name="organizations/acme/creditBalance")
+    )
     assert answer.closing_balance_nano_credits == balance.balance_nano_credits
     request.time_range.start_time.FromDatetime(dt.datetime.now(dt.UTC) - dt.timedelta(days=401))
     assert (await client.failure("GetCreditStatement", request)).fields == ("time_range",)
