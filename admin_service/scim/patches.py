@@ -94,18 +94,22 @@ def _remove(result: dict[str, Any], name: str, kind: Kind, value: Json) -> None:
 
 
 def _several(result: dict[str, Any], name: str, kind: Kind, operation: str, value: Json) -> None:
+    """Replaces all elements, or adds some. One that is there is not added again, but gets the parts that the new one has."""
     new = kept_value(name, value, kind)
-    if operation == "replace":
-        result[name] = new
-    else:
-        present = result.get(name, [])
-        keys = {_key(one) for one in present}
-        result[name] = _checked_size(name, kind, [*present, *(one for one in new if _key(one) not in keys)])
-    _one_primary(result[name], new)
+    elements = [] if operation == "replace" else [dict(one) for one in result.get(name, [])]
+    by_key = {_key(one): one for one in elements}
+    for one in new:
+        if _key(one) in by_key:
+            by_key[_key(one)].update(one)
+        else:
+            elements.append(one)
+            by_key[_key(one)] = one
+    _one_primary(elements, [by_key[_key(one)] for one in new if one.get("primary")])
+    result[name] = _checked_size(name, kind, elements)
 
 
 def _key(element: Mapping[str, Any]) -> tuple[Any, Any]:
-    return element.get("value"), element.get("type") if "primary" in element else None
+    return element.get("value"), element.get("type") if element.get("type") != "User" else None
 
 
 def _checked_size(name: str, kind: Kind, values: list[Any]) -> list[Any]:
