@@ -121,7 +121,6 @@ def scim_handler(guard: Guard, api: ScimApi) -> "grpc.GenericRpcHandler[Any, Any
             metadata = tuple(context.invocation_metadata() or ())
             _take_headers(request, metadata)
             try:
-                _check_text(request)
                 answer = await guard.traced_call(method, api, request, metadata)
                 status = _SUCCESS.get(method.descriptor.name, 200)
             except AdminError as error:
@@ -133,12 +132,6 @@ def scim_handler(guard: Guard, api: ScimApi) -> "grpc.GenericRpcHandler[Any, Any
             serve, request_deserializer=ScimRequest.FromString, response_serializer=HttpBody.SerializeToString
         )
     return grpc.method_handlers_generic_handler(api.service.full_name, handlers)
-
-
-def _check_text(request: ScimRequest) -> None:
-    """Checks that PostgreSQL can compare the texts of a request."""
-    if "\0" in request.path or "\0" in request.filter:
-        raise ScimError(400, "The path and the filter must not contain NUL.", "invalidValue")
 
 
 def _take_headers(request: ScimRequest, metadata: Sequence[tuple[str, str | bytes]]) -> None:
