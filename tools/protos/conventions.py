@@ -9,6 +9,7 @@ from typing import Final
 
 from google.api import field_behavior_pb2, resource_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
+from megarouter.type.v1 import field_rules_pb2
 
 from tools.protos import method_conventions
 from tools.protos.api import Api, behavior_of, only_output, resource_of, snake, verb_of
@@ -104,6 +105,18 @@ def what_a_caller_sends_says_whether_it_is_required(file: ProtoFile, api: Api) -
             immutable_alone = full not in requests and behavior == {field_behavior_pb2.IMMUTABLE}
             if len(behavior & needed) != 1 and not immutable_alone:
                 yield f"{name}.{field.name} must declare exactly once whether it is required"
+
+
+def names_for_people_stay_in_their_line(file: ProtoFile, api: Api) -> Iterator[str]:
+    """A name that a caller sets has the format that refuses line breaks and marks of direction."""
+    for name, message in file.messages:
+        if f".{file.descriptor.package}.{name}" not in api.accepted:
+            continue
+        for field in message.field:
+            rules = field.options.Extensions[field_rules_pb2.field_rules]
+            is_set_by_caller = field.name == "display_name" and not only_output(field)
+            if is_set_by_caller and rules.format != field_rules_pb2.FieldRules.FORMAT_DISPLAY_NAME:
+                yield f"{name}.{field.name} does not have FORMAT_DISPLAY_NAME"
 
 
 def the_zero_of_an_enum_means_nothing(file: ProtoFile, _: Api) -> Iterator[str]:
@@ -227,6 +240,7 @@ RULES: Final[tuple[Rule, ...]] = (
     quantities_carry_their_unit,
     times_and_durations_are_named_so,
     what_a_caller_sends_says_whether_it_is_required,
+    names_for_people_stay_in_their_line,
     the_zero_of_an_enum_means_nothing,
     a_resource_declares_its_names,
     states_change_by_methods_only,

@@ -119,6 +119,7 @@ def request_message(row: TopUpRequestRow) -> TopUpRequest:
         create_time=timestamp(row.create_time),
         decider=str(UserResourceName(row.decider)) if row.decider else "",
         decision_reason=row.decision_reason,
+        user_display_name=row.user_display_name,
     )
     if row.decide_time:
         message.decide_time.CopyFrom(timestamp(row.decide_time))

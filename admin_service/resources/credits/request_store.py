@@ -11,7 +11,8 @@ from gateway_core.stores.postgres.connections import Connection
 
 COLUMNS: Final = """
 r.organization_id, r.top_up_request_id, r.user_id, r.amount_nano_credits, r.reason, r.state, r.create_time, r.decide_time,
-r.decider_user_id, r.decision_reason
+r.decider_user_id, r.decision_reason,
+coalesce((SELECT coalesce(nullif(u.display_name, ''), u.email) FROM users u WHERE u.user_id = r.user_id), '')
 """
 _GET: Final = f"SELECT {COLUMNS} FROM top_up_requests r WHERE r.organization_id = $1 AND r.top_up_request_id = $2"  # noqa: S608
 _FIND: Final = f"SELECT {COLUMNS} FROM top_up_requests r WHERE r.organization_id = $1 AND r.idempotency_key = $2"  # noqa: S608
@@ -40,6 +41,7 @@ class TopUpRequestRow:
     decide_time: dt.datetime | None
     decider: str | None
     decision_reason: str
+    user_display_name: str
 
 
 async def get_request(connection: Connection, organization: str, top_up_request: str) -> TopUpRequestRow | None:

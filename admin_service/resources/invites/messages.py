@@ -55,6 +55,7 @@ def invite_message(row: InviteRow) -> Invite:
         revoke_time=timestamp(row.revoke_time) if row.revoke_time else None,
         etag=row.etag,
         member_limits=member_limits_message(row.member_limits),
+        inviter_display_name=row.inviter_display_name,
     )
 
 

@@ -20,8 +20,10 @@ CASE WHEN i.revoke_time IS NOT NULL THEN 'REVOKED' WHEN i.use_count >= i.max_use
 """
 INVITE_COLUMNS: Final = f"""
 i.organization_id, i.invite_id, i.inviter_member_id, i.group_id, i.group_path, i.role, i.expire_time, i.max_uses, i.use_count,
-coalesce(i.email, ''), coalesce(i.email_domain, ''), {INVITE_STATE}, i.create_time, i.update_time, i.revoke_time, i.member_limits
-"""
+coalesce(i.email, ''), coalesce(i.email_domain, ''), {INVITE_STATE}, i.create_time, i.update_time, i.revoke_time, i.member_limits,
+coalesce((SELECT coalesce(nullif(u.display_name, ''), u.email) FROM members m JOIN users u ON u.user_id = m.user_id
+           WHERE m.organization_id = i.organization_id AND m.member_id = i.inviter_member_id), '')
+"""  # noqa: S608
 
 _ADD: Final = f"""
 INSERT INTO invites AS i (organization_id, invite_id, inviter_member_id, group_id, role, secret_hash, expire_time, max_uses, email,
@@ -93,6 +95,7 @@ class InviteRow:
     update_time: dt.datetime
     revoke_time: dt.datetime | None
     member_limits_json: str
+    inviter_display_name: str
 
     @property
     def member_limits(self) -> LimitValues:

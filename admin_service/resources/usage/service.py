@@ -40,14 +40,19 @@ class _Row:
     source: str
     charge_nano_credits: int
     place_time: dt.datetime
+    owner_display_name: str
 
 
 _FINDINGS: Final = Listing(
     columns=(
         "f.organization_id, f.hold_id, f.create_time, f.kinds, f.reason, f.report, f.member_id, f.api_key_id, f.provider_id,"
-        " f.requested_model, f.answered_model, f.source, f.charge_nano_credits, f.place_time"
+        " f.requested_model, f.answered_model, f.source, f.charge_nano_credits, f.place_time,"
+        " coalesce(m.display_name, nullif(u.display_name, ''), u.email, '')"
     ),
-    source="usage_findings f",
+    source=(
+        "usage_findings f LEFT JOIN members m ON m.organization_id = f.organization_id AND m.member_id = f.member_id"
+        " LEFT JOIN users u ON u.user_id = m.user_id"
+    ),
     make=_Row,
     permission=Permission.USAGE_READ,
     orders={"create_time": SortColumn("f.create_time", "timestamptz")},
@@ -116,4 +121,5 @@ def _message(row: _Row) -> UsageFinding:
         source=UsageFinding.Source.Value(f"SOURCE_{row.source.upper()}"),
         charge_nano_credits=row.charge_nano_credits,
         place_time=timestamp(row.place_time),
+        owner_display_name=row.owner_display_name,
     )

@@ -343,3 +343,50 @@ async def test_a_user_without_an_invite_gets_no_credit_and_no_call(
     url = f"{stack.environment['MEGAROUTER_BASE_URL']}/v1/chat/completions"
     async with session.post(url, json=body, headers={"authorization": f"Bearer {key.secret}"}) as response:
         assert (response.status, (await response.json())["error"]["code"]) == (402, "credit_exhausted")
+
+
+async def test_a_recycled_address_gets_no_credit_no_key_and_no_call(
+    identity_provider: IdentityProvider, rest: Rest, list_keys: ListKeys, tenant: Tenant
+) -> None:
+    """A new person with the address of somebody who left is not that person."""
+    await list_keys(identity_provider.token(subject(), **mia(tenant)))
+    newcomer = subject()
+    token = identity_provider.token(newcomer, **mia(tenant))
+    create = api_key_pb2.CreateApiKeyRequest(
+        parent=f"organizations/{tenant.organization}", api_key=api_key_pb2.ApiKey(display_name="Mine")
+    )
+    top_up = credit_pb2.TopUpCreditRequest(
+        parent=f"organizations/{tenant.organization}", amount_nano_credits=1, request_id=str(uuid.uuid4())
+    )
+    for called, request in (
+        (LIST, api_key_pb2.ListApiKeysRequest(parent=f"organizations/{tenant.organization}")),
+        (method(api_key_pb2, "ApiKeys", "CreateApiKey"), create),
+        (method(credit_pb2, "Credits", "TopUpCredit"), top_up),
+        (method(account_pb2, "Accounts", "ListMyAccounts"), account_pb2.ListMyAccountsRequest()),
+    ):
+        with pytest.raises(CallError) as failed:
+            await rest.call(called, request, token)
+        info = failed.value.detail(error_details_pb2.ErrorInfo)
+        assert (info.reason, dict(info.metadata)) == ("IDENTITY_NOT_LINKED", {"issuer": ISSUER, "subject": newcomer})
+    assert await tenant.database.fetchval(LINKED, ISSUER, newcomer) is None
+
+
+async def test_a_sign_in_link_is_exchanged_through_rest_and_never_logged(
+    stack: Stack, session: aiohttp.ClientSession
+) -> None:
+    url, admin = stack.environment["MEGAROUTER_ADMIN_URL"], stack.environment["MEGAROUTER_ADMIN_TOKEN"]
+
+    async def post(path: str, token: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        async with session.post(
+            f"{url}/v1/{path}", json=body, headers={"authorization": f"Bearer {token}"}
+        ) as response:
+            return response.status, await response.json()
+
+    _, made = await post("organizations/acme/signInLinks", admin, {"member": "organizations/acme/members/sofia"})
+    status, signed_in = await post("signInLinks:exchange", made["secret"], {})
+    assert (status, signed_in["member"]) == (200, "organizations/acme/members/sofia")
+    status, refused = await post("signInLinks:exchange", made["secret"], {})
+    assert (status, refused["details"][0]["reason"]) == (401, "SIGN_IN_LINK_INVALID")
+    written = "".join(file.read_text(errors="replace") for file in stack.home.logs.iterdir())
+    for secret in (made["secret"], signed_in["secret"]):
+        assert secret not in written

@@ -161,3 +161,37 @@ async def test_a_revocation_by_sql_takes_effect_within_a_second(
     while (await post()).status == 200:
         assert time.monotonic() - started < 1.0
     assert time.monotonic() - started < 1.0
+
+
+async def test_a_soft_budget_is_reported_to_the_caller_and_recorded_once(
+    post: Post, tenant: Tenant, settled: Settled, database: asyncpg.Pool
+) -> None:
+    await tenant.guard(
+        "group", "g2", budget_nano_credits=1, soft_budget=json.dumps({"percent": 100, "soft_only": True})
+    )
+    await asyncio.sleep(0.3)
+    first = await post()
+    await settled(1)
+    await asyncio.sleep(0.3)
+    second = await post()
+    await settled(2)
+    header = "x-megarouter-soft-budget-reached"
+    assert [reply.status for reply in (first, second)] == [200, 200]
+    assert [reply.headers.get(header) for reply in (first, second)] == [None, "group:g2"]
+    events = "SELECT count(*) FROM budget_events WHERE organization_id = $1"
+    assert await database.fetchval(events, tenant.organization) == 1
+
+
+async def test_a_spent_budget_for_a_model_stops_its_calls(post: Post, tenant: Tenant, settled: Settled) -> None:
+    await tenant.guard("member", "mia", model_budgets=json.dumps([[chat()["model"], CREDIT]]))
+    await asyncio.sleep(0.3)
+    assert (await post()).status == 200
+    (record,) = await settled(1)
+    spent = json.dumps([[chat()["model"], record["charge_nano_credits"]]])
+    await tenant.guard("member", "mia", model_budgets=spent)
+    await asyncio.sleep(0.3)
+    denied = await post()
+    (limit,) = denied.json["error"]["limits"]
+    assert (denied.status, limit["models"], limit["used_nano_credits"]) == (
+        402, chat()["model"], str(record["charge_nano_credits"]),
+    )  # fmt: skip

@@ -70,7 +70,7 @@ def test_invalid_fields_are_named(stack: Stack) -> None:
     [
         (("keys", "delete", "emma-default"), "--yes"),
         (("credits", "top-up", "1.0000000001"), "at most 9 decimals"),
-        (("groups", "rename", "No/Such/Name", "x"), "is not a name"),
+        (("keys", "disable", "No/Such/Name"), "is not a name"),
         (("guardrails", "set", "organization"), "nothing to set"),
     ],
 )

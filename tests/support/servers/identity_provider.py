@@ -1,4 +1,4 @@
-"""An identity provider for tests, with real keys and signatures. It serves its public keys on the loopback interface."""
+"""An identity provider for tests, with real keys and signatures. It serves its keys and its sign-in on the loopback interface."""
 
 import base64
 import json
@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from tests.support.servers.sign_in_endpoints import SignInEndpoints
 
 ISSUER = "https://id.example"
 AUDIENCE = "megarouter-test"
@@ -86,6 +89,17 @@ class IdentityProvider:
 
     address: str
     keys: list[RsaKey | EcKey]
+    sign_in: SignInEndpoints = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sign_in = SignInEndpoints(AUDIENCE, self._sign, time.time)
+
+    def _sign(self, claims: dict[str, Any]) -> str:
+        return self.keys[0].sign(claims)
+
+    def issuer(self, host: str) -> str:
+        """Returns the issuer for callers that know the provider by `host`: its own address, or ISSUER behind a proxy."""
+        return self.address if self.address.endswith(host) else ISSUER
 
     def claims(self, subject: str, **more: Any) -> dict[str, Any]:
         now = int(time.time())
@@ -116,10 +130,24 @@ class IdentityProvider:
 def running_identity_provider() -> Iterator[IdentityProvider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"keys": [key.public for key in provider.keys]}).encode()
-            self.send_response(200)
+            self._answer({})
+
+        def do_POST(self) -> None:
+            length = int(self.headers.get("content-length", "0"))
+            self._answer(dict(parse_qsl(self.rfile.read(length).decode())))
+
+        def _answer(self, form: dict[str, str]) -> None:
+            parts = urlsplit(self.path)
+            issuer = provider.issuer(self.headers.get("host", ""))
+            answer = provider.sign_in.answer(parts.path, dict(parse_qsl(parts.query)) | form, issuer)
+            # Whatever the sign-in has no page for are the keys.
+            status, content, location = answer or (200, {"keys": [key.public for key in provider.keys]}, "")
+            body = json.dumps(content).encode()
+            self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
+            if location:
+                self.send_header("location", location)
             self.end_headers()
             self.wfile.write(body)
 

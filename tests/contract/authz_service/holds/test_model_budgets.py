@@ -17,6 +17,7 @@ from tests.contract.authz_service.holds.test_rebuilding import (
     restore,
     settle,
 )
+from tests.contract.usage_service.audit.books import audit, broken
 
 CREDIT = 10**9
 SCOPES = [("api_key", "key-1"), ("member", "mia"), ("group", "g1"), ("organization", "acme")]
@@ -139,5 +140,6 @@ async def test_a_changed_cycle_or_a_reset_begins_it_at_zero_and_charges_no_call_
     await follow(database_url, redis)
     await expect_redis_equals_the_holds_table(owner, redis)
     assert await spent_on(owner, "model-a") == 4 * CREDIT
+    assert "spend-is-recomputed" not in broken(await audit(database_url))
     present = await owner.fetchval("SELECT spent_nano_credits FROM present_use('acme', 'member', 'mia')")
     assert present == (4 if "cycle" in change else 2) * CREDIT

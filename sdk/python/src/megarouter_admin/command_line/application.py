@@ -74,13 +74,18 @@ def perform(command: Command, values: Mapping[str, Any]) -> int:
     from megarouter_admin.command_line.session import Connection, endpoint_of, open_session  # noqa: PLC0415
 
     connection = Connection(**{option: values[option] for option in CONNECTION})
-    endpoint = endpoint_of(connection)
+    now = dt.datetime.now(dt.UTC)
+    try:
+        endpoint = endpoint_of(connection, now, needs_token=command.needs_token)
+    except CommandError as error:
+        print(f"megarouter: {error}", file=sys.stderr)
+        return REFUSED
     from megarouter_admin.command_line.failures import describe  # noqa: PLC0415
     from megarouter_admin.errors import MegaRouterError  # noqa: PLC0415
 
     own = {name: value for name, value in values.items() if name not in CONNECTION}
     try:
-        with open_session(connection, endpoint, dt.datetime.now(dt.UTC)) as session:
+        with open_session(connection, endpoint, now) as session:
             command.function(session, **own)
     except MegaRouterError as error:
         print(describe(error), file=sys.stderr)

@@ -8,7 +8,8 @@ from megarouter_admin.command_line.rendering.characters import visible
 from megarouter_admin.errors import MegaRouterError
 
 _ADVICE: Final = {
-    "ACCESS_TOKEN_INVALID": "set MEGAROUTER_ADMIN_TOKEN to a valid access token, or pass a file with --token-file",
+    "ACCESS_TOKEN_INVALID": "sign in with `megarouter login`, set MEGAROUTER_ADMIN_TOKEN to a valid access token, "
+    "or pass a file with --token-file",
     "PERMISSION_DENIED": "check the name and --organization (a missing resource gives the same error); `megarouter whoami` "
     "shows who you are",
     "PAGE_TOKEN_INVALID": "run the command again",

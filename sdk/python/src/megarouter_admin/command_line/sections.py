@@ -28,7 +28,9 @@ class Part:
 
 
 PARTS: Final = (
-    Part("whoami", "Show who you are.", "caller.accounts", is_section=False),
+    Part("login", "Sign in, and remember the sign-in for this address.", "caller.login", is_section=False),
+    Part("logout", "Sign out at this address: remove the stored sign-in.", "caller.logout", is_section=False),
+    Part("whoami", "Show who you are, how you signed in, and until when.", "caller.accounts", is_section=False),
     Part(
         "explain",
         "Explain whether a call would pass now, what would stop it first, and how much is left at every scope.",

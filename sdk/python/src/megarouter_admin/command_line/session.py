@@ -41,10 +41,18 @@ class Connection:
 class Session:
     """The context of one run of a command."""
 
-    def __init__(self, router: "MegaRouter", organization: str, output: Output, now: dt.datetime) -> None:
+    def __init__(
+        self,
+        router: "MegaRouter",
+        organization: str,
+        output: Output,
+        now: dt.datetime,
+        endpoint: "Endpoint | None" = None,
+    ) -> None:
         self.router = router
         self.output = output
         self.now = now
+        self.endpoint = endpoint
         self._organization = organization
 
     @cached_property
@@ -180,17 +188,52 @@ class Endpoint:
 
     url: str
     token: str
+    """Empty for a command that needs none."""
+    origin: str = ""
+    """Where the token is from, for people."""
+    expire_time: dt.datetime | None = None
+    """When the token ends, if that is known."""
 
 
-def endpoint_of(connection: Connection) -> Endpoint:
+def endpoint_of(connection: Connection, now: dt.datetime, *, needs_token: bool = True) -> Endpoint:
     """Returns the endpoint of a connection. Needs no client, and reads the token once: its file may be a pipe.
+
+    The token is that of --token-file, otherwise of the environment, otherwise of the stored sign-in at this address.
 
     Raises:
         ValueError: the address or the token is missing, or the token cannot be used.
+        CommandError: the stored sign-in cannot be used.
     """
     if not connection.address:
         raise ValueError("no address: set MEGAROUTER_ADMIN_ADDRESS or use --address")
-    return Endpoint(url_of(connection.address), access_token(connection.token_file))
+    url = url_of(connection.address)
+    if not needs_token:
+        if connection.token_file is not None:
+            raise ValueError("this command takes no --token-file: it reads a token from the standard input")
+        return Endpoint(url, "")
+    if connection.token_file is None and not os.environ.get(TOKEN_VARIABLE):
+        stored = _stored_endpoint(url, now)
+        if stored is not None:
+            return stored
+    token = access_token(connection.token_file)
+    return Endpoint(url, token, f"with the token in {connection.token_file or TOKEN_VARIABLE}")
+
+
+def _stored_endpoint(url: str, now: dt.datetime) -> Endpoint | None:
+    # Imported late: most commands get their token in the environment.
+    from megarouter_admin.command_line.sign_in.store import store_for  # noqa: PLC0415
+
+    store = store_for(url)
+    if store is None or not store.file.exists():
+        return None
+    from megarouter_admin.command_line.sign_in.renewal import valid_record  # noqa: PLC0415
+
+    record = valid_record(store, now)
+    if record is None or record.sign_in is None or record.secrets is None:
+        return None
+    place = record.application.issuer if record.application and record.sign_in.subject else ""
+    origin = f"by {record.sign_in.method}{f' at {place}' if place else ''}"
+    return Endpoint(url, record.secrets.token, origin, record.sign_in.expire_time)
 
 
 @contextmanager
@@ -204,7 +247,7 @@ def open_session(connection: Connection, endpoint: Endpoint, now: dt.datetime) -
     from megarouter_admin.client import MegaRouter  # noqa: PLC0415
 
     with MegaRouter(endpoint.url, endpoint.token) as router:
-        yield Session(router, connection.organization, Output(json=connection.json), now)
+        yield Session(router, connection.organization, Output(json=connection.json), now, endpoint)
 
 
 def url_of(address: str) -> str:
@@ -235,7 +278,18 @@ def access_token(file: Path | None) -> str:
     except (OSError, UnicodeDecodeError) as unreadable:
         raise ValueError(f"cannot read the token in {file}: {unreadable}") from unreadable
     if not token:
-        raise ValueError(f"no access token: set {TOKEN_VARIABLE} or pass a file with --token-file")
+        raise ValueError(
+            f"no access token: sign in with `megarouter login`, set {TOKEN_VARIABLE}, or pass a file with --token-file"
+        )
+    return well_formed(token)
+
+
+def well_formed(token: str) -> str:
+    """Returns a token unchanged.
+
+    Raises:
+        ValueError: it cannot be sent.
+    """
     if not (token.isascii() and token.isprintable()):
         raise ValueError(
             "the access token is malformed: it has more than one line, or characters outside printable ASCII"

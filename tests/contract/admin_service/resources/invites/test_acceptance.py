@@ -45,6 +45,7 @@ async def test_accepting_creates_a_member_with_the_role_and_group_of_the_invite(
     client: Client, owner: asyncpg.Connection, ada: str
 ) -> None:
     made = await invited(client, SUB_ADMIN)
+    assert made.invite.inviter_display_name == "super"
     answer = await client.call("AcceptInvite", accept(made.token), ada)
     assert answer.organization == ORGANIZATION
     assert answer.member.startswith(f"{ORGANIZATION}/members/mem-")

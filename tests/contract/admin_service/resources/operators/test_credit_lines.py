@@ -54,6 +54,7 @@ async def test_a_top_up_beyond_the_line_is_a_request_and_no_credit(
     assert not answer.HasField("top_up")
     assert answer.balance.balance_nano_credits == await balance_of(owner) == 0
     asked = answer.top_up_request
+    assert asked.user_display_name == "l1"
     assert (asked.state, asked.amount_nano_credits, asked.reason, asked.user) == (
         TopUpRequest.STATE_PENDING,
         11 * CREDIT,

@@ -53,6 +53,7 @@ async def test_a_finding_says_what_was_found_reported_and_charged(client: Client
         "organizations/acme/members/super",
         "organizations/acme/apiKeys/key-super",
     )
+    assert finding.owner_display_name == "super"
     assert (finding.provider, finding.model, finding.answered_model) == ("providers/acme-ai", "models/acme-1", "acme-2")
     assert finding.source == UsageFinding.SOURCE_PROVIDER
 

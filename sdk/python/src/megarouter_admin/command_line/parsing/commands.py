@@ -54,7 +54,13 @@ CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
         "",
     ),
     "token_file": (
-        Annotated[Path | None, Option(metavar="FILE", text="File with the access token. Default: MEGAROUTER_ADMIN_TOKEN.")],
+        Annotated[
+            Path | None,
+            Option(
+                metavar="FILE",
+                text="File with the access token. Default: MEGAROUTER_ADMIN_TOKEN, otherwise your `megarouter login`.",
+            ),
+        ],
         None,
     ),
     "json": (Annotated[bool, Option("--json", text="Print JSON: one object or one array.")], False),
@@ -104,6 +110,8 @@ class Command:
     """Takes a session, then the values of the command's own parameters."""
     examples: tuple[str, ...]
     """Example command lines for its help, without the leading `megarouter`."""
+    needs_token: bool = True
+    """Whether the caller must be signed in. Commands that sign in or out need no token."""
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -131,17 +139,18 @@ class Section:
     commands: dict[str, Command] = field(default_factory=dict)
 
 
-def command(section: Section, name: str, *examples: str) -> Callable[[Function], Function]:
+def command(section: Section, name: str, *examples: str, needs_token: bool = True) -> Callable[[Function], Function]:
     """Declares a command. The decorated function takes a session, then the values of the command's own parameters.
 
     Args:
         section: the section to add the command to.
         name: its name in the section.
         examples: example command lines for its help, without the leading `megarouter`.
+        needs_token: whether the caller must be signed in.
     """
 
     def declare(function: Function) -> Function:
-        section.commands[name] = Command(name, function, examples)
+        section.commands[name] = Command(name, function, examples, needs_token)
         return function
 
     return declare

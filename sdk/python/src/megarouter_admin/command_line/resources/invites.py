@@ -46,7 +46,7 @@ def _columns(session: Session) -> list[Column[Invite]]:
         Column("state", _state),
         Column("used", lambda invite: f"{invite.use_count:,}/{invite.max_uses:,}", Kind.MEASURE),
         Column("ends", lambda invite: session.ago(invite.expire_time)),
-        Column("by", lambda invite: short_name(invite.inviter)),
+        Column("by", lambda invite: invite.inviter_display_name or short_name(invite.inviter)),
     ]
 
 

@@ -31,7 +31,9 @@ def list_findings(
         Column[UsageFinding]("found", _kinds),
         Column[UsageFinding]("model", lambda finding: short_name(finding.model)),
         Column[UsageFinding]("answered by", lambda finding: finding.answered_model),
-        Column[UsageFinding]("member", lambda finding: short_name(finding.member)),
+        Column[UsageFinding](
+            "by", lambda finding: finding.owner_display_name or short_name(finding.member or finding.service_account)
+        ),
         Column[UsageFinding]("charged", lambda finding: format_credits(finding.charge_nano_credits)),
         Column[UsageFinding]("why", lambda finding: finding.reason),
     ]

@@ -12,7 +12,7 @@ from megarouter.admin.v1.messages import (
 from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     LimitOption,
-    RoleChoice,
+    RoleOption,
     Section,
     YesOption,
     command,
@@ -67,7 +67,7 @@ def map_claim(
     session: Session,
     value: Annotated[str, Argument(metavar="VALUE", text="The value that the claim must be or contain.")],
     issuer: Annotated[str, Option(metavar="URL", text="Identity provider, exactly as the settings name it.")],
-    given_role: Annotated[RoleChoice, Option("--role", metavar="ROLE", text="Role that it gives.")],
+    given_role: RoleOption,
     group: Annotated[str, Option(metavar="GROUP", text="Group that it puts the member into. Default: none.")] = "none",
     claim: Annotated[str, Option(metavar="NAME", text="Name of the claim.")] = "groups",
 ) -> None:

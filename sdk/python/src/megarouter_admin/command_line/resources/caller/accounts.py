@@ -25,6 +25,7 @@ from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.resources.organizations import kind_of, state_of
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.names import organization_name, short_name
+from megarouter_admin.command_line.values.times import relative
 
 application = Section()
 alone = Section()
@@ -44,7 +45,7 @@ _COLUMNS = (
 
 @command(alone, "whoami", "whoami")
 def whoami(session: Session) -> None:
-    """Show who you are."""
+    """Show who you are, how you signed in, and until when."""
     user = session.router.accounts.GetUser(GetUserRequest(name="users/me"))
     session.output.one(
         user,
@@ -54,8 +55,16 @@ def whoami(session: Session) -> None:
             ("e-mail", user.email),
             ("current account", user.current_account),
             ("organization", session.organization),
+            ("signed in", session.endpoint.origin if session.endpoint else ""),
+            ("ends", _end(session)),
         ],
     )
+
+
+def _end(session: Session) -> str:
+    """Returns when the token ends, or an empty text if that is not known."""
+    ends = session.endpoint.expire_time if session.endpoint else None
+    return f"{relative(ends, session.now)} ({ends:%Y-%m-%d %H:%M} UTC)" if ends else ""
 
 
 @command(application, "list", "accounts list")

@@ -121,7 +121,7 @@ def request_columns(session: Session) -> list[Column[TopUpRequest]]:
         Column("request", lambda one: one.name.rpartition("/")[2]),
         Column("when", lambda one: session.ago(one.create_time)),
         Column("credits", lambda one: one.amount_nano_credits, Kind.AMOUNT),
-        Column("by", lambda one: one.user),
+        Column("by", lambda one: one.user_display_name or one.user),
         Column("reason", lambda one: one.reason),
         Column("state", lambda one: label(TopUpRequest.State.Name(one.state), "STATE_")),
         Column("decision", lambda one: one.decision_reason),
