@@ -78,6 +78,13 @@ def read_json(data: bytes) -> dict[str, Any]:
     return value
 
 
+def without_schema(name: str) -> str:
+    """Returns an attribute without the schema before it. An attribute of another schema keeps it, and so is not a kept one."""
+    low = name.casefold()
+    schema = next((one for one in (USER_SCHEMA, GROUP_SCHEMA) if low.startswith(f"{one.casefold()}:")), None)
+    return name[len(schema) + 1 :] if schema else name
+
+
 def named(kinds: Iterable[str], name: str) -> str | None:
     """Returns the attribute with this name in any case, or None."""
     wanted = name.casefold()
@@ -92,7 +99,7 @@ def kept(raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for key, value in raw.items():
-        name = named(kinds, key.rpartition(":")[2] if key.casefold().startswith("urn:") else key)
+        name = named(kinds, without_schema(key))
         if name is None or value is None:
             continue
         if name in found:
@@ -151,9 +158,7 @@ def selected(resource: Mapping[str, Any], attributes: str, excluded: str) -> dic
 def _paths(text: str) -> set[str]:
     """Returns the paths in a list, in lower case and without the schema."""
     parts = (part.strip() for part in text[:2_000].split(","))
-    return {
-        (part.rpartition(":")[2] if part.casefold().startswith("urn:") else part).casefold() for part in parts if part
-    }
+    return {without_schema(part).casefold() for part in parts if part}
 
 
 def _with(resource: Mapping[str, Any], paths: set[str]) -> dict[str, Any]:

@@ -173,4 +173,4 @@ def _json(request: ScimRequest) -> dict[str, Any]:
 
 
 def _body(value: Mapping[str, Any]) -> HttpBody:
-    return HttpBody(content_type=CONTENT_TYPE, data=json.dumps(value, ensure_ascii=False).encode())
+    return HttpBody(content_type=CONTENT_TYPE, data=json.dumps(value, ensure_ascii=False).encode(errors="replace"))

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from admin_service.scim.attributes import Json
+from admin_service.scim.attributes import Json, without_schema
 from admin_service.scim.errors import ScimError
 
 MAX_CHARACTERS: Final = 1_000
 _MAX_DEPTH: Final = 20
 _TOKEN: Final = re.compile(r'\s*([()\[\]]|"(?:\\.|[^"\\])*"|[^\s()\[\]"]+)')
 _ATTRIBUTE: Final = re.compile(r"[A-Za-z$][A-Za-z0-9_$-]*(\.[A-Za-z$][A-Za-z0-9_$-]*)?")
+_EXTENSION: Final = re.compile(r"urn:[\w:.$-]+", re.IGNORECASE)
+_OF_EXTENSION: Final = "urn"
+"""Stands for every attribute of another schema. None is kept."""
 _ESCAPE: Final = re.compile(r"\\(.)")
 _EXACT: Final = frozenset({"id", "externalid", "members.value"})
 
@@ -193,7 +196,9 @@ class _Parser:
 
     def attribute(self) -> str:
         token = self._take()
-        plain = token.rpartition(":")[2] if token.casefold().startswith("urn:") else token
+        plain = without_schema(token)
+        if _EXTENSION.fullmatch(plain):
+            return _OF_EXTENSION
         if _ATTRIBUTE.fullmatch(plain) is None:
             raise _invalid(f"has {token[:50]!r} where an attribute should be")
         return plain.casefold()

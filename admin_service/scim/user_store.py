@@ -48,7 +48,8 @@ _SET_SUSPENDED: Final = """
 UPDATE scim_users SET is_suspended = $3, update_time = now() WHERE organization_id = $1 AND member_id = $2
 """
 _FORGET: Final = """
-UPDATE scim_users SET delete_time = now(), update_time = now(), is_suspended = false, placed_group_id = NULL
+UPDATE scim_users
+   SET delete_time = CASE WHEN NOT $3 THEN now() END, update_time = now(), is_suspended = false, placed_group_id = NULL
  WHERE organization_id = $1 AND member_id = $2
 """
 _LEAVE_GROUPS: Final = "DELETE FROM scim_group_members WHERE organization_id = $1 AND member_id = $2"
@@ -151,10 +152,10 @@ async def set_suspended(connection: Connection, organization: str, member: str, 
     await connection.execute(_SET_SUSPENDED, organization, member, is_suspended)
 
 
-async def forget_user(connection: Connection, organization: str, member: str) -> None:
-    """Notes that the directory removed the member."""
+async def forget_user(connection: Connection, organization: str, member: str, *, is_name_kept: bool) -> None:
+    """Notes that the directory removed the member. With `is_name_kept`, no other user can have the name."""
     await connection.execute(_LEAVE_GROUPS, organization, member)
-    await connection.execute(_FORGET, organization, member)
+    await connection.execute(_FORGET, organization, member, is_name_kept)
 
 
 async def note_places(connection: Connection, organization: str, members: Sequence[str], group: str | None) -> None:

@@ -90,13 +90,19 @@ class Users:
         return await self._applied(change, row, _checked(patched(kept_of(row), body, USER)))
 
     async def delete(self, change: Change, member: str, if_match: str) -> None:
-        """Removes a member. Another removal finds nobody."""
+        """Removes a member. Another removal finds nobody.
+
+        A member whom an admin suspended counts as removed by the admin, so a new push does not make them active.
+        """
         organization = change.caller.resource.organization
         row = await existing(change.connection, organization, member)
         _require_version(row, if_match)
         _require_plain(row)
+        if not row.is_kept:
+            await store.keep_user(change.connection, organization, member, kept_of(row))
         await member_changes.set_state(change, [_name(organization, member)], "REMOVED")
-        await store.forget_user(change.connection, organization, member)
+        is_suspended_by_admin = row.state == "SUSPENDED" and not row.is_suspended
+        await store.forget_user(change.connection, organization, member, is_name_kept=is_suspended_by_admin)
 
     async def _applied(self, change: Change, row: UserRow, wanted: dict[str, Any]) -> UserRow:
         """Brings a member to what the directory wants. What is so already changes nothing."""

@@ -21,6 +21,7 @@ RUN = {
     "docs/guides/people.md": "tests/e2e/docs/test_people_guide.py",
     "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
     "docs/guides/sign-in.md": "tests/e2e/docs/test_sign_in_guide.py",
+    "docs/guides/scim.md": "tests/e2e/docs/test_scim_guide.py",
 }
 NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",

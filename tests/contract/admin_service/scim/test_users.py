@@ -117,6 +117,20 @@ async def test_what_an_admin_suspended_stays_suspended(
     assert await state_of(owner, user) == "SUSPENDED"
 
 
+async def test_whom_an_admin_suspended_does_not_come_back_by_delete_and_create(
+    directory: DirectoryClient, client: Client, owner: asyncpg.Connection
+) -> None:
+    """Seen to fail without `is_name_kept`: the new push made the member active."""
+    user = (await directory("POST", "Users", ADA)).id
+    for name in (user, "member"):
+        suspend = member_pb2.SuspendMemberRequest(name=f"organizations/acme/members/{name}")
+        await client.call("SuspendMember", suspend)
+        assert (await directory("DELETE", f"Users/{name}")).status == 204
+    assert (await directory("POST", "Users", ADA)).status == 409
+    assert (await directory("POST", "Users", {"userName": "member@example.org"})).status == 409
+    assert [await state_of(owner, one) for one in (user, "member")] == ["REMOVED", "REMOVED"]
+
+
 async def test_delete_removes_the_member_and_the_same_person_comes_back(
     directory: DirectoryClient, owner: asyncpg.Connection
 ) -> None:
@@ -286,6 +300,25 @@ async def test_a_bad_body_changes_nothing(
     assert (answer.status, answer.body["scimType"]) == (400, scim_type)
     assert answer.body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
     assert await owner.fetchval("SELECT count(*) FROM scim_users") == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "query", "status"),
+    [
+        ("GET", "Users/a\0b", None, {}, 400),
+        ("GET", "Users", None, {"filter": 'userName eq "a\0b"'}, 400),
+        ("GET", "Users/../Groups", None, {}, 404),
+        ("PATCH", "Users/member", {"Operations": [{"op": "add", "path": "\ud800[", "value": 1}]}, {}, 400),
+        ("PATCH", "Users/member", {"Operations": [{"op": "add", "path": "displayName", "value": "\ud800"}]}, {}, 400),
+        ("PUT", "Users", ADA, {}, 405),
+        ("POST", "Bulk", {}, {}, 501),
+    ],
+)
+async def test_an_odd_request_is_an_error_of_scim(
+    directory: DirectoryClient, verb: str, path: str, body: Any, query: dict[str, Any], status: int
+) -> None:
+    answer = await directory(verb, path, body, **query)
+    assert (answer.status, answer.body["status"]) == (status, str(status))
 
 
 async def test_pages_and_filters(directory: DirectoryClient) -> None:

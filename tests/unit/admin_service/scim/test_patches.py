@@ -48,6 +48,8 @@ def after(*operations: dict[str, Any]) -> dict[str, Any]:
         ),
         ({"op": "add", "path": "title", "value": "Countess"}, {}),
         ({"op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "value": "x"}, {}),
+        ({"op": "replace", "path": "urn:example:2.0:User:active", "value": False}, {}),
+        ({"op": "replace", "value": {"urn:example:2.0:User": {"active": False}}}, {}),
         ({"op": "replace", "value": {"id": "x", "displayName": "L"}}, {"displayName": "L"}),
     ],
 )
