@@ -48,6 +48,8 @@ class SignInEndpoints:
         """Answers a request, or returns None if there is no such page."""
         if path == "/.well-known/openid-configuration":
             return 200, self._discovery(issuer), ""
+        if path == "/moved":
+            return 302, {}, f"{issuer}/token"
         with self._lock:
             if path == "/authorize":
                 return self._authorize(form)
