@@ -46,6 +46,7 @@ from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.sign_in_links.changes import SignInLinkMaker
 from admin_service.resources.sign_in_links.service import SignInLinksApi
 from admin_service.resources.usage.service import UsageApi
+from admin_service.scim.endpoint import ScimApi, scim_handler
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
 from admin_service.sign_in.issuers import Issuers, IssuersError, read_issuers
@@ -74,10 +75,11 @@ _PROBE_TIMEOUT_S: Final = 1.0
 class AdminService:
     """The service that the service shell runs."""
 
-    def __init__(self, pool: asyncpg.Pool, apis: Sequence[ResourceApi], guard: Guard) -> None:
+    def __init__(self, pool: asyncpg.Pool, apis: Sequence[ResourceApi], scim: ScimApi, guard: Guard) -> None:
         self._pool = pool
         self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = [guard.generic_handler(api) for api in apis]
-        self.service_names: Sequence[str] = tuple(api.service.full_name for api in apis)
+        self._handlers.append(scim_handler(guard, scim))
+        self.service_names: Sequence[str] = tuple(api.service.full_name for api in (*apis, scim))
         self.unary_methods: Sequence[UnaryMethod] = ()
         self._answers = False
 
@@ -140,7 +142,8 @@ async def open_service(
             offers_personal_accounts=settings.personal_accounts,
         )
         apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(issuers))
-        service = AdminService(pool, apis, guard)
+        scim = ScimApi(pool, _new_id, GroupsApi(pool, PageTokens(pepper, time.time), _new_id))
+        service = AdminService(pool, apis, scim, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (
             in_background(service.watch_database()),

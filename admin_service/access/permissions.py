@@ -63,6 +63,8 @@ class Permission(enum.StrEnum):
     ORGANIZATIONS_READ = "organizations:read"
     ORGANIZATIONS_SUSPEND = "organizations:suspend"
     ORGANIZATIONS_UPDATE = "organizations:update"
+    SCIM_READ = "scim:read"
+    SCIM_WRITE = "scim:write"
     SERVICE_ACCOUNTS_READ = "service_accounts:read"
     SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
     SIGN_IN_LINKS_EXCHANGE = "sign_in_links:exchange"
@@ -158,6 +160,8 @@ ROLES_OF: Final = {
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.SCIM_READ: _SUPER_ADMINS,
+    Permission.SCIM_WRITE: _SUPER_ADMINS,
     Permission.SERVICE_ACCOUNTS_READ: _ADMINS,
     Permission.SERVICE_ACCOUNTS_WRITE: _ADMINS,
     Permission.SIGN_IN_LINKS_READ: _ADMINS,
@@ -172,12 +176,14 @@ OPERATOR_PERMISSIONS: Final = frozenset({Permission.OPERATORS_READ, Permission.O
 PERMISSIONS_OF_EVERY_USER: Final = frozenset(Permission) - ROLES_OF.keys() - OPERATOR_PERMISSIONS
 """What every authenticated user may do with their own account and with the catalog."""
 
-SCIM_PERMISSIONS: Final = frozenset(
+_DIRECTORY: Final = frozenset(
     {Permission.GROUPS_READ, Permission.GROUPS_WRITE, Permission.MEMBERS_READ, Permission.MEMBERS_WRITE}
 )
+
+SCIM_PERMISSIONS: Final = _DIRECTORY | {Permission.SCIM_READ, Permission.SCIM_WRITE}
 """What the credential of a SCIM connection may do."""
 
-AUTOMATION_PERMISSIONS: Final = SCIM_PERMISSIONS | {
+AUTOMATION_PERMISSIONS: Final = _DIRECTORY | {
     Permission.API_KEYS_DISABLE,
     Permission.API_KEYS_READ,
     Permission.API_KEYS_WRITE,

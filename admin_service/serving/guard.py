@@ -69,7 +69,8 @@ class ResourceApi(Protocol):
     rules: Mapping[str, Rule]
     """Checks beyond the rules in the proto, by RPC name.
 
-    An API may also have `refusals`, by RPC name: what records a refused change in the audit log.
+    An API may also have `refusals`, by RPC name: what records a refused change in the audit log. And `scope`, if its requests
+    name no organization: what writes that of the credential into a request, before the caller is authorized.
     """
 
 
@@ -113,21 +114,30 @@ class Guard:
 
     def _rpc(self, method: Method, api: ResourceApi) -> "grpc.RpcMethodHandler[Any, Any]":
         async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
-            metadata = tuple(context.invocation_metadata() or ())
-            headers = {key: value for key, value in metadata if isinstance(value, str)}
-            with self._tracing.continued(method.full_name, headers) as span:
-                span.set_attributes({RPC_SYSTEM_NAME: "grpc", RPC_METHOD: method.full_name})
-                try:
-                    return await self.call(method, api, request, metadata)
-                except AdminError as error:
-                    status = rpc_status.to_status(status_of(error))
-                    await context.abort(error.code, error.message, status.trailing_metadata)
+            try:
+                return await self.traced_call(method, api, request, tuple(context.invocation_metadata() or ()))
+            except AdminError as error:
+                status = rpc_status.to_status(status_of(error))
+                await context.abort(error.code, error.message, status.trailing_metadata)
 
         return grpc.unary_unary_rpc_method_handler(
             serve,
             request_deserializer=GetMessageClass(method.descriptor.input_type).FromString,
             response_serializer=GetMessageClass(method.descriptor.output_type).SerializeToString,
         )
+
+    async def traced_call(
+        self, method: Method, api: ResourceApi, request: Message, metadata: Sequence[tuple[str, str | bytes]]
+    ) -> Message:
+        """Serves one call in a span that continues the caller's trace.
+
+        Raises:
+            AdminError: as for `call`.
+        """
+        headers = {key: value for key, value in metadata if isinstance(value, str)}
+        with self._tracing.continued(method.full_name, headers) as span:
+            span.set_attributes({RPC_SYSTEM_NAME: "grpc", RPC_METHOD: method.full_name})
+            return await self.call(method, api, request, metadata)
 
     async def call(
         self, method: Method, api: ResourceApi, request: Message, metadata: Sequence[tuple[str, str | bytes]]
@@ -140,6 +150,8 @@ class Guard:
         try:
             grant = await self._authenticate(metadata)
             require_linked(grant, method.permission)
+            if scope := getattr(api, "scope", None):
+                scope(request, grant)
             asked = Asked(method, request, grant, self._origin(metadata), self._offers_personal_accounts)
             rule = api.rules.get(method.descriptor.name)
             make = api.changes.get(method.descriptor.name)

@@ -22,6 +22,9 @@ IDENTITY: Final = "x-megarouter-identity"
 CLIENT_ADDRESS: Final = "x-megarouter-client-address"
 REQUEST_ID: Final = "x-request-id"
 
+HTTP_STATUS: Final = f"{INTERNAL_PREFIX}http-status"
+"""From admin_service to Envoy: the HTTP status of an answer that is no gRPC status, as SCIM needs it."""
+
 OUTPUT_LIMIT: Final = "x-megarouter-output-limit"
 """From the gateway to the caller: the output limit in tokens that it wrote into the call."""
 SOFT_BUDGET: Final = f"{INTERNAL_PREFIX}soft-budget-reached"

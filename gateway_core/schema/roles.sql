@@ -115,6 +115,8 @@ GRANT SELECT, INSERT, UPDATE (secret_hash, obfuscated_secret, previous_secret_ha
     update_time) ON credentials TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_time, revoke_time, access_token_id) ON sign_in_links TO megarouter_admin;
 GRANT SELECT, INSERT, DELETE ON claim_mappings TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE ON scim_users, scim_groups TO megarouter_admin;
+GRANT SELECT, INSERT, DELETE ON scim_group_members TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (role, group_id, base_role, base_group_id, is_overridden), DELETE ON claim_memberships TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (state) ON invoice_requests TO megarouter_admin;

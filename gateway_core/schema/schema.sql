@@ -130,6 +130,15 @@ CREATE FUNCTION public.forget_expired_objects(at_most integer) RETURNS bigint
     SELECT count(*) FROM forgotten
 $$;
 
+CREATE FUNCTION public.forget_scim_suspension() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE scim_users SET is_suspended = false
+     WHERE organization_id = NEW.organization_id AND member_id = NEW.member_id AND is_suspended;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.hashes_of_keys_used_lately(entries bigint) RETURNS TABLE(key_hash bytea)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1147,6 +1156,48 @@ CREATE TABLE public.schema_migrations (
     apply_time timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.scim_group_members (
+    organization_id text NOT NULL,
+    group_id text NOT NULL,
+    member_id text NOT NULL,
+    sequence bigint NOT NULL
+);
+
+ALTER TABLE public.scim_group_members ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.scim_group_members_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.scim_groups (
+    organization_id text NOT NULL,
+    group_id text NOT NULL,
+    external_id text,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT scim_groups_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 500)))
+);
+
+CREATE TABLE public.scim_users (
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    user_name text NOT NULL,
+    external_id text,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_own_user boolean DEFAULT false NOT NULL,
+    is_suspended boolean DEFAULT false NOT NULL,
+    placed_group_id text,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    delete_time timestamp with time zone,
+    CONSTRAINT scim_users_attributes_check CHECK ((jsonb_typeof(attributes) = 'object'::text)),
+    CONSTRAINT scim_users_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 500))),
+    CONSTRAINT scim_users_user_name_check CHECK (((length(user_name) >= 1) AND (length(user_name) <= 200)))
+);
+
 CREATE TABLE public.sign_in_links (
     organization_id text NOT NULL,
     sign_in_link_id text NOT NULL COLLATE pg_catalog."C",
@@ -1516,6 +1567,15 @@ ALTER TABLE ONLY public.request_replays
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.scim_group_members
+    ADD CONSTRAINT scim_group_members_pkey PRIMARY KEY (organization_id, group_id, member_id);
+
+ALTER TABLE ONLY public.scim_groups
+    ADD CONSTRAINT scim_groups_pkey PRIMARY KEY (organization_id, group_id);
+
+ALTER TABLE ONLY public.scim_users
+    ADD CONSTRAINT scim_users_pkey PRIMARY KEY (organization_id, member_id);
+
 ALTER TABLE ONLY public.scope_spend
     ADD CONSTRAINT scope_spend_pkey PRIMARY KEY (organization_id, counter);
 
@@ -1658,6 +1718,10 @@ CREATE INDEX present_members_below_4 ON public.members USING btree (organization
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
 
+CREATE INDEX scim_group_members_by_member ON public.scim_group_members USING btree (organization_id, member_id);
+
+CREATE UNIQUE INDEX scim_users_by_name ON public.scim_users USING btree (organization_id, lower(user_name)) WHERE (delete_time IS NULL);
+
 CREATE INDEX scope_spend_by_api_key ON public.scope_spend USING btree (organization_id, split_part(counter, ':'::text, 2)) WHERE (counter ~~ 'api\_key:%'::text);
 
 CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_time) WITH (pages_per_range='32', autosummarize='on') WHERE (counter ~~ 'api\_key:%'::text);
@@ -1739,6 +1803,8 @@ CREATE TRIGGER ledger_transfers_immutable BEFORE DELETE OR UPDATE ON public.ledg
 CREATE TRIGGER ledger_transfers_not_truncated BEFORE TRUNCATE ON public.ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER ledger_transfers_use_credit_line AFTER INSERT ON public.ledger_transfers FOR EACH ROW WHEN (((new.credit_account = 'CREDIT_POOL'::text) AND (new.kind = ANY (ARRAY['TOP_UP'::text, 'ADJUSTMENT'::text])))) EXECUTE FUNCTION public.use_credit_line();
+
+CREATE TRIGGER members_forget_scim_suspension AFTER UPDATE ON public.members FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION public.forget_scim_suspension();
 
 CREATE TRIGGER members_notify AFTER INSERT OR DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('member');
 
@@ -1913,6 +1979,18 @@ ALTER TABLE ONLY public.price_versions
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.scim_group_members
+    ADD CONSTRAINT scim_group_members_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.scim_groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.scim_group_members
+    ADD CONSTRAINT scim_group_members_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.scim_users(organization_id, member_id);
+
+ALTER TABLE ONLY public.scim_groups
+    ADD CONSTRAINT scim_groups_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.groups(organization_id, group_id);
+
+ALTER TABLE ONLY public.scim_users
+    ADD CONSTRAINT scim_users_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
 ALTER TABLE ONLY public.sign_in_links
     ADD CONSTRAINT sign_in_links_access_token_id_fkey FOREIGN KEY (access_token_id) REFERENCES public.access_tokens(access_token_id);
 
@@ -2004,6 +2082,12 @@ CREATE POLICY audit_reads ON public.organizations FOR SELECT TO megarouter_audit
 
 CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.scim_group_members FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.scim_groups FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.scim_users FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.scope_spend FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.sign_in_links FOR SELECT TO megarouter_audit USING (true);
@@ -2076,6 +2160,12 @@ CREATE POLICY every_organization_lock ON public.organizations FOR UPDATE TO mega
 
 CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.scim_group_members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.scim_groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.scim_users FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.scope_spend FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.sign_in_links FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -2135,6 +2225,12 @@ CREATE POLICY every_organization_read ON public.members FOR SELECT TO megarouter
 CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.scim_group_members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.scim_groups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.scim_users FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -2218,6 +2314,12 @@ CREATE POLICY organization_wall ON public.organizations TO megarouter_admin, meg
 
 CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.scim_group_members TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.scim_groups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.scim_users TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.scope_spend TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.sign_in_links TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -2239,6 +2341,12 @@ CREATE POLICY organization_wall ON public.usage_records TO megarouter_admin, meg
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.scim_group_members ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.scim_groups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.scim_users ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
 
@@ -2285,6 +2393,8 @@ GRANT ALL ON FUNCTION public.every_top_up_request() TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.forget_expired_objects(at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_expired_objects(at_most integer) TO megarouter_usage;
+
+REVOKE ALL ON FUNCTION public.forget_scim_suspension() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.hashes_of_keys_used_lately(entries bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.hashes_of_keys_used_lately(entries bigint) TO megarouter_authz;
@@ -2583,6 +2693,12 @@ GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.scim_group_members TO megarouter_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.scim_groups TO megarouter_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.scim_users TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.sign_in_links TO megarouter_admin;
 

@@ -40,6 +40,7 @@ _FIELD, _NESTED, _NESTED_ENUM, _ONEOF = 2, 3, 4, 8
 _VALUE, _METHOD = 2, 2
 
 _TIMEOUT_S = 60.0
+_FOREIGN_PROTOCOLS = ("megarouter.scim.v1",)
 
 # The field `buf_extension` in buf's version of FileDescriptorProto, with `is_import` set.
 _IS_IMPORT = b"\xd2\xf6\x03\x02\x08\x01"
@@ -176,9 +177,13 @@ def compiled(sources: Path = SOURCES) -> FileDescriptorSet:
 
 
 def own_files(image: FileDescriptorSet) -> tuple[ProtoFile, ...]:
-    """Returns the project's files in a compiled set, by name."""
-    own = (file for file in image.file if file.package.startswith("megarouter."))
-    return tuple(ProtoFile(file) for file in sorted(own, key=lambda file: file.name))
+    """Returns the files of the project's own API in a compiled set, by name.
+
+    SCIM is not among them: it decides paths, bodies and names itself, and has no generated clients.
+    """
+    files = sorted(image.file, key=lambda file: file.name)
+    own = (file for file in files if file.package.startswith("megarouter."))
+    return tuple(ProtoFile(file) for file in own if file.package not in _FOREIGN_PROTOCOLS)
 
 
 def buf_image(image: FileDescriptorSet) -> bytes:

@@ -40,6 +40,18 @@ function envoy_on_request(handle)
   handle:respond(answer, "")
 end
 """
+ANSWER_STATUS = "megarouter.answer_status"
+# Gives a translated answer the status that admin_service chose. Envoy itself knows only those of gRPC.
+SET_STATUS = f"""
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local status = headers:get("{headers.HTTP_STATUS}")
+  if status == nil then return end
+  headers:remove("{headers.HTTP_STATUS}")
+  if (headers:get("content-type") or ""):find("^application/grpc") then return end
+  if status:find("^[2-5]%d%d$") then headers:replace(":status", status) end
+end
+"""
 
 
 def admin_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
@@ -57,6 +69,7 @@ def admin_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
         *filters,
         http_filter(BUFFER, buffer.Buffer(max_request_bytes=options.limits.max_admin_request_bytes)),
         http_filter(JSON_CHECK, _json_check(options)),
+        http_filter(ANSWER_STATUS, lua.Lua(default_source_code=core.DataSource(inline_string=SET_STATUS))),
         http_filter("envoy.filters.http.grpc_json_transcoder", _rest(options)),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
     ]

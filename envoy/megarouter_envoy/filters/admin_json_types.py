@@ -10,6 +10,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
 
 # They have their own form in JSON. A timestamp, for example, is a string.
 _WELL_KNOWN = "google.protobuf."
+# A body of any content, which its service reads.
+_RAW_BODY = "google.api.HttpBody"
 _VARIABLE = re.compile(r"\{[^=}]+=([^}]+)\}|\{[^=}]+\}")
 _MAGIC = re.compile(r"([\^$()%.\[\]*+\-?])")
 
@@ -35,14 +37,16 @@ def admin_json_types(files: FileDescriptorSet, services: Iterable[str]) -> str:
 
 
 def _routes(method: MethodDescriptor) -> Iterator[tuple[str, str, Descriptor]]:
-    """Yields HTTP method, path pattern and body type of each binding with a body."""
+    """Yields HTTP method, path pattern and body type of each binding with a JSON body that the protos describe."""
     # Parsed again, because a separate pool does not know the extensions.
     options = MethodOptions.FromString(method.GetOptions().SerializeToString())
     rule = options.Extensions[annotations_pb2.http]
     for binding in (rule, *rule.additional_bindings):
         if binding.body:
             verb = binding.WhichOneof("pattern")
-            yield verb.upper(), _pattern(getattr(binding, verb)), _body_type(method, binding.body)
+            kind = _body_type(method, binding.body)
+            if kind.full_name != _RAW_BODY:
+                yield verb.upper(), _pattern(getattr(binding, verb)), kind
 
 
 def _body_type(method: MethodDescriptor, body: str) -> Descriptor:

@@ -69,10 +69,20 @@ async def test_an_unknown_key_is_refused_in_the_callers_dialect(refuses: Refuses
     await refuses(401, "invalid_api_key", BODIES[dialect], dialect=dialect, key=API_KEY.make(b"?" * 32))
 
 
-async def test_an_unknown_key_and_a_malformed_key_get_the_same_error(post: Post) -> None:
+async def test_a_deleted_key_and_one_that_never_existed_get_the_same_error(
+    post: Post, tenant: Tenant, database: asyncpg.Pool
+) -> None:
     unknown = await post(key=API_KEY.make(b"?" * 32))
+    await database.execute("UPDATE api_keys SET state = 'DELETED' WHERE organization_id = $1", tenant.organization)
+    async with asyncio.timeout(5):
+        while (deleted := await post(key=tenant.key)).status != 401:
+            await asyncio.sleep(0.05)
+    assert (unknown.status, unknown.text) == (deleted.status, deleted.text)
+
+
+async def test_a_malformed_key_is_refused_with_the_advice_to_copy_all_of_it(post: Post) -> None:
     malformed = await post(key="mr-nonsense")
-    assert (unknown.status, unknown.text) == (malformed.status, malformed.text)
+    assert (malformed.status, "copied all of it" in malformed.text) == (401, True)
 
 
 async def test_a_key_in_the_query_is_ignored(refuses: Refuses, tenant: Tenant) -> None:

@@ -14,13 +14,16 @@ from typing import Final
 _MARK: Final = "=== end of command "
 _BLOCK: Final = re.compile(r"```console\n(.*?)```|<!-- (.*?) -->", re.DOTALL)
 _CHANGING: Final = (
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\b([a-z]+)-01[0-9a-hjkmnp-tv-z]{20,}"), r"\1-ID"),
     (re.compile(r"\b(mr[a-z]?)-[A-Za-z0-9_-]{6,}"), r"\1-SECRET"),
     (re.compile(r"\b(mr[a-z]?)-\S*?(?:\.{2,}|…|\*+)\S*"), r"\1-SECRET"),
     (re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?:Z|[+-]\d\d:\d\d)?"), "TIME"),
-    (re.compile(r"\b(?:in )?\d+ ?(?:s|m|min|h|d|seconds?|minutes?|hours?|days?)(?: ago)?\b|\bnow\b"), "TIME"),
-    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "UUID"),
-    (re.compile(r"chatcmpl-\w+|\"created\":\d+"), "COMPLETION"),
+    (
+        re.compile(r"\b(?:in )?\d+ ?(?:s|m|min|h|d|seconds?|minutes?|hours?|days?|weeks?|months?)(?: ago)?\b|\bnow\b"),
+        "TIME",
+    ),
+    (re.compile(r"\b[12]\d{9}\b"), "TIME"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r" {2,}"), " "),
 )

@@ -31,7 +31,7 @@ ROOMS = {
     "gateway_core.model": ("organization", "limits", "catalog", "ledger", "calls"),
     "authz_service": ("request", "identities", "stored_objects", "holds"),
     "usage_service": ("provider_reports", "stored_objects", "settlement", "journal", "counters", "audit"),
-    "admin_service": ("api", "access", "listing", "serving", "sign_in", "resources", "outbox", "demo"),
+    "admin_service": ("api", "access", "listing", "serving", "sign_in", "resources", "scim", "outbox", "demo"),
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "cli"),
 }

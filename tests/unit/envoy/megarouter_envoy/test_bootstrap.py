@@ -190,8 +190,9 @@ def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
 
 def test_tokens_and_json_are_checked_before_rest_is_translated(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin"]["http_filters"]]
-    deadline_check = "megarouter.deadline_check"
-    assert names == ["cors", "grpc_web", deadline_check, "jwt_authn", "buffer", "lua", "grpc_json_transcoder", "router"]
+    deadline_check, status = "megarouter.deadline_check", "megarouter.answer_status"
+    before = ["cors", "grpc_web", deadline_check, "jwt_authn", "buffer", "lua"]
+    assert names == [*before, status, "grpc_json_transcoder", "router"]
 
 
 def test_no_token_is_checked_without_identity_providers(usable: BootstrapOptions) -> None:

@@ -132,6 +132,14 @@ async def test_no_credential_goes_beyond_its_organization_moves_credit_or_makes_
         assert await code(client, method, request, secret) is DENIED, method
 
 
+async def test_a_credential_invites_no_one_by_an_import(client: Client, owner: asyncpg.Connection) -> None:
+    secret = (await made(client)).secret
+    row = member_pb2.MemberRow(email="new@example.org", role=role_pb2.ROLE_MEMBER)
+    request = member_pb2.ImportMembersRequest(parent=PARENT, rows=[row])
+    assert (await client.failure("ImportMembers", request, **using(secret))).reason == "IMPORT_HAS_ERRORS"
+    assert await owner.fetchval("SELECT count(*) FROM invites") == 0
+
+
 async def test_a_credential_makes_and_changes_no_super_admin(client: Client, owner: asyncpg.Connection) -> None:
     """Seen to fail without the rules for credentials: a leaked SCIM secret would own the organization."""
     secret = (await made(client)).secret

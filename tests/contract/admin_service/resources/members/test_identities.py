@@ -151,7 +151,6 @@ async def test_a_removed_member_gets_no_identity(client: Client, owner: asyncpg.
 
 
 async def test_concurrent_links_of_one_identity_have_one_winner(client: Client, owner: asyncpg.Connection) -> None:
-    """Seen to fail, with an internal fault, without the lock of the identity."""
     members = ["member", "below", "sales"]
     answers = await asyncio.gather(
         *(client.call("LinkMemberIdentity", link(member)) for member in members), return_exceptions=True
