@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
@@ -17,7 +18,8 @@ import pytest
 from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.data.tenants import Tenant, make_tenant
-from tests.support.servers.identity_provider import IdentityProvider, running_identity_provider
+from tests.support.servers.identity_provider import ISSUER, IdentityProvider, running_identity_provider
+from tests.support.servers.tls_proxy import TlsProxy, running_tls_proxy
 from tools import sdk as clients
 
 SETTLE_TIMEOUT_S = 15.0
@@ -27,6 +29,15 @@ CONSOLE_ORIGIN = "https://console.example"
 @pytest.fixture(scope="session")
 def identity_provider() -> Iterator[IdentityProvider]:
     with running_identity_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sign_in_proxy(identity_provider: IdentityProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsProxy]:
+    """The way to the identity provider's pages at its issuer, which is https."""
+    parts = urlsplit(identity_provider.address)
+    name = urlsplit(ISSUER).hostname or ""
+    with running_tls_proxy(name, (parts.hostname or "", parts.port or 0), tmp_path_factory.mktemp("proxy")) as running:
         yield running
 
 

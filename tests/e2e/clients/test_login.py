@@ -4,31 +4,22 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from urllib.parse import urlsplit
 
 import pytest
 
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.servers.identity_provider import AUDIENCE, ISSUER, IdentityProvider
-from tests.support.servers.tls_proxy import TlsProxy, running_tls_proxy
+from tests.support.servers.tls_proxy import TlsProxy
 
 PROGRAM = Path(sys.executable).parent / "megarouter"
 Run = Callable[..., "CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
-def proxy(identity_provider: IdentityProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsProxy]:
-    parts = urlsplit(identity_provider.address)
-    name = urlsplit(ISSUER).hostname or ""
-    with running_tls_proxy(name, (parts.hostname or "", parts.port or 0), tmp_path_factory.mktemp("proxy")) as running:
-        yield running
-
-
 @pytest.fixture
-def run(stack: Stack, proxy: TlsProxy, identity_provider: IdentityProvider, tmp_path: Path) -> Run:
+def run(stack: Stack, sign_in_proxy: TlsProxy, identity_provider: IdentityProvider, tmp_path: Path) -> Run:
     """Runs a command as a person with an empty home and no token in the environment."""
     person = f"person-{os.urandom(6).hex()}"
     identity_provider.sign_in.person = {"sub": person, "name": "Ada"}
@@ -37,7 +28,7 @@ def run(stack: Stack, proxy: TlsProxy, identity_provider: IdentityProvider, tmp_
         "HOME": str(tmp_path),
         "MEGAROUTER_ADMIN_URL": stack.environment["MEGAROUTER_ADMIN_URL"],
         "BROWSER": "curl --silent --location --output /dev/null %s",
-        **proxy.environment,
+        **sign_in_proxy.environment,
     }
 
     def command(*arguments: str, given: str = "", **more: str) -> "CompletedProcess[str]":

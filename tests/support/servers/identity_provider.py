@@ -19,6 +19,8 @@ from tests.support.servers.sign_in_endpoints import SignInEndpoints
 
 ISSUER = "https://id.example"
 AUDIENCE = "megarouter-test"
+DOCUMENTED_AUDIENCE = "megarouter"
+"""The client id in the guides."""
 
 
 def encode(content: bytes) -> str:
@@ -92,7 +94,7 @@ class IdentityProvider:
     sign_in: SignInEndpoints = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sign_in = SignInEndpoints(AUDIENCE, self._sign, time.time)
+        self.sign_in = SignInEndpoints((AUDIENCE, DOCUMENTED_AUDIENCE), self._sign, time.time)
 
     def _sign(self, claims: dict[str, Any]) -> str:
         return self.keys[0].sign(claims)
@@ -116,7 +118,7 @@ class IdentityProvider:
                     {
                         "name": "staff",
                         "issuer": ISSUER,
-                        "audiences": [AUDIENCE],
+                        "audiences": [AUDIENCE, DOCUMENTED_AUDIENCE],
                         "jwks_uri": f"{self.address}/keys",
                         "jwks_cache_s": 1,
                         "organizations": ["acme"],

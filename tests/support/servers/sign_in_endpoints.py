@@ -22,7 +22,7 @@ _OPENED = "__opened__"
 class SignInEndpoints:
     """What people do at the provider, and what it answers. Tests change the fields."""
 
-    client_id: str
+    client_ids: tuple[str, ...]
     sign: Callable[[dict[str, Any]], str]
     clock: Callable[[], float]
     person: dict[str, Any] = field(default_factory=lambda: {"sub": "person-1"})
@@ -48,6 +48,8 @@ class SignInEndpoints:
         """Answers a request, or returns None if there is no such page."""
         if path == "/.well-known/openid-configuration":
             return 200, self._discovery(issuer), ""
+        if path == "/moved":
+            return 302, {}, f"{issuer}/token"
         with self._lock:
             if path == "/authorize":
                 return self._authorize(form)
@@ -73,7 +75,7 @@ class SignInEndpoints:
         }
 
     def _authorize(self, form: dict[str, str]) -> Answer:
-        if form["client_id"] != self.client_id or form["code_challenge_method"] != "S256" or not form["nonce"]:
+        if form["client_id"] not in self.client_ids or form["code_challenge_method"] != "S256" or not form["nonce"]:
             return 400, {"error": "invalid_request"}, ""
         code = secrets.token_urlsafe()
         self._codes[code] = form
@@ -90,7 +92,7 @@ class SignInEndpoints:
 
     def _token(self, form: dict[str, str], issuer: str) -> Answer:
         self.token_requests.append(form)
-        if form.get("client_id") != self.client_id:
+        if form.get("client_id") not in self.client_ids:
             return 401, {"error": "invalid_client"}, ""
         if self.refusals:
             return 400, self.refusals.pop(0), ""
@@ -99,17 +101,17 @@ class SignInEndpoints:
                 return 400, {"error": "invalid_grant", "error_description": "The refresh token was used."}, ""
             self._refresh_tokens.discard(form["refresh_token"])
             self.refreshes += 1
-            return self._granted(issuer, {})
+            return self._granted(issuer, form["client_id"], {})
         asked = self._codes.pop(form.get("code") or form.get("device_code") or "", None)
         if asked is None or not _proves(asked, form):
             return 400, {"error": "invalid_grant", "error_description": "The code is not valid."}, ""
-        return self._granted(issuer, {"nonce": asked["nonce"]} if "nonce" in asked else {})
+        return self._granted(issuer, form["client_id"], {"nonce": asked["nonce"]} if "nonce" in asked else {})
 
-    def _granted(self, issuer: str, more: dict[str, Any]) -> Answer:
+    def _granted(self, issuer: str, audience: str, more: dict[str, Any]) -> Answer:
         now = int(self.clock()) + self.clock_ahead_s
         claims = {
             "iss": issuer,
-            "aud": self.client_id,
+            "aud": audience,
             "iat": now,
             "exp": now + self.token_life_s,
             **self.person,

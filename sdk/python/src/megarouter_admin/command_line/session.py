@@ -224,7 +224,7 @@ def _stored_endpoint(url: str, now: dt.datetime) -> Endpoint | None:
     from megarouter_admin.command_line.sign_in.store import store_for  # noqa: PLC0415
 
     store = store_for(url)
-    if store is None or not store.file.exists():
+    if store is None or not store.is_used:
         return None
     from megarouter_admin.command_line.sign_in.renewal import valid_record  # noqa: PLC0415
 

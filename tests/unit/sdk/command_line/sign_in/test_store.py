@@ -11,7 +11,7 @@ import pytest
 from megarouter_admin.command_line.command_errors import CommandError
 from megarouter_admin.command_line.sign_in.keyrings import trusted
 from megarouter_admin.command_line.sign_in.records import Application, Record, Secrets, SignIn
-from megarouter_admin.command_line.sign_in.store import SignInStore, config_folder
+from megarouter_admin.command_line.sign_in.store import SignInStore, config_folder, store_for
 
 RECORD = Record(
     Application("https://id.example", "megarouter", ("groups",)),
@@ -186,3 +186,20 @@ def test_only_a_keyring_that_encrypts_is_used(module: str, is_trusted: bool) -> 
     chain.backends = [backend("keyrings.alt.file"), one]
     expected = one if is_trusted else None
     assert (trusted(one), trusted(chain)) == (expected, expected)
+
+
+def test_a_link_in_place_of_the_lock_is_refused(store: SignInStore, tmp_path: Path) -> None:
+    store.save(RECORD)
+    (store.folder / f"{store.file.name}.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CommandError, match="Remove it"), store.exclusively():
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_a_home_there_is_no_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert store_for("https://a.example") is None

@@ -88,11 +88,14 @@ def locked(file: Path, timeout_s: float) -> Iterator[None]:
     """Keeps other processes out. The system frees the lock when a process ends, however it ends.
 
     Raises:
-        CommandError: another process holds the lock for longer than `timeout_s`.
+        CommandError: another process holds the lock for longer than `timeout_s`, or the file cannot be opened.
     """
     import fcntl  # noqa: PLC0415 - only where it exists
 
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as failed:
+        raise CommandError(f"cannot open {file}: {failed.strerror}. Remove it, then repeat the command") from failed
     try:
         deadline = time.monotonic() + timeout_s
         while True:

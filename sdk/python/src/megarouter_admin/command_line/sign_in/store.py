@@ -44,6 +44,11 @@ class SignInStore:
         """The file of the sign-in."""
         return self.folder / f"{quote(self.key, safe='')}.json"
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is stored, as far as this user can see."""
+        return os.path.lexists(self.file)
+
     def load(self) -> Record:
         """Returns what is stored; an empty record if nothing is.
 
@@ -104,7 +109,13 @@ class SignInStore:
 
 
 def store_for(url: str) -> SignInStore | None:
-    """Returns the store of an address, or None where files cannot be made private."""
+    """Returns the store of an address, or None where files cannot be made private or there is no home folder."""
     if os.name != "posix":
         return None
-    return SignInStore(config_folder(os.environ, Path.home()), url)
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without an entry in the system's list, as in some containers
+        if not os.environ.get("XDG_CONFIG_HOME"):
+            return None
+        home = Path("/nonexistent")
+    return SignInStore(config_folder(os.environ, home), url)

@@ -22,7 +22,7 @@ def logout(session: Session) -> None:
     """Sign out at this address: remove the stored sign-in."""
     store = usable_store(endpoint(session).url)
     record = Record()
-    if store.file.exists():
+    if store.is_used:
         with store.exclusively():
             record = store.load()
             store.remove(record)
