@@ -65,7 +65,8 @@ def test_the_page_shows_what_its_commands_print(
 
     shell = Shell(tmp_path, environment)
     try:
-        assert run_page(PAGE, shell, happen) == []
+        differences = run_page(PAGE, shell, happen)
+        assert not differences, "\n".join(map(str, differences))
     finally:
         shell.run("megarouter accounts switch acme")
         shell.close()

@@ -3,6 +3,7 @@
 A transcript is a `console` block: lines that begin with `$ ` are commands, and what follows each is its output.
 """
 
+import difflib
 import os
 import re
 import subprocess
@@ -25,6 +26,7 @@ _CHANGING: Final = (
     ),
     (re.compile(r"\b[12]\d{9}\b"), "TIME"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
+    (re.compile(r"(auditLogEntries/|127\.0\.0\.1\s+)\d+$", re.MULTILINE), r"\1NUMBER"),
     (re.compile(r" {2,}"), " "),
 )
 """What differs between two runs. Blanks, because columns are as wide as their widest value."""
@@ -38,6 +40,13 @@ class Difference:
     command: str
     promised: str
     printed: str
+
+    def __str__(self) -> str:
+        """The command with the lines that differ."""
+        lines = difflib.unified_diff(
+            settled(self.promised).splitlines(), settled(self.printed).splitlines(), "page", "printed", lineterm="", n=0
+        )
+        return "\n".join((f"$ {self.command}", *lines))
 
 
 class Shell:
