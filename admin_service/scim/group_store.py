@@ -60,7 +60,7 @@ class GroupRow:
 
 
 async def group_by_id(connection: Connection, organization: str, group: str) -> GroupRow | None:
-    """Returns a group that the directory created and nobody deleted, or None."""
+    """Returns a group that the directory created and that is not deleted, or None."""
     row = await connection.fetchrow(_BY_ID, organization, group)
     return GroupRow(*row) if row else None
 

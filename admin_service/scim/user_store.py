@@ -164,7 +164,7 @@ async def note_places(connection: Connection, organization: str, members: Sequen
 
 
 async def is_only_here(connection: Connection, user: str) -> bool:
-    """Whether nobody ever signed in as the user, and no other organization has them as a member."""
+    """Whether the user never signed in, and is a member of no other organization."""
     if await connection.fetchval(_HAS_IDENTITY, user):
         return False
     return int(await connection.fetchval(_MEMBERSHIPS, user)) <= 1

@@ -69,7 +69,7 @@ class Users:
     async def _added(
         self, connection: Connection, organization: str, wanted: Mapping[str, Any], email: str | None
     ) -> str:
-        """Adds a user and a member. If another user has the address, the new one has none, so nobody becomes anyone else."""
+        """Adds a user and a member. If another user has the address, the new one has none, so no person becomes another."""
         user, member = self._make_id("user"), self._make_id("mem")
         if await add_user(connection, user, email, name_of(wanted)) is None:
             await add_user(connection, user, None, name_of(wanted))
@@ -90,7 +90,7 @@ class Users:
         return await self._applied(change, row, _checked(patched(kept_of(row), body, USER)))
 
     async def delete(self, change: Change, member: str, if_match: str) -> None:
-        """Removes a member. Another removal finds nobody.
+        """Removes a member. A second removal finds no member.
 
         A member whom an admin suspended counts as removed by the admin, so a new push does not make them active.
         """

@@ -12,6 +12,7 @@ from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 
 from admin_service.api.errors import FieldViolation
 from admin_service.api.names import API_KEYS, MEMBERS, ResourceName, owner_name
+from admin_service.api.spend_figures import set_spend
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.api_keys.bound_errors import place_name
 from admin_service.resources.api_keys.bounds import Limits
@@ -80,10 +81,8 @@ def _add_disabling(message: ApiKey, row: ApiKeyRow) -> None:
 def _add_use(message: ApiKey, row: ApiKeyRow) -> None:
     if row.last_use_time:
         message.last_use_time.CopyFrom(timestamp(row.last_use_time))
-    message.spent_nano_credits = row.spent_nano_credits
     message.call_count = row.call_count
-    if row.budget_nano_credits is not None:
-        message.budget_nano_credits = row.budget_nano_credits
+    set_spend(message, row)
 
 
 def expire_time_of(key: ApiKey) -> dt.datetime | None:

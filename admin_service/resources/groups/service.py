@@ -32,6 +32,7 @@ from admin_service.api.errors import AdminError, already_exists, permission_deni
 from admin_service.api.etags import check_etag
 from admin_service.api.masks import updated_fields
 from admin_service.api.names import GROUPS, ResourceName
+from admin_service.api.spend_figures import set_spend
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import IntegerField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -236,9 +237,7 @@ def _message(row: GroupRow, *, full: bool = False) -> Group:
         etag=row.etag,
     )
     if full:
-        message.spent_nano_credits = row.spent_nano_credits
-        if row.budget_nano_credits is not None:
-            message.budget_nano_credits = row.budget_nano_credits
+        set_spend(message, row)
     return message
 
 

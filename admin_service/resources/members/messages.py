@@ -7,6 +7,7 @@ from megarouter.admin.v1.member_pb2 import Member
 from admin_service.access.permissions import Role
 from admin_service.access.role_messages import role_value
 from admin_service.api.names import GROUPS, MEMBERS, ResourceName, UserResourceName
+from admin_service.api.spend_figures import set_spend
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.members.store import MemberRow
 
@@ -38,7 +39,5 @@ def member_message(row: MemberRow, *, full: bool = False) -> Member:
         etag=row.etag,
     )
     if full:
-        message.spent_nano_credits = row.spent_nano_credits
-        if row.budget_nano_credits is not None:
-            message.budget_nano_credits = row.budget_nano_credits
+        set_spend(message, row)
     return message

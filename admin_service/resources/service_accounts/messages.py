@@ -8,6 +8,7 @@ from megarouter.admin.v1.service_account_pb2 import ServiceAccount
 
 from admin_service.api.errors import FieldViolation
 from admin_service.api.names import GROUPS, SERVICE_ACCOUNTS, ResourceName
+from admin_service.api.spend_figures import set_spend
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.service_accounts.store import ServiceAccountRow
 from gateway_core.model.organization.service_accounts import ID_PREFIX, is_service_account
@@ -39,9 +40,7 @@ def service_account_message(row: ServiceAccountRow, *, full: bool = False) -> Se
         etag=row.etag,
     )
     if full:
-        message.spent_nano_credits = row.spent_nano_credits
-        if row.budget_nano_credits is not None:
-            message.budget_nano_credits = row.budget_nano_credits
+        set_spend(message, row)
     return message
 
 

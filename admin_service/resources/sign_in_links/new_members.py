@@ -16,7 +16,7 @@ from admin_service.resources.members.store import MemberRow, get_members
 from admin_service.resources.organizations.personal import refuse_in_personal_account
 from admin_service.serving.change_transaction import Change
 
-# Without an address: nobody has verified one.
+# Without an address, because none is verified.
 _ADD_USER: Final = "INSERT INTO users (user_id, display_name) VALUES ($1, $2)"
 
 
