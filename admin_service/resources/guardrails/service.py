@@ -35,8 +35,8 @@ from admin_service.resources.guardrails.messages import (
     MODES,
     added_entries,
     changed_settings,
+    check_budget,
     check_end,
-    check_soft_budget,
     check_update,
     guardrail_message,
     shown_guardrail,
@@ -134,7 +134,7 @@ class GuardrailsApi:
         if unknown := unknown_fields(row.scope.kind, asked, fields):
             raise invalid_fields(*unknown)
         settings = changed_settings(row.settings, asked, fields)
-        violations = list(check_soft_budget(settings))
+        violations = list(check_budget(settings))
         if settings.temporary and settings.temporary != row.settings.temporary:
             violations += check_end(settings.temporary, self._now())
         if violations:
@@ -250,6 +250,7 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
             "period_start_time",
             "period_end_time",
             "remaining_nano_credits",
+            "carried_nano_credits",
             "spent_nano_credits",
             "call_count",
             "soft_budget_reached",
