@@ -247,7 +247,7 @@ async def test_replicas_on_both_sides_of_a_boundary_spend_exactly_both_budgets(
 async def test_a_changed_budget_does_not_change_what_the_period_before_left(
     service: AuthzService, owner: asyncpg.Connection, set_clock: SetClock
 ) -> None:
-    """Seen to fail without the trigger that records the present period before a change: 50 were carried."""
+    """Seen to fail without the trigger that records the present period before a change: nothing was carried."""
     set_clock(-DAY_S - 60)
     await carry_over(owner, 5)
     await owner.execute("UPDATE budget_carries SET period_start = period_start - $1, counter = replace(counter, $2, $3)",

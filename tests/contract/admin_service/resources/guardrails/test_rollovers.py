@@ -162,3 +162,21 @@ async def test_an_unchanged_budget_for_some_models_changes_nothing(client: Clien
     budget = Guardrail.ModelBudget(models="openai/*", budget_nano_credits=100, cycle=Guardrail.CYCLE_DAILY)
     first = await set_limits(client, "member-member", model_budgets=[budget])
     assert (await set_limits(client, "member-member", model_budgets=[budget])).etag == first.etag
+
+
+@pytest.mark.parametrize("restart", ["reset_time = clock_timestamp()", "cycle_revision = cycle_revision + 1"])
+async def test_a_reset_and_a_changed_time_zone_begin_a_budget_with_a_cycle_of_its_own_at_zero(
+    client: Client, owner: asyncpg.Connection, restart: str
+) -> None:
+    """Seen to fail while such a budget kept its revision."""
+    budget = Guardrail.ModelBudget(models="openai/*", budget_nano_credits=100, cycle=Guardrail.CYCLE_DAILY, rollover=ON)
+    await set_limits(client, "member-member", **MONTHLY, model_budgets=[budget])
+    counter = await owner.fetchval("SELECT counter FROM budget_carries")
+    await owner.execute(
+        "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits) VALUES ('acme', $1, 69)", counter
+    )
+    (shown,) = (await client.call("GetGuardrail", get("member-member"))).model_budgets
+    assert shown.spent_nano_credits == 69
+    await owner.execute(f"UPDATE guardrails SET {restart}")  # noqa: S608 - one of the two above
+    (shown,) = (await client.call("GetGuardrail", get("member-member"))).model_budgets
+    assert (shown.spent_nano_credits, shown.carried_nano_credits) == (0, 0)
