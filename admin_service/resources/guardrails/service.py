@@ -231,10 +231,10 @@ async def require_held(change: Change, target: Target, present: Settings, settin
 
 def _granted(present: Settings, settings: Settings) -> Limits:
     """Returns what the change grants. A limit that stays as an admin above set it is not granted by the caller."""
-    budget_is_new = (settings.budget_nano_credits, settings.cycle) != (present.budget_nano_credits, present.cycle)
+    budget_is_new = (settings.most_in_a_period, settings.cycle) != (present.most_in_a_period, present.cycle)
     whitelist = settings.model_whitelist
     return Limits(
-        settings.budget_nano_credits if budget_is_new and settings.refuses else None,
+        settings.most_in_a_period if budget_is_new else None,
         Cycle(settings.cycle),
         None if whitelist is None or whitelist == present.model_whitelist else parse_whitelist(whitelist),
         settings.key_limit if settings.key_limit != present.key_limit else None,

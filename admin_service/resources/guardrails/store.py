@@ -73,7 +73,11 @@ UPDATE guardrails SET reset_time = clock_timestamp() WHERE organization_id = $1 
 """
 _HELD: Final = """
 SELECT r.scope_kind, r.scope_id,
-       CASE WHEN r.soft_budget ? 'soft_only' THEN NULL ELSE r.budget_nano_credits END,
+       CASE WHEN r.soft_budget ? 'soft_only' THEN NULL
+            WHEN r.rollover IS NULL THEN r.budget_nano_credits
+            -- The most that a period may spend.
+            ELSE least(r.budget_nano_credits::numeric + coalesce((r.rollover ->> 'cap')::bigint, r.budget_nano_credits),
+                       9223372036854775807)::bigint END,
        r.cycle, r.model_whitelist, r.key_limit, r.mode,
        CASE WHEN r.soft_budget ? 'soft_only' THEN NULL ELSE temporary_limit_now(r.temporary_limit) END
   FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS above (scope_kind, scope_id, place)
@@ -130,6 +134,12 @@ class Settings:
     def _model_value(self, one: ModelBudget) -> list[object]:
         carried = [] if one.rollover is None else [one.rollover.most(one.budget_nano_credits)]
         return [one.models, one.budget_nano_credits, one.cycle or self.cycle, *carried]
+
+    @property
+    def most_in_a_period(self) -> int | None:
+        """The most that a period may spend, with what is carried into it; None without a budget that refuses."""
+        budget = self.budget_nano_credits
+        return None if budget is None or not self.refuses else budget + sum(self._most_carried(budget))
 
     @property
     def budget_in_force(self) -> int | None:

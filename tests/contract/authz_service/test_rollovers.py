@@ -136,6 +136,7 @@ async def test_an_overspent_period_carries_nothing(
     assert await admitted(service, 12) == 3
 
 
+@pytest.mark.also_on_cluster
 async def test_open_calls_of_the_period_before_count_in_full_until_they_end(
     service: AuthzService, ask: Ask, owner: asyncpg.Connection, redis: Redis, database_url: str, set_clock: SetClock
 ) -> None:

@@ -180,3 +180,12 @@ async def test_a_reset_and_a_changed_time_zone_begin_a_budget_with_a_cycle_of_it
     await owner.execute(f"UPDATE guardrails SET {restart}")  # noqa: S608 - one of the two above
     (shown,) = (await client.call("GetGuardrail", get("member-member"))).model_budgets
     assert (shown.spent_nano_credits, shown.carried_nano_credits) == (0, 0)
+
+
+async def test_a_group_admin_grants_no_period_more_than_the_own_budget_and_carry(client: Client) -> None:
+    """Seen to fail with the budget alone: 51 and a carry of 51 passed below a budget of 100."""
+    await set_limits(client, "group-platform", **MONTHLY | {"budget_nano_credits": 100})
+    wide = update("member-below", **MONTHLY | {"budget_nano_credits": 51}, rollover=ON)
+    assert (await client.failure("UpdateGuardrail", wide, "sub")).reason == "LIMIT_ABOVE_OWN"
+    await set_limits(client, "group-platform", rollover=Guardrail.Rollover(enabled=True, cap_nano_credits=2))
+    await set_limits(client, "member-below", "sub", **MONTHLY | {"budget_nano_credits": 51}, rollover=ON)
