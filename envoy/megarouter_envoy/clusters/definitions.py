@@ -207,7 +207,7 @@ def _upstream_filters(target: ProviderTarget, options: BootstrapOptions) -> list
     """Returns the filters that see the request last, after the router has chosen this provider.
 
     Only what the module cannot know is removed here: what Envoy's tracing adds last, and, because the module does not know
-    the provider, the headers that steer the mock. The filter costs every call a tenth of Envoy's work.
+    the provider, the headers that steer the mock. The filter costs every call 1.5 % of Envoy's work.
     """
     names = headers.TRACE_CONTEXT if options.otlp_endpoint is not None else ()
     prefix = "" if target.is_mock else options.control_prefix
