@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome
 from authz_service.request.call import Call
 from authz_service.request.envoy_messages import Forwarded, allow, answer, deny, forward, read_call
+from authz_service.request.readings import FactsMemory
 from gateway_core.model.calls.holds import Hold
 from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
@@ -53,6 +54,7 @@ class AuthzService:
         self._metrics = metrics
         self._is_warm = is_warm
         self._decisions = metrics.tally(semconv.AUTHZ_DECISIONS)
+        self._facts = FactsMemory()
         self._measured = itertools.cycle(range(_DECISIONS_PER_DURATION))
         self._duration = metrics.histogram(semconv.AUTHZ_DURATION)
         self._shadow_refusals = metrics.counter(semconv.AUTHZ_SHADOW_REFUSALS)
@@ -78,7 +80,7 @@ class AuthzService:
             metadata: the gRPC metadata of the call. `traceparent` continues Envoy's trace.
         """
         try:
-            call = read_call(external_auth_pb2.CheckRequest.FromString(request))
+            call = read_call(external_auth_pb2.CheckRequest.FromString(request), self._facts)
         except DecodeError as error:
             raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "the request is not a CheckRequest") from error
         if not self._tracing.enabled:

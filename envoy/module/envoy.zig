@@ -34,6 +34,7 @@ pub const Header = extern struct {
 
 pub const Headers = enum(c_int) { request = 0, request_trailers = 1, response = 2, response_trailers = 3 };
 pub const Body = enum(c_int) { received_request = 0, buffered_request = 1, received_response = 2 };
+const Attribute = enum(c_int) { response_code_details = 16 };
 const MetadataSource = enum(c_int) { dynamic = 0 };
 
 pub const HeadersStatus = enum(c_int) { proceed = 0, stop = 1 };
@@ -88,6 +89,14 @@ pub fn metadataIsTrue(stream: Stream, namespace: []const u8, key: []const u8) bo
     const get = callback("get_metadata_bool", fn (Stream, MetadataSource, Slice, Slice, *bool) callconv(.c) bool);
     var value = false;
     return get(stream, .dynamic, .of(namespace), .of(key), &value) and value;
+}
+
+/// Returns whether the response is an upstream server's. Envoy gives every other response a reason of its own.
+/// Source: `ResponseCodeDetailValues` in Envoy's `envoy/stream_info/stream_info.h`.
+pub fn isFromUpstream(stream: Stream) bool {
+    const get = callback("filter_get_attribute_string", fn (Stream, Attribute, *Slice) callconv(.c) bool);
+    var value: Slice = .{};
+    return get(stream, .response_code_details, &value) and std.mem.eql(u8, value.bytes(), "via_upstream");
 }
 
 pub fn setMetadataText(stream: Stream, namespace: []const u8, key: []const u8, value: []const u8) void {
