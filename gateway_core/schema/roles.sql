@@ -70,7 +70,8 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 -- authz_service -------------------------------------------------------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
-    stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text) TO megarouter_authz;
+    stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text), is_switched_off(text)
+    TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
 -- To rebuild a pool or a counter in Redis.
 GRANT SELECT ON holds, scope_spend, ledger_accounts, ledger_heads TO megarouter_authz;
@@ -104,11 +105,12 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
     credential_of_secret(bytea), sign_in_link_of_secret(bytea), temporary_limit_now(jsonb),
     bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb),
-    present_model_use(text, text, text) TO megarouter_admin;
+    present_model_use(text, text, text), is_switched_off(text),
+    organization_summaries_after(text, bigint) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
-GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
+GRANT SELECT, INSERT ON user_identities, audit_log, operator_audit_log TO megarouter_admin;
 -- Not issuer, subject and user_id: a link is for good.
 GRANT UPDATE (email, display_name) ON user_identities TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (secret_hash, obfuscated_secret, previous_secret_hash, previous_expire_time, expire_time, revoke_time,
@@ -124,6 +126,7 @@ GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_me
 GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 GRANT SELECT, INSERT ON price_versions TO megarouter_admin;
+GRANT SELECT, UPDATE (personal_accounts, update_time) ON deployment_settings TO megarouter_admin;
 -- To post top-ups, refunds and adjustments.
 GRANT SELECT, INSERT ON ledger_transfers TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_admin;

@@ -37,6 +37,7 @@ def member_message(row: MemberRow, *, full: bool = False) -> Member:
         create_time=timestamp(row.create_time),
         update_time=timestamp(row.update_time),
         etag=row.etag,
+        group_display_name=row.group_display_name,
     )
     if full:
         set_spend(message, row)

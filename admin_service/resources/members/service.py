@@ -33,7 +33,12 @@ _MEMBERS: Final = Listing(
     source=member_store.MEMBER_SOURCE,
     make=MemberRow,
     permission=Permission.MEMBERS_READ,
-    orders={"name": SortColumn("m.member_id")},
+    orders={
+        "name": SortColumn("m.member_id"),
+        "create_time": SortColumn("m.create_time", "timestamptz"),
+        "spent_nano_credits": SortColumn("b.spent_nano_credits", "bigint"),
+        "key_count": SortColumn(member_store.KEY_COUNT, "bigint"),
+    },
     unique=SortColumn("m.member_id"),
     default_order="name",
     fields={
@@ -51,6 +56,8 @@ _MEMBERS: Final = Listing(
 _FULL_MEMBERS: Final = dataclasses.replace(
     _MEMBERS, columns=member_store.FULL_MEMBER_COLUMNS, source=member_store.FULL_MEMBER_SOURCE
 )
+
+_BY_SPEND: Final = dataclasses.replace(_FULL_MEMBERS, source=member_store.MEMBERS_BY_SPEND_SOURCE)
 
 
 class MembersApi:
@@ -95,7 +102,8 @@ class MembersApi:
         full = request.view == member_pb2.MEMBER_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
             group_path = await _group_path(connection, request.group, caller)
-            query = (_FULL_MEMBERS if full else _MEMBERS).query(
+            by_spend = "spent_nano_credits" in request.order_by
+            query = (_BY_SPEND if by_spend else _FULL_MEMBERS if full else _MEMBERS).query(
                 request, self._page_tokens, organization,
                 Condition("m.organization_id = {}", organization),
                 Condition(member_store.IS_PERSON),

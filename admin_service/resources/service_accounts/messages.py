@@ -38,6 +38,7 @@ def service_account_message(row: ServiceAccountRow, *, full: bool = False) -> Se
         create_time=timestamp(row.create_time),
         update_time=timestamp(row.update_time),
         etag=row.etag,
+        group_display_name=row.group_display_name,
     )
     if full:
         set_spend(message, row)
