@@ -61,8 +61,7 @@ class Users:
             await store.keep_user(connection, organization, removed, wanted)
             member = removed
         else:
-            user = None if known else await self._known_user(connection, organization, email)
-            member = await self._added(connection, organization, wanted, email, user)
+            member = await self._added(connection, organization, wanted, email, may_be_known=known is None)
         made = (await get_members(connection, organization, [member]))[member]
         change.record(member_name(made), None, member_message(made))
         change.record(member_name(made), None, _struct(wanted))
@@ -70,16 +69,28 @@ class Users:
         return row if wanted.get("active", True) else await self._applied(change, row, wanted)
 
     async def _added(
-        self, connection: Connection, organization: str, wanted: Mapping[str, Any], email: str | None, known: str | None
+        self,
+        connection: Connection,
+        organization: str,
+        wanted: Mapping[str, Any],
+        email: str | None,
+        *,
+        may_be_known: bool,
     ) -> str:
-        """Adds a member of the known user, or of a new one. If another user has the address, the new one has none, so no person
-        becomes another.
+        """Adds a member of the user who has the address, if the directory may speak for them, otherwise of a new user.
+
+        If another user has the address, the new one has none, so no person becomes another.
         """
-        user, member = known or self._make_id("user"), self._make_id("mem")
-        if not known and await add_user(connection, user, email, name_of(wanted)) is None:
-            await add_user(connection, user, None, name_of(wanted))
-        await add_member(connection, organization, member, user, Role.MEMBER, None)
-        await store.keep_user(connection, organization, member, wanted, is_own_user=not known)
+        new, member = self._make_id("user"), self._make_id("mem")
+        user = await self._known_user(connection, organization, email) if may_be_known else None
+        is_own_user = user is None
+        if user is None and (user := await add_user(connection, new, email, name_of(wanted))) is None:
+            # Another user has the address, or a concurrent first sign-in has just taken it.
+            user = await self._known_user(connection, organization, email) if may_be_known else None
+            is_own_user = user is None
+            user = user or await add_user(connection, new, None, name_of(wanted))
+        await add_member(connection, organization, member, str(user), Role.MEMBER, None)
+        await store.keep_user(connection, organization, member, wanted, is_own_user=is_own_user)
         return member
 
     async def _known_user(self, connection: Connection, organization: str, email: str | None) -> str | None:

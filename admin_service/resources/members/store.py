@@ -7,18 +7,16 @@ from typing import Final
 
 from admin_service.access.permissions import Role, Target, TargetKind
 from admin_service.api.etags import etag_of
+from admin_service.api.spend_figures import PRESENT_CYCLES
 from gateway_core.stores.postgres.connections import Connection
 
-KEY_COUNT: Final = """
-(SELECT count(*) FROM api_keys k
-  WHERE k.organization_id = m.organization_id AND k.member_id = m.member_id AND k.state <> 'DELETED')
-"""
-_COLUMNS: Final = f"""
+_COLUMNS: Final = """
 m.organization_id, m.member_id, m.user_id, u.display_name, coalesce(u.email, ''), m.role, m.group_id, m.group_path, m.state,
 m.create_time, m.update_time,
 coalesce((SELECT g.display_name FROM groups g WHERE g.organization_id = m.organization_id AND g.group_id = m.group_id), ''),
-{KEY_COUNT},
-"""  # noqa: S608  # a constant expression
+(SELECT count(*) FROM api_keys k
+  WHERE k.organization_id = m.organization_id AND k.member_id = m.member_id AND k.state <> 'DELETED'),
+"""
 MEMBER_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint"
 MEMBER_SOURCE: Final = "members m JOIN users u ON u.user_id = m.user_id"
 IS_PERSON: Final = "m.user_id IS NOT NULL"
@@ -27,14 +25,17 @@ FULL_MEMBER_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_cre
 FULL_MEMBER_SOURCE: Final = (
     MEMBER_SOURCE + " CROSS JOIN LATERAL present_spend(m.organization_id, 'member', m.member_id) b"
 )
-# As FULL_MEMBER_SOURCE, for lists in the order of spend. They compare all members, so it joins sets instead of asking for each.
-MEMBERS_BY_SPEND_SOURCE: Final = f"""{MEMBER_SOURCE}
-  JOIN organizations o ON o.organization_id = m.organization_id
+# As FULL_MEMBER_SOURCE, for lists in the order of spend or keys. They compare all members, so it joins sets instead of asking for
+# each.
+MEMBERS_BY_USE_SOURCE: Final = f"""{MEMBER_SOURCE}
   LEFT JOIN guardrails r ON r.organization_id = m.organization_id AND r.scope_kind = 'member' AND r.scope_id = m.member_id
+  JOIN {PRESENT_CYCLES} p ON p.organization_id = m.organization_id AND p.cycle = coalesce(r.cycle, 'NEVER')
   LEFT JOIN scope_spend s ON s.organization_id = m.organization_id
-   AND s.counter = concat_ws(':', 'member', m.member_id, coalesce(r.cycle, 'NEVER'),
-         extract(epoch FROM cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone))::bigint, coalesce(r.cycle_revision, 0))
- CROSS JOIN LATERAL (SELECT coalesce(s.settled_nano_credits, 0) AS spent_nano_credits, r.budget_nano_credits) b"""
+   AND s.counter = concat_ws(':', 'member', m.member_id, p.cycle, p.start, coalesce(r.cycle_revision, 0))
+ CROSS JOIN LATERAL (SELECT coalesce(s.settled_nano_credits, 0) AS spent_nano_credits, r.budget_nano_credits) b
+  LEFT JOIN (SELECT organization_id, member_id, count(*) AS key_count
+               FROM api_keys WHERE state <> 'DELETED' GROUP BY 1, 2) c
+    ON c.organization_id = m.organization_id AND c.member_id = m.member_id"""  # noqa: S608
 
 _GET: Final = f"""
 SELECT {FULL_MEMBER_COLUMNS} FROM {FULL_MEMBER_SOURCE} WHERE m.organization_id = $1 AND m.member_id = ANY ($2::text[])

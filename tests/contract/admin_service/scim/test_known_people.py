@@ -141,6 +141,7 @@ async def test_without_a_free_seat_a_known_person_is_not_added(
 async def test_a_push_and_a_first_sign_in_at_once_make_one_user(
     client: Client, directory: DirectoryClient, owner: asyncpg.Connection
 ) -> None:
+    """Seen to fail when a push that lost the race for the address looked for its user only once."""
     for number in range(10):
         address = f"ada{number}@acme.example"
         member, user = await asyncio.gather(directory.user(address), sign_in(client, f"ada{number}", address))
