@@ -77,7 +77,7 @@ async def test_a_stranger_gets_no_call(
 async def test_a_key_of_a_personal_account_stops_and_starts_with_the_setting(
     stack: Stack, identity_provider: IdentityProvider, session: aiohttp.ClientSession, database: asyncpg.Pool
 ) -> None:
-    """Seen to fail (it went on for 30 s) without the notification."""
+    """Seen to fail without the notification."""
     rest = Rest(stack.environment["MEGAROUTER_ADMIN_URL"], session)
     token = identity_provider.token(subject(), name="Paul Personal")
     listing = method(account_pb2, "Accounts", "ListMyAccounts")
