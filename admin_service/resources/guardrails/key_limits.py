@@ -16,7 +16,7 @@ from gateway_core.model.limits.guardrails import GuardrailMode
 from gateway_core.model.limits.model_whitelists import NOTHING_OFFERED
 from gateway_core.model.organization.scopes import ScopeKind
 
-_OF_BUDGET: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget"})
+_OF_BUDGET: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget", "rollover"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ coalesce((SELECT g.display_name FROM groups g WHERE g.organization_id = m.organi
 (SELECT count(*) FROM api_keys k
   WHERE k.organization_id = m.organization_id AND k.member_id = m.member_id AND k.state <> 'DELETED'),
 """
-MEMBER_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint"
+MEMBER_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint, 0::bigint"
 MEMBER_SOURCE: Final = "members m JOIN users u ON u.user_id = m.user_id"
 IS_PERSON: Final = "m.user_id IS NOT NULL"
 """Leaves out service accounts in a way that the indexes know."""
-FULL_MEMBER_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits"
+FULL_MEMBER_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits, b.carried_nano_credits"
 FULL_MEMBER_SOURCE: Final = (
     MEMBER_SOURCE + " CROSS JOIN LATERAL present_spend(m.organization_id, 'member', m.member_id) b"
 )
@@ -32,7 +32,9 @@ MEMBERS_BY_USE_SOURCE: Final = f"""{MEMBER_SOURCE}
   JOIN {PRESENT_CYCLES} p ON p.organization_id = m.organization_id AND p.cycle = coalesce(r.cycle, 'NEVER')
   LEFT JOIN scope_spend s ON s.organization_id = m.organization_id
    AND s.counter = concat_ws(':', 'member', m.member_id, p.cycle, p.start, coalesce(r.cycle_revision, 0))
- CROSS JOIN LATERAL (SELECT coalesce(s.settled_nano_credits, 0) AS spent_nano_credits, r.budget_nano_credits) b
+ CROSS JOIN LATERAL (SELECT coalesce(s.settled_nano_credits, 0) AS spent_nano_credits, r.budget_nano_credits,
+                            CASE WHEN r.rollover IS NULL THEN 0
+                                 ELSE present_carry(m.organization_id, 'member', m.member_id) END AS carried_nano_credits) b
   LEFT JOIN (SELECT organization_id, member_id, count(*) AS key_count
                FROM api_keys WHERE state <> 'DELETED' GROUP BY 1, 2) c
     ON c.organization_id = m.organization_id AND c.member_id = m.member_id"""  # noqa: S608
@@ -77,6 +79,8 @@ class MemberRow:
     """0 unless read with FULL_MEMBER_COLUMNS."""
     budget_nano_credits: int | None
     """None without a budget, or unless read with FULL_MEMBER_COLUMNS."""
+    carried_nano_credits: int
+    """0 unless read with FULL_MEMBER_COLUMNS."""
 
     @property
     def etag(self) -> str:
