@@ -18,7 +18,7 @@ from megarouter_envoy.typed_config import content_type_is_grpc
 
 # Envoy's own message: which field is unknown, or where the JSON breaks off.
 WHAT_ENVOY_SAYS = "The request cannot be used. %LOCAL_REPLY_BODY%"
-INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, INTERNAL, UNAVAILABLE = 3, 4, 5, 13, 14
+INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 3, 4, 5, 12, 13, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class AdminReply:
 
 REPLIES = (
     AdminReply(400, INVALID_ARGUMENT, "REQUEST_MALFORMED", WHAT_ENVOY_SAYS),
+    AdminReply(403, UNIMPLEMENTED, "METHOD_UNKNOWN", "The admin API accepts neither CONNECT nor protocol upgrades."),
     AdminReply(404, NOT_FOUND, "METHOD_UNKNOWN", "The admin API has no such path, or not with this HTTP method."),
     AdminReply(
         408,
