@@ -63,6 +63,8 @@ def read_call(request: external_auth_pb2.CheckRequest) -> Call:
         _body_bytes(sent),
         {name: _value(value) for name, value in facts.items()},
         attributes.source.address.socket_address.address,
+        http.id,
+        attributes.request.time.ToNanoseconds(),
     )
 
 

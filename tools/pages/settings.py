@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from admin_service.demo.settings import DemoSettings
 from deploy.local.stack.environment import (
     ALLOWED_ORIGINS,
+    DRAIN_GRACE,
     IDENTITY_PROVIDERS_FILE,
     MODEL_ALLOWED_ORIGINS,
     OTLP_ENDPOINT,
@@ -39,6 +40,7 @@ OF_THE_RUNNER: Final = {
     ),
     REDIS_URL: "Use this Redis, or Redis Cluster, instead of the embedded one.",
     ALLOWED_ORIGINS: "Origins of browsers that may call the admin API, separated by commas: `https://console.example`.",
+    DRAIN_GRACE: "How many seconds running calls may take when Envoy is stopped or replaced. 30 by default.",
     MODEL_ALLOWED_ORIGINS: "Origins of browsers that may call models, separated by commas. None by default.",
     IDENTITY_PROVIDERS_FILE: "Absolute path of the file that lists the OpenID Connect issuers whose tokens the admin API accepts.",
     BINARY_SETTING: "Run this Envoy binary instead of the installed one.",

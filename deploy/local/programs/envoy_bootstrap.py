@@ -32,7 +32,8 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
     options = BootstrapOptions(
         model_port=ports.model,
         admin_port=ports.admin,
-        envoy_admin_port=ports.envoy_admin,
+        metrics_port=ports.envoy_metrics,
+        envoy_admin_socket=home.envoy_admin_socket,
         sockets=ServiceSockets(
             authz=home.envoy_socket("authz"),
             ratelimit=home.envoy_socket("ratelimit"),

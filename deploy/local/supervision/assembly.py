@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from deploy.local.programs.demo import seed_demo
+from deploy.local.programs.envoy import DrainGraceError, drain_grace_s
 from deploy.local.programs.migration import migrate_database
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url
@@ -42,7 +43,7 @@ def assemble(specification: StackSpecification, environment: Mapping[str, str]) 
         routes = plan_routes(catalog.providers, environment, specification.ports.mock_provider)
         plan = _plan(specification, routes, environment)
         programs = stack_programs(plan)
-    except (AdminEdgeError, CatalogRefusedError, DatabaseUrlError, ProviderError) as error:
+    except (AdminEdgeError, CatalogRefusedError, DatabaseUrlError, DrainGraceError, ProviderError) as error:
         raise RefusedError(str(error)) from error
     external = external_addresses(plan.backends).items()
     return Assembly(
@@ -53,6 +54,7 @@ def assemble(specification: StackSpecification, environment: Mapping[str, str]) 
         real_providers=_names(routes, mock=False),
         mock_providers=_names(routes, mock=True),
         example_model=example_model(catalog.models, routes),
+        drain_grace_s=drain_grace_s(plan.environment),
     )
 
 
