@@ -14,7 +14,6 @@ from deploy.local.programs import probes
 from deploy.local.programs.envoy_files import prepare_files
 from deploy.local.programs.program import EDGE, Program
 from deploy.local.stack.environment import DRAIN_GRACE
-from deploy.local.stack.layout import HOST
 from deploy.local.stack.plan import StackPlan
 
 DEFAULT_DRAIN_GRACE_S = 30
@@ -37,9 +36,13 @@ class DrainGraceError(Exception):
 
 def envoy_program(plan: StackPlan) -> Program:
     """Returns Envoy, the proxy that all traffic passes through."""
-    home, ports = plan.home, plan.ports
+    home, ports, listeners = plan.home, plan.ports, plan.listeners
     admin = home.envoy_admin_socket
     grace_s = drain_grace_s(plan.environment)
+
+    def serves(pid: int) -> bool:
+        listening = probes.answers(listeners.probed_host, ports.model, _PROBED_PATH, tls=listeners.is_tls)
+        return is_live(admin, pid) and listening
 
     def child(epoch: int) -> ChildCommand:
         return ChildCommand(
@@ -51,10 +54,13 @@ def envoy_program(plan: StackPlan) -> Program:
 
     return Program(
         name="envoy",
-        address=f"http://{HOST}:{ports.model}",
+        address=listeners.url(ports.model),
         prepare=lambda: prepare_files(plan),
         child=lambda: child(0),
-        is_ready=lambda pid: is_live(admin, pid) and probes.answers(ports.model, _PROBED_PATH),
+        is_ready=lambda pid: (
+            is_live(admin, pid)
+            and probes.answers(listeners.probed_host, ports.model, _PROBED_PATH, tls=listeners.is_tls)
+        ),
         drain=lambda: drain(admin, grace_s),
         successor=child,
         leaves_by_itself=True,

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import ssl
 import struct
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from deploy.local.stack.layout import HOST
 from gateway_core.runtime.unix_sockets.http_client import UnixHTTPConnection
 
 PROBE_TIMEOUT_S = 1.0
+_CERTIFICATE_WANTED = ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE")
 _CREDENTIALS = struct.Struct("iII")
 """`struct ucred`: pid, user id, group id."""
 
@@ -58,9 +60,29 @@ def admin_request(path: Path, target: str, method: str = "GET") -> tuple[int, st
     return _exchange(UnixHTTPConnection(path, PROBE_TIMEOUT_S), target, method)
 
 
-def answers(port: int, path: str) -> bool:
-    """Returns whether the HTTP server at this port of 127.0.0.1 answers, with any status."""
-    return http_request(port, path)[0] != 0
+def answers(host: str, port: int, path: str, *, tls: bool) -> bool:
+    """Returns whether the HTTP server at this address answers, with any status, or refuses a caller without a certificate."""
+    if not tls:
+        return _exchange(http.client.HTTPConnection(host, port, timeout=PROBE_TIMEOUT_S), path, "GET")[0] != 0
+    connection = http.client.HTTPSConnection(host, port, timeout=PROBE_TIMEOUT_S, context=_any_certificate())
+    try:
+        connection.request("GET", path)
+        connection.getresponse()
+    except ssl.SSLError as error:
+        return error.reason in _CERTIFICATE_WANTED
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def _any_certificate() -> ssl.SSLContext:
+    """Returns a context for a probe, which sends no secret and believes nothing that it reads."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def answers_ok(port: int, path: str) -> bool:

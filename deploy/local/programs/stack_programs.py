@@ -62,7 +62,7 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
     if service == "usage":
         environment[ENVOY_ADMIN_URL] = f"unix:{plan.home.envoy_admin_socket}"
     if service == "admin":
-        environment.setdefault(INVITE_PAGE_URL, f"http://{HOST}:{plan.ports.admin}/invites")
+        environment.setdefault(INVITE_PAGE_URL, f"{plan.listeners.url(plan.ports.admin)}/invites")
         environment.setdefault(OPERATORS, DEMO_OPERATORS)
     child = ChildCommand(
         command=[sys.executable, "-m", f"{service}_service"],

@@ -119,6 +119,16 @@ class Home:
         return self.envoy / "edge-secret"
 
     @property
+    def tls_secrets_file(self) -> Path:
+        """Names the files of the public listeners' certificate for Envoy."""
+        return self.envoy / "server-certificate.json"
+
+    @property
+    def tls_client_secrets_file(self) -> Path:
+        """Names the file of the authorities of client certificates for Envoy."""
+        return self.envoy / "client-authorities.json"
+
+    @property
     def bootstrap_file(self) -> Path:
         """Envoy's configuration, mode 0600."""
         return self.envoy / "bootstrap.json"

@@ -15,6 +15,7 @@ from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.authorities import system_authorities
 from megarouter_envoy.clusters.credentials import credential_for, write_secret_file
 from megarouter_envoy.filters.admin_api import prepare_admin_api
+from megarouter_envoy.listeners.tls import PlainHttpRefusedError
 from megarouter_envoy.options import AdminApi, BootstrapOptions, IdentityProvider, ProviderTarget, ServiceSockets
 from megarouter_envoy.replies.admin_replies import REPLIES
 from megarouter_envoy.replies.local_replies import causes
@@ -197,6 +198,13 @@ def test_an_admin_call_is_repeated_only_if_no_server_received_it(usable: Bootstr
     routes = managers(usable)["admin"]["route_config"]["virtual_hosts"][0]["routes"]
     policies = [route["route"]["retry_policy"]["retry_on"] for route in routes if "route" in route]
     assert policies == ["connect-failure,refused-stream"] * 2
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "10.1.2.3", "gateway.example"])  # noqa: S104
+def test_plain_http_for_other_machines_is_refused_unless_it_is_allowed(usable: BootstrapOptions, address: str) -> None:
+    with pytest.raises(PlainHttpRefusedError, match=address):
+        build_bootstrap(replace(usable, listen_address=address))
+    assert build_bootstrap(replace(usable, listen_address=address, allow_plain_http=True))
 
 
 def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
