@@ -106,6 +106,10 @@ class JournalReplay:
         self.is_reading = False
         """Whether this process currently replays the journal."""
 
+    def free_bytes(self) -> int:
+        """Returns the free bytes on the disk of the journal. Blocks, and raises `OSError` if its directory cannot be used."""
+        return self._files.segments.free_bytes()
+
     async def run(self) -> None:
         """Replays until canceled, whenever no other process does."""
         while True:

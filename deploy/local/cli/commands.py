@@ -129,7 +129,10 @@ def status(
         bool, typer.Option("--watch", "-w", help="Also show calls, refusals, latency and lag, every second.")
     ] = False,
 ) -> None:
-    """Show the processes, their addresses and their health. The exit status is 0 if everything is healthy."""
+    """Show the processes, their addresses and their health, and what needs attention soon.
+
+    The exit status is 0 if every process is healthy.
+    """
     place = home_in(home)
     state = _state_of(place)
     if watch:
@@ -138,6 +141,11 @@ def status(
     console.print(f"{state.phase}, supervisor pid {state.supervisor.pid}, ports from {state.port_base}")
     console.print(process_table(state, time.time()))
     console.print(providers_line(state), markup=False)
+    # Imported here: only this command reads metrics.
+    from deploy.local.cli.warnings import stack_warnings  # noqa: PLC0415
+
+    for warning in stack_warnings(Ports(state.port_base, state.workers), time.time()):
+        console.print(f"warning: {warning}", markup=False, style="yellow", soft_wrap=True)
     if not is_healthy(state):
         raise typer.Exit(1)
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.cli.warnings import stack_warnings
 from deploy.local.stack.environment import TLS_CERTIFICATE_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
@@ -162,3 +164,8 @@ async def test_a_renewed_certificate_is_served_without_a_restart(gateway: Gatewa
             await asyncio.sleep(0.05)
     assert gateway.chat(GOOD)[0] == 200
     assert gateway.stack.identity("envoy").pid == process_id
+    warnings = await asyncio.to_thread(stack_warnings, gateway.stack.ports, time.time())
+    assert any("a renewed certificate could not be read" in one for one in warnings), warnings
+    assert any("the server-certificate of the public listeners ends in 4 days" in warning for warning in warnings), (
+        warnings
+    )
