@@ -12,7 +12,7 @@ ENVOY = """\
 # TYPE envoy_filesystem_write_failed counter
 envoy_filesystem_write_failed{{}} {failed}
 # TYPE envoy_listener_ssl_certificate_expiration_unix_time_seconds gauge
-envoy_listener_ssl_certificate_expiration_unix_time_seconds{{envoy_tls_certificate="server-certificate",envoy_listener_address="127.0.0.1_10000"}} {ends}
+envoy_listener_ssl_certificate_expiration_unix_time_seconds{{envoy_tls_certificate="server-certificate"}} {ends}
 """
 SERVICE = """\
 # TYPE megarouter_dependency_clock_offset_seconds gauge
