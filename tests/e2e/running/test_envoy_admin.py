@@ -38,7 +38,7 @@ async def test_metrics_and_readiness_can_be_read(stack: Stack, session: aiohttp.
 async def test_nothing_else_can_be_done(
     stack: Stack, session: aiohttp.ClientSession, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """Seen to fail with the admin page on this port: the first request stopped the gateway."""
+    """On the admin page itself, the first of these requests stops the gateway."""
     url = f"http://127.0.0.1:{stack.ports.envoy_metrics}{path}"
     async with session.request(method, url, headers=headers) as response:
         assert response.status == status
