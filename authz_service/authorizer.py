@@ -10,6 +10,7 @@ from typing import Final
 
 from authz_service.holds.admission import Admissions, SeedingError
 from authz_service.holds.ending_calls import line_of
+from authz_service.holds.hold_ids import hold_id_of
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.model_list import list_models
@@ -53,7 +54,6 @@ from gateway_core.model.endpoints import (
     Route,
     classify,
 )
-from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres import connections as postgres
@@ -216,7 +216,7 @@ class Authorizer:
             call.body_bytes,
             now_epoch_us=now_epoch_us,
             hold_life_ms=self.hold_life_ms,
-            hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
+            hold_id=hold_id_of(call, now_epoch_us // 1_000, self.random_bytes),
         )
         betas = read_betas(call, endpoint.dialect, prepared.terms.provider)
         placement = await self.admissions.place(

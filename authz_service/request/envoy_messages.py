@@ -61,6 +61,8 @@ def read_call(request: external_auth_pb2.CheckRequest, facts_memory: FactsMemory
         _body_bytes(sent),
         facts,
         attributes.source.address.socket_address.address,
+        http.id,
+        attributes.request.time.ToNanoseconds(),
         encoded_facts,
     )
 

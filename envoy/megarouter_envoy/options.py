@@ -105,18 +105,34 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenerTls:
+    """The certificate of the public listeners. `tls.write_secrets` writes the two files that Envoy reads first."""
+
+    certificate_file: Path  # PEM, the listener's own certificate first
+    key_file: Path  # PEM, in the same directory
+    secrets_file: Path  # written: names the two files above
+    client_secrets_file: Path  # written: names the file below
+    client_authorities_file: Path | None = None  # PEM; clients then need a certificate of one of these authorities
+
+
+@dataclass(frozen=True, slots=True)
 class BootstrapOptions:
     """All inputs of `build_bootstrap`."""
 
     model_port: int
     admin_port: int
-    envoy_admin_port: int
+    metrics_port: int
+    envoy_admin_socket: Path  # created with mode 0600; whoever can connect to it can stop the process
     sockets: ServiceSockets
     journal_path: Path
     admin_api: AdminApi
     edge_secret_file: Path  # mode 0600; proves to admin_service that a call came through Envoy
     providers: tuple[ProviderTarget, ...]
-    listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's admin page is always on loopback
+    listen_address: str = "127.0.0.1"  # of the two public listeners
+    tls: ListenerTls | None = None  # of the two public listeners
+    allow_plain_http: bool = False  # on an address that is not loopback, for example behind a proxy that ends TLS
+    metrics_address: str = "127.0.0.1"  # of the read-only listener for metrics and readiness
+    metrics_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")  # names by which it may be called
     otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
     model_allowed_origins: tuple[str, ...] = ()  # the same for model calls

@@ -5,6 +5,7 @@ from envoy_data_plane.envoy.config.listener import v3 as listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
 from megarouter_envoy.header_rules import remove_from_client
+from megarouter_envoy.listeners.tls import transport_socket
 from megarouter_envoy.logs.tracing import tracing
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import pack, seconds, socket_address
@@ -54,12 +55,15 @@ def hardened_manager(name: str, options: BootstrapOptions) -> hcm.HttpConnection
 def public_listener(
     name: str, port: int, manager: hcm.HttpConnectionManager, options: BootstrapOptions
 ) -> listener.Listener:
-    """Returns a TCP listener with one chain that accepts HTTP/1.1 and HTTP/2."""
+    """Returns a TCP listener with one chain that accepts HTTP/1.1 and HTTP/2, over TLS if there is a certificate."""
     return listener.Listener(
         name=name,
         address=socket_address(options.listen_address, port),
         per_connection_buffer_limit_bytes=options.limits.connection_buffer_bytes,
         filter_chains=[
-            listener.FilterChain(filters=[listener.Filter(name=HCM_NAME, typed_config=pack(manager))]),
+            listener.FilterChain(
+                filters=[listener.Filter(name=HCM_NAME, typed_config=pack(manager))],
+                transport_socket=transport_socket(options.tls),
+            ),
         ],
     )

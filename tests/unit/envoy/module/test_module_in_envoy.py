@@ -26,7 +26,8 @@ UNDECIDED = "envoy.filters.http.ext_authz", "envoy.filters.http.ratelimit"
 def without_decision(rendered: str, cluster: str) -> dict[str, Any]:
     """Returns the bootstrap without the filters that request a decision. Every call of the model listener goes to a provider."""
     document: dict[str, Any] = json.loads(rendered)
-    document["static_resources"]["listeners"] = document["static_resources"]["listeners"][:1]
+    model, _, metrics = document["static_resources"]["listeners"]
+    document["static_resources"]["listeners"] = [model, metrics]
     manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     manager["http_filters"] = [entry for entry in manager["http_filters"] if entry["name"] not in UNDECIDED]
     routes = [{"match": {"prefix": "/"}, "route": {"cluster": cluster}}]
@@ -36,15 +37,15 @@ def without_decision(rendered: str, cluster: str) -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
-    """The URL of an Envoy that is its own provider, so that its admin page would answer a call that passes."""
+    """The URL of an Envoy that is its own provider, so that its metrics listener would answer a call that passes."""
     (tmp_path / "secrets").mkdir()
     write_secret_file(tmp_path / "secrets" / "edge", "edge")
-    port, admin_port = free_port(), free_port()
-    provider = ProviderTarget("mock", "127.0.0.1", admin_port, tls=False)
+    port, metrics_port = free_port(), free_port()
+    provider = ProviderTarget("mock", "127.0.0.1", metrics_port, tls=False)
     bootstrap = replace(
         options(tmp_path),
         model_port=port,
-        envoy_admin_port=admin_port,
+        metrics_port=metrics_port,
         providers=(provider,),
         identity_providers=(),
         otlp_endpoint=None,
@@ -54,7 +55,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     path.write_text(json.dumps(without_decision(build_bootstrap(bootstrap), provider.cluster)))
     process = await asyncio.create_subprocess_exec(*command(find_binary(), path, workers=1))
     try:
-        await until_ready(f"http://127.0.0.1:{admin_port}/ready")
+        await until_ready(f"http://127.0.0.1:{metrics_port}/ready")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()

@@ -12,10 +12,10 @@ from megarouter_envoy.options import IdentityProvider
 
 from deploy.local.programs import envoy_bootstrap, envoy_files
 from deploy.local.programs.envoy_files import prepare_files
-from deploy.local.stack.admin_edge import AdminEdge
 from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.environment import Backends
 from deploy.local.stack.layout import REPOSITORY, Home, Ports, make_home
+from deploy.local.stack.listeners.admin_edge import AdminEdge
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import Route
 from deploy.local.stack.remembered import remembered

@@ -51,7 +51,7 @@ def origins_in(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 def _identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
     # Imported here, because few stacks have identity providers and the validation library is slow to load.
-    from deploy.local.stack.identity_providers import IdentityProvidersError, read_identity_providers  # noqa: PLC0415
+    from deploy.local.stack.listeners.identity_providers import IdentityProvidersError, read_identity_providers  # noqa: PLC0415
 
     try:
         return read_identity_providers(file)

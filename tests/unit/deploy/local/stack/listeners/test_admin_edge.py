@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.stack.admin_edge import AdminEdge, AdminEdgeError, admin_edge, origins_in
+from deploy.local.stack.listeners.admin_edge import AdminEdge, AdminEdgeError, admin_edge, origins_in
 
 PROVIDER = {"name": "staff", "issuer": "https://id.example", "audiences": ["megarouter"]}
 REMOTE = {**PROVIDER, "jwks_uri": "https://id.example/keys"}
