@@ -13,7 +13,9 @@ from deploy.local.stack.environment import (
     IDENTITY_PROVIDERS_FILE,
     MODEL_ALLOWED_ORIGINS,
     OTLP_ENDPOINT,
+    PROXY_PROTOCOL,
     REDIS_URL,
+    TRUSTED_HOPS,
 )
 from gateway_core.runtime.settings import (
     PREFIX,
@@ -41,6 +43,10 @@ OF_THE_RUNNER: Final = {
     ALLOWED_ORIGINS: "Origins of browsers that may call the admin API, separated by commas: `https://console.example`.",
     MODEL_ALLOWED_ORIGINS: "Origins of browsers that may call models, separated by commas. None by default.",
     IDENTITY_PROVIDERS_FILE: "Absolute path of the file that lists the OpenID Connect issuers whose tokens the admin API accepts.",
+    TRUSTED_HOPS: "How many proxies in front of Envoy append to `x-forwarded-for`. The caller's address is what the first of them"
+    " saw. 0 by default: Envoy ignores what callers write there.",
+    PROXY_PROTOCOL: "`true` if a load balancer begins every connection with the PROXY protocol. Envoy then closes connections"
+    " without it. `false` by default.",
     BINARY_SETTING: "Run this Envoy binary instead of the installed one.",
     MODULE_SETTING: "Load this compiled Envoy module instead of compiling the sources.",
 }

@@ -48,6 +48,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         otlp_endpoint=otlp_endpoint,
         admin_allowed_origins=plan.admin_edge.allowed_origins,
         model_allowed_origins=plan.model_origins,
+        front_proxies=plan.front_proxies,
         identity_providers=plan.admin_edge.identity_providers,
         control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
         module_path=_module(),

@@ -73,6 +73,7 @@ def _source(plan: StackPlan) -> str:
         routes,
         plan.admin_edge,
         plan.model_origins,
+        plan.front_proxies,
         otlp_address(plan.environment),
         binary,
         binary.stat().st_mtime_ns,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from megarouter_envoy.options import FrontProxies
+
 from deploy.local.stack.admin_edge import AdminEdge
 from deploy.local.stack.environment import Backends
 from deploy.local.stack.layout import Home, Ports
@@ -22,6 +24,7 @@ class StackPlan:
     environment: Mapping[str, str]  # of every process
     admin_edge: AdminEdge = field(default_factory=AdminEdge)
     model_origins: tuple[str, ...] = ()  # of browsers that may call models
+    front_proxies: FrontProxies = field(default_factory=FrontProxies)
 
     @property
     def home(self) -> Home:

@@ -7,7 +7,7 @@ from deploy.local.programs.migration import migrate_database
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url
 from deploy.local.programs.stack_programs import external_addresses, stack_programs
-from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge, origins_in
+from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge, front_proxies, origins_in
 from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.database_urls import DatabaseUrlError
 from deploy.local.stack.environment import (
@@ -71,6 +71,7 @@ def _plan(specification: StackSpecification, routes: Sequence[Route], environmen
         environment=inherited(environment),
         admin_edge=admin_edge(environment),
         model_origins=origins_in(environment, MODEL_ALLOWED_ORIGINS),
+        front_proxies=front_proxies(environment),
     )
 
 

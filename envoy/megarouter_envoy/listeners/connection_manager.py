@@ -5,6 +5,7 @@ from envoy_data_plane.envoy.config.listener import v3 as listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
 from megarouter_envoy.header_rules import remove_from_client
+from megarouter_envoy.listeners.doors import places, proxy_protocol_filters, trust_hops
 from megarouter_envoy.logs.tracing import tracing
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import pack, seconds, socket_address
@@ -55,11 +56,15 @@ def public_listener(
     name: str, port: int, manager: hcm.HttpConnectionManager, options: BootstrapOptions
 ) -> listener.Listener:
     """Returns a TCP listener with one chain that accepts HTTP/1.1 and HTTP/2."""
+    trust_hops(manager, options)
     return listener.Listener(
         name=name,
         address=socket_address(options.listen_address, port),
         per_connection_buffer_limit_bytes=options.limits.connection_buffer_bytes,
+        listener_filters=proxy_protocol_filters(options),
         filter_chains=[
-            listener.FilterChain(filters=[listener.Filter(name=HCM_NAME, typed_config=pack(manager))]),
+            listener.FilterChain(
+                filters=[*places(name, options), listener.Filter(name=HCM_NAME, typed_config=pack(manager))]
+            ),
         ],
     )

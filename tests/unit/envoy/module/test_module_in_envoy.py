@@ -20,14 +20,14 @@ from tests.contract.conftest import free_port
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
 
 START_TIMEOUT_S = 30
-UNDECIDED = "envoy.filters.http.ext_authz", "envoy.filters.http.ratelimit"
+UNDECIDED = "megarouter.request_facts", "envoy.filters.http.ext_authz", "envoy.filters.http.ratelimit"
 
 
 def without_decision(rendered: str, cluster: str) -> dict[str, Any]:
     """Returns the bootstrap without the filters that request a decision. Every call of the model listener goes to a provider."""
     document: dict[str, Any] = json.loads(rendered)
     document["static_resources"]["listeners"] = document["static_resources"]["listeners"][:1]
-    manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][-1]["typed_config"]
     manager["http_filters"] = [entry for entry in manager["http_filters"] if entry["name"] not in UNDECIDED]
     routes = [{"match": {"prefix": "/"}, "route": {"cluster": cluster}}]
     manager["route_config"] = {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]}
