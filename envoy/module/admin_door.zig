@@ -64,6 +64,7 @@ pub const Visit = struct {
     /// Whether only a small body may pass, because the call shows no credential.
     is_open: bool = false,
     bytes: usize = 0,
+    waiting: shown.Waiting = .{ .usual_bytes_max = 0 },
 
     pub fn create(configuration: *const Configuration) ?*Visit {
         const visit = allocator.create(Visit) catch return null;
@@ -85,6 +86,7 @@ pub const Visit = struct {
         if (is_end or self.credentials.shown == .known) return .proceed;
         if (self.credentials.shown == .unknown) {
             ask(stream, self.configuration) catch return self.refuse(stream, .unavailable);
+            self.waiting = .begin(stream);
             return .wait;
         }
         self.is_open = self.is_grpc and std.mem.startsWith(u8, envoy.header(stream, .request, ":path") orelse "", open_root);
@@ -101,7 +103,7 @@ pub const Visit = struct {
             _ = self.refuse(stream, .unauthenticated);
         } else {
             self.credentials.prove(stream);
-            envoy.proceed(stream);
+            self.waiting.end(stream);
         }
     }
 

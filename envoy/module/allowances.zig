@@ -4,9 +4,9 @@ const std = @import("std");
 const Group = @import("addresses.zig").Group;
 
 /// An address regains one attempt in this time.
-pub const attempt_ms = 20;
+pub const attempt_ms = 50;
 /// As many attempts may follow each other at once.
-pub const burst = 250;
+pub const burst = 200;
 
 const set_count = 512;
 const ways = 4;

@@ -24,6 +24,7 @@ pub const Arrival = struct {
     configuration: *const Configuration,
     credentials: shown.Credentials = .{},
     reading: ?*facts.Reading = null,
+    waiting: shown.Waiting = .{ .usual_bytes_max = 0 },
 
     pub fn create(configuration: *const Configuration) ?*Arrival {
         const arrival = allocator.create(Arrival) catch return null;
@@ -47,6 +48,7 @@ pub const Arrival = struct {
         if (shown.Credentials.isExhausted(stream)) return refuse(stream, .too_many_unknown_keys);
         if (is_end) return .proceed;
         ask(stream, self.configuration) catch return refuse(stream, .dependency_unavailable);
+        self.waiting = .begin(stream);
         return .wait;
     }
 
@@ -63,7 +65,7 @@ pub const Arrival = struct {
         const answer = try key_question.read(frame);
         if (answer.is_known) {
             self.credentials.prove(stream);
-            return envoy.proceed(stream);
+            return self.waiting.end(stream);
         }
         if (answer.status != status_unavailable) self.credentials.refute(stream);
         var headers: [key_question.headers_max]envoy.Header = undefined;

@@ -71,6 +71,25 @@ pub const Credentials = struct {
     }
 };
 
+/// What a stranger's call may keep while a service is asked about its credential. A small body fits whole, so that its
+/// sender hears of a refusal after it has sent everything.
+const stranger_bytes_max = 65_536;
+
+/// The call waits for the answer to a question about its credential.
+pub const Waiting = struct {
+    usual_bytes_max: u64,
+
+    pub fn begin(stream: envoy.Stream) Waiting {
+        return .{ .usual_bytes_max = envoy.setBufferLimit(stream, stranger_bytes_max) };
+    }
+
+    /// Lets the call go on.
+    pub fn end(self: Waiting, stream: envoy.Stream) void {
+        _ = envoy.setBufferLimit(stream, self.usual_bytes_max);
+        envoy.proceed(stream);
+    }
+};
+
 fn welcome(worker: *Worker, stream: envoy.Stream) void {
     if (envoy.connectionId(stream)) |id| worker.welcome(id);
 }

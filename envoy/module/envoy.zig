@@ -188,6 +188,13 @@ pub fn connectionId(stream: Stream) ?u64 {
     return if (get(stream, .connection_id, &value)) value else null;
 }
 
+/// Sets how many bytes of a request Envoy keeps while a filter has stopped it. Returns how many it was before.
+pub fn setBufferLimit(stream: Stream, bytes: u64) u64 {
+    const before = callback("get_buffer_limit", fn (Stream) callconv(.c) u64)(stream);
+    callback("set_buffer_limit", fn (Stream, u64) callconv(.c) void)(stream, bytes);
+    return before;
+}
+
 /// Lets a call go on that `wait` has stopped.
 pub fn proceed(stream: Stream) void {
     callback("filter_continue_decoding", fn (Stream) callconv(.c) void)(stream);

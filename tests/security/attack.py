@@ -1,6 +1,7 @@
 """Runs senders and customers, and compares the figures of two runs."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -8,14 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
+from deploy.local.supervision.embedded_stack import Stack
 from tests.support.repository import ROOT
 
 FIGURES: list[str] = []
 """Lines for the end of the run."""
 
-CALLS: Final = 600
+CALLS: Final = 400
 HUNDRED: Final = 100
 BEGIN_S: Final = 2.0
 """The senders begin this long before the customers, who so meet the attack while it grows."""
@@ -54,6 +57,8 @@ class Run:
     times_ms: list[float]
     outcomes: dict[str, int]
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    cpu_ms: dict[str, int] = field(default_factory=dict)
+    """CPU time of the stack's processes during the run, by program."""
 
     @property
     def median_ms(self) -> float:
@@ -101,9 +106,23 @@ def customers(url: str, key: str, calls: int = CALLS) -> Run:
     return Run(**json.loads(done.stdout))
 
 
-def run_under(senders: tuple[Senders, ...], ports: Ports, source: str, url: str, key: str) -> Run:
+def cpu_ms(stack: Stack, bare_pid: int) -> dict[str, int]:
+    """Returns the CPU time of the stack's processes and of the bare Envoy since their start, by program."""
+    pids = {process.name: process.identity.pid for process in stack.state.processes if process.identity is not None}
+    return {name: _used_ms(pid) for name, pid in {**pids, "bare Envoy": bare_pid}.items()}
+
+
+def _used_ms(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1_000 // os.sysconf("SC_CLK_TCK")
+
+
+def run_under(senders: tuple[Senders, ...], ports: Ports, source: str, stack: Stack, bare_pid: int) -> Run:
     """Returns what customers see while the senders send."""
+    environment = stack.environment
+    before = cpu_ms(stack, bare_pid)
     with attacking(senders, ports, source) as counts:
-        run = customers(url, key)
+        run = customers(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"])
     run.counts = counts
+    run.cpu_ms = {name: used - before.get(name, 0) for name, used in cpu_ms(stack, bare_pid).items()}
     return run

@@ -25,6 +25,7 @@ class BareEnvoy:
 
     model: int
     admin: int
+    pid: int
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def bare_envoy(folder: Path, model: int, admin: int) -> Iterator[BareEnvoy]:
     try:
         for port in (model, admin):
             _wait_until_listening(port)
-        yield BareEnvoy(model, admin)
+        yield BareEnvoy(model, admin, process.pid)
     finally:
         process.terminate()
         process.wait()

@@ -16,6 +16,7 @@ MAX_HEADERS = 100
 CONNECTION_IDLE_TIMEOUT_S = 300
 REQUEST_HEADERS_TIMEOUT_S = 10
 HTTP2_MAX_STREAMS = 100
+CONNECTIONS_PER_EVENT = 16
 HTTP2_STREAM_WINDOW_BYTES = 256 * 1024
 HTTP2_CONNECTION_WINDOW_BYTES = 1024 * 1024
 
@@ -61,6 +62,8 @@ def public_listener(
         name=name,
         address=socket_address(options.listen_address, port),
         per_connection_buffer_limit_bytes=options.limits.connection_buffer_bytes,
+        # A flood of connections must not keep a worker from the calls on the others.
+        max_connections_to_accept_per_socket_event=CONNECTIONS_PER_EVENT,
         listener_filters=proxy_protocol_filters(options),
         filter_chains=[
             listener.FilterChain(

@@ -12,8 +12,8 @@ from gateway_core.model.endpoints import Dialect
 from tests.support.envoy_doors import Refused, doors, framed, key_answer, key_question
 
 TRUSTED_MS = 60_000
-BURST = 250
-ATTEMPT_MS = 20
+BURST = 200
+ATTEMPT_MS = 50
 
 
 def test_a_proved_key_is_known_for_a_minute() -> None:
