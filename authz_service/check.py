@@ -31,7 +31,6 @@ _ALLOWED: Final = ((semconv.DECISION, "allowed"),)
 _FORWARDED: Final = ((semconv.DECISION, "forwarded"),)
 _ANSWERED: Final = ((semconv.DECISION, "answered"),)
 _DENIED: Final = (semconv.DECISION, "denied")
-_KEY_KNOWN: Final = (semconv.DECISION, "key_known")
 
 
 class AuthzService:
@@ -96,7 +95,6 @@ class AuthzService:
         """Answers whether the key of a call is valid (`KEY_QUESTION`)."""
         refusal = await self._authorizer.refuse_stranger(_read(request))
         if refusal is None:
-            self._decisions.add(_KEY_KNOWN)
             return KEY_IS_KNOWN
         self._decisions.add(*_decision(refusal))
         return deny(refusal.refusal, refusal.dialect)

@@ -9,6 +9,9 @@ const worker_state = @import("worker.zig");
 
 const allocator = std.heap.c_allocator;
 
+/// How many bytes Envoy reads from a stranger at a time. Reading more costs most of what refusing a large body costs.
+const stranger_bytes_max = 65_536;
+
 const Status = enum(c_int) { proceed = 0, stop = 1 };
 
 /// A listener, and how many strangers each worker lets in: `<listener> <per address> <total>`.
@@ -56,6 +59,7 @@ fn admit(settings: *const Settings, handle: envoy.Connection) error{OutOfMemory}
         .address = addresses.groupOf(envoy.remoteAddress(handle)),
         .handle = handle,
         .strangers = list,
+        .usual_bytes_max = envoy.setConnectionLimit(handle, stranger_bytes_max),
     };
     try worker.connections.put(allocator, connection.id, connection);
     errdefer _ = worker.connections.remove(connection.id);

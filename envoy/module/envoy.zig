@@ -55,6 +55,13 @@ pub fn remoteAddress(connection: Connection) []const u8 {
     return if (get(connection, &address, &port)) address.bytes() else "";
 }
 
+/// Sets how many bytes Envoy reads from the connection at a time, and keeps for it. Returns how many it was before.
+pub fn setConnectionLimit(connection: Connection, bytes: u32) u32 {
+    const before = networkCallback("get_buffer_limit", fn (Connection) callconv(.c) u32)(connection);
+    networkCallback("set_buffer_limits", fn (Connection, u32) callconv(.c) void)(connection, bytes);
+    return before;
+}
+
 /// Closes the connection at once.
 pub fn close(connection: Connection) void {
     networkCallback("close", fn (Connection, CloseType) callconv(.c) void)(connection, .no_flush);

@@ -22,6 +22,8 @@ pub const Connection = struct {
     /// What the caller needs to close it.
     handle: *anyopaque,
     strangers: *Strangers,
+    /// What Envoy may keep for it once it is no longer a stranger.
+    usual_bytes_max: u32 = 0,
     is_listed: bool = false,
     in_all: std.DoublyLinkedList.Node = .{},
     of_address: std.DoublyLinkedList.Node = .{},

@@ -1,6 +1,7 @@
 //! What one worker thread of Envoy knows about its callers. Workers share nothing, so nothing is locked.
 
 const std = @import("std");
+const envoy = @import("envoy.zig");
 const strangers = @import("strangers.zig");
 const Allowances = @import("allowances.zig").Allowances;
 const known_keys = @import("known_keys.zig");
@@ -48,10 +49,12 @@ pub const Worker = struct {
         return list;
     }
 
-    /// Gives a connection that has shown a known credential its place.
+    /// Gives a connection that has shown a known credential its place, and the room of a customer.
     pub fn welcome(self: *Worker, connection_id: u64) void {
         const connection = self.connections.get(connection_id) orelse return;
+        if (!connection.is_listed) return;
         connection.strangers.remove(connection);
+        _ = envoy.setConnectionLimit(connection.handle, connection.usual_bytes_max);
     }
 };
 
