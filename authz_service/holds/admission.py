@@ -11,6 +11,7 @@ from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Missing, Placed, Refused, Withdrawn
 from gateway_core.model.catalog.reserves import OutputShare
+from gateway_core.model.limits.rollovers import Carry
 from gateway_core.model.limits.throttles import Throttle
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.runtime.single_flight import SingleFlight
@@ -38,6 +39,9 @@ class SnapshotSource(Protocol):
 
     async def counter_snapshot(self, organization: str, counter: str) -> CounterSnapshot:
         """Returns what the encoded counter has spent and holds."""
+
+    async def open_carry(self, organization: str, counter: str, previous: str) -> Carry:
+        """Records once what the period of the encoded counter begins with, and returns it."""
 
     async def open_calls(self, organization: str, scope: Scope) -> tuple[int, dict[str, int]]:
         """Returns the ledger sequence and the open calls below a scope, with their expiry in epoch seconds."""
@@ -159,9 +163,16 @@ class Admissions:
             *(
                 self._once(
                     (missing.edition, hold.claims.counters[index].encode()),
-                    partial(self._seed_counter, hold, terms.reset_epoch_s[index], index, missing.edition),
+                    partial(self._seed_counter, hold, terms, index, missing.edition),
                 )
                 for index in missing.counters
+            ),
+            *(
+                self._once(
+                    (missing.edition, str(terms.previous[index])),
+                    partial(self._seed_previous, hold, terms, index, missing.edition),
+                )
+                for index in missing.previous
             ),
             *(self._seed_calls(hold, hold.claims.throttles[index]) for index in missing.throttles),
         )
@@ -201,9 +212,22 @@ class Admissions:
             open_holds=pool.open_holds,
         )
 
-    async def _seed_counter(self, hold: Hold, reset_epoch_s: int | None, index: int, edition: str) -> None:
-        organization = hold.claims.organization
+    async def _seed_counter(self, hold: Hold, terms: PlacingTerms, index: int, edition: str) -> None:
         counter = hold.claims.counters[index].encode()
+        previous = terms.previous[index] if terms.previous else None
+        carry = None
+        if previous is not None:
+            carry = await self._snapshots.open_carry(hold.claims.organization, counter, previous)
+        await self._seed_from_snapshot(hold, counter, terms.reset_epoch_s[index], edition, carry)
+
+    async def _seed_previous(self, hold: Hold, terms: PlacingTerms, index: int, edition: str) -> None:
+        """Rebuilds the counter of the period before, which is needed until the present period ends."""
+        await self._seed_from_snapshot(hold, str(terms.previous[index]), terms.reset_epoch_s[index], edition, None)
+
+    async def _seed_from_snapshot(
+        self, hold: Hold, counter: str, reset_epoch_s: int | None, edition: str, carry: Carry | None
+    ) -> None:
+        organization = hold.claims.organization
         hold_life_s = (hold.expires_epoch_us - hold.placed_epoch_us) // 10**6
         snapshot = await self._snapshots.counter_snapshot(organization, counter)
         await self._counters.seed_counter(
@@ -214,6 +238,7 @@ class Admissions:
             sequence=snapshot.sequence,
             expire_epoch_s=None if reset_epoch_s is None else reset_epoch_s + hold_life_s + _EXPIRY_SLACK_S,
             edition=edition,
+            carry=carry,
         )
 
 

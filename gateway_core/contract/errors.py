@@ -114,10 +114,12 @@ def _limit(limit: ExhaustedLimit) -> dict[str, object]:
     shown: dict[str, object] = {
         "scope": limit.scope.kind,
         "id": limit.scope.scope_id,
-        "limit_nano_credits": str(limit.limit_nano_credits),
+        "limit_nano_credits": str(limit.limit_nano_credits - limit.carried_nano_credits),
     }
     if limit.models:
         shown["models"] = limit.models
+    if limit.carried_nano_credits and not limit.scope.is_shared:
+        shown["carried_nano_credits"] = str(limit.carried_nano_credits)
     if not limit.scope.is_shared:
         shown["used_nano_credits"] = str(limit.used_nano_credits)
         shown["held_nano_credits"] = str(limit.held_nano_credits)

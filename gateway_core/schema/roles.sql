@@ -70,7 +70,8 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 -- authz_service -------------------------------------------------------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
-    stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text) TO megarouter_authz;
+    stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text), open_carry(text, text, text)
+    TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
 -- To rebuild a pool or a counter in Redis.
 GRANT SELECT ON holds, scope_spend, ledger_accounts, ledger_heads TO megarouter_authz;
@@ -80,11 +81,13 @@ GRANT INSERT ON holds TO megarouter_authz;
 -- usage_service -------------------------------------------------------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer), soft_threshold(jsonb, bigint, jsonb),
-    temporary_limit_now(jsonb) TO megarouter_usage;
+    temporary_limit_now(jsonb), soft_threshold(jsonb, bigint, jsonb, bigint), used_of(text, text),
+    carried_of(text, bigint, bigint, text), model_budgets_of(guardrails), encoded_models(text),
+    threshold_of_counter(guardrails, text) TO megarouter_usage;
 -- Without is_registered: only the owner registers ids.
 GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
-GRANT SELECT ON organizations, guardrails, providers, models, price_versions TO megarouter_usage;
+GRANT SELECT ON organizations, guardrails, budget_carries, providers, models, price_versions TO megarouter_usage;
 GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies TO megarouter_usage;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_usage;
@@ -103,8 +106,12 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request(),
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
     credential_of_secret(bytea), sign_in_link_of_secret(bytea), temporary_limit_now(jsonb),
-    bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb),
-    present_model_use(text, text, text) TO megarouter_admin;
+    bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb, jsonb),
+    present_model_use(text, text, text), cycle_start_at(text, text, timestamp with time zone),
+    counter_name(text, text, text, timestamp with time zone, bigint, text),
+    budget_of_counter(text), rollover_budgets(guardrails), used_of(text, text), carried_of(text, bigint, bigint, text),
+    carry_terms(text, text, text, text), periods_between(text, date, date), present_carry(text, text, text, text), model_budgets_of(guardrails),
+    encoded_models(text) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
@@ -135,12 +142,12 @@ GRANT SELECT, INSERT ON credit_grants TO megarouter_admin;
 -- To deliver what the budgets report.
 GRANT SELECT, UPDATE (deliver_time) ON budget_events TO megarouter_admin;
 -- To show usage in the admin API.
-GRANT SELECT ON ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
+GRANT SELECT ON budget_carries, ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
     usage_quarantine, usage_discrepancies TO megarouter_admin;
 
 
 -- The audit -----------------------------------------------------------------------------------------------------------------------
 
-GRANT SELECT ON organizations, groups, members, guardrails, providers, models, price_versions, ledger_accounts, ledger_heads,
+GRANT SELECT ON organizations, groups, members, guardrails, budget_carries, providers, models, price_versions, ledger_accounts, ledger_heads,
     ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies, scope_spend, journal_offsets, credit_lines, top_up_requests, credit_grants TO megarouter_audit;

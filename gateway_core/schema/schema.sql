@@ -2,6 +2,34 @@
 --
 --   python -m gateway_core.schema dump
 
+CREATE FUNCTION public.begin_carries() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT carries_over(NEW) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO budget_carries
+    SELECT NEW.organization_id, p.counter, budget_of_counter(p.counter), p.revision, p.start, coalesce(k.carried, 0),
+           coalesce(k.carried, 0), NULL, coalesce(k.lineage, p.revision)
+      FROM (SELECT b.*, extract(epoch FROM b.begins)::bigint AS start,
+                   counter_name(NEW.scope_kind, NEW.scope_id, b.cycle, b.begins, b.revision, b.models) AS counter
+              FROM (SELECT d.*, cycle_start(d.cycle, o.time_zone) AS begins
+                      FROM rollover_budgets(NEW) d, organizations o WHERE o.organization_id = NEW.organization_id) AS b) AS p
+      LEFT JOIN LATERAL (
+            SELECT c.lineage,
+                   CASE WHEN c.period_start > extract(epoch FROM now()) - 60 THEN 0
+                        ELSE carried_of(c.organization_id, c.base_nano_credits, c.cap_nano_credits, c.previous) END AS carried
+              FROM budget_carries c
+             WHERE TG_OP = 'UPDATE' AND p.models = '' AND NEW.cycle = OLD.cycle AND NEW.reset_time IS NOT DISTINCT FROM OLD.reset_time
+               AND c.organization_id = NEW.organization_id AND c.budget = budget_of_counter(p.counter)
+               AND c.revision = OLD.cycle_revision AND OLD.rollover IS NOT NULL
+             ORDER BY c.period_start DESC LIMIT 1) AS k ON true
+    ON CONFLICT (organization_id, counter) DO NOTHING;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.bounds_now(bounds jsonb) RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
@@ -13,6 +41,74 @@ CREATE FUNCTION public.bounds_now(bounds jsonb) RETURNS jsonb
              HAVING count(*) > 0), '{}')
     END
 $$;
+
+CREATE FUNCTION public.budget_of_counter(counter text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT concat_ws(':', split_part(counter, ':', 1), split_part(counter, ':', 2), nullif(split_part(counter, ':', 6), ''))
+$$;
+
+CREATE FUNCTION public.carried_of(organization text, base bigint, cap bigint, previous text) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN base = 0 OR previous IS NULL THEN least(cap, base)
+                ELSE least(cap, greatest(0, base - used_of(organization, previous)))::bigint END
+$$;
+
+CREATE TABLE public.guardrails (
+    organization_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    mode text DEFAULT 'ENFORCE'::text NOT NULL,
+    budget_nano_credits bigint,
+    cycle text DEFAULT 'NEVER'::text NOT NULL,
+    cycle_revision bigint DEFAULT 0 NOT NULL,
+    requests_per_minute integer,
+    tokens_per_minute bigint,
+    concurrency_limit integer,
+    rate_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
+    model_whitelist text[],
+    key_limit integer,
+    seat_limit integer,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    temporary_limit jsonb,
+    reset_time timestamp with time zone,
+    carry_revision bigint,
+    set_by_default jsonb DEFAULT '{}'::jsonb NOT NULL,
+    soft_budget jsonb,
+    model_budgets jsonb DEFAULT '[]'::jsonb NOT NULL,
+    guardrail_id text GENERATED ALWAYS AS (
+CASE
+    WHEN (scope_kind = 'organization'::text) THEN 'organization'::text
+    WHEN (scope_kind = 'api_key'::text) THEN ('apikey-'::text || scope_id)
+    WHEN ((scope_kind = 'member'::text) AND (scope_id ~~ 'sa-%'::text)) THEN ('serviceaccount-'::text || scope_id)
+    ELSE ((scope_kind || '-'::text) || scope_id)
+END) STORED NOT NULL COLLATE pg_catalog."C",
+    rollover jsonb,
+    CONSTRAINT guardrails_budget_nano_credits_check CHECK ((budget_nano_credits >= 0)),
+    CONSTRAINT guardrails_concurrency_limit_check CHECK ((concurrency_limit >= 0)),
+    CONSTRAINT guardrails_cycle_check CHECK ((cycle = ANY (ARRAY['NEVER'::text, 'DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
+    CONSTRAINT guardrails_key_limit_check CHECK ((key_limit >= 0)),
+    CONSTRAINT guardrails_mode_check CHECK ((mode = ANY (ARRAY['ENFORCE'::text, 'SHADOW'::text]))),
+    CONSTRAINT guardrails_model_budgets_check CHECK (((jsonb_typeof(model_budgets) = 'array'::text) AND (jsonb_array_length(model_budgets) <= 16))),
+    CONSTRAINT guardrails_rate_rules_check CHECK (((jsonb_typeof(rate_rules) = 'array'::text) AND (jsonb_array_length(rate_rules) <= 16))),
+    CONSTRAINT guardrails_requests_per_minute_check CHECK ((requests_per_minute >= 0)),
+    CONSTRAINT guardrails_rollover_check CHECK ((jsonb_typeof(rollover) = 'object'::text)),
+    CONSTRAINT guardrails_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
+    CONSTRAINT guardrails_seat_limit_check CHECK ((seat_limit >= 0)),
+    CONSTRAINT guardrails_set_by_default_check CHECK ((jsonb_typeof(set_by_default) = 'object'::text)),
+    CONSTRAINT guardrails_soft_budget_check CHECK ((jsonb_typeof(soft_budget) = 'object'::text)),
+    CONSTRAINT guardrails_temporary_limit_check CHECK (((jsonb_typeof(temporary_limit) = 'object'::text) AND (temporary_limit ? 'end_us'::text))),
+    CONSTRAINT guardrails_tokens_per_minute_check CHECK (((tokens_per_minute >= 0) AND (tokens_per_minute <= '1000000000000'::bigint))),
+    CONSTRAINT organization_scope_is_itself CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id))),
+    CONSTRAINT whitelist_is_bounded CHECK ((cardinality(model_whitelist) <= 200))
+);
+
+CREATE FUNCTION public.carries_over(r public.guardrails) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT r.rollover IS NOT NULL OR jsonb_path_exists(r.model_budgets, '$[*][2].rollover')
+$_$;
 
 CREATE FUNCTION public.carry_spend_over() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -50,6 +146,61 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text DEFAULT NULL::text) RETURNS TABLE(base bigint, cap bigint, lineage bigint)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    last budget_carries;
+    own record;
+    start bigint := split_part(of_counter, ':', 4);
+    of_revision bigint := split_part(of_counter, ':', 5);
+    zone text;
+    periods integer;
+    carried numeric;
+BEGIN
+    SELECT * INTO last FROM budget_carries c WHERE c.organization_id = organization AND c.counter = of_counter;
+    IF FOUND THEN
+        RETURN QUERY SELECT last.base_nano_credits, last.cap_nano_credits, last.lineage;
+        RETURN;
+    END IF;
+    -- A temporary budget that is smaller and in force when the period ends is what the period had.
+    SELECT b.cap, b.cycle, least(b.budget, CASE WHEN (r.temporary_limit ->> 'end_us')::bigint > start * 1000000 THEN b.soonest_budget END)
+               AS budget
+      INTO own
+      FROM guardrails r CROSS JOIN LATERAL rollover_budgets(r) b
+     WHERE r.organization_id = organization AND r.scope_kind = split_part(of_counter, ':', 1)
+       AND r.scope_id = split_part(of_counter, ':', 2) AND b.models = split_part(of_counter, ':', 6)
+       AND b.cycle = split_part(of_counter, ':', 3) AND b.revision = of_revision;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- A budget has rollover since the latest period on record, and its amount has not changed since: both changes record the period in
+    -- which they are made. No call was made in the periods in between, because a call records its period.
+    SELECT * INTO last FROM budget_carries c
+     WHERE c.organization_id = organization AND c.budget = budget_of_counter(of_counter) AND c.revision = of_revision
+       AND c.period_start < start
+     ORDER BY c.period_start DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 0::bigint, own.cap, of_revision;
+        RETURN;
+    END IF;
+    SELECT coalesce(in_zone, o.time_zone) INTO zone FROM organizations o WHERE o.organization_id = organization;
+    periods := periods_between(own.cycle, (to_timestamp(last.period_start) AT TIME ZONE zone)::date,
+                               (to_timestamp(start) AT TIME ZONE zone)::date);
+    carried := carried_of(organization, last.base_nano_credits, last.cap_nano_credits, last.previous);
+    IF periods > 1 THEN
+        carried := least(own.cap, greatest(0, own.budget + carried - used_of(organization, last.counter)));
+        carried := least(own.cap, carried + (periods - 2)::numeric * own.budget);
+    END IF;
+    RETURN QUERY SELECT least(own.budget + carried, 9223372036854775807)::bigint, own.cap, last.lineage;
+END $$;
+
+CREATE FUNCTION public.counter_name(kind text, id text, cycle text, start timestamp with time zone, revision bigint, models text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT concat_ws(':', kind, id, cycle, extract(epoch FROM start)::bigint, revision, nullif(models, ''))
+$$;
+
 CREATE FUNCTION public.credential_of_secret(hash bytea) RETURNS TABLE(organization_id text, credential_id text, user_id text, permissions text[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -63,10 +214,16 @@ $$;
 CREATE FUNCTION public.cycle_start(cycle text, time_zone text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     AS $$
+    SELECT cycle_start_at(cycle, time_zone, now())
+$$;
+
+CREATE FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$
     SELECT CASE WHEN cycle = 'NEVER' THEN 'epoch'::timestamptz ELSE (
         -- If clocks go back across midnight, midnight occurs twice. The period starts at the first one.
         SELECT min(start - earlier)
-          FROM date_trunc(CASE cycle WHEN 'DAILY' THEN 'day' WHEN 'WEEKLY' THEN 'week' ELSE 'month' END, now(), time_zone) AS start,
+          FROM date_trunc(CASE cycle WHEN 'DAILY' THEN 'day' WHEN 'WEEKLY' THEN 'week' ELSE 'month' END, instant, time_zone) AS start,
                unnest(ARRAY[interval '0', interval '30 minutes', interval '1 hour']) AS earlier
          WHERE (start - earlier) AT TIME ZONE time_zone = start AT TIME ZONE time_zone
     ) END
@@ -89,6 +246,12 @@ BEGIN
                    divided, acts_for_all);
     EXECUTE format('CREATE POLICY audit_reads ON %s FOR SELECT TO megarouter_audit USING (true)', divided);
 END $_$;
+
+CREATE FUNCTION public.encoded_models(models text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT replace(replace(replace(replace(models, '/', '%2F'), ':', '%3A'), '@', '%40'), '*', '%2A')
+$$;
 
 CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) RETURNS boolean
     LANGUAGE sql SECURITY DEFINER
@@ -182,7 +345,7 @@ CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organizatio
                                            r.concurrency_limit, r.rate_rules)) AS guardrails,
                jsonb_object_agg(r.scope_kind || ':' || r.scope_id, m.more) FILTER (WHERE m.more IS NOT NULL) AS more_limits
           FROM guardrails r
-         CROSS JOIN LATERAL (SELECT more_limits_of(r.temporary_limit, r.soft_budget, r.model_budgets) AS more) AS m
+         CROSS JOIN LATERAL (SELECT more_limits_of(r.temporary_limit, r.soft_budget, r.model_budgets, r.rollover) AS more) AS m
          WHERE r.organization_id = k.organization_id
            AND ((r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id)
                 OR (r.scope_kind = 'member' AND r.scope_id = k.member_id)
@@ -210,16 +373,26 @@ CREATE FUNCTION public.invite_of_token(token_hash bytea, caller text) RETURNS TA
                         WHERE m.organization_id = i.organization_id AND m.user_id = caller AND m.state = 'ACTIVE'))
 $$;
 
+CREATE FUNCTION public.mark_carries() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE ledger_heads SET last_carry_start = greatest(last_carry_start, to_timestamp(NEW.period_start))
+     WHERE organization_id = NEW.organization_id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.mark_soft_budgets() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND (NEW.soft_budget IS NULL) = (OLD.soft_budget IS NULL) OR TG_OP = 'INSERT' AND NEW.soft_budget IS NULL THEN
+    IF TG_OP = 'UPDATE' AND reports_budgets(NEW) = reports_budgets(OLD) OR TG_OP = 'INSERT' AND NOT reports_budgets(NEW) THEN
         RETURN NULL;
     END IF;
     UPDATE ledger_heads SET has_soft_budgets = EXISTS (
-        SELECT FROM guardrails r WHERE r.organization_id = NEW.organization_id AND r.soft_budget IS NOT NULL)
+        SELECT FROM guardrails r WHERE r.organization_id = NEW.organization_id AND reports_budgets(r))
      WHERE organization_id = NEW.organization_id;
     RETURN NULL;
 END $$;
@@ -233,11 +406,19 @@ CREATE FUNCTION public.messages_waiting() RETURNS TABLE(message_count bigint, ol
      WHERE m.deliver_time IS NULL
 $$;
 
-CREATE FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb) RETURNS jsonb
+CREATE FUNCTION public.model_budgets_of(r public.guardrails) RETURNS TABLE(entry text, models text, budget bigint, options jsonb, cycle text, revision bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT b ->> 0, encoded_models(b ->> 0), (b ->> 1)::bigint, coalesce(b -> 2, '{}'), coalesce(b -> 2 ->> 'cycle', r.cycle),
+           CASE WHEN b -> 2 ? 'cycle' THEN (b -> 2 ->> 'revision')::bigint ELSE r.cycle_revision END
+      FROM jsonb_array_elements(r.model_budgets) AS b
+$$;
+
+CREATE FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb, rollover jsonb) RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
     SELECT nullif(jsonb_strip_nulls(jsonb_build_object('temporary', temporary_limit_now(temporary_limit), 'soft', soft_budget,
-                                                       'models', nullif(model_budgets, '[]'))), '{}')
+                                                       'models', nullif(model_budgets, '[]'), 'rollover', rollover)), '{}')
 $$;
 
 CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display_name text, kind text, organization_state text, member_id text, role text, member_state text, group_id text, is_current boolean)
@@ -283,6 +464,17 @@ BEGIN
     END;
     PERFORM pg_notify('megarouter_identity', changed.organization_id || ' ' || kind || ' ' || id);
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.open_carry(organization text, of_counter text, of_previous text) RETURNS TABLE(base bigint, cap bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT organization = ANY (string_to_array(current_setting('megarouter.organizations', true), ',')) THEN
+        RAISE EXCEPTION 'not acting for this organization' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN QUERY SELECT * FROM recorded_carry(organization, of_counter, of_previous);
 END $$;
 
 CREATE FUNCTION public.open_ledger() RETURNS trigger
@@ -361,6 +553,15 @@ CREATE FUNCTION public.organizations_with_messages_due(most integer) RETURNS TAB
      ORDER BY m.attempt_time LIMIT most
 $$;
 
+CREATE FUNCTION public.periods_between(cycle text, first date, other date) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE cycle WHEN 'DAILY' THEN other - first
+                      WHEN 'WEEKLY' THEN (other - first) / 7
+                      ELSE 12 * (extract(year FROM other) - extract(year FROM first))::integer
+                           + (extract(month FROM other) - extract(month FROM first))::integer END
+$$;
+
 CREATE FUNCTION public.place_api_key() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -421,29 +622,49 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.present_carry(organization text, of_kind text, of_id text, of_models text DEFAULT ''::text) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce((
+        SELECT carried_of(organization, t.base, t.cap, p.previous)
+          FROM (SELECT counter_name(of_kind, of_id, b.cycle, b.start, b.revision, of_models) AS counter,
+                       counter_name(of_kind, of_id, b.cycle, cycle_start_at(b.cycle, b.time_zone, b.start - interval '1 second'),
+                                    b.revision, of_models) AS next_previous,
+                       b.*
+                  FROM (SELECT d.*, o.time_zone, cycle_start(d.cycle, o.time_zone) AS start
+                          FROM guardrails r
+                          JOIN organizations o ON o.organization_id = r.organization_id
+                         CROSS JOIN LATERAL rollover_budgets(r) d
+                         WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id
+                           AND d.models = of_models) AS b) AS n
+          LEFT JOIN budget_carries c ON c.organization_id = organization AND c.counter = n.counter
+         CROSS JOIN LATERAL (SELECT CASE WHEN c.counter IS NULL THEN n.next_previous ELSE c.previous END AS previous) AS p
+         CROSS JOIN LATERAL carry_terms(organization, n.counter, n.next_previous) t), 0)
+$$;
+
 CREATE FUNCTION public.present_model_use(organization text, of_kind text, of_id text) RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
-    SELECT coalesce(jsonb_object_agg(p.models, jsonb_build_array(coalesce(s.settled_nano_credits, 0),
+    SELECT coalesce(jsonb_object_agg(p.entry, jsonb_build_array(coalesce(s.settled_nano_credits, 0),
                (SELECT coalesce(sum(h.amount_nano_credits), 0)::bigint FROM holds h
-                 WHERE h.state = 'HELD' AND h.organization_id = organization AND h.counters @> ARRAY[p.counter]))), '{}')
-      FROM (SELECT b.models,
-                   -- Entries have no other characters that are percent-encoded.
-                   concat_ws(':', of_kind, of_id, r.cycle, extract(epoch FROM cycle_start(r.cycle, o.time_zone))::bigint,
-                             r.cycle_revision, replace(replace(replace(replace(b.models, '/', '%2F'), ':', '%3A'), '@', '%40'),
-                                                       '*', '%2A')) AS counter
+                 WHERE h.state = 'HELD' AND h.organization_id = organization AND h.counters @> ARRAY[p.counter]),
+               CASE WHEN p.carries THEN present_carry(organization, of_kind, of_id, p.models) ELSE 0 END,
+               extract(epoch FROM p.start)::bigint)), '{}')
+      FROM (SELECT b.entry, b.models, b.options ? 'rollover' AS carries, c.start,
+                   counter_name(of_kind, of_id, b.cycle, c.start, b.revision, b.models) AS counter
               FROM guardrails r
               JOIN organizations o ON o.organization_id = r.organization_id
-             CROSS JOIN LATERAL (SELECT budget ->> 0 AS models FROM jsonb_array_elements(r.model_budgets) AS budget) AS b
+             CROSS JOIN LATERAL model_budgets_of(r) b
+             CROSS JOIN LATERAL (SELECT cycle_start(b.cycle, o.time_zone) AS start) AS c
              WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id) AS p
       LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
 $$;
 
-CREATE FUNCTION public.present_spend(text, text, text) RETURNS TABLE(spent_nano_credits bigint, budget_nano_credits bigint)
+CREATE FUNCTION public.present_spend(text, text, text) RETURNS TABLE(spent_nano_credits bigint, budget_nano_credits bigint, carried_nano_credits bigint)
     LANGUAGE sql STABLE
     AS $_$
-    -- $1: organization, $2: kind of the scope, $3: its id.
-    SELECT coalesce(s.settled_nano_credits, 0), r.budget_nano_credits
+    SELECT coalesce(s.settled_nano_credits, 0), r.budget_nano_credits,
+           CASE WHEN r.rollover IS NULL THEN 0 ELSE present_carry($1, $2, $3) END
       FROM organizations o
       LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = $2 AND r.scope_id = $3
       LEFT JOIN scope_spend s ON s.organization_id = o.organization_id AND s.counter = concat_ws(':', $2, $3,
@@ -487,6 +708,45 @@ CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answe
      GROUP BY p.provider_id
 $$;
 
+CREATE FUNCTION public.record_carries(r public.guardrails, time_zone text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM recorded_carry(r.organization_id, counter_name(r.scope_kind, r.scope_id, b.cycle, b.start, b.revision, b.models),
+                           counter_name(r.scope_kind, r.scope_id, b.cycle,
+                                        cycle_start_at(b.cycle, time_zone, b.start - interval '1 second'), b.revision, b.models),
+                           time_zone)
+       FROM (SELECT o.*, cycle_start(o.cycle, time_zone) AS start FROM rollover_budgets(r) o) AS b;
+END $$;
+
+CREATE FUNCTION public.record_carries_before_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- The time zone is another one already; `restart_cycles` has recorded the periods.
+    IF OLD.cycle_revision = NEW.cycle_revision AND carries_over(OLD) THEN
+        PERFORM record_carries(OLD, o.time_zone) FROM organizations o WHERE o.organization_id = OLD.organization_id;
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.recorded_carry(organization text, of_counter text, of_previous text, in_zone text DEFAULT NULL::text) RETURNS TABLE(base bigint, cap bigint)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM budget_carries c WHERE c.organization_id = organization AND c.counter = of_counter) THEN
+        PERFORM FROM ledger_heads WHERE organization_id = organization FOR UPDATE;
+        INSERT INTO budget_carries
+        SELECT organization, of_counter, budget_of_counter(of_counter), split_part(of_counter, ':', 5)::bigint,
+               split_part(of_counter, ':', 4)::bigint, t.base, t.cap, of_previous, t.lineage
+          FROM carry_terms(organization, of_counter, of_previous, in_zone) t
+        ON CONFLICT (organization_id, counter) DO NOTHING;
+    END IF;
+    RETURN QUERY SELECT c.base_nano_credits, c.cap_nano_credits FROM budget_carries c
+                  WHERE c.organization_id = organization AND c.counter = of_counter;
+END $$;
+
 CREATE FUNCTION public.refuse_audit_log_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -501,13 +761,22 @@ BEGIN
     RAISE EXCEPTION '% rows are immutable: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 
+CREATE FUNCTION public.reports_budgets(r public.guardrails) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT r.soft_budget IS NOT NULL OR jsonb_path_exists(r.model_budgets, '$[*][2].soft')
+$_$;
+
 CREATE FUNCTION public.restart_cycles() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    UPDATE guardrails SET cycle_revision = cycle_revision + 1
-     WHERE organization_id = NEW.organization_id AND cycle <> 'NEVER';
+    PERFORM record_carries(r, OLD.time_zone) FROM guardrails r
+      WHERE r.organization_id = NEW.organization_id AND r.rollover IS NOT NULL;
+    UPDATE guardrails r SET cycle_revision = cycle_revision + 1
+     WHERE organization_id = NEW.organization_id
+       AND (cycle <> 'NEVER' OR EXISTS (SELECT FROM model_budgets_of(r) b WHERE b.cycle <> 'NEVER'));
     RETURN NULL;
 END $$;
 
@@ -544,6 +813,31 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.revised_model_budgets(old_budgets jsonb, new_budgets jsonb, restarted boolean) RETURNS jsonb
+    LANGUAGE sql
+    AS $$
+    SELECT coalesce(jsonb_agg(
+        CASE WHEN NOT coalesce(n.budget -> 2 ? 'cycle', false) THEN n.budget
+             ELSE jsonb_set(n.budget, '{2,revision}', coalesce(
+                 (SELECT o -> 2 -> 'revision' FROM jsonb_array_elements(old_budgets) AS o
+                   WHERE NOT restarted AND o ->> 0 = n.budget ->> 0 AND o -> 2 ->> 'cycle' = n.budget -> 2 ->> 'cycle'),
+                 to_jsonb(nextval('cycle_revisions')))) END
+        ORDER BY n.place), '[]')
+      FROM jsonb_array_elements(new_budgets) WITH ORDINALITY AS n (budget, place)
+$$;
+
+CREATE FUNCTION public.rollover_budgets(r public.guardrails) RETURNS TABLE(models text, budget bigint, cap bigint, cycle text, revision bigint, soonest_budget bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT '', r.budget_nano_credits, coalesce((r.rollover ->> 'cap')::bigint, r.budget_nano_credits), r.cycle, r.cycle_revision,
+           (r.temporary_limit ->> 'budget_nano_credits')::bigint
+     WHERE r.rollover IS NOT NULL AND r.budget_nano_credits IS NOT NULL AND r.cycle <> 'NEVER'
+    UNION ALL
+    SELECT b.models, b.budget, coalesce((b.options -> 'rollover' ->> 'cap')::bigint, b.budget), b.cycle, b.revision, NULL
+      FROM model_budgets_of(r) b
+     WHERE b.options ? 'rollover' AND b.cycle <> 'NEVER'
+$$;
+
 CREATE FUNCTION public.set_cycle_revision() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -555,6 +849,12 @@ BEGIN
     ELSIF NEW.reset_time IS DISTINCT FROM OLD.reset_time THEN
         NEW.carry_revision := coalesce(OLD.carry_revision, OLD.cycle_revision);
         NEW.cycle_revision := nextval('cycle_revisions');
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        NEW.model_budgets := revised_model_budgets('[]', NEW.model_budgets, true);
+    ELSIF NEW.model_budgets <> '[]' THEN
+        NEW.model_budgets := revised_model_budgets(OLD.model_budgets, NEW.model_budgets,
+                                                   NEW.cycle = OLD.cycle AND NEW.cycle_revision <> OLD.cycle_revision);
     END IF;
     RETURN NEW;
 END $$;
@@ -586,6 +886,15 @@ CREATE FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporar
                           * (soft_budget ->> 'percent')::numeric / 100)::bigint END
 $$;
 
+CREATE FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb, carried bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN carried = 0 OR NOT soft_budget ? 'percent' THEN soft_threshold(soft_budget, budget, temporary_limit)
+                ELSE least(9223372036854775807,
+                           ceil((coalesce((temporary_limit_now(temporary_limit) ->> 'budget_nano_credits')::numeric, budget) + carried)
+                                * (soft_budget ->> 'percent')::numeric / 100))::bigint END
+$$;
+
 CREATE FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) RETURNS TABLE(provider_id text, kind text, object_id text, response_id text, requested_model text, tokens bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -602,6 +911,21 @@ CREATE FUNCTION public.temporary_limit_now(temporary_limit jsonb) RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
     SELECT CASE WHEN (temporary_limit ->> 'end_us')::bigint > extract(epoch FROM now()) * 1000000 THEN temporary_limit END
+$$;
+
+CREATE FUNCTION public.threshold_of_counter(r public.guardrails, of_counter text) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT soft_threshold(b.soft_budget, b.budget, b.temporary_limit,
+                          coalesce(carried_of(c.organization_id, c.base_nano_credits, c.cap_nano_credits, c.previous), 0))
+      FROM (SELECT '' AS models, r.cycle_revision AS revision, r.soft_budget, r.budget_nano_credits AS budget, r.temporary_limit,
+                   r.rollover
+            UNION ALL
+            SELECT m.models, m.revision, m.options -> 'soft', m.budget, NULL, m.options -> 'rollover' FROM model_budgets_of(r) m) AS b
+      LEFT JOIN budget_carries c
+        ON c.organization_id = r.organization_id AND c.counter = of_counter AND b.rollover IS NOT NULL
+     WHERE b.models = split_part(of_counter, ':', 6) AND b.revision = split_part(of_counter, ':', 5)::bigint
+       AND b.soft_budget IS NOT NULL
 $$;
 
 CREATE FUNCTION public.unpacked(packed text) RETURNS text[]
@@ -633,6 +957,14 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION public.used_of(organization text, of_counter text) RETURNS numeric
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce((SELECT settled_nano_credits FROM scope_spend WHERE organization_id = organization AND counter = of_counter), 0)::numeric
+         + (SELECT coalesce(sum(amount_nano_credits), 0) FROM holds
+             WHERE state = 'HELD' AND organization_id = organization AND counters @> ARRAY[of_counter])
+$$;
 
 CREATE TABLE public.access_tokens (
     access_token_id text NOT NULL,
@@ -731,6 +1063,21 @@ ALTER TABLE public.audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.budget_carries (
+    organization_id text NOT NULL,
+    counter text NOT NULL,
+    budget text NOT NULL,
+    revision bigint NOT NULL,
+    period_start bigint NOT NULL,
+    base_nano_credits bigint NOT NULL,
+    cap_nano_credits bigint NOT NULL,
+    previous text,
+    lineage bigint NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT budget_carries_base_nano_credits_check CHECK ((base_nano_credits >= 0)),
+    CONSTRAINT budget_carries_cap_nano_credits_check CHECK ((cap_nano_credits >= 0))
 );
 
 CREATE TABLE public.budget_events (
@@ -859,53 +1206,6 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT organization_default_is_its_own CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id)))
 );
 
-CREATE TABLE public.guardrails (
-    organization_id text NOT NULL,
-    scope_kind text NOT NULL,
-    scope_id text NOT NULL,
-    mode text DEFAULT 'ENFORCE'::text NOT NULL,
-    budget_nano_credits bigint,
-    cycle text DEFAULT 'NEVER'::text NOT NULL,
-    cycle_revision bigint DEFAULT 0 NOT NULL,
-    requests_per_minute integer,
-    tokens_per_minute bigint,
-    concurrency_limit integer,
-    rate_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
-    model_whitelist text[],
-    key_limit integer,
-    seat_limit integer,
-    update_time timestamp with time zone DEFAULT now() NOT NULL,
-    temporary_limit jsonb,
-    reset_time timestamp with time zone,
-    carry_revision bigint,
-    set_by_default jsonb DEFAULT '{}'::jsonb NOT NULL,
-    soft_budget jsonb,
-    model_budgets jsonb DEFAULT '[]'::jsonb NOT NULL,
-    guardrail_id text GENERATED ALWAYS AS (
-CASE
-    WHEN (scope_kind = 'organization'::text) THEN 'organization'::text
-    WHEN (scope_kind = 'api_key'::text) THEN ('apikey-'::text || scope_id)
-    WHEN ((scope_kind = 'member'::text) AND (scope_id ~~ 'sa-%'::text)) THEN ('serviceaccount-'::text || scope_id)
-    ELSE ((scope_kind || '-'::text) || scope_id)
-END) STORED NOT NULL COLLATE pg_catalog."C",
-    CONSTRAINT guardrails_budget_nano_credits_check CHECK ((budget_nano_credits >= 0)),
-    CONSTRAINT guardrails_concurrency_limit_check CHECK ((concurrency_limit >= 0)),
-    CONSTRAINT guardrails_cycle_check CHECK ((cycle = ANY (ARRAY['NEVER'::text, 'DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
-    CONSTRAINT guardrails_key_limit_check CHECK ((key_limit >= 0)),
-    CONSTRAINT guardrails_mode_check CHECK ((mode = ANY (ARRAY['ENFORCE'::text, 'SHADOW'::text]))),
-    CONSTRAINT guardrails_model_budgets_check CHECK (((jsonb_typeof(model_budgets) = 'array'::text) AND (jsonb_array_length(model_budgets) <= 16))),
-    CONSTRAINT guardrails_rate_rules_check CHECK (((jsonb_typeof(rate_rules) = 'array'::text) AND (jsonb_array_length(rate_rules) <= 16))),
-    CONSTRAINT guardrails_requests_per_minute_check CHECK ((requests_per_minute >= 0)),
-    CONSTRAINT guardrails_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
-    CONSTRAINT guardrails_seat_limit_check CHECK ((seat_limit >= 0)),
-    CONSTRAINT guardrails_set_by_default_check CHECK ((jsonb_typeof(set_by_default) = 'object'::text)),
-    CONSTRAINT guardrails_soft_budget_check CHECK ((jsonb_typeof(soft_budget) = 'object'::text)),
-    CONSTRAINT guardrails_temporary_limit_check CHECK (((jsonb_typeof(temporary_limit) = 'object'::text) AND (temporary_limit ? 'end_us'::text))),
-    CONSTRAINT guardrails_tokens_per_minute_check CHECK (((tokens_per_minute >= 0) AND (tokens_per_minute <= '1000000000000'::bigint))),
-    CONSTRAINT organization_scope_is_itself CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id))),
-    CONSTRAINT whitelist_is_bounded CHECK ((cardinality(model_whitelist) <= 200))
-);
-
 CREATE TABLE public.holds (
     hold_id text NOT NULL,
     organization_id text NOT NULL,
@@ -1001,7 +1301,8 @@ CREATE TABLE public.ledger_heads (
     organization_id text NOT NULL,
     sequence bigint DEFAULT 0 NOT NULL,
     cycle_change_time timestamp with time zone,
-    has_soft_budgets boolean DEFAULT false NOT NULL
+    has_soft_budgets boolean DEFAULT false NOT NULL,
+    last_carry_start timestamp with time zone
 );
 
 CREATE TABLE public.ledger_transfers (
@@ -1468,6 +1769,9 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, sequence);
 
+ALTER TABLE ONLY public.budget_carries
+    ADD CONSTRAINT budget_carries_pkey PRIMARY KEY (organization_id, counter);
+
 ALTER TABLE ONLY public.budget_events
     ADD CONSTRAINT budget_events_pkey PRIMARY KEY (organization_id, counter);
 
@@ -1656,6 +1960,8 @@ CREATE INDEX audit_log_below_4 ON public.audit_log USING btree (organization_id,
 
 CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (organization_id, resource_name, sequence);
 
+CREATE INDEX budget_carries_by_period ON public.budget_carries USING btree (organization_id, budget, lineage, revision, period_start);
+
 CREATE INDEX budget_events_waiting ON public.budget_events USING btree (organization_id, create_time) WHERE (deliver_time IS NULL);
 
 CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issuer, claim, value);
@@ -1766,6 +2072,8 @@ CREATE CONSTRAINT TRIGGER api_keys_revise_identities AFTER INSERT OR DELETE OR U
 
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_log_change();
 
+CREATE TRIGGER budget_carries_mark AFTER INSERT ON public.budget_carries FOR EACH ROW EXECUTE FUNCTION public.mark_carries();
+
 CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER credit_grants_not_truncated BEFORE TRUNCATE ON public.credit_grants FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1781,6 +2089,10 @@ CREATE TRIGGER groups_revise_all_identities AFTER TRUNCATE ON public.groups FOR 
 CREATE CONSTRAINT TRIGGER groups_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.groups DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
 CREATE TRIGGER groups_update_time BEFORE UPDATE ON public.groups FOR EACH ROW WHEN ((((old.display_name IS DISTINCT FROM new.display_name) OR (old.path IS DISTINCT FROM new.path)) OR (old.delete_time IS DISTINCT FROM new.delete_time))) EXECUTE FUNCTION public.set_update_time();
+
+CREATE TRIGGER guardrails_begin_carries AFTER INSERT OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.begin_carries();
+
+CREATE TRIGGER guardrails_carries_before_change BEFORE UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.record_carries_before_change();
 
 CREATE TRIGGER guardrails_carry_spend_over AFTER INSERT OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.carry_spend_over();
 
@@ -1876,6 +2188,9 @@ ALTER TABLE ONLY public.audit_log
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.budget_carries
+    ADD CONSTRAINT budget_carries_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.budget_events
     ADD CONSTRAINT budget_events_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -2044,6 +2359,8 @@ CREATE POLICY audit_reads ON public.api_keys FOR SELECT TO megarouter_audit USIN
 
 CREATE POLICY audit_reads ON public.audit_log FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.budget_carries FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.budget_events FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.claim_mappings FOR SELECT TO megarouter_audit USING (true);
@@ -2106,6 +2423,8 @@ CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_au
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
 
+ALTER TABLE public.budget_carries ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.budget_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.claim_mappings ENABLE ROW LEVEL SECURITY;
@@ -2121,6 +2440,8 @@ ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
 CREATE POLICY every_organization_lock ON public.api_keys FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.audit_log FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.budget_carries FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.budget_events FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -2187,6 +2508,8 @@ CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO mega
 CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.audit_log FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.budget_carries FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.budget_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -2275,6 +2598,8 @@ ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 CREATE POLICY organization_wall ON public.api_keys TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.audit_log TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.budget_carries TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.budget_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -2372,10 +2697,31 @@ GRANT USAGE ON SCHEMA public TO megarouter_usage;
 GRANT USAGE ON SCHEMA public TO megarouter_admin;
 GRANT USAGE ON SCHEMA public TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.begin_carries() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.bounds_now(bounds jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.bounds_now(bounds jsonb) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.budget_of_counter(counter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.budget_of_counter(counter text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.carried_of(organization text, base bigint, cap bigint, previous text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.carried_of(organization text, base bigint, cap bigint, previous text) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.carried_of(organization text, base bigint, cap bigint, previous text) TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.guardrails TO megarouter_usage;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrails TO megarouter_admin;
+GRANT SELECT ON TABLE public.guardrails TO megarouter_audit;
+
+REVOKE ALL ON FUNCTION public.carries_over(r public.guardrails) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.counter_name(kind text, id text, cycle text, start timestamp with time zone, revision bigint, models text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.counter_name(kind text, id text, cycle text, start timestamp with time zone, revision bigint, models text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.credential_of_secret(hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.credential_of_secret(hash bytea) TO megarouter_admin;
@@ -2383,7 +2729,14 @@ GRANT ALL ON FUNCTION public.credential_of_secret(hash bytea) TO megarouter_admi
 REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) TO megarouter_admin;
+
 REVOKE ALL ON PROCEDURE public.divide_by_organization(IN divided regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.encoded_models(models text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
@@ -2410,13 +2763,19 @@ GRANT ALL ON FUNCTION public.identity_revisions_of(organizations text[]) TO mega
 REVOKE ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.messages_waiting() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_admin;
 
-REVOKE ALL ON FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb) TO megarouter_admin;
+REVOKE ALL ON FUNCTION public.model_budgets_of(r public.guardrails) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.model_budgets_of(r public.guardrails) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.model_budgets_of(r public.guardrails) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb, rollover jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, model_budgets jsonb, rollover jsonb) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.my_accounts() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_accounts() TO megarouter_admin;
@@ -2424,6 +2783,9 @@ GRANT ALL ON FUNCTION public.my_accounts() TO megarouter_admin;
 REVOKE ALL ON FUNCTION public.notify_catalog_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.notify_identity_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.open_carry(organization text, of_counter text, of_previous text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_carry(organization text, of_counter text, of_previous text) TO megarouter_authz;
 
 REVOKE ALL ON FUNCTION public.open_ledger() FROM PUBLIC;
 
@@ -2439,6 +2801,9 @@ GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.periods_between(cycle text, first date, other date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.periods_between(cycle text, first date, other date) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.place_api_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.place_api_keys_of_member() FROM PUBLIC;
@@ -2450,6 +2815,9 @@ REVOKE ALL ON FUNCTION public.place_invites_of_group() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.place_member() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.place_members_of_group() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.present_carry(organization text, of_kind text, of_id text, of_models text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.present_carry(organization text, of_kind text, of_id text, of_models text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.present_model_use(organization text, of_kind text, of_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_model_use(organization text, of_kind text, of_id text) TO megarouter_admin;
@@ -2463,9 +2831,17 @@ GRANT ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id 
 REVOKE ALL ON FUNCTION public.provider_outcomes() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.provider_outcomes() TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.record_carries(r public.guardrails, time_zone text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.record_carries_before_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.recorded_carry(organization text, of_counter text, of_previous text, in_zone text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.refuse_audit_log_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.reports_budgets(r public.guardrails) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.restart_cycles() FROM PUBLIC;
 
@@ -2474,6 +2850,11 @@ REVOKE ALL ON FUNCTION public.revise_all_identities() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.revise_identities(organization text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.revise_identities_of_row() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.revised_model_budgets(old_budgets jsonb, new_budgets jsonb, restarted boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.rollover_budgets(r public.guardrails) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rollover_budgets(r public.guardrails) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.set_cycle_revision() FROM PUBLIC;
 
@@ -2486,6 +2867,9 @@ REVOKE ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, t
 GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb, carried bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.soft_threshold(soft_budget jsonb, budget bigint, temporary_limit jsonb, carried bigint) TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stored_objects_of(of_organization text, of_member text, of_provider text, kinds text[], object_ids text[]) TO megarouter_authz;
 
@@ -2493,12 +2877,19 @@ REVOKE ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) FROM PU
 GRANT ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.threshold_of_counter(r public.guardrails, of_counter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.threshold_of_counter(r public.guardrails, of_counter text) TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.unpacked(packed text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_authz;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.use_credit_line() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.used_of(organization text, of_counter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.used_of(organization text, of_counter text) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.used_of(organization text, of_counter text) TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
 
@@ -2530,6 +2921,10 @@ GRANT SELECT ON TABLE public.api_key_usage TO megarouter_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.budget_carries TO megarouter_usage;
+GRANT SELECT ON TABLE public.budget_carries TO megarouter_admin;
+GRANT SELECT ON TABLE public.budget_carries TO megarouter_audit;
 
 GRANT SELECT ON TABLE public.budget_events TO megarouter_usage;
 GRANT SELECT ON TABLE public.budget_events TO megarouter_admin;
@@ -2590,10 +2985,6 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrail_defaults TO megarouter_admin;
-
-GRANT SELECT ON TABLE public.guardrails TO megarouter_usage;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrails TO megarouter_admin;
-GRANT SELECT ON TABLE public.guardrails TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_authz;
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_usage;

@@ -1,4 +1,11 @@
-"""Finds calls whose budget changed its cycle while they were under way."""
+"""Finds the counters that a charge counts in besides those of its hold.
+
+- The budget changed its cycle while the call was under way: it also counts in the present cycle.
+- The charge arrives after what was left of its period has been carried on. What is carried into a period depends on the
+  counter of the period before, and follows it. It also depends on older periods, but as they were when the period began.
+  A charge on one of those counts on the latest period as well, so nothing that was carried is spent twice. That is rare:
+  the call must have been placed more than a whole period ago.
+"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,6 +16,7 @@ from zoneinfo import ZoneInfo
 from gateway_core.model.limits.cycles import Cycle, PeriodClock
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.ledger_store import LedgerHead
 from usage_service.settlement.cycle_changes import ChangedCounter, PresentCycle, changed_counters, later_counters
 from usage_service.settlement.rows import RecordedSettlement
 
@@ -21,6 +29,21 @@ SELECT g.organization_id, g.scope_kind, g.scope_id, g.cycle, g.cycle_revision, o
   FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[])) AS s (organization_id, scope_kind, scope_id)
   JOIN guardrails g USING (organization_id, scope_kind, scope_id)
   JOIN organizations o USING (organization_id)
+"""
+
+_SHORTEST_PERIOD_S: Final = 22 * 3_600
+"""Less than a day on which clocks go forward."""
+
+_DEPENDENT: Final = """
+SELECT charged.organization_id, charged.counter, latest.counter
+  FROM unnest($1::text[], $2::text[]) AS charged (organization_id, counter)
+  JOIN budget_carries p ON p.organization_id = charged.organization_id AND p.counter = charged.counter
+ CROSS JOIN LATERAL (
+    SELECT c.* FROM budget_carries c
+     WHERE c.organization_id = p.organization_id AND c.budget = p.budget AND c.lineage = p.lineage
+     ORDER BY c.revision DESC, c.period_start DESC LIMIT 1) AS latest
+ WHERE (latest.revision, latest.period_start) > (p.revision, p.period_start) AND latest.base_nano_credits > 0
+   AND latest.previous IS DISTINCT FROM p.counter
 """
 
 
@@ -38,12 +61,7 @@ async def with_later_counters(
     Returns:
         The settlements in the same order, with `later_counters` set.
     """
-    until_us = {
-        organization: change_time.timestamp() * 10**6 + _STALE_FOR_US
-        for organization, change_time in change_times.items()
-        if change_time is not None
-    }
-    overtaken = [entry for entry in recorded if _is_overtaken(entry, until_us)]
+    overtaken = [entry for entry in recorded if _is_overtaken(entry, _change_time(entry, change_times))]
     if not overtaken:
         return recorded
     present = await _present_cycles(connection, overtaken)
@@ -59,16 +77,22 @@ async def with_later_counters(
             changed = changes[known_as] = changed_counters(
                 hold.claims.counters, present.get(hold.claims.organization, {})
             )
-        if not changed or not _is_overtaken(entry, until_us):
+        if not changed or not _is_overtaken(entry, _change_time(entry, change_times)):
             return entry
         return dataclasses.replace(entry, later_counters=later_counters(changed, hold.placed_epoch_us / 10**6, clock))
 
     return [with_changes(entry) for entry in recorded]
 
 
-def _is_overtaken(entry: RecordedSettlement, until_us: Mapping[str, float]) -> bool:
-    hold = entry.settlement.hold
-    return hold.placed_epoch_us < until_us.get(hold.claims.organization, -1)
+def _is_overtaken(entry: RecordedSettlement, change_time: datetime | None) -> bool:
+    """Returns whether a call may have been placed by a cycle that has changed since."""
+    if change_time is None:
+        return False
+    return entry.settlement.hold.placed_epoch_us < change_time.timestamp() * 10**6 + _STALE_FOR_US
+
+
+def _change_time(entry: RecordedSettlement, change_times: Mapping[str, datetime | None]) -> datetime | None:
+    return change_times.get(entry.settlement.hold.claims.organization)
 
 
 async def _present_cycles(
@@ -91,3 +115,51 @@ async def _present_cycles(
         now = PresentCycle(Cycle(cycle), revision, ZoneInfo(zone), carried, reset)
         present.setdefault(organization, {})[scope] = now
     return present
+
+
+async def with_dependent_counters(
+    connection: Connection, recorded: Sequence[RecordedSettlement], heads: Mapping[str, LedgerHead]
+) -> Sequence[RecordedSettlement]:
+    """Adds to each charge the counters of later periods that must carry it. Usually there are none, and no query is made.
+
+    Args:
+        connection: holds the locks on the organizations' ledgers, so that no period begins meanwhile.
+        recorded: settlements of any organizations.
+        heads: of those ledgers.
+
+    Returns:
+        The settlements in the same order.
+    """
+    late = {
+        (entry.settlement.hold.claims.organization, counter)
+        for entry in recorded
+        if _is_late(entry, heads[entry.settlement.hold.claims.organization])
+        for counter in entry.settlement.counters
+    }
+    if not late:
+        return recorded
+    columns = [list(column) for column in zip(*sorted(late), strict=True)]
+    dependent = {(row[0], row[1]): row[2] for row in await connection.fetch(_DEPENDENT, *columns)}
+    return [
+        _with_dependent(entry, dependent)
+        if _is_late(entry, heads[entry.settlement.hold.claims.organization])
+        else entry
+        for entry in recorded
+    ]
+
+
+def _is_late(entry: RecordedSettlement, head: LedgerHead) -> bool:
+    # What a correction gives back was not carried, so it is not given again.
+    if head.last_carry_start is None or entry.delta_nano_credits <= 0:
+        return False
+    placed_epoch_s = entry.settlement.hold.placed_epoch_us / 10**6
+    return placed_epoch_s < head.last_carry_start.timestamp() - _SHORTEST_PERIOD_S or _is_overtaken(
+        entry, head.cycle_change_time
+    )
+
+
+def _with_dependent(entry: RecordedSettlement, dependent: Mapping[tuple[str, str], str]) -> RecordedSettlement:
+    organization = entry.settlement.hold.claims.organization
+    found = [dependent.get((organization, counter)) for counter in entry.settlement.counters]
+    later = dict.fromkeys([*entry.later_counters, *(counter for counter in found if counter)])
+    return dataclasses.replace(entry, later_counters=tuple(later))

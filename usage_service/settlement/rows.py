@@ -65,7 +65,8 @@ class RecordedSettlement:
     corrects: ExpiredCharge | None = None
     """What the expiry of the hold had charged; None unless this corrects an expiry."""
     later_counters: tuple[str, ...] = ()
-    """Encoded counters that the hold was not placed on, because their scopes changed their cycle during the call."""
+    """Encoded counters that the hold was not placed on, because their scopes changed their cycle during the call,
+    or because what was left of its period has been carried on."""
 
     @property
     def counters(self) -> tuple[str, ...]:

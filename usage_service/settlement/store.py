@@ -26,7 +26,7 @@ from gateway_core.stores.postgres.ledger_store import (
 )
 from gateway_core.stores.postgres.organization_wall import act_for
 from gateway_core.stores.postgres.packed_columns import insert_packed, packed, packed_columns
-from usage_service.settlement.cycle_change_store import with_later_counters
+from usage_service.settlement.cycle_change_store import with_dependent_counters, with_later_counters
 from usage_service.settlement.rows import (
     CORRECTION_COLUMNS,
     FINDING_COLUMNS,
@@ -98,17 +98,15 @@ ON CONFLICT (organization_id, counter) DO UPDATE
        last_use_time = greatest(scope_spend.last_use_time, excluded.last_use_time)
 """
 
-# A counter of an earlier revision belongs to a cycle that was changed or reset, and is reported no more.
 _RECORD_CROSSINGS: Final = """
 INSERT INTO budget_events (organization_id, counter, threshold_nano_credits, spent_nano_credits)
 SELECT s.organization_id, s.counter, t.threshold, s.settled_nano_credits
   FROM unnest($1::text[], $2::text[]) AS charged (organization_id, counter)
   JOIN scope_spend s ON s.organization_id = charged.organization_id AND s.counter = charged.counter
   JOIN guardrails g ON g.organization_id = s.organization_id AND g.scope_kind = split_part(s.counter, ':', 1)
-                   AND g.scope_id = split_part(s.counter, ':', 2) AND g.cycle_revision = split_part(s.counter, ':', 5)::bigint
-                   AND split_part(s.counter, ':', 6) = '' -- not the budget for some models
- CROSS JOIN LATERAL (SELECT soft_threshold(g.soft_budget, g.budget_nano_credits, g.temporary_limit) AS threshold) AS t
- WHERE g.soft_budget IS NOT NULL AND s.settled_nano_credits >= t.threshold AND s.settled_nano_credits > 0
+                   AND g.scope_id = split_part(s.counter, ':', 2)
+ CROSS JOIN LATERAL threshold_of_counter(g, s.counter) AS t (threshold)
+ WHERE s.settled_nano_credits >= t.threshold AND s.settled_nano_credits > 0
  ORDER BY 1, 2
 ON CONFLICT (organization_id, counter) DO NOTHING
 """
@@ -158,6 +156,7 @@ async def settle_batch(
         if recorded:
             change_times = {organization: head.cycle_change_time for organization, head in heads.items()}
             recorded = tuple(await with_later_counters(connection, recorded, change_times))
+            recorded = tuple(await with_dependent_counters(connection, recorded, heads))
             await _write(connection, recorded)
             if reporting := [name for name, head in heads.items() if head.has_soft_budgets]:
                 await _record_crossings(connection, recorded, reporting)

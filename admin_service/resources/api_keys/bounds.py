@@ -122,8 +122,11 @@ def _has_other_models(value: Sequence[str], bound: Sequence[str]) -> bool:
 
 
 def _is_other_budget(value: Sequence[Any], bound: Sequence[Any]) -> bool:
-    """Whether the amount is higher, or the cycle is another one: budgets of different cycles are not comparable."""
-    return bool(value[1] != bound[1] or value[0] > bound[0])
+    """Whether the amount is higher, more is carried over, or the cycle is another one. Budgets of different cycles are not
+    comparable.
+    """
+    carried, most_carried = (sum(budget[2:3]) for budget in (value, bound))
+    return bool(value[1] != bound[1] or value[0] > bound[0] or carried > most_carried)
 
 
 def _has_wider_rates(value: Sequence[Sequence[Any]], bound: Sequence[Sequence[Any]]) -> bool:
@@ -136,13 +139,9 @@ def _has_wider_rates(value: Sequence[Sequence[Any]], bound: Sequence[Sequence[An
 
 
 def _has_wider_budgets(value: Sequence[Sequence[Any]], bound: Sequence[Sequence[Any]]) -> bool:
-    """Whether a budget for some models is missing or higher, or has another cycle."""
-    present = {models: (amount, cycle) for models, amount, cycle in value}
-    for models, amount, cycle in bound:
-        own = present.get(models)
-        if own is None or own[1] != cycle or own[0] > amount:
-            return True
-    return False
+    """Whether a budget for some models is missing or wider than its bound."""
+    present = {models: budget for models, *budget in value}
+    return any(models not in present or _is_other_budget(present[models], budget) for models, *budget in bound)
 
 
 _IS_WIDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {

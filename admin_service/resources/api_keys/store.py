@@ -21,13 +21,14 @@ bounds_now(k.bounds), coalesce(r.mode, 'ENFORCE'),
 (SELECT coalesce(m.display_name, nullif(u.display_name, ''), u.email, '') FROM members m LEFT JOIN users u ON u.user_id = m.user_id
   WHERE m.organization_id = k.organization_id AND m.member_id = k.member_id),
 """
-API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint"
+API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint, 0::bigint"
 FULL_API_KEY_SOURCE: Final = rf"""{API_KEY_SOURCE}
  CROSS JOIN LATERAL present_use(k.organization_id, 'api_key', k.api_key_id) u
  CROSS JOIN LATERAL (SELECT max(s.last_use_time) AS last_use_time FROM scope_spend s
                       WHERE s.organization_id = k.organization_id AND s.counter LIKE 'api\_key:%'
                         AND split_part(s.counter, ':', 2) = k.api_key_id) l"""  # noqa: S608
-FULL_API_KEY_COLUMNS: Final = _COLUMNS + "l.last_use_time, u.spent_nano_credits, u.call_count, r.budget_nano_credits"
+FULL_API_KEY_COLUMNS: Final = f"""{_COLUMNS} l.last_use_time, u.spent_nano_credits, u.call_count, r.budget_nano_credits,
+CASE WHEN r.rollover IS NULL THEN 0 ELSE present_carry(k.organization_id, 'api_key', k.api_key_id) END"""
 
 # Matches `ApiKey.State`. A key that is both disabled and expired counts as disabled.
 API_KEY_STATE: Final = "CASE WHEN k.state = 'ACTIVE' AND k.expire_time <= now() THEN 'EXPIRED' ELSE k.state END"
@@ -134,6 +135,7 @@ class ApiKeyRow:
     spent_nano_credits: int
     call_count: int
     budget_nano_credits: int | None
+    carried_nano_credits: int
 
     @property
     def bounds(self) -> Bounds:

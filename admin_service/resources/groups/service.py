@@ -214,7 +214,7 @@ def _shown(actor: Actor, row: GroupRow, *, full: bool) -> Group:
     """Returns the group as the actor may read it."""
     message = _message(row, full=full)
     if not may_read_figures(actor, Target(row.organization, TargetKind.GROUP, tuple(row.path))):
-        for name in ("member_count", "subtree_member_count", "spent_nano_credits"):
+        for name in ("member_count", "subtree_member_count", "spent_nano_credits", "carried_nano_credits"):
             message.ClearField(name)
         message.figures_hidden = True
     return message

@@ -24,9 +24,9 @@ g.organization_id, g.group_id, g.display_name, g.path, g.create_time, g.update_t
 """
 # Ids in `tree_order` are separated by blanks, and `!` is the next character: the range is the group and everything below it.
 
-GROUP_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint"
+GROUP_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint, 0::bigint"
 GROUP_SOURCE: Final = "groups g"
-FULL_GROUP_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits"
+FULL_GROUP_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits, b.carried_nano_credits"
 FULL_GROUP_SOURCE: Final = "groups g CROSS JOIN LATERAL present_spend(g.organization_id, 'group', g.group_id) b"
 
 _GET: Final = f"SELECT {FULL_GROUP_COLUMNS} FROM {FULL_GROUP_SOURCE} WHERE g.organization_id = $1 AND g.group_id = $2"  # noqa: S608
@@ -75,6 +75,8 @@ class GroupRow:
     """0 unless read with FULL_GROUP_COLUMNS."""
     budget_nano_credits: int | None
     """None without a budget, or unless read with FULL_GROUP_COLUMNS."""
+    carried_nano_credits: int
+    """0 unless read with FULL_GROUP_COLUMNS."""
 
     @property
     def parent(self) -> str | None:

@@ -66,6 +66,11 @@ def _without_figures(access: ScopeAccess) -> ScopeAccess:
     access.figures_hidden = True
     budgets = [*([access.budget] if access.HasField("budget") else []), *(one.budget for one in access.model_budgets)]
     for budget in budgets:
+        # What is carried says what the period before spent.
+        if budget.carried_nano_credits:
+            budget.limit_nano_credits -= budget.carried_nano_credits
+            budget.ClearField("carried_nano_credits")
+            budget.ClearField("soft_threshold_nano_credits")
         for name in ("used_nano_credits", "held_nano_credits", "remaining_nano_credits", "soft_threshold_reached"):
             budget.ClearField(name)
     rates: list[tuple[Any, str]] = [
@@ -91,6 +96,7 @@ def _budget_use(state: LimitState) -> BudgetUse:
         soft_threshold_nano_credits=state.soft_threshold,
         soft_threshold_reached=state.soft_threshold is not None and state.used >= state.soft_threshold,
         soft_only=state.soft_only,
+        carried_nano_credits=state.carried,
     )
 
 

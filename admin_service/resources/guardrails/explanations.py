@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from admin_service.resources.guardrails.placement_model import amount_with, judge_placement, needed_units
-from gateway_core.model.calls.call_limits import budgets_of, counter_of
+from gateway_core.model.calls.call_limits import CountedBudget, budget_for_models, budget_of_guardrail, budgets_of
 from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.principals import Principal, refuse_principal
@@ -17,10 +17,11 @@ from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
-from gateway_core.model.limits.cycles import PeriodClock
-from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, ModelBudget, RateRule
+from gateway_core.model.limits.cycles import Cycle, Period, PeriodClock
+from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, RateRule
 from gateway_core.model.limits.rate_limits import Demand, RateCounter, RateUnit, merge_demands
 from gateway_core.model.limits.request_limits import decode_limits, demands_of
+from gateway_core.model.limits.soft_budgets import PercentOfBudget, SoftBudget, threshold_of
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
 from gateway_core.model.organization.scopes import Scope
 
@@ -42,6 +43,8 @@ class LimitState:
     """What is used of a budget when it is reported; None if it is not."""
     soft_only: bool = False
     """Whether calls beyond a budget pass."""
+    carried: int = 0
+    """What of the limit of a budget is carried from the period before."""
 
     @property
     def remaining(self) -> int:
@@ -168,9 +171,13 @@ def _usage(demand: Demand, counters: LiveCounters) -> Usage:
 
 def counters_of(principal: Principal, now_epoch_s: float, clock: PeriodClock) -> tuple[Counter, ...]:
     """Returns the counters that calls of any models count on now."""
+    return tuple(budget.counter for budget in counted_budgets(principal, now_epoch_s, clock))
+
+
+def counted_budgets(principal: Principal, now_epoch_s: float, clock: PeriodClock) -> tuple[CountedBudget, ...]:
+    """Returns the budgets that calls of any models count on now."""
     rails = principal.guardrails
-    periods = [clock.period_at(rail.cycle, principal.zone, now_epoch_s) for rail in rails]
-    return tuple(budget.counter for budget in budgets_of(rails, periods))
+    return budgets_of(rails, lambda cycle: clock.period_at(cycle, principal.zone, now_epoch_s), principal.zone)
 
 
 def _state(
@@ -184,6 +191,13 @@ def _state(
     clock: PeriodClock,
 ) -> GuardrailState:
     model = prices.models.get(call.parameters.model)
+    zone = principal.zone
+
+    def period_of(cycle: Cycle) -> Period:
+        return clock.period_at(cycle, zone, now_epoch_us / _US_PER_S)
+
+    def budget_state(counted: CountedBudget, limit: int, soft: SoftBudget | None) -> LimitState:
+        return _budget_state(counted, limit, admission, counters, soft)
 
     def throttled(throttle: Throttle, limit: int | None) -> LimitState | None:
         needed = needed_units(throttle.kind, admission) if admission else 1
@@ -199,7 +213,9 @@ def _state(
         scope=rail.scope,
         mode=rail.mode,
         model_allowed=model is not None and rail.allows(model.name, model.provider),
-        budget=_budget(principal, rail, admission, counters, now_epoch_us, clock),
+        budget=None
+        if rail.budget_nano_credits is None
+        else budget_state(budget_of_guardrail(rail, period_of, zone), rail.budget_nano_credits, rail.soft),
         tokens_per_minute=throttled(Throttle(ThrottleKind.TOKENS, rail.scope), rail.tokens_per_minute),
         concurrency=throttled(Throttle(ThrottleKind.CALLS, rail.scope), rail.concurrency_limit),
         requests_per_minute=requests(RateUnit.MINUTE, "", rail.requests_per_minute),
@@ -213,7 +229,10 @@ def _state(
             if model is not None and rule.covers(model.name, model.provider)
         ),
         model_budgets=tuple(
-            (budget.models, _model_budget(principal, rail, budget, admission, counters, now_epoch_us, clock))
+            (
+                budget.models,
+                budget_state(budget_for_models(rail, budget, period_of, zone), budget.budget_nano_credits, budget.soft),
+            )
             for budget in rail.model_budgets
             if model is not None and budget.covers(model.name, model.provider)
         ),
@@ -221,48 +240,28 @@ def _state(
     )
 
 
-def _budget(
-    principal: Principal,
-    rail: Guardrail,
+def _budget_state(
+    counted: CountedBudget,
+    limit: int,
     admission: Admission | None,
     counters: LiveCounters,
-    now_epoch_us: int,
-    clock: PeriodClock,
-) -> LimitState | None:
-    limit = rail.budget_nano_credits
-    if limit is None:
-        return None
-    period = clock.period_at(rail.cycle, principal.zone, now_epoch_us / _US_PER_S)
-    spend = counters.spend.get(counter_of(rail, period), Spend())
+    soft: SoftBudget | None,
+) -> LimitState:
+    spend, carried = counters.spend.get(counted.counter, Spend()), counters.carried.get(counted.counter, 0)
     settled, held = spend.settled_nano_credits, spend.held_nano_credits
     amount = amount_with(admission, counters) if admission else 0
-    soft_only = rail.refusing_budget is None
+    soft_only = counted.budget_nano_credits is None
+    threshold = threshold_of(soft, limit, carries_over=counted.previous is not None)
     return LimitState(
-        soft_only or settled + held + amount <= limit,
-        limit,
+        soft_only or settled + held + amount <= limit + carried,
+        limit + carried,
         settled,
         held,
-        period.end_epoch_s,
-        rail.soft_threshold,
+        counted.reset_epoch_s,
+        threshold.threshold(carried) if isinstance(threshold, PercentOfBudget) else threshold,
         soft_only,
+        carried,
     )
-
-
-def _model_budget(
-    principal: Principal,
-    rail: Guardrail,
-    budget: ModelBudget,
-    admission: Admission | None,
-    counters: LiveCounters,
-    now_epoch_us: int,
-    clock: PeriodClock,
-) -> LimitState:
-    limit = budget.budget_nano_credits
-    period = clock.period_at(rail.cycle, principal.zone, now_epoch_us / _US_PER_S)
-    spend = counters.spend.get(counter_of(rail, period, budget.models), Spend())
-    amount = amount_with(admission, counters) if admission else 0
-    settled, held = spend.settled_nano_credits, spend.held_nano_credits
-    return LimitState(settled + held + amount <= limit, limit, settled, held, period.end_epoch_s)
 
 
 def _throttle_state(limit: int, needed: int, usage: Usage | None, now_epoch_us: int) -> LimitState:

@@ -14,7 +14,7 @@ from admin_service.serving.change_transaction import Change
 from gateway_core.model.limits.guardrails import GuardrailMode
 from gateway_core.model.organization.scopes import ScopeKind
 
-_OF_BUDGET: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget"})
+_OF_BUDGET: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget", "rollover"})
 
 
 @dataclass(frozen=True, slots=True)

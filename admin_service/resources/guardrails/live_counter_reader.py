@@ -1,13 +1,15 @@
 """Reads the counters of a call from Redis, or from PostgreSQL if Redis lacks them. It changes none of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import asyncpg
 
-from admin_service.resources.guardrails.explanations import counters_of
+from admin_service.resources.guardrails.explanations import counted_budgets
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
+from gateway_core.model.calls.call_limits import CountedBudget
 from gateway_core.model.calls.principals import Principal
+from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.rate_limits import RateCounter, RateUnit, merge_demands
 from gateway_core.model.limits.request_limits import demands_of, rate_limits_of
@@ -43,7 +45,8 @@ class LiveCounterReader:
             the errors in the `UNAVAILABLE` of the PostgreSQL and Redis `connections` modules.
         """
         organization = principal.organization
-        counters = counters_of(principal, now_epoch_s, clock)
+        budgets = counted_budgets(principal, now_epoch_s, clock)
+        counters = list(dict.fromkeys(counter for budget in budgets for counter in _counters_of(budget)))
         names = [counter.encode() for counter in counters]
         throttles = throttles_of(principal.guardrails)
         rates = merge_demands(demands_of(rate_limits_of(principal.guardrails), organization))
@@ -62,12 +65,16 @@ class LiveCounterReader:
         parts = [answer[start : start + _PER_KEY] for start in range(0, len(answer), _PER_KEY)]
         pool, spend = parts[0], parts[1 : 1 + len(names)]
         usages = [_usage(part) for part in parts[1 + len(names) :]]
+        spent = {
+            counter: await self._spend_of(organization, counter.encode(), part, pool[0])
+            for counter, part in zip(counters, spend, strict=True)
+        }
+        carried, coming = await self._carried(organization, budgets, spent)
         return LiveCounters(
             pool=await self._pool_of(organization, pool),
-            spend={
-                counter: await self._spend_of(organization, counter.encode(), part, pool[0])
-                for counter, part in zip(counters, spend, strict=True)
-            },
+            spend=spent,
+            carried=carried,
+            coming=coming,
             throttles={
                 limit.throttle: usage or await self._open_calls(organization, limit, now_epoch_s)
                 for limit, usage in zip(throttles, usages, strict=False)
@@ -78,6 +85,21 @@ class LiveCounterReader:
                 if isinstance(rate.counter, RateCounter)
             },
         )
+
+    async def _carried(
+        self, organization: str, budgets: Sequence[CountedBudget], spent: Mapping[Counter, Spend]
+    ) -> tuple[Mapping[Counter, int], Mapping[Counter, int]]:
+        """Returns what is carried into the period of each counter, and what open calls keep from it."""
+        carried, coming = dict[Counter, int](), dict[Counter, int]()
+        for budget in budgets:
+            if budget.previous is None:
+                continue
+            carry = await self._store.carry(organization, budget.counter.encode(), budget.previous.encode())
+            before = spent[budget.previous]
+            settled, held = before.settled_nano_credits, before.held_nano_credits
+            carried[budget.counter] = carry.carried(settled + held)
+            coming[budget.counter] = carry.carried(settled) - carried[budget.counter]
+        return carried, coming
 
     async def _open_calls(self, organization: str, limit: ThrottleLimit, now_epoch_s: float) -> Usage:
         _, open_holds = await self._store.open_calls(organization, limit.throttle.scope)
@@ -98,6 +120,10 @@ class LiveCounterReader:
             return Spend(int(settled or 0), int(held or 0))
         snapshot = await self._store.counter_snapshot(organization, name)
         return Spend(snapshot.settled, sum(snapshot.open_holds.values()))
+
+
+def _counters_of(budget: CountedBudget) -> Iterable[Counter]:
+    return (budget.counter,) if budget.previous is None else (budget.counter, budget.previous)
 
 
 def _usage(part: Sequence[int | None]) -> Usage | None:

@@ -43,3 +43,7 @@ class LiveCounters:
     throttles: Mapping[Throttle, Usage] = field(default_factory=dict)
     requests: Mapping[RateCounter, Usage] = field(default_factory=dict)
     """The usage of every limit on requests."""
+    carried: Mapping[Counter, int] = field(default_factory=dict)
+    """What is carried into the period of a counter, in nano-credits."""
+    coming: Mapping[Counter, int] = field(default_factory=dict)
+    """What the open calls of the period before keep from being carried, in nano-credits."""

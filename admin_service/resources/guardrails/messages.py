@@ -1,7 +1,7 @@
 """Converts guardrails to messages and back, and checks which limits each kind of scope has."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,9 +20,11 @@ from admin_service.resources.api_keys.bound_errors import place_name
 from admin_service.resources.api_keys.messages import check_whitelist
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from gateway_core.model.limits.cycles import Cycle, period_at
-from gateway_core.model.limits.guardrails import GuardrailMode, ModelBudget, RateRule
+from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
+from gateway_core.model.limits.model_budgets import ModelBudget
 from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, parse_whitelist
 from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.limits.rollovers import Rollover
 from gateway_core.model.limits.soft_budgets import SoftBudget
 from gateway_core.model.limits.temporary_limits import REPLACED, TemporaryLimit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -37,7 +39,7 @@ _MODE_OF: Final = {value: name for name, value in MODES.items()} | {
 MAX_TEMPORARY: Final = dt.timedelta(days=92)
 """How far ahead a temporary limit may end."""
 _THROTTLES: Final = frozenset({"requests_per_minute", "tokens_per_minute", "concurrency_limit"})
-_BUDGETS: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget", "model_budgets"})
+_BUDGETS: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget", "model_budgets", "rollover"})
 _EVERYWHERE: Final = frozenset({"mode", "model_whitelist", "rate_limits", "temporary_limit"}) | _BUDGETS | _THROTTLES
 KNOWN_FIELDS: Final[Mapping[ScopeKind, frozenset[str]]] = {
     ScopeKind.ORGANIZATION: _EVERYWHERE | {"key_limit", "seat_limit"},
@@ -53,6 +55,7 @@ UNITS: Final = {
 _UNIT_OF: Final = {value: unit for unit, value in UNITS.items()}
 _SETTINGS: Final = {"rate_limits": "rate_rules", "temporary_limit": "temporary", "soft_budget": "soft"}
 """Fields that have another name in `Settings`."""
+_NEEDS_CYCLE: Final = "requires a cycle other than CYCLE_NEVER"
 _NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")
 
 
@@ -79,7 +82,7 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
         ],
     )
     for budget in settings.model_budgets:
-        message.model_budgets.append(_model_budget(budget, row.model_use.get(budget.models, (0, 0))))
+        message.model_budgets.append(_model_budget(budget, row))
     for name in _NUMBERS:
         if (limit := getattr(settings, name)) is not None:
             setattr(message, name, limit)
@@ -87,10 +90,14 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
         message.temporary_limit.CopyFrom(_temporary_limit(settings.temporary))
     if settings.soft:
         message.soft_budget.CopyFrom(_soft_budget(settings.soft))
-        threshold = settings.soft.threshold(settings.budget_in_force)
+        in_force = settings.budget_in_force
+        threshold = settings.soft.threshold(None if in_force is None else in_force + row.carried_nano_credits)
         message.soft_budget_reached = threshold is not None and row.spent_nano_credits >= threshold
+    if settings.rollover:
+        message.rollover.CopyFrom(_rollover_message(settings.rollover))
+        message.carried_nano_credits = row.carried_nano_credits
     if settings.budget_in_force is not None:
-        left = settings.budget_in_force - row.spent_nano_credits - row.held_nano_credits
+        left = settings.budget_in_force + row.carried_nano_credits - row.spent_nano_credits - row.held_nano_credits
         message.remaining_nano_credits = max(0, left)
     _add_period(message, row)
     return message
@@ -100,8 +107,18 @@ _FIGURES: Final = (
     "spent_nano_credits",
     "held_nano_credits",
     "remaining_nano_credits",
+    "carried_nano_credits",
     "call_count",
     "shadow_refusal_count",
+    "soft_budget_reached",
+)
+
+
+_MODEL_FIGURES: Final = (
+    "spent_nano_credits",
+    "held_nano_credits",
+    "remaining_nano_credits",
+    "carried_nano_credits",
     "soft_budget_reached",
 )
 
@@ -113,9 +130,8 @@ def shown_guardrail(actor: Actor, row: GuardrailRow) -> Guardrail:
         for name in _FIGURES:
             message.ClearField(name)
         for budget in message.model_budgets:
-            budget.ClearField("spent_nano_credits")
-            budget.ClearField("held_nano_credits")
-            budget.ClearField("remaining_nano_credits")
+            for name in _MODEL_FIGURES:
+                budget.ClearField(name)  # type: ignore[arg-type] # one of its fields
         message.figures_hidden = True
     return message
 
@@ -173,9 +189,11 @@ def _setting(asked: Any, name: str) -> Any:  # noqa: ANN401 - a message that has
     if name == "cycle":
         return _CYCLE_OF[asked.cycle]
     if name == "model_budgets":
-        return tuple(ModelBudget(one.models, one.budget_nano_credits) for one in asked.model_budgets)
+        return tuple(map(_asked_model_budget, asked.model_budgets))
     if name == "soft_budget":
         return _soft(asked.soft_budget) if asked.HasField("soft_budget") else None
+    if name == "rollover":
+        return _rollover(asked.rollover) if asked.HasField("rollover") else None
     if name == "temporary_limit":
         return _temporary(asked.temporary_limit) if asked.HasField("temporary_limit") else None
     if name == "rate_limits":
@@ -201,14 +219,41 @@ def _rule(asked: Guardrail.RateLimit) -> RateRule:
     )
 
 
-def _model_budget(budget: ModelBudget, use: Sequence[int]) -> Guardrail.ModelBudget:
-    spent, held = use
-    return Guardrail.ModelBudget(
+_UNUSED: Final = (0, 0, 0, None)
+
+
+def _model_budget(budget: ModelBudget, row: GuardrailRow) -> Guardrail.ModelBudget:
+    spent, held, carried, start = row.model_use.get(budget.models, _UNUSED)
+    message = Guardrail.ModelBudget(
         models=budget.models,
         budget_nano_credits=budget.budget_nano_credits,
+        cycle=Guardrail.CYCLE_UNSPECIFIED if budget.cycle is None else CYCLES[budget.cycle],
         spent_nano_credits=spent,
         held_nano_credits=held,
-        remaining_nano_credits=max(0, budget.budget_nano_credits - spent - held),
+        carried_nano_credits=carried,
+        remaining_nano_credits=max(0, budget.budget_nano_credits + carried - spent - held),
+    )
+    if budget.soft:
+        message.soft_budget.CopyFrom(_soft_budget(budget.soft))
+        threshold = budget.soft.threshold(budget.budget_nano_credits + carried)
+        message.soft_budget_reached = threshold is not None and spent >= threshold
+    if budget.rollover:
+        message.rollover.CopyFrom(_rollover_message(budget.rollover))
+    if budget.cycle is not None and start is not None:
+        end = period_at(budget.cycle, ZoneInfo(row.time_zone), start).end_epoch_s
+        if end is not None:
+            message.period_end_time.CopyFrom(Timestamp(seconds=end))
+    return message
+
+
+def _asked_model_budget(asked: Guardrail.ModelBudget) -> ModelBudget:
+    cycle = None if asked.cycle == Guardrail.CYCLE_UNSPECIFIED else Cycle(_CYCLE_OF[asked.cycle])
+    return ModelBudget(
+        asked.models,
+        asked.budget_nano_credits,
+        cycle,
+        soft=_soft(asked.soft_budget) if asked.HasField("soft_budget") else None,
+        rollover=_rollover(asked.rollover) if asked.HasField("rollover") else None,
     )
 
 
@@ -226,6 +271,19 @@ def _soft(asked: Guardrail.SoftBudget) -> SoftBudget | None:
     amount = asked.amount_nano_credits if asked.HasField("amount_nano_credits") else None
     soft = SoftBudget(percent, amount, asked.soft_only)
     return None if soft == SoftBudget() else soft
+
+
+def _rollover_message(rollover: Rollover) -> Guardrail.Rollover:
+    message = Guardrail.Rollover(enabled=True)
+    if rollover.cap_nano_credits is not None:
+        message.cap_nano_credits = rollover.cap_nano_credits
+    return message
+
+
+def _rollover(asked: Guardrail.Rollover) -> Rollover | None:
+    if not asked.enabled:
+        return None
+    return Rollover(asked.cap_nano_credits if asked.HasField("cap_nano_credits") else None)
 
 
 def _temporary_limit(limit: TemporaryLimit) -> Guardrail.TemporaryLimit:
@@ -257,6 +315,7 @@ def check_update(request: guardrail_pb2.UpdateGuardrailRequest) -> Iterable[Fiel
     yield from check_whitelist(request.guardrail.model_whitelist, "guardrail.model_whitelist")
     yield from check_rate_limits(request.guardrail.rate_limits, "guardrail.rate_limits")
     yield from _model_budget_problems(request.guardrail.model_budgets)
+    yield from _rollover_problems(request.guardrail.rollover, "guardrail.rollover")
 
 
 def check_rate_limits(limits: Iterable[Guardrail.RateLimit], field: str) -> Iterable[FieldViolation]:
@@ -278,10 +337,16 @@ def _model_budget_problems(budgets: Iterable[Guardrail.ModelBudget]) -> Iterable
         if budget.models in seen:
             yield FieldViolation(field, "has the same models as another one")
         seen.add(budget.models)
+        yield from _rollover_problems(budget.rollover, f"guardrail.model_budgets[{index}].rollover")
         try:
             parse_whitelist([budget.models])
         except InvalidWhitelistError as error:
             yield FieldViolation(field, str(error))
+
+
+def _rollover_problems(rollover: Guardrail.Rollover, field: str) -> Iterable[FieldViolation]:
+    if rollover.HasField("cap_nano_credits") and not rollover.enabled:
+        yield FieldViolation(f"{field}.enabled", "must be true if cap_nano_credits is set")
 
 
 def _temporary_problems(limit: Guardrail.TemporaryLimit) -> Iterable[FieldViolation]:
@@ -289,8 +354,15 @@ def _temporary_problems(limit: Guardrail.TemporaryLimit) -> Iterable[FieldViolat
         yield FieldViolation("guardrail.temporary_limit", f"requires one of {', '.join(REPLACED)}")
 
 
-def check_soft_budget(settings: Settings) -> Iterable[FieldViolation]:
-    """Checks that a soft budget has a budget."""
+def check_budget(settings: Settings) -> Iterable[FieldViolation]:
+    """Checks that a soft budget has a budget, and that a budget that carries over has periods."""
+    if settings.rollover and settings.budget_nano_credits is None:
+        yield FieldViolation("guardrail.rollover", "requires budget_nano_credits; remove both, or set a budget")
+    elif settings.rollover and settings.cycle == Cycle.NEVER:
+        yield FieldViolation("guardrail.rollover", _NEEDS_CYCLE)
+    for index, budget in enumerate(settings.model_budgets):
+        if budget.rollover and (budget.cycle or settings.cycle) == Cycle.NEVER:
+            yield FieldViolation(f"guardrail.model_budgets[{index}].rollover", _NEEDS_CYCLE)
     if settings.soft and settings.budget_nano_credits is None:
         yield FieldViolation("guardrail.soft_budget", "requires budget_nano_credits; remove both, or set a budget")
 

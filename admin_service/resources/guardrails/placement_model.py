@@ -47,7 +47,7 @@ def _shares(admission: Admission, counters: LiveCounters) -> Iterator[int]:
     for counter, limit in zip(admission.hold.claims.counters, limits.budgets, strict=True):
         if limit is not None and counter.scope not in limits.shadows:
             spend = counters.spend.get(counter, Spend())
-            unspent = limit - spend.settled_nano_credits
+            unspent = limit + counters.carried.get(counter, 0) - spend.settled_nano_credits
             yield share_of(unspent, unspent - spend.held_nano_credits)
 
 
@@ -57,8 +57,9 @@ def _exhausted(admission: Admission, counters: LiveCounters, amount: int) -> Ite
         spend = counters.spend.get(counter, Spend())
         settled, held = spend.settled_nano_credits, spend.held_nano_credits
         needed = settled + held + amount
-        if limit is not None and needed > limit and counter.scope not in limits.shadows:
-            yield ExhaustedCounter(index, settled, held)
+        carried = counters.carried.get(counter, 0)
+        if limit is not None and needed > limit + carried and counter.scope not in limits.shadows:
+            yield ExhaustedCounter(index, settled, held, carried, counters.coming.get(counter, 0))
     balance, held = counters.pool.settled_nano_credits, counters.pool.held_nano_credits
     if held + amount > balance:
         yield ExhaustedCounter(None, balance, held)

@@ -35,8 +35,8 @@ from admin_service.resources.guardrails.messages import (
     MODES,
     added_entries,
     changed_settings,
+    check_budget,
     check_end,
-    check_soft_budget,
     check_update,
     guardrail_message,
     shown_guardrail,
@@ -134,7 +134,7 @@ class GuardrailsApi:
         if unknown := unknown_fields(row.scope.kind, asked, fields):
             raise invalid_fields(*unknown)
         settings = changed_settings(row.settings, asked, fields)
-        violations = list(check_soft_budget(settings))
+        violations = list(check_budget(settings))
         if settings.temporary and settings.temporary != row.settings.temporary:
             violations += check_end(settings.temporary, self._now())
         if violations:
@@ -231,10 +231,10 @@ async def require_held(change: Change, target: Target, present: Settings, settin
 
 def _granted(present: Settings, settings: Settings) -> Limits:
     """Returns what the change grants. A limit that stays as an admin above set it is not granted by the caller."""
-    budget_is_new = (settings.budget_nano_credits, settings.cycle) != (present.budget_nano_credits, present.cycle)
+    budget_is_new = (settings.most_in_a_period, settings.cycle) != (present.most_in_a_period, present.cycle)
     whitelist = settings.model_whitelist
     return Limits(
-        settings.budget_nano_credits if budget_is_new and settings.refuses else None,
+        settings.most_in_a_period if budget_is_new else None,
         Cycle(settings.cycle),
         None if whitelist is None or whitelist == present.model_whitelist else parse_whitelist(whitelist),
         settings.key_limit if settings.key_limit != present.key_limit else None,
@@ -250,6 +250,7 @@ def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
             "period_start_time",
             "period_end_time",
             "remaining_nano_credits",
+            "carried_nano_credits",
             "spent_nano_credits",
             "call_count",
             "soft_budget_reached",

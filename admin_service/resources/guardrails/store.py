@@ -3,15 +3,17 @@
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from admin_service.access.grants import HeldLimits, Limits
 from admin_service.api.etags import etag_of
 from admin_service.resources.default_limits.merging import LimitValues
 from gateway_core.model.limits.cycles import Cycle
-from gateway_core.model.limits.guardrails import GuardrailMode, ModelBudget, RateRule
+from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
+from gateway_core.model.limits.model_budgets import ModelBudget, model_budget_of
 from gateway_core.model.limits.model_whitelists import compile_stored
+from gateway_core.model.limits.rollovers import Rollover, rollover_of
 from gateway_core.model.limits.soft_budgets import SoftBudget, soft_budget_of
 from gateway_core.model.limits.temporary_limits import TemporaryLimit, temporary_limit_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -21,11 +23,12 @@ from gateway_core.stores.postgres.rate_rules import decode_rules, encode_rules
 _LIMITS: Final = """
 r.budget_nano_credits, coalesce(r.cycle, 'NEVER'), coalesce(r.mode, 'ENFORCE'), r.requests_per_minute, r.tokens_per_minute,
 r.concurrency_limit, r.model_whitelist, r.key_limit, r.seat_limit, coalesce(r.rate_rules, '[]'),
-temporary_limit_now(r.temporary_limit), r.soft_budget, coalesce(r.model_budgets, '[]')
+temporary_limit_now(r.temporary_limit), r.soft_budget, coalesce(r.model_budgets, '[]'), r.rollover
 """
 _REST: Final = """
 r.update_time, r.reset_time, u.period_start_time, u.time_zone, u.spent_nano_credits, u.held_nano_credits, u.call_count,
 u.shadow_refusal_count, coalesce(r.set_by_default, '{}'),
+CASE WHEN r.rollover IS NULL THEN 0 ELSE present_carry(r.organization_id, r.scope_kind, r.scope_id) END,
 CASE WHEN r.model_budgets <> '[]' THEN present_model_use(r.organization_id, r.scope_kind, r.scope_id) ELSE '{}' END,
 coalesce(g.path, m.group_path, k.group_path, '{}'),
 coalesce(m.state, k.state, CASE WHEN g.delete_time IS NULL THEN 'ACTIVE' ELSE 'DELETED' END),
@@ -54,15 +57,15 @@ SELECT s.organization_id, s.scope_kind, s.scope_id, {_LIMITS}, {_REST}
 _SET: Final = """
 INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle, mode, requests_per_minute,
                         tokens_per_minute, concurrency_limit, model_whitelist, key_limit, seat_limit, rate_rules, temporary_limit,
-                        set_by_default, soft_budget, model_budgets)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                        set_by_default, soft_budget, model_budgets, rollover)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
 SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle, mode = excluded.mode,
     requests_per_minute = excluded.requests_per_minute, tokens_per_minute = excluded.tokens_per_minute,
     concurrency_limit = excluded.concurrency_limit, model_whitelist = excluded.model_whitelist,
     key_limit = excluded.key_limit, seat_limit = excluded.seat_limit, rate_rules = excluded.rate_rules,
     temporary_limit = excluded.temporary_limit, soft_budget = excluded.soft_budget,
-    model_budgets = excluded.model_budgets,
+    model_budgets = excluded.model_budgets, rollover = excluded.rollover,
     set_by_default = excluded.set_by_default, update_time = clock_timestamp()
 """
 _RESET: Final = """
@@ -70,7 +73,11 @@ UPDATE guardrails SET reset_time = clock_timestamp() WHERE organization_id = $1 
 """
 _HELD: Final = """
 SELECT r.scope_kind, r.scope_id,
-       CASE WHEN r.soft_budget ? 'soft_only' THEN NULL ELSE r.budget_nano_credits END,
+       CASE WHEN r.soft_budget ? 'soft_only' THEN NULL
+            WHEN r.rollover IS NULL THEN r.budget_nano_credits
+            -- The most that a period may spend.
+            ELSE least(r.budget_nano_credits::numeric + coalesce((r.rollover ->> 'cap')::bigint, r.budget_nano_credits),
+                       9223372036854775807)::bigint END,
        r.cycle, r.model_whitelist, r.key_limit, r.mode,
        CASE WHEN r.soft_budget ? 'soft_only' THEN NULL ELSE temporary_limit_now(r.temporary_limit) END
   FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS above (scope_kind, scope_id, place)
@@ -97,6 +104,7 @@ class Settings:
     """None once it has ended."""
     soft: SoftBudget | None = None
     model_budgets: tuple[ModelBudget, ...] = ()
+    rollover: Rollover | None = None
 
     @property
     def refuses(self) -> bool:
@@ -109,15 +117,29 @@ class Settings:
         budget, whitelist = self.budget_nano_credits, self.model_whitelist
         rules = [[rule.models, rule.unit.name, rule.requests, rule.tokens] for rule in self.rate_rules]
         return {
-            "budget": None if budget is None else [budget, self.cycle],
+            "budget": None if budget is None else [budget, self.cycle, *self._most_carried(budget)],
             "requests_per_minute": self.requests_per_minute,
             "tokens_per_minute": self.tokens_per_minute,
             "concurrency_limit": self.concurrency_limit,
             "model_whitelist": None if whitelist is None else list(whitelist),
             "rate_limits": rules or None,
-            "model_budgets": [[one.models, one.budget_nano_credits, self.cycle] for one in self.model_budgets] or None,
+            "model_budgets": [self._model_value(one) for one in self.model_budgets if one.refuses] or None,
             "key_limit": self.key_limit,
         }
+
+    def _most_carried(self, budget: int) -> list[int]:
+        """Returns the most that the budget carries, if it carries anything."""
+        return [] if self.rollover is None else [self.rollover.most(budget)]
+
+    def _model_value(self, one: ModelBudget) -> list[object]:
+        carried = [] if one.rollover is None else [one.rollover.most(one.budget_nano_credits)]
+        return [one.models, one.budget_nano_credits, one.cycle or self.cycle, *carried]
+
+    @property
+    def most_in_a_period(self) -> int | None:
+        """The most that a period may spend, with what is carried into it; None without a budget that refuses."""
+        budget = self.budget_nano_credits
+        return None if budget is None or not self.refuses else budget + sum(self._most_carried(budget))
 
     @property
     def budget_in_force(self) -> int | None:
@@ -143,6 +165,8 @@ class GuardrailRow:
     call_count: int
     shadow_refusal_count: int
     set_by_default_json: str
+    carried_nano_credits: int
+    """What is carried into the period."""
     model_use_json: str
     group_path: Sequence[str]
     """Path of the group, or of the member's group."""
@@ -153,7 +177,9 @@ class GuardrailRow:
 
     @property
     def model_use(self) -> Mapping[str, Sequence[int]]:
-        """What each budget for some models has spent and holds, by its entry."""
+        """What each budget for some models has spent and holds, what is carried into its period and when that began, by its
+        entry.
+        """
         use: Mapping[str, Sequence[int]] = json.loads(self.model_use_json)
         return use
 
@@ -177,9 +203,15 @@ class GuardrailRow:
 def make_guardrail_row(organization: str, scope_kind: str, scope_id: str, *columns: object) -> GuardrailRow:
     """Makes a row from `GUARDRAIL_COLUMNS`."""
     count = len(Settings.__dataclass_fields__)
-    *settings, rules, temporary, soft, budgets = columns[:count]
+    *settings, rules, temporary, soft, budgets, rollover = columns[:count]
     scope = Scope(ScopeKind(scope_kind), scope_id)
-    parsed = (decode_rules(json.loads(str(rules))), _temporary(temporary), _soft(soft), _model_budgets(budgets))
+    parsed = (
+        decode_rules(json.loads(str(rules))),
+        _temporary(temporary),
+        _soft(soft),
+        _model_budgets(budgets),
+        _rollover(rollover),
+    )
     limits = Settings(*settings, *parsed)  # type: ignore[arg-type,call-arg] # as selected
     return GuardrailRow(organization, scope, limits, *columns[count:])  # type: ignore[arg-type] # as selected
 
@@ -212,7 +244,8 @@ async def set_guardrail(
         settings.key_limit, settings.seat_limit, encode_rules(settings.rate_rules),
         json.dumps(settings.temporary.stored()) if settings.temporary else None, json.dumps(dict(set_by_default or {})),
         json.dumps(settings.soft.stored()) if settings.soft else None,
-        json.dumps([[one.models, one.budget_nano_credits] for one in settings.model_budgets]),
+        json.dumps([one.stored() for one in settings.model_budgets]),
+        json.dumps(settings.rollover.stored()) if settings.rollover else None,
     )  # fmt: skip
 
 
@@ -238,11 +271,16 @@ async def held_limits(connection: Connection, organization: str, scopes: Sequenc
 
 
 def _model_budgets(stored: object) -> tuple[ModelBudget, ...]:
-    return tuple(ModelBudget(*budget) for budget in json.loads(str(stored)))
+    # The revision is no setting.
+    return tuple(replace(model_budget_of(budget), revision=None) for budget in json.loads(str(stored)))
 
 
 def _soft(stored: object) -> SoftBudget | None:
     return None if stored is None else soft_budget_of(json.loads(str(stored)))
+
+
+def _rollover(stored: object) -> Rollover | None:
+    return None if stored is None else rollover_of(json.loads(str(stored)))
 
 
 def _temporary(stored: object) -> TemporaryLimit | None:

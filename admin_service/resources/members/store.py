@@ -15,11 +15,11 @@ m.create_time, m.update_time,
 (SELECT count(*) FROM api_keys k
   WHERE k.organization_id = m.organization_id AND k.member_id = m.member_id AND k.state <> 'DELETED'),
 """
-MEMBER_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint"
+MEMBER_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint, 0::bigint"
 MEMBER_SOURCE: Final = "members m JOIN users u ON u.user_id = m.user_id"
 IS_PERSON: Final = "m.user_id IS NOT NULL"
 """Leaves out service accounts in a way that the indexes know."""
-FULL_MEMBER_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits"
+FULL_MEMBER_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits, b.carried_nano_credits"
 FULL_MEMBER_SOURCE: Final = (
     MEMBER_SOURCE + " CROSS JOIN LATERAL present_spend(m.organization_id, 'member', m.member_id) b"
 )
@@ -62,6 +62,8 @@ class MemberRow:
     """0 unless read with FULL_MEMBER_COLUMNS."""
     budget_nano_credits: int | None
     """None without a budget, or unless read with FULL_MEMBER_COLUMNS."""
+    carried_nano_credits: int
+    """0 unless read with FULL_MEMBER_COLUMNS."""
 
     @property
     def etag(self) -> str:

@@ -15,9 +15,9 @@ m.organization_id, m.member_id, m.display_name, m.group_id, m.group_path, m.stat
 (SELECT count(*) FROM api_keys k
   WHERE k.organization_id = m.organization_id AND k.member_id = m.member_id AND k.state <> 'DELETED'),
 """
-SERVICE_ACCOUNT_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint"
+SERVICE_ACCOUNT_COLUMNS: Final = _COLUMNS + "0::bigint, NULL::bigint, 0::bigint"
 SERVICE_ACCOUNT_SOURCE: Final = "members m"
-FULL_SERVICE_ACCOUNT_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits"
+FULL_SERVICE_ACCOUNT_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget_nano_credits, b.carried_nano_credits"
 FULL_SERVICE_ACCOUNT_SOURCE: Final = (
     "members m CROSS JOIN LATERAL present_spend(m.organization_id, 'member', m.member_id) b"
 )
@@ -60,6 +60,8 @@ class ServiceAccountRow:
     """0 unless read with FULL_SERVICE_ACCOUNT_COLUMNS."""
     budget_nano_credits: int | None
     """None without a budget, or unless read with FULL_SERVICE_ACCOUNT_COLUMNS."""
+    carried_nano_credits: int
+    """0 unless read with FULL_SERVICE_ACCOUNT_COLUMNS."""
 
     @property
     def etag(self) -> str:

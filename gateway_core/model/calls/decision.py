@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from gateway_core.model.calls.call_limits import Limits, budgets_of, limits_of
+from gateway_core.model.calls.call_limits import CountedBudget, Limits, budgets_of, limits_of
 from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import Placed
 from gateway_core.model.calls.principals import Principal
@@ -21,8 +21,9 @@ from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import FREE, BudgetMode, OutputShare, reserve
 from gateway_core.model.catalog.units import reserve_units
 from gateway_core.model.endpoints import Endpoint
-from gateway_core.model.limits.cycles import Period, PeriodClock
-from gateway_core.model.limits.guardrails import ModelBudget, RateRule, ends_of, in_force
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.limits.guardrails import RateRule, ends_of, in_force
+from gateway_core.model.limits.model_budgets import ModelBudget
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.limits.throttles import throttles_of
 from gateway_core.model.record_decorator import record
@@ -195,8 +196,8 @@ def agree(
         return rule.covers(model.name, model.provider)
 
     throttles = throttles_of(rails, covers)
-    periods = [clock.period_at(rail.cycle, principal.zone, now_epoch_s) for rail in rails]
-    budgets = budgets_of(rails, periods, covers)
+    zone = principal.zone
+    budgets = budgets_of(rails, lambda cycle: clock.period_at(cycle, zone, now_epoch_s), zone, covers)
     return Terms(
         claims=Claims(
             organization=principal.organization,
@@ -231,7 +232,7 @@ def agree(
         bytes_per_token=principal.bytes_per_token,
         budget_mode=principal.budget_mode,
         shadow_refusals=() if endpoint.uploads else principal.shadow_refusals(model.name, model.provider),
-        validity=_validity(principal, prices, periods, ends_of(rails), now_epoch_s),
+        validity=_validity(principal, prices, budgets, ends_of(rails), now_epoch_s),
     )
 
 
@@ -268,16 +269,16 @@ def _reserved_as(
 def _validity(
     principal: Principal,
     prices: CatalogView,
-    periods: Sequence[Period],
+    budgets: Sequence[CountedBudget],
     limit_ends_epoch_s: Sequence[float],
     now_epoch_s: float,
 ) -> Validity:
     day = datetime.fromtimestamp(now_epoch_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    ends = [period.end_epoch_s for period in periods if period.end_epoch_s is not None]
+    ends = [budget.reset_epoch_s for budget in budgets if budget.reset_epoch_s is not None]
     return Validity(
         principal=principal,
         prices=prices,
-        begin_epoch_s=max(day.timestamp(), *(period.start_epoch_s for period in periods)),
+        begin_epoch_s=max(day.timestamp(), *(budget.counter.cycle_start_epoch_s for budget in budgets)),
         end_epoch_s=min([(day + timedelta(days=1)).timestamp(), *ends, *limit_ends_epoch_s]),
     )
 

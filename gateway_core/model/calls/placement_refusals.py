@@ -37,7 +37,9 @@ def passes_once_calls_end(admission: Admission, refused: Refused) -> bool:
 
 
 def _fit_without_holds(limits: Iterable[ExhaustedLimit], needed: int) -> bool:
-    return all(limit.used_nano_credits + needed <= limit.limit_nano_credits for limit in limits)
+    return all(
+        limit.used_nano_credits + needed <= limit.limit_nano_credits + limit.coming_nano_credits for limit in limits
+    )
 
 
 def _refuse_busy(admission: Admission, busy: tuple[BusyThrottle, ...]) -> Refusal:
@@ -145,9 +147,11 @@ def _exhausted_limit(admission: Admission, counter: ExhaustedCounter) -> Exhaust
     limit = admission.terms.limits.budgets[counter.index]
     return ExhaustedLimit(
         scope=admission.hold.claims.counters[counter.index].scope,
-        limit_nano_credits=0 if limit is None else limit,
+        limit_nano_credits=(0 if limit is None else limit) + counter.carried_nano_credits,
         used_nano_credits=counter.settled_nano_credits,
         held_nano_credits=counter.held_nano_credits,
         reset_epoch_s=admission.terms.limits.reset_epoch_s[counter.index],
         models=admission.hold.claims.counters[counter.index].models,
+        carried_nano_credits=counter.carried_nano_credits,
+        coming_nano_credits=counter.coming_nano_credits,
     )

@@ -52,6 +52,8 @@ class Missing:
     edition: str
     """The edition of the pool. A snapshot of the counters must be newer. Empty if the pool is missing."""
     throttles: tuple[int, ...] = ()
+    previous: tuple[int, ...] = ()
+    """Counters whose counter of the period before is lacking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class ExhaustedCounter:
     index: int | None
     settled_nano_credits: int
     held_nano_credits: int
+    carried_nano_credits: int = 0
+    """What is carried into the period, in addition to the budget."""
+    coming_nano_credits: int = 0
+    """What the open calls of the period before keep from being carried, at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,11 +116,16 @@ class ExhaustedLimit:
 
     scope: Scope | None
     limit_nano_credits: int
+    """The budget and what is carried from the period before."""
     used_nano_credits: int
     held_nano_credits: int
     reset_epoch_s: int | None
     models: str = ""
     """A whitelist entry whose models the budget counts; empty for all models."""
+    carried_nano_credits: int = 0
+    """What of the limit is carried from the period before. It says what that period spent, so not everybody may read it."""
+    coming_nano_credits: int = 0
+    """What the open calls of the period before keep from being carried into this one, at most."""
 
     @property
     def subject(self) -> str:

@@ -8,6 +8,7 @@ import enum
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
@@ -53,6 +54,12 @@ def period_at(cycle: Cycle, zone: ZoneInfo, instant_epoch_s: float) -> Period:
         # period.
         return period_at(cycle, zone, _noon(_next_first_day(cycle, first), zone))
     return period
+
+
+@lru_cache(maxsize=1_024)
+def period_before(cycle: Cycle, zone: ZoneInfo, start_epoch_s: int) -> Period:
+    """Returns the period that ends where another one starts. Not for `NEVER`."""
+    return period_at(cycle, zone, start_epoch_s - 1)
 
 
 def _first_day(cycle: Cycle, day: date) -> date:

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gateway_core.model.limits.cycles import Cycle
+from gateway_core.model.limits.model_budgets import ModelBudget
 from gateway_core.model.limits.model_whitelists import ModelWhitelist, compile_stored
 from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.limits.rollovers import Rollover
 from gateway_core.model.limits.soft_budgets import SoftBudget
 from gateway_core.model.limits.temporary_limits import TemporaryLimit
 from gateway_core.model.organization.scopes import Scope
@@ -36,19 +38,6 @@ class RateRule:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelBudget:
-    """A further budget, for some models. It has the cycle of its guardrail."""
-
-    models: str
-    """A whitelist entry. The models it covers count together."""
-    budget_nano_credits: int
-
-    def covers(self, model: str, provider: str) -> bool:
-        """Returns whether calls of a model count. Both names are those of the catalog."""
-        return compile_stored([self.models]).allows(model, provider)
-
-
-@dataclass(frozen=True, slots=True)
 class Guardrail:
     """The limits of one scope. None means unlimited."""
 
@@ -66,6 +55,8 @@ class Guardrail:
     temporary: TemporaryLimit | None = None
     soft: SoftBudget | None = None
     model_budgets: tuple[ModelBudget, ...] = ()
+    rollover: Rollover | None = None
+    """None if nothing is carried from one period into the next."""
 
     def at(self, instant_epoch_s: float) -> "Guardrail":
         """Returns the guardrail with the limits that are in force at an instant.
@@ -82,11 +73,6 @@ class Guardrail:
     def refusing_budget(self) -> int | None:
         """The budget beyond which calls are refused."""
         return None if self.soft is not None and self.soft.soft_only else self.budget_nano_credits
-
-    @property
-    def soft_threshold(self) -> int | None:
-        """The spend at which the budget is reported; None if it is not."""
-        return None if self.soft is None else self.soft.threshold(self.budget_nano_credits)
 
     @property
     def is_shadow(self) -> bool:

@@ -8,6 +8,7 @@ import asyncpg
 
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.limits.counters import encoded_counters
+from gateway_core.model.limits.rollovers import NOTHING_CARRIED, Carry
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for, joined
@@ -130,6 +131,23 @@ class SpendStore:
         async with acting_for(self._pool, organization) as connection:
             sequence, settled, open_holds = await _one(connection.fetchrow(_COUNTER, organization, counter))
         return CounterSnapshot(sequence, settled, dict(open_holds))
+
+    async def open_carry(self, organization: str, counter: str, previous: str) -> Carry:
+        """Records what the period of an encoded counter begins with, once, and returns it.
+
+        `previous` is the counter of the period before.
+        """
+        async with acting_for(self._pool, organization) as connection:
+            row = await connection.fetchrow("SELECT * FROM open_carry($1, $2, $3)", organization, counter, previous)
+        return NOTHING_CARRIED if row is None else Carry(*row)
+
+    async def carry(self, organization: str, counter: str, previous: str) -> Carry:
+        """Returns what the period of an encoded counter begins with, and records nothing."""
+        async with acting_for(self._pool, organization) as connection:
+            row = await connection.fetchrow(
+                "SELECT base, cap FROM carry_terms($1, $2, $3)", organization, counter, previous
+            )
+        return NOTHING_CARRIED if row is None else Carry(*row)
 
     async def open_calls(self, organization: str, scope: Scope) -> tuple[int, dict[str, int]]:
         """Returns the ledger sequence and the open calls below a scope: by hold id, the expiry in epoch seconds."""

@@ -15,8 +15,10 @@ from gateway_core.model.calls.principals import Principal, RevisedPrincipal
 from gateway_core.model.catalog.reserves import BudgetMode
 from gateway_core.model.limits.address_lists import parse_networks
 from gateway_core.model.limits.cycles import Cycle
-from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode, ModelBudget
+from gateway_core.model.limits.guardrails import Guardrail, GuardrailMode
+from gateway_core.model.limits.model_budgets import model_budget_of
 from gateway_core.model.limits.model_whitelists import compile_stored
+from gateway_core.model.limits.rollovers import rollover_of
 from gateway_core.model.limits.soft_budgets import soft_budget_of
 from gateway_core.model.limits.temporary_limits import temporary_limit_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -67,7 +69,7 @@ SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active,
                                        r.concurrency_limit, r.rate_rules)) AS guardrails,
            jsonb_object_agg(r.scope_kind || ':' || r.scope_id, o.more) FILTER (WHERE o.more IS NOT NULL) AS more_limits
       FROM guardrails r
-     CROSS JOIN LATERAL (SELECT more_limits_of(r.temporary_limit, r.soft_budget, r.model_budgets) AS more) AS o
+     CROSS JOIN LATERAL (SELECT more_limits_of(r.temporary_limit, r.soft_budget, r.model_budgets, r.rollover) AS more) AS o
      WHERE r.organization_id = m.organization_id
        AND ((r.scope_kind = 'member' AND r.scope_id = m.member_id)
             OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
@@ -258,5 +260,6 @@ def _guardrail(scope: Scope, rail: list[Any], more: Mapping[str, Any]) -> Guardr
         rate_rules=decode_rules(rules),
         temporary=temporary_limit_of(more["temporary"]) if "temporary" in more else None,
         soft=soft_budget_of(more["soft"]) if "soft" in more else None,
-        model_budgets=tuple(ModelBudget(*budget) for budget in more.get("models", ())),
+        model_budgets=tuple(map(model_budget_of, more.get("models", ()))),
+        rollover=rollover_of(more["rollover"]) if "rollover" in more else None,
     )

@@ -110,13 +110,15 @@ class LedgerHead:
     """When a budget of the organization last changed its cycle."""
     has_soft_budgets: bool
     """Whether a budget of the organization is reported when its spend reaches a threshold."""
+    last_carry_start: datetime | None = None
+    """When the latest period began into which something may be carried; None if there is none."""
 
 
 async def lock_heads(connection: Connection, organizations: Iterable[str]) -> dict[str, LedgerHead]:
     """Locks ledgers until the transaction ends, and returns their positions. Unknown organizations are omitted."""
     rows = await connection.fetch(
-        "SELECT organization_id, sequence, cycle_change_time, has_soft_budgets FROM ledger_heads WHERE organization_id = ANY($1)"
-        " ORDER BY organization_id FOR UPDATE",
+        "SELECT organization_id, sequence, cycle_change_time, has_soft_budgets, last_carry_start FROM ledger_heads"
+        " WHERE organization_id = ANY($1) ORDER BY organization_id FOR UPDATE",
         list(organizations),
     )
     return {organization: LedgerHead(*head) for organization, *head in rows}

@@ -14,6 +14,7 @@ from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Placement
 from gateway_core.model.catalog.reserves import OutputShare
+from gateway_core.model.limits.rollovers import Carry
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
@@ -163,6 +164,7 @@ class HoldCounters:
         sequence: int,
         expire_epoch_s: int | None,
         edition: str,
+        carry: Carry | None = None,
     ) -> bool:
         """Rebuilds an encoded counter, unless it exists. Returns False if the snapshot is too old and must be read
         again.
@@ -175,10 +177,12 @@ class HoldCounters:
             sequence: the ledger sequence of these values.
             expire_epoch_s: when the counter is no longer needed; None for never.
             edition: the edition of the pool before the snapshot was read, from `Missing`.
+            carry: what the counter's period begins with; None if nothing is carried into it.
         """
         expiry = "" if expire_epoch_s is None else str(expire_epoch_s)
         keys = [pool_key(organization), holds_key(organization), counter_key(organization, counter)]
-        arguments = [str(settled), str(sequence), expiry, edition, *open_holds]
+        carried = ("", "") if carry is None else (str(carry.base), str(carry.cap))
+        arguments = [str(settled), str(sequence), expiry, edition, *carried, *open_holds]
         return bool(await self._seed_counter(keys=keys, args=arguments))
 
     async def confirm(self, organization: str, holds: Sequence[tuple[Hold, str]]) -> list[Hold] | None:

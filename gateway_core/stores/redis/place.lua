@@ -6,22 +6,28 @@
 --       call must pass untouched), number of counters, number of throttles; for each counter: position among the counters and throttles, limit ('' = unlimited);
 --       for each throttle: position, kind, limit, index of its counter. A limit that begins with 's' is in shadow mode: a call
 --       that it would refuse passes and is reported. 'w', a threshold and ':' before the limit of a counter ask to report it once its
---       settled amount has reached the threshold.
+--       settled amount has reached the threshold; 'w', a budget, '%', a number and ':' once it has reached that percentage of the
+--       budget and what is carried. 'r', a position and ':' before all of it say that the counter at that position counts the period
+--       before, and that what is left of that period is carried into this one.
 -- Returns the generation of the pool ('' without one), then for each call one of:
 -- - the number of its placement
 -- - {'placed', number, index of a counter whose guardrail would have refused...}. If the call gets an output limit, 'limit', the
 --   limit in tokens, and the amount that is held with it follow the number. If tokens are limited, 'tokens', index, what is
 --   left, and reset in microseconds of the tightest throttle follow. If counters have reached their threshold, 'reached', how many,
 --   and their indexes follow.
--- - {'missing', edition of the pool or '', index...}
+-- - {'missing', edition of the pool or '', index...}: an index below 0 is the counter of the period before, of the counter -index
 -- - {'withdrawn'}
--- - {'refused', index, settled or balance or used, held or wait in microseconds, 0 or reset in microseconds, ...}
+-- - {'refused', index, settled or balance or used, held or wait in microseconds, carried or reset in microseconds, what open calls
+--   of the period before keep from being carried, ...}
 -- Index 0 is the pool. The indexes of throttles follow those of the counters of the call.
 --
 -- A share is base:price of a token:least:most, as `reserves.OutputShare` describes it. If the amount is more than the share of any
 -- scope (`reserves.share_of`), the call gets the output limit whose amount fits that share, but at least `least`, and holds less.
 --
 -- `open_holds.lua` says how an open hold is kept.
+--
+-- What is carried: `rollovers.Carry`. Base and cap are fields of the counter. Once a call was placed on a period with rollover, none is
+-- placed on the period before anymore, by a replica whose clock is late: what is left there has been given to the new period.
 --
 -- The floor is a number of placements that this pool is known to have reached. A pool that has counted fewer is from an old
 -- snapshot that lacks newer holds, so it is dropped and reported missing. A pool that holds something but whose open holds are gone
@@ -69,15 +75,18 @@ local limits = {}
 local function limit_of(text)
     local limit = limits[text]
     if not limit then
-        local plain, threshold = text, nil
-        if string.byte(text, 1) == 119 then -- 'w'
-            threshold, plain = string.match(text, '^w(%d+):(.*)$')
+        local plain, previous, threshold, percent = text, nil, nil, ''
+        if string.byte(plain, 1) == 114 then -- 'r'
+            previous, plain = string.match(plain, '^r(%d+):(.*)$')
+        end
+        if string.byte(plain, 1) == 119 then -- 'w'
+            threshold, percent, plain = string.match(plain, '^w(%d+)%%?(%d*):(.*)$')
         end
         local shadow = string.byte(plain, 1) == 115 -- 's'
         plain = shadow and string.sub(plain, 2) or plain
         limit = {
             amount = plain ~= '' and amount_of(plain) or nil, most = tonumber(plain), shadow = shadow,
-            threshold = threshold and amount_of(threshold),
+            threshold = threshold and amount_of(threshold), percent = tonumber(percent), previous = tonumber(previous),
         }
         limits[text] = limit
     end
@@ -100,6 +109,55 @@ local function counter_at(place)
         counters[place] = counter
     end
     return counter
+end
+
+local nothing = amount_of('0')
+
+-- Returns what is carried into the period of a counter: now, and once the open calls of the period before have ended; nil and what
+-- is missing if it is not known.
+local function carried_into(place, limit)
+    local before = counter_at(limit.previous)
+    if before.missing then
+        return nil, 'previous'
+    end
+    local counter = counter_at(place)
+    if counter.carries == nil then
+        local fields = redis.call('HMGET', KEYS[first_key + place], 'base', 'cap', 'closed')
+        counter.carries, counter.closed = fields[1] ~= false, fields[3] ~= false
+        if counter.carries then
+            counter.base, counter.cap = amount_of(fields[1]), amount_of(fields[2])
+        end
+    end
+    if not counter.carries then
+        return nil, 'counter'
+    end
+    local function after(used)
+        local left = sum_of(counter.base, {credits = -used.credits, nanos = -used.nanos})
+        if not exceeds(left, nothing) then
+            return nothing
+        end
+        return exceeds(left, counter.cap) and counter.cap or left
+    end
+    return after(before.used), after(amount_of(before.settled))
+end
+
+-- Returns the amount that a counter may reach.
+local function room_of(place, limit)
+    if not limit.previous or not limit.amount then
+        return limit.amount
+    end
+    local carried = carried_into(place, limit)
+    return carried and sum_of(limit.amount, carried) or limit.amount
+end
+
+-- Returns whether the settled amount of a counter has reached the threshold of its budget.
+local function has_reached(limit, settled, carried)
+    if not limit.percent then
+        return not exceeds(limit.threshold, settled)
+    end
+    local budget = sum_of(limit.threshold, carried or nothing)
+    local share = {credits = budget.credits * limit.percent, nanos = budget.nanos * limit.percent}
+    return not exceeds(share, {credits = settled.credits * 100, nanos = settled.nanos * 100})
 end
 
 local function window_at(place)
@@ -128,7 +186,7 @@ local function open_calls_at(place)
 end
 
 -- Records that a limit is exceeded: as a refusal, or in shadow mode among the counters that would have refused.
-local function refuse(verdict, shadow, counter_index, index, used, second, third)
+local function refuse(verdict, shadow, counter_index, index, used, second, third, fourth)
     if shadow then
         if not verdict.shadows[counter_index] then
             verdict.shadows[counter_index] = true
@@ -139,6 +197,7 @@ local function refuse(verdict, shadow, counter_index, index, used, second, third
     local refused = verdict.refused
     local size = #refused
     refused[size + 1], refused[size + 2], refused[size + 3], refused[size + 4] = index, used, second, third
+    refused[size + 5] = fourth or 0
 end
 
 -- Returns a difference in nano-credits as a double. Above 9 million credits it is inexact, where no call exceeds its share.
@@ -156,12 +215,14 @@ local function smallest_share(call)
     local smallest = share_of(difference(balance, amount_of('0')), difference(balance, pool_held))
     for index = 1, call.counter_count do
         local at = call.counters + 2 * (index - 1)
-        local counter, text = counter_at(tonumber(ARGV[at])), ARGV[at + 1]
+        local place, text = tonumber(ARGV[at]), ARGV[at + 1]
+        local counter = counter_at(place)
         if text ~= '' and not counter.missing then
             local limit = limit_of(text)
             if limit.amount and not limit.shadow then
-                local unspent = difference(limit.amount, amount_of(counter.settled))
-                smallest = math.min(smallest, share_of(unspent, difference(limit.amount, counter.used)))
+                local room = room_of(place, limit)
+                local unspent = difference(room, amount_of(counter.settled))
+                smallest = math.min(smallest, share_of(unspent, difference(room, counter.used)))
             end
         end
     end
@@ -184,6 +245,24 @@ local function cut(call)
     end
 end
 
+-- Judges the budget of a counter with what is carried into its period.
+local function judge_carrying(call, verdict, index, place, limit)
+    local counter = counter_at(place)
+    local carried, later = carried_into(place, limit)
+    if not carried then
+        verdict.missing[#verdict.missing + 1] = later == 'previous' and -index or index
+        return
+    end
+    if limit.threshold and has_reached(limit, amount_of(counter.settled), carried) then
+        verdict.reached[#verdict.reached + 1] = index
+    end
+    local room = limit.amount and sum_of(limit.amount, carried)
+    if room and (counter.closed or exceeds(sum_of(counter.used, call.amount), room)) then
+        local coming = sum_of(later, {credits = -carried.credits, nanos = -carried.nanos})
+        refuse(verdict, limit.shadow, index, index, counter.settled, text_of(counter.held), text_of(carried), text_of(coming))
+    end
+end
+
 local function judge_counters(call, verdict)
     if exceeds(sum_of(pool_held, call.amount), balance) then
         refuse(verdict, false, 0, 0, pool[1], text_of(pool_held), 0)
@@ -191,11 +270,13 @@ local function judge_counters(call, verdict)
     for index = 1, call.counter_count do
         local at = call.counters + 2 * (index - 1)
         local counter, text = counter_at(tonumber(ARGV[at])), ARGV[at + 1]
+        local limit = text ~= '' and limit_of(text)
         if counter.missing then
             verdict.missing[#verdict.missing + 1] = index
-        elseif text ~= '' then
-            local limit = limit_of(text)
-            if limit.threshold and not exceeds(limit.threshold, amount_of(counter.settled)) then
+        elseif limit and limit.previous then
+            judge_carrying(call, verdict, index, tonumber(ARGV[at]), limit)
+        elseif limit then
+            if limit.threshold and has_reached(limit, amount_of(counter.settled)) then
                 verdict.reached[#verdict.reached + 1] = index
             end
             if limit.amount and exceeds(sum_of(counter.used, call.amount), limit.amount) then
@@ -238,6 +319,9 @@ end
 -- All fields to write into the open holds with one command, and the same by id, because a hold may be requested twice.
 local kept, kept_by_id = {}, {}
 
+-- The positions of counters whose rest has been given to the period after theirs.
+local to_close = {}
+
 local function place(call, verdict)
     local slice, tightest, least = '', nil, nil
     for _, one in ipairs(verdict.windows) do
@@ -264,7 +348,12 @@ local function place(call, verdict)
     kept_by_id[call.id] = text
     add_to(pool_held, call.amount)
     for index = 1, call.counter_count do
-        local counter = counters[tonumber(ARGV[call.counters + 2 * (index - 1)])]
+        local at = call.counters + 2 * (index - 1)
+        local counter = counters[tonumber(ARGV[at])]
+        local limit = ARGV[at + 1] ~= '' and limit_of(ARGV[at + 1])
+        if limit and limit.previous and not is_nothing(counter.base) then
+            to_close[limit.previous] = true
+        end
         add_to(counter.used, call.amount)
         add_to(counter.held, call.amount)
         add_to(counter.added, call.amount)
@@ -335,6 +424,11 @@ if #kept > 0 then
     for place_of, counter in pairs(counters) do
         if not counter.missing and not is_nothing(counter.added) then
             redis.call('HINCRBY', KEYS[first_key + place_of], 'held', text_of(counter.added))
+        end
+    end
+    for place_of in pairs(to_close) do
+        if redis.call('HEXISTS', KEYS[first_key + place_of], 'closed') == 0 then
+            redis.call('HSET', KEYS[first_key + place_of], 'closed', '1')
         end
     end
     for _, window in pairs(windows) do

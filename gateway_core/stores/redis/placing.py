@@ -19,6 +19,7 @@ from gateway_core.model.calls.placements import (
     Withdrawn,
 )
 from gateway_core.model.catalog.reserves import OutputShare
+from gateway_core.model.limits.soft_budgets import PercentOfBudget
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.gathering import Gathering
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
@@ -26,6 +27,8 @@ from gateway_core.stores.redis.pipelined import ScriptClient
 from gateway_core.stores.redis.scripts import AMOUNTS, OPEN_HOLDS, WINDOWS, script_source
 
 _NEVER: Final = -1
+_PER_LIMIT: Final = 5
+"""The number of values that a refusal has for each limit."""
 
 Answer = int | Sequence[str | int]
 
@@ -42,6 +45,8 @@ class PlacingTerms:
     """For each throttle: kind, limit, index of its counter."""
     reset_epoch_s: tuple[int | None, ...]
     """When the period of each counter ends, in epoch seconds; None for never."""
+    previous: tuple[str | None, ...] = ()
+    """For each counter whose budget carries over, the encoded counter of the period before; empty if none does."""
 
 
 def placing_terms(claims: Claims, limits: Limits) -> PlacingTerms:
@@ -61,6 +66,7 @@ def placing_terms(claims: Claims, limits: Limits) -> PlacingTerms:
             for throttle, limit in zip(claims.throttles, limits.throttles, strict=True)
         ),
         reset_epoch_s=limits.reset_epoch_s,
+        previous=tuple(counter.encode() if counter else None for counter in limits.previous),
     )
 
 
@@ -119,12 +125,25 @@ def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], lis
             len(terms.limits),
             len(terms.throttles),
         )
-        for key, limit in zip(terms.keys, terms.limits, strict=False):
+        limits = _carrying(organization, terms, places) if terms.previous else terms.limits
+        for key, limit in zip(terms.keys, limits, strict=False):
             arguments += (places.setdefault(key, len(places) + 1), limit)
         if terms.throttles:
             arguments += _throttle_arguments(terms, places)
     withdrawals = [withdrawal_key(organization, asked.hold.hold_id) for asked in calls]
     return [pool_key(organization), holds_key(organization), *withdrawals, *places], [floor, len(calls), *arguments]
+
+
+def _carrying(organization: str, terms: PlacingTerms, places: dict[str, int]) -> list[str]:
+    """Returns the limits with the place of the counter from which each carries over."""
+    limits = []
+    for limit, previous in zip(terms.limits, terms.previous, strict=True):
+        if previous is None or not limit:
+            limits.append(limit)
+        else:
+            place = places.setdefault(counter_key(organization, previous), len(places) + 1)
+            limits.append(f"r{place}:{limit}")
+    return limits
 
 
 def _encode_share(share: OutputShare) -> str:
@@ -144,7 +163,9 @@ def _limit(limit: int | None, shadow: bool) -> str:  # noqa: FBT001
     return sys.intern(f"s{limit}" if shadow else str(limit))
 
 
-def _with_threshold(limit: str, threshold: int | None) -> str:
+def _with_threshold(limit: str, threshold: int | PercentOfBudget | None) -> str:
+    if isinstance(threshold, PercentOfBudget):
+        return sys.intern(f"w{threshold.budget_nano_credits}%{threshold.percent}:{limit}")
     return limit if threshold is None else sys.intern(f"w{threshold}:{limit}")
 
 
@@ -174,19 +195,21 @@ def _placement(answer: Answer, generation: str, counter_count: int) -> Placement
             counters=tuple(index - 1 for index in indexes if 0 < index <= counter_count),
             edition=str(rest[0]),
             throttles=tuple(index - 1 - counter_count for index in indexes if index > counter_count),
+            previous=tuple(sorted({-1 - index for index in indexes if index < 0})),
         )
-    return _refused([tuple(map(int, rest[start : start + 4])) for start in range(0, len(rest), 4)], counter_count)
+    parts = [tuple(map(int, rest[start : start + _PER_LIMIT])) for start in range(0, len(rest), _PER_LIMIT)]
+    return _refused(parts, counter_count)
 
 
 def _refused(parts: Sequence[tuple[int, ...]], counter_count: int) -> Refused:
     exhausted = [
-        ExhaustedCounter(index - 1 if index else None, settled, held)
-        for index, settled, held, _ in parts
+        ExhaustedCounter(index - 1 if index else None, settled, held, carried, coming)
+        for index, settled, held, carried, coming in parts
         if index <= counter_count
     ]
     busy = [
         BusyThrottle(index - 1 - counter_count, used, None if wait == _NEVER else wait, reset)
-        for index, used, wait, reset in parts
+        for index, used, wait, reset, _ in parts
         if index > counter_count
     ]
     in_order = sorted(exhausted, key=lambda counter: (counter.index is None, counter.index or 0))

@@ -24,7 +24,7 @@ from admin_service.access.directory import Grant
 from admin_service.access.permissions import Actor, Role, Target
 from admin_service.api.names import API_KEYS, ResourceName
 from admin_service.resources.guardrails.explainer import AccessExplainer
-from admin_service.resources.guardrails.explanations import counters_of
+from admin_service.resources.guardrails.explanations import counted_budgets, counters_of
 from authz_service.check import AuthzService
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.limits.cycles import PeriodClock
@@ -93,8 +93,11 @@ rails = st.fixed_dictionaries(
                 [["model-a", 4 * CREDIT]],
                 [["acme-ai/*", 9 * CREDIT]],
                 [["model-b", 0], ["model-a", 20 * CREDIT]],
+                [["model-a", 4 * CREDIT, {"cycle": "DAILY", "soft": {"percent": 50}, "rollover": {}}]],
+                [["acme-ai/*", CREDIT, {"cycle": "WEEKLY", "soft": {"soft_only": True}}]],
             ]
         ),
+        "rollover": st.sampled_from([None, None, {}, {"cap": 3 * CREDIT}]),
     }
 )
 
@@ -107,6 +110,8 @@ class Account:
     """The guardrails, by kind of scope."""
     spent: Mapping[str, int]
     """Credits settled on the budgets, by kind of scope."""
+    base: int
+    """The base of what is carried into the periods, in credits. The periods before have spent two."""
     balance: int
     state: str
 
@@ -125,6 +130,7 @@ accounts = st.builds(
     Account,
     rails=st.dictionaries(st.sampled_from(SCOPES), rails, max_size=3),
     spent=st.dictionaries(st.sampled_from(SCOPES), st.sampled_from([1, 3, 8]), max_size=2),
+    base=st.sampled_from([0, 1, 4, 9]),
     balance=st.sampled_from([1_000] * 8 + [0, 6]),
     state=st.sampled_from([NORMAL] * 24 + ["disabled", "expired", "member suspended", "organization suspended"]),
 )
@@ -143,7 +149,7 @@ steps = st.lists(
 def limited(kind: str, **columns: Any) -> Account:
     """Returns an account with one guardrail."""
     plain: Rail = {"cycle": "NEVER", "mode": "ENFORCE", "rate_rules": []}
-    return Account({kind: plain | columns}, {}, 1_000, NORMAL)
+    return Account({kind: plain | columns}, {}, 4, 1_000, NORMAL)
 
 
 @dataclass(frozen=True)
@@ -257,6 +263,7 @@ async def add_account(owner: asyncpg.Connection, account: Account) -> tuple[str,
         temporary = rail.get("temporary_limit")
         columns = rail | {"rate_rules": json.dumps(rail["rate_rules"])}
         columns["model_budgets"] = json.dumps(rail.get("model_budgets", []))
+        columns["rollover"] = None if rail.get("rollover") is None else json.dumps(rail["rollover"])
         columns["temporary_limit"] = json.dumps(temporary) if temporary else None
         columns["soft_budget"] = json.dumps(rail["soft_budget"]) if rail.get("soft_budget") else None
         values = ", ".join(f"${place}" for place in range(4, 4 + len(columns)))
@@ -280,6 +287,18 @@ async def add_account(owner: asyncpg.Connection, account: Account) -> tuple[str,
             " ON CONFLICT (organization_id, counter) DO UPDATE SET settled_nano_credits = excluded.settled_nano_credits",
             organization, counter.encode(), account.spent.get(counter.kind, 0) * CREDIT,
         )  # fmt: skip
+    for budget in counted_budgets(principal, time.time(), PeriodClock()):
+        if budget.previous is not None:
+            await owner.execute(
+                "UPDATE budget_carries SET base_nano_credits = $3, cap_nano_credits = $4, previous = $5"
+                " WHERE organization_id = $1 AND counter = $2",
+                organization, budget.counter.encode(), account.base * CREDIT, 5 * CREDIT, budget.previous.encode(),
+            )  # fmt: skip
+            await owner.execute(
+                "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits) VALUES ($1, $2, $3)"
+                " ON CONFLICT DO NOTHING",
+                organization, budget.previous.encode(), 2 * CREDIT,
+            )  # fmt: skip
     return organization, key
 
 
@@ -344,6 +363,20 @@ async def world(
 @example(
     account=limited("group", temporary_limit={"end_us": 2**52, "requests_per_minute": 1, "concurrency_limit": 9}),
     calls=[Step("model-a", 1)] * 2,
+)
+@example(
+    account=limited("member", budget_nano_credits=CREDIT, cycle="DAILY", rollover={}, soft_budget={"percent": 50}),
+    calls=[
+        Step("model-a", 1),
+        Step("model-a", 1),
+        Step("model-a", 3),
+        Step("model-a", 1, "everything"),
+        Step("model-a", 1),
+    ],
+)
+@example(
+    account=limited("group", budget_nano_credits=CREDIT, cycle="WEEKLY", rollover={}),
+    calls=[Step("model-a", 1), Step("model-a", 1), Step("model-a", 1, "counters"), Step("model-a", 1)],
 )
 @example(
     account=limited("member", budget_nano_credits=2 * CREDIT),

@@ -195,3 +195,33 @@ async def test_a_spent_budget_for_a_model_stops_its_calls(post: Post, tenant: Te
     assert (denied.status, limit["models"], limit["used_nano_credits"]) == (
         402, chat()["model"], str(record["charge_nano_credits"]),
     )  # fmt: skip
+
+
+async def test_what_is_left_of_a_budget_pays_for_calls_of_the_next_period_and_is_spent_once(
+    post: Post, tenant: Tenant, settled: Settled, database: asyncpg.Pool
+) -> None:
+    """The period before is made up: it left exactly what a call is charged, and the budget itself admits nothing."""
+    assert (await post()).status == 200
+    (record,) = await settled(1)
+    charge, held = record["charge_nano_credits"], record["hold_nano_credits"]
+    await tenant.guard(
+        "member", "mia", budget_nano_credits=0, cycle="DAILY", rollover=json.dumps({"cap": held + charge})
+    )
+    spent = await database.fetchval(
+        "SELECT spent_nano_credits FROM present_use($1, 'member', 'mia')", tenant.organization
+    )
+    await database.execute(
+        "UPDATE budget_carries SET base_nano_credits = $2, cap_nano_credits = $2 WHERE organization_id = $1",
+        tenant.organization, spent + held,
+    )  # fmt: skip
+    await asyncio.sleep(0.3)
+    assert (await post()).status == 200
+    await settled(2)
+    denied = await post()
+    (limit,) = denied.json["error"]["limits"]
+    assert denied.status == 402
+    assert (limit["limit_nano_credits"], limit["carried_nano_credits"]) == ("0", str(spent + held))
+    await tenant.guard("member", "mia", rollover=None)
+    await asyncio.sleep(0.3)
+    denied = await post()
+    assert "carried_nano_credits" not in denied.json["error"]["limits"][0]

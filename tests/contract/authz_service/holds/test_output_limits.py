@@ -1,6 +1,7 @@
 """The output limit that Redis chooses for a call without one, in the same step that places its hold."""
 
 import asyncio
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import OutputCut, Placed, Placement, Refused
 from gateway_core.model.catalog.reserves import OutputShare, share_of
+from gateway_core.model.limits.rollovers import Carry
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
 from gateway_core.stores.redis.placing import placing_terms
@@ -48,6 +50,38 @@ async def place(counters: HoldCounters, one: Hold, limits: list[int | None], *, 
     shadows = frozenset(scopes[:1]) if in_shadow else frozenset()
     of_call = Limits(tuple(limits), reset_epoch_s=(None,) * len(limits), shadows=shadows)
     return await counters.place_on(placing_terms(one.claims, of_call), one, 0, SHARE)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    limit=st.integers(0, 40 * MAXIMUM),
+    carry=st.builds(Carry, st.integers(0, 40 * MAXIMUM), st.integers(0, 40 * MAXIMUM)),
+    settled=st.integers(0, MAXIMUM),
+    used_before=st.integers(0, 20 * MAXIMUM),
+)
+async def test_a_budget_that_carries_over_decides_as_one_with_both_amounts(
+    redis: Redis, limit: int, carry: Carry, settled: int, used_before: int
+) -> None:
+    """Whether a call passes, and the output limit that it gets. The counter is seeded before it carries over."""
+    counters = await seeded(redis, 80 * MAXIMUM, settled)
+    one, first = hold(), HOLD.claims.counters[0]
+    previous = replace(first, cycle_start_epoch_s=first.cycle_start_epoch_s - 86_400)
+    for counter, amount, begins in ((previous, used_before, None), (first, settled, carry)):
+        await counters.seed_counter(
+            ORGANIZATION, counter.encode(), settled=amount, open_holds={}, sequence=1, expire_epoch_s=None,
+            edition="first:0", carry=begins,
+        )  # fmt: skip
+    never = (None,) * len(unlimited())
+    of_call = Limits(tuple(unlimited(limit)), never, previous=(previous, *never[1:]))
+    answer = await counters.place_on(placing_terms(one.claims, of_call), one, 0, SHARE)
+    carried = carry.carried(used_before)
+    plain = await place(await seeded(redis, 80 * MAXIMUM, settled), one, unlimited(limit + carried))
+    if isinstance(plain, Placed):
+        assert isinstance(answer, Placed)
+        assert answer.cut == plain.cut
+    else:
+        assert isinstance(plain, Refused)
+        assert answer == Refused((replace(plain.exhausted[0], carried_nano_credits=carried),))
 
 
 def unlimited(first: int | None = None) -> list[int | None]:

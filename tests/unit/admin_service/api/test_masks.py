@@ -26,6 +26,7 @@ CHANGEABLE: dict[type[Any], set[str]] = {
             "temporary_limit",
             "soft_budget",
             "model_budgets",
+            "rollover",
         ),
     },
     Organization: {

@@ -10,7 +10,16 @@ from megarouter_admin.command_line.failures import _ADVICE
 from megarouter_admin.command_line.session import url_of
 from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
-from megarouter_admin.command_line.values.limits import Limits, change_of, format_rate, parse_rates
+from megarouter_admin.command_line.values.limits import (
+    Limits,
+    change_of,
+    format_model_budget,
+    format_rate,
+    format_rollover,
+    parse_model_budget,
+    parse_rates,
+    rollover_of,
+)
 from megarouter_admin.command_line.values.names import Collection, full_name, guardrail_name
 from megarouter_admin.command_line.values.permissions import permission_label, permissions_of
 from megarouter_admin.command_line.values.times import parse_duration, parse_moment, relative
@@ -136,3 +145,33 @@ def test_a_permission_is_written_as_it_is_read(name: str) -> None:
 def test_a_permission_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a permission"):
         permissions_of([text])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("openai/*=50", "50.00"),
+        ("gpt-4o=5,daily", "5.00 daily"),
+        ("gpt-4o=5,soft=80%", "5.00, at 80%"),
+        ("gpt-4o=5,weekly,soft=2.50,rollover=on", "5.00 weekly, at 2.50, carries over at most one budget"),
+        ("gpt-4o=5,soft-only", "5.00, refuses nothing"),
+        ("gpt-4o=5,monthly,rollover=7", "5.00 monthly, carries over at most 7.00"),
+    ],
+)  # fmt: skip
+def test_a_budget_for_some_models_is_read_with_its_options(text: str, shown: str) -> None:
+    budget = parse_model_budget(text)
+    assert (budget.models, format_model_budget(budget)) == (text.partition("=")[0], shown)
+
+
+@pytest.mark.parametrize(
+    "text", ["gpt-4o", "gpt-4o=5,", "gpt-4o=5,hourly", "gpt-4o=5,soft", "gpt-4o=5,daily=1", "gpt-4o=5,rollover=no"]
+)
+def test_a_malformed_budget_for_some_models_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"for some models|amount"):
+        parse_model_budget(text)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("on", "at most one budget"), ("12.5", "at most 12.50"), ("none", "")])
+def test_rollover_is_read_as_on_an_amount_or_none(text: str, shown: str) -> None:
+    assert format_rollover(rollover_of(text)) == shown
+    assert change_of(Limits(rollover=text))[1] == ["rollover"]

@@ -160,10 +160,11 @@ def _budget(
     session: Session, name: str, field: str, holder: ScopeAccess | ModelBudgetUse | ExplainAccessResponse
 ) -> Line:
     use = getattr(holder, field)
-    soft = "budget (soft)" if use.soft_only else field
+    limits = "budget (soft)" if use.soft_only else field
+    limits += f", {format_credits(use.carried_nano_credits)} carried over" if use.carried_nano_credits else ""
     return Line(
         name,
-        f"{soft}, threshold reached" if use.soft_threshold_reached else soft,
+        f"{limits}, threshold reached" if use.soft_threshold_reached else limits,
         use.fits,
         limit=format_credits(use.limit_nano_credits),
         used=format_credits(use.used_nano_credits),

@@ -27,7 +27,7 @@ from megarouter_admin.command_line.parsing.commands import (
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
-from megarouter_admin.command_line.values.amounts import counted, format_credits, share
+from megarouter_admin.command_line.values.amounts import budget_text, counted, format_credits, share
 from megarouter_admin.command_line.values.names import short_name
 
 application = Section()
@@ -62,7 +62,8 @@ _COLUMNS = (
 
 
 def _budget(group: Group) -> int | None:
-    return group.budget_nano_credits if group.HasField("budget_nano_credits") else None
+    """Returns what the cycle may cost, with what is carried into it."""
+    return group.budget_nano_credits + group.carried_nano_credits if group.HasField("budget_nano_credits") else None
 
 
 def _shown(group: Group, number: int) -> int | None:
@@ -104,7 +105,7 @@ def _show(session: Session, group: Group) -> None:
             ("level", str(group.level)),
             ("members", "" if group.figures_hidden else members),
             ("spent", "" if group.figures_hidden else format_credits(group.spent_nano_credits)),
-            ("budget", "" if budget is None else format_credits(budget)),
+            ("budget", "" if budget is None else budget_text(budget, group.carried_nano_credits)),
             ("deleted", session.ago(group.delete_time)),
         ],
     )

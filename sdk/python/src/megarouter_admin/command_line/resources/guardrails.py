@@ -32,7 +32,9 @@ from megarouter_admin.command_line.values.limits import (
     Limits,
     ModeChoice,
     change_of,
+    format_model_budget,
     format_rate,
+    format_rollover,
     format_soft_budget,
     format_temporary,
     temporary_of,
@@ -61,6 +63,12 @@ def _number(guardrail: Guardrail, field: str) -> str:
 
 def _cycle(guardrail: Guardrail) -> str:
     return label(Guardrail.Cycle.Name(guardrail.cycle), "CYCLE_")
+
+
+def _budget(guardrail: Guardrail) -> int | None:
+    """Returns what the cycle may cost, with what is carried into it."""
+    budget = _optional(guardrail, "budget_nano_credits")
+    return None if budget is None else budget + guardrail.carried_nano_credits
 
 
 def _models(guardrail: Guardrail) -> str:
@@ -102,12 +110,12 @@ _COLUMNS = (
         lambda guardrail: None if guardrail.figures_hidden else guardrail.spent_nano_credits,
         Kind.AMOUNT,
     ),
-    Column[Guardrail]("budget", lambda guardrail: _optional(guardrail, "budget_nano_credits"), Kind.AMOUNT),
+    Column[Guardrail]("budget", _budget, Kind.AMOUNT),
     Column[Guardrail](
         "used",
         lambda guardrail: share(
             guardrail.spent_nano_credits,
-            0 if guardrail.figures_hidden else _optional(guardrail, "budget_nano_credits") or 0,
+            0 if guardrail.figures_hidden else _budget(guardrail) or 0,
         ),
         Kind.MEASURE,
     ),
@@ -118,7 +126,10 @@ _COLUMNS = (
             f"{one.models}={format_credits(one.budget_nano_credits)}" for one in guardrail.model_budgets
         ),
     ),
-    Column[Guardrail]("cycle", _cycle),
+    Column[Guardrail](
+        "cycle",
+        lambda guardrail: _cycle(guardrail) + (", carries over" if guardrail.rollover.enabled else ""),
+    ),
     Column[Guardrail]("requests/min", lambda guardrail: _optional(guardrail, "requests_per_minute"), Kind.NUMBER),
     Column[Guardrail]("tokens/min", lambda guardrail: _optional(guardrail, "tokens_per_minute"), Kind.NUMBER),
     Column[Guardrail]("concurrent", lambda guardrail: _optional(guardrail, "concurrency_limit"), Kind.NUMBER),
@@ -141,6 +152,10 @@ def _figure(guardrail: Guardrail, nano_credits: int) -> str:
     return "" if guardrail.figures_hidden else format_credits(nano_credits)
 
 
+def _carried(guardrail: Guardrail) -> str:
+    return _figure(guardrail, guardrail.carried_nano_credits) if guardrail.rollover.enabled else ""
+
+
 def _show(session: Session, guardrail: Guardrail) -> None:
     budget, remaining = (_optional(guardrail, field) for field in ("budget_nano_credits", "remaining_nano_credits"))
     session.output.one(
@@ -151,9 +166,11 @@ def _show(session: Session, guardrail: Guardrail) -> None:
             ("mode", _mode(guardrail)),
             ("budget", "none" if budget is None else f"{format_credits(budget)} {_cycle(guardrail)}"),
             *(
-                (f"for {one.models}", f"{format_credits(one.budget_nano_credits)}{_left(guardrail, one)}")
+                (f"for {one.models}", f"{format_model_budget(one)}{_left(guardrail, one)}")
                 for one in guardrail.model_budgets
             ),
+            ("carries over", format_rollover(guardrail.rollover)),
+            ("carried", _carried(guardrail)),
             ("reported", _soft(guardrail)),
             ("spent", _figure(guardrail, guardrail.spent_nano_credits)),
             ("held", _figure(guardrail, guardrail.held_nano_credits)),
@@ -208,7 +225,9 @@ def _present(session: Session, scope: str) -> Guardrail:
     "guardrails set organization --model openai/* --model claude-haiku-4-5 --mode shadow",
     "guardrails set groups/engineering --rate 1000/day --rate openai/*=50000tokens/minute",
     "guardrails set groups/engineering --budget 100 --soft 80%",
+    "guardrails set groups/engineering --budget 100 --cycle monthly --rollover on",
     "guardrails set groups/engineering --model-budget openai/*=50 --model-budget claude-opus-4-1=20",
+    "guardrails set groups/engineering --model-budget openai/*=5,daily,soft=80%,rollover=on",
     "guardrails set groups/engineering --budget none --soft none",
 )
 def set_limits(
@@ -231,11 +250,18 @@ def set_limits(
         Option(
             "--model-budget",
             metavar="MODELS=CREDITS",
-            text="Budget for some models, such as openai/*=50; may be repeated.",
+            text="Budget for some models, such as openai/*=50 or openai/*=5,daily,soft=80%,rollover=on; may be repeated.",
         ),
     ] = None,
     soft: Annotated[
         str, Option(metavar="WHEN", text="When the budget is reported: 80%, an amount such as 20.00, or none.")
+    ] = "",
+    rollover: Annotated[
+        str,
+        Option(
+            metavar="MOST",
+            text="Carry what is left into the next cycle: on for at most one cycle's budget, an amount, or none.",
+        ),
     ] = "",
     rates: Annotated[
         list[str] | None,
@@ -256,7 +282,7 @@ def set_limits(
     limits = Limits(
         budget=budget, requests=requests, tokens=tokens, concurrency=concurrency, keys=keys, seats=seats,
         cycle=cycle, mode=mode, models=models or [], rates=rates or [],
-        soft=soft, soft_only=soft_only, model_budgets=model_budgets or [],
+        soft=soft, soft_only=soft_only, model_budgets=model_budgets or [], rollover=rollover,
     )  # fmt: skip
     changed, paths = change_of(limits)
     present = _present(session, scope)

@@ -39,7 +39,7 @@ from megarouter_admin.command_line.parsing.commands import (
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Ranking, Session
-from megarouter_admin.command_line.values.amounts import counted, format_credits, parse_credits
+from megarouter_admin.command_line.values.amounts import budget_text, counted, format_credits, parse_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
 from megarouter_admin.command_line.values.limits import CycleChoice
 from megarouter_admin.command_line.values.names import Collection, short_name, short_scope
@@ -84,7 +84,8 @@ def _state(key: ApiKey) -> str:
 
 
 def _budget(key: ApiKey) -> int | None:
-    return key.budget_nano_credits if key.HasField("budget_nano_credits") else None
+    """Returns what the cycle may cost, with what is carried into it."""
+    return key.budget_nano_credits + key.carried_nano_credits if key.HasField("budget_nano_credits") else None
 
 
 def _columns(session: Session) -> list[Column[ApiKey]]:
@@ -119,7 +120,7 @@ def _facts(session: Session, key: ApiKey) -> list[tuple[str, str]]:
         ("expires", session.ago(key.expire_time)),
         ("last use", session.ago(key.last_use_time)),
         ("spent", format_credits(key.spent_nano_credits) if key.spent_nano_credits else ""),
-        ("budget", "" if budget is None else format_credits(budget)),
+        ("budget", "" if budget is None else budget_text(budget, key.carried_nano_credits)),
         ("set above", ", ".join(f"{origin.limit} by {short_scope(origin.scope)}" for origin in key.limit_origins)),
         ("disabled by", key.disabled_by),
         ("earlier secret ends", session.ago(key.overlap_end_time)),

@@ -36,7 +36,7 @@ from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.resources.people.member_files import export_members, import_members
 from megarouter_admin.command_line.session import Ranking, Session
-from megarouter_admin.command_line.values.amounts import counted, format_credits
+from megarouter_admin.command_line.values.amounts import budget_text, counted, format_credits
 from megarouter_admin.command_line.values.filters import all_of, quoted
 from megarouter_admin.command_line.values.names import short_name
 
@@ -65,7 +65,8 @@ def _state(member: Member) -> str:
 
 
 def _budget(member: Member) -> int | None:
-    return member.budget_nano_credits if member.HasField("budget_nano_credits") else None
+    """Returns what the cycle may cost, with what is carried into it."""
+    return member.budget_nano_credits + member.carried_nano_credits if member.HasField("budget_nano_credits") else None
 
 
 _COLUMNS = (
@@ -95,7 +96,7 @@ def _show(session: Session, member: Member) -> None:
             ("state", _state(member)),
             ("keys", f"{member.key_count:,}"),
             ("spent", format_credits(member.spent_nano_credits)),
-            ("budget", "" if budget is None else format_credits(budget)),
+            ("budget", "" if budget is None else budget_text(budget, member.carried_nano_credits)),
             ("joined", session.ago(member.create_time)),
         ],
     )

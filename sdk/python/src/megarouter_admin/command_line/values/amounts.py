@@ -32,6 +32,12 @@ def format_credits(amount_nano_credits: int) -> str:
     return f"{'-' if amount_nano_credits < 0 else ''}{whole:,}.{decimals}"
 
 
+def budget_text(budget_nano_credits: int, carried_nano_credits: int) -> str:
+    """Formats what a cycle may cost, and what of it is carried from the cycle before."""
+    carried = f" ({format_credits(carried_nano_credits)} of it carried over)" if carried_nano_credits else ""
+    return f"{format_credits(budget_nano_credits)}{carried}"
+
+
 def share(part_nano_credits: int, whole_nano_credits: int) -> str:
     """Formats the used part of a budget in percent, rounded down so that `100%` means all of it. Empty without a budget."""
     if whole_nano_credits <= 0:

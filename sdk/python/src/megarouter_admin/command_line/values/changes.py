@@ -9,12 +9,26 @@ from megarouter_admin.command_line.values.amounts import format_credits
 from megarouter_admin.command_line.values.names import short_name
 
 _NANO_CREDITS: Final = "NanoCredits"
-_UNSAID: Final = frozenset({"name", "etag", "figuresHidden", "scopeDisplayName", "memberDisplayName"})
-"""Fields that change with every change, or that the entry names anyway."""
-_FIGURES: Final = frozenset(
-    {"spentNanoCredits", "heldNanoCredits", "remainingNanoCredits", "callCount", "shadowRefusalCount"}
+_UNSAID: Final = frozenset(
+    {"name", "etag", "figuresHidden", "scopeDisplayName", "memberDisplayName", "defaultOrigins", "limitOrigins"}
 )
-"""Fields that change with use, not with a change of the resource."""
+"""Fields that change with every change, that the entry names anyway, or that follow from another change."""
+_FIGURES: Final = frozenset(
+    {
+        "spentNanoCredits",
+        "heldNanoCredits",
+        "remainingNanoCredits",
+        "carriedNanoCredits",
+        "softBudgetReached",
+        "callCount",
+        "shadowRefusalCount",
+        "keyCount",
+        "childCount",
+        "memberCount",
+        "subtreeMemberCount",
+    }
+)
+"""Fields that change with use, not with a change of the resource. They are left out at every depth."""
 _SAID_TIMES: Final = frozenset({"expireTime", "overlapEndTime"})
 """The times that a person sets. All others say when the change was made, or follow from it."""
 
@@ -72,7 +86,8 @@ def _shown(field: str, value: Any) -> str:  # noqa: ANN401 - any value of JSON
     if isinstance(value, list):
         return ", ".join(_shown(field, item) for item in value)
     if isinstance(value, Mapping):
-        inner = [(_words(name), text) for name, item in sorted(value.items()) if (text := _shown(name, item))]
+        said = ((name, item) for name, item in sorted(value.items()) if name not in _FIGURES)
+        inner = [(_words(name), text) for name, item in said if (text := _shown(name, item))]
         return inner[0][1] if len(inner) == 1 else ", ".join(f"{name} {text}" for name, text in inner)
     return f"{value:,.0f}" if float(value).is_integer() else str(value)
 

@@ -9,11 +9,13 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import Guardrail, ModelWhitelist
 
-from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
+from megarouter_admin.command_line.values.amounts import budget_text, format_credits, parse_credits
 
+ON: Final = "on"
 NONE: Final = "none"
 """What people write to remove a limit."""
 
+_MODEL_OPTIONS: Final = "a cycle such as `daily`, `soft=80%`, `soft-only` or `rollover=on`"
 
 RATE_UNITS: Final[dict[str, Guardrail.RateLimit.Unit.ValueType]] = {
     "second": Guardrail.RateLimit.UNIT_SECOND,
@@ -40,6 +42,9 @@ class ModeChoice(enum.StrEnum):
     SHADOW = "shadow"
 
 
+_CYCLES: Final = frozenset(choice.value for choice in CycleChoice)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Limits as given on the command line. An empty text leaves a limit unchanged; `none` removes it."""
@@ -55,11 +60,13 @@ class Limits:
     mode: ModeChoice | None = None
     models: Sequence[str] = ()
     model_budgets: Sequence[str] = ()
-    """Each is `MODELS=CREDITS`."""
+    """Each is `MODELS=CREDITS`, then options."""
     soft: str = ""
     """When the budget is reported: `80%`, or credits."""
     soft_only: bool = False
     """Whether calls beyond the budget pass."""
+    rollover: str = ""
+    """The most that is carried over: `on` for one cycle's budget, or credits."""
     rates: Sequence[str] = ()
     """Each is `[MODELS=]N/UNIT` for requests, or `[MODELS=]Ntokens/UNIT` for tokens."""
 
@@ -105,28 +112,75 @@ def change_of(limits: Limits) -> tuple[Guardrail, list[str]]:
 
 
 def _set_budgets(changed: Guardrail, limits: Limits) -> list[str]:
-    """Sets the budgets for some models and when the budget is reported. Returns the names of the fields to change."""
+    """Sets the further properties of budgets. Returns the names of the fields to change."""
     paths = []
     if limits.model_budgets:
         paths.append("model_budgets")
     if limits.model_budgets and list(limits.model_budgets) != [NONE]:
         changed.model_budgets.extend(map(parse_model_budget, limits.model_budgets))
+    if limits.rollover:
+        paths.append("rollover")
+        changed.rollover.CopyFrom(rollover_of(limits.rollover))
     if limits.soft or limits.soft_only:
         paths.append("soft_budget")
         changed.soft_budget.CopyFrom(soft_budget_of(limits.soft, soft_only=limits.soft_only))
     return paths
 
 
-def parse_model_budget(text: str) -> Guardrail.ModelBudget:
-    """Reads a budget for some models, such as `openai/*=50`.
+def rollover_of(text: str) -> Guardrail.Rollover:
+    """Reads what is carried over: `on`, an amount in credits, or `none`.
 
     Raises:
         ValueError: the text has another form.
     """
-    models, equals, amount = text.rpartition("=")
+    if text in {ON, NONE}:
+        return Guardrail.Rollover(enabled=text == ON)
+    return Guardrail.Rollover(enabled=True, cap_nano_credits=parse_credits(text))
+
+
+def format_rollover(rollover: Guardrail.Rollover) -> str:
+    """Formats the most that is carried over; empty if nothing is."""
+    if not rollover.enabled:
+        return ""
+    most = format_credits(rollover.cap_nano_credits) if rollover.HasField("cap_nano_credits") else "one budget"
+    return f"at most {most}"
+
+
+def parse_model_budget(text: str) -> Guardrail.ModelBudget:
+    """Reads a budget for some models, such as `openai/*=50` or `openai/*=50,daily,soft=80%,rollover=on`.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    models, equals, rest = text.partition("=")
     if not equals:
         raise ValueError(f"{text!r} is not a budget for some models: write `openai/*=50` or `{NONE}`")
-    return Guardrail.ModelBudget(models=models, budget_nano_credits=parse_credits(amount))
+    amount, *options = rest.split(",")
+    budget = Guardrail.ModelBudget(models=models, budget_nano_credits=parse_credits(amount))
+    for option in options:
+        name, _, value = option.partition("=")
+        if name in _CYCLES and "=" not in option:
+            budget.cycle = Guardrail.Cycle.Value(f"CYCLE_{name.upper()}")
+        elif name == "soft" and value:
+            budget.soft_budget.MergeFrom(soft_budget_of(value, soft_only=False))
+        elif option == "soft-only":
+            budget.soft_budget.soft_only = True
+        elif name == "rollover" and value:
+            budget.rollover.CopyFrom(rollover_of(value))
+        else:
+            raise ValueError(f"{option!r} is no option of a budget for some models: write {_MODEL_OPTIONS}")
+    return budget
+
+
+def format_model_budget(budget: Guardrail.ModelBudget) -> str:
+    """Formats the amount of a budget for some models, what is carried into it, and its options."""
+    shown = [budget_text(budget.budget_nano_credits + budget.carried_nano_credits, budget.carried_nano_credits)]
+    if budget.cycle:
+        shown[0] += f" {Guardrail.Cycle.Name(budget.cycle).removeprefix('CYCLE_').lower()}"
+    soft = format_soft_budget(budget.soft_budget)
+    shown += [f"{soft}{' (reached)' if budget.soft_budget_reached else ''}"] if soft else []
+    carries = format_rollover(budget.rollover)
+    return ", ".join([*shown, *([f"carries over {carries}"] if carries else [])])
 
 
 def soft_budget_of(text: str, *, soft_only: bool) -> Guardrail.SoftBudget:
