@@ -93,12 +93,15 @@ pub fn read(frame: []const u8) error{Malformed}!Answer {
     if (frame.len < grpc_head_bytes or frame[0] != 0) return error.Malformed;
     if (std.mem.readInt(u32, frame[1..grpc_head_bytes], .big) != frame.len - grpc_head_bytes) return error.Malformed;
     var answer: Answer = .{ .is_known = false };
+    var code: ?u64 = null;
     var fields: Fields = .{ .rest = frame[grpc_head_bytes..] };
     while (try fields.next()) |field| switch (field.number) {
-        1 => answer.is_known = try numberIn(field, 1) == 0, // status.code
+        // status.code. Parts of a message add up, so one part that refuses is enough.
+        1 => code = (code orelse 0) | try numberIn(field, 1),
         2 => try readRefusal(try field.content(), &answer),
         else => {},
     };
+    answer.is_known = code == 0;
     if (!answer.is_known and (answer.status < 400 or answer.status > 599)) return error.Malformed;
     return answer;
 }
@@ -160,13 +163,20 @@ const Fields = struct {
         if (self.rest.len == 0) return null;
         const tag = try self.takeNumber();
         const number = std.math.cast(u32, tag >> 3) orelse return error.Malformed;
+        if (number == 0) return error.Malformed;
         return switch (@as(u3, @truncate(tag))) {
             0 => .{ .number = number, .value = try self.takeNumber() },
-            1 => .{ .number = number, .bytes = try self.take(8) },
+            1 => try self.skip(number, 8),
             2 => .{ .number = number, .bytes = try self.take(try self.takeNumber()) },
-            5 => .{ .number = number, .bytes = try self.take(4) },
+            5 => try self.skip(number, 4),
             else => error.Malformed,
         };
+    }
+
+    /// No field that counts has a fixed size.
+    fn skip(self: *Fields, number: u32, length: u64) error{Malformed}!Field {
+        _ = try self.take(length);
+        return .{ .number = number };
     }
 
     fn take(self: *Fields, length: u64) error{Malformed}![]const u8 {

@@ -122,6 +122,8 @@ def test_the_module_reads_what_authz_service_answers() -> None:
         framed(b"\x0a\x7f"),
         framed(b"\x0a" + b"\xff" * 11),
         framed(b"\x0b"),
+        framed(b"\r\x00\x1a\x00\n"),  # a number where the status should be
+        framed(b"\x0a\x02\x08\x07\x0a\x00"),  # a status in two parts, which add up to a refusal
         framed(external_auth_pb2.CheckResponse(status=status_pb2.Status(code=7)).SerializeToString()),
         framed(
             external_auth_pb2.CheckResponse(
