@@ -39,6 +39,7 @@ from admin_service.resources.invites.service import InvitesApi
 from admin_service.resources.member_imports.importing import MemberImports
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
+from admin_service.resources.operators.deployment_settings import apply_deployment_settings
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
@@ -125,7 +126,7 @@ async def open_service(
         open_pool(settings, ROLE) as pool,
         open_pipelined(settings.redis_url.get_secret_value()) as redis,
     ):
-        await until_available(lambda: _store(pool, catalog))
+        await until_available(lambda: _store(pool, catalog, settings))
         pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
         proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
         claims = ClaimApplication(pool, _new_id)
@@ -142,7 +143,7 @@ async def open_service(
             offers_personal_accounts=settings.personal_accounts,
         )
         apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(issuers))
-        scim = ScimApi(pool, _new_id, GroupsApi(pool, PageTokens(pepper, time.time), _new_id))
+        scim = ScimApi(pool, _new_id, GroupsApi(pool, PageTokens(pepper, time.time), _new_id), issuers)
         service = AdminService(pool, apis, scim, guard)
         probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
         async with (
@@ -229,9 +230,10 @@ def _make_user_id() -> str:
     return make_id("user", time.time_ns() // 1_000_000, secrets.token_bytes(10))
 
 
-async def _store(pool: asyncpg.Pool, catalog: Catalog) -> None:
+async def _store(pool: asyncpg.Pool, catalog: Catalog, settings: AdminSettings) -> None:
     async with pool.acquire() as connection:
         await sync_catalog(connection, catalog)
+        await apply_deployment_settings(connection, offers_personal_accounts=settings.personal_accounts)
 
 
 def _now_us() -> int:

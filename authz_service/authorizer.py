@@ -19,6 +19,7 @@ from authz_service.request.call import Call
 from authz_service.request.credentials import UNKNOWN_KEY, KeyHashes, find_api_key
 from authz_service.request.envoy_messages import Forwarded
 from authz_service.request.parameters import read_parameters
+from authz_service.request.readings import Readings
 from authz_service.request.terms import PreparedTerms, TermsMemory
 from authz_service.request.uploads import read_upload
 from authz_service.stored_objects.forwarding import forward_stored
@@ -125,6 +126,7 @@ class Authorizer:
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
     terms: TermsMemory = field(init=False, repr=False)
+    readings: Readings = field(default_factory=Readings, init=False, repr=False)
     _key_hashes: KeyHashes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -134,9 +136,10 @@ class Authorizer:
     async def authorize(self, call: Call) -> Outcome:
         """Returns the outcome of a call. It refuses the call if a dependency does not answer: no call passes unchecked."""
         path = call.path.partition("?")[0]
-        route = classify(call.method, path, _client_dialect(call))
+        reading = self.readings.find(call)
+        route = reading.route if reading else classify(call.method, path, _client_dialect(call))
         try:
-            outcome = await self._authorize(call, path, route)
+            outcome = await self._authorize(call, path, route, reading.parameters if reading else None)
         except _UNAVAILABLE as error:
             logger.warning("call refused: a dependency is unavailable", extra={"error": type(error).__name__})
             outcome = _TRY_AGAIN
@@ -171,20 +174,21 @@ class Authorizer:
             return refusal
         return principal, secret_hash
 
-    async def _authorize(self, call: Call, path: str, route: Route | None) -> Admitted | Forwarded | Answered | Refusal:
+    async def _authorize(
+        self, call: Call, path: str, route: Route | None, known: Parameters | None
+    ) -> Admitted | Forwarded | Answered | Refusal:
         if isinstance(route, Health):
             return Answered(_HEALTHY)
         if route is None:
             return _unserved(call, path)
         now_ns = self.now_ns()
-        known = await self._principal_of(call, now_ns)
-        if isinstance(known, Refusal):
-            return known
-        principal, secret_hash = known
+        identified = await self._principal_of(call, now_ns)
+        if isinstance(identified, Refusal):
+            return identified
+        principal, secret_hash = identified
         if isinstance(route, ModelCall):
-            return await self._admit(
-                call, route.endpoint, read_parameters(call, route), principal, secret_hash, now_ns // 1_000
-            )
+            parameters = known or self._read(call, route)
+            return await self._admit(call, route.endpoint, parameters, principal, secret_hash, now_ns // 1_000)
         if isinstance(route, ModelList):
             page = read_page(route.dialect, call.query)
             if isinstance(page, Refusal):
@@ -196,6 +200,12 @@ class Authorizer:
             return await self._admit(call, route.endpoint, upload, principal, secret_hash, now_ns // 1_000)
         principal = principal.at(now_ns / 10**9)
         return await forward_stored(route, call, principal, self.stored_objects, self.prices())
+
+    def _read(self, call: Call, route: ModelCall) -> Parameters | Refusal:
+        parameters = read_parameters(call, route)
+        if not isinstance(parameters, Refusal):
+            self.readings.remember(call, route, parameters)
+        return parameters
 
     async def _admit(
         self,

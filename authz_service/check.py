@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome
 from authz_service.request.call import Call
 from authz_service.request.envoy_messages import KEY_IS_KNOWN, Forwarded, allow, answer, deny, forward, read_call
+from authz_service.request.readings import FactsMemory
 from gateway_core.contract.doors import KEY_QUESTION
 from gateway_core.model.calls.holds import Hold
 from gateway_core.runtime.telemetry import semconv
@@ -54,6 +55,7 @@ class AuthzService:
         self._metrics = metrics
         self._is_warm = is_warm
         self._decisions = metrics.tally(semconv.AUTHZ_DECISIONS)
+        self._facts = FactsMemory()
         self._measured = itertools.cycle(range(_DECISIONS_PER_DURATION))
         self._duration = metrics.histogram(semconv.AUTHZ_DURATION)
         self._shadow_refusals = metrics.counter(semconv.AUTHZ_SHADOW_REFUSALS)
@@ -81,7 +83,7 @@ class AuthzService:
             request: the serialized request of Envoy.
             metadata: the gRPC metadata of the call. `traceparent` continues Envoy's trace.
         """
-        call = _read(request)
+        call = _read(request, self._facts)
         if not self._tracing.enabled:
             return _render(await self._decide(call), None)
         with self._tracing.continued("authorize", metadata) as span:
@@ -93,7 +95,7 @@ class AuthzService:
 
     async def _answer_key_question(self, request: bytes, _metadata: Metadata) -> bytes:
         """Answers whether the key of a call is valid (`KEY_QUESTION`)."""
-        refusal = await self._authorizer.refuse_stranger(_read(request))
+        refusal = await self._authorizer.refuse_stranger(_read(request, self._facts))
         if refusal is None:
             return KEY_IS_KNOWN
         self._decisions.add(*_decision(refusal))
@@ -123,10 +125,10 @@ class AuthzService:
         )
 
 
-def _read(request: bytes) -> Call:
+def _read(request: bytes, memory: FactsMemory) -> Call:
     """Raises StatusError: the bytes are no `CheckRequest`."""
     try:
-        return read_call(external_auth_pb2.CheckRequest.FromString(request))
+        return read_call(external_auth_pb2.CheckRequest.FromString(request), memory)
     except DecodeError as error:
         raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "the request is not a CheckRequest") from error
 

@@ -63,7 +63,7 @@ async def open_service(
             ROLE,
             [CHANNEL, REVISION_CHANNEL],
             on_notification=lambda channel, payload: (
-                identities.revised(payload) if channel == REVISION_CHANNEL else identities.changed(payload)
+                identities.revised(payload) if channel == REVISION_CHANNEL else warm_start.changed(payload)
             ),
             on_lost=identities.distrust,
             on_restored=warm_start.restored,

@@ -1,8 +1,8 @@
 """Measures what a page of a large list costs: `python -m benchmarks.listing`. It starts its own PostgreSQL and an admin_service.
 
-The benchmark fills an organization with members who have one key each, and with as many service accounts. The oldest tenth of the
-members has been removed. It then reads the first, the middle and the last page of members, keys and service accounts over gRPC, as
-admins who see everything, a large subtree and a small one. The ratio compares the last page with the first.
+The benchmark fills an organization with members who have one key and one access token each, and with as many service
+accounts. The oldest tenth of the members has been removed. It then reads the first, the middle and the last page of each list
+over gRPC, as admins who see everything, a large subtree and a small one. The ratio compares the last page with the first.
 """
 
 import argparse
@@ -22,6 +22,8 @@ import grpc
 from megarouter.admin.v1 import (
     api_key_pb2,
     api_key_pb2_grpc,
+    member_access_token_pb2,
+    member_access_token_pb2_grpc,
     member_pb2,
     member_pb2_grpc,
     service_account_pb2,
@@ -73,6 +75,25 @@ INSERT INTO members (organization_id, member_id, display_name, group_id, role)
 SELECT 'acme', 'sa-' || to_char(n, 'FM0000000'), 'Build ' || n, CASE WHEN n % 100 = 0 THEN 'small' ELSE 'large' END, 'MEMBER'
   FROM generate_series(1, $1::int) n
 """
+_TOKENS: Final = """
+INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time)
+SELECT 'token-' || n, 'u-' || n, sha256((n || 't')::bytea), now() + interval '1 day' FROM generate_series(1, $1::int) n
+"""
+_SPEND: Final = """
+INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, last_use_time)
+SELECT 'acme', 'api_key:key-' || to_char(n, 'FM0000000') || ':NEVER:0:0', n * 7919 % 100003, n % 1000, now() - n * interval '1 s'
+  FROM generate_series(1, $1::int) n
+"""
+KINDS: Final = (
+    "members", "members, FULL", "members, by text", "keys", "keys, by creation", "keys, by spend", "keys, by use",
+    "service accounts", "access tokens",
+)  # fmt: skip
+_KEY_ORDERS: Final = {
+    "keys": "",
+    "keys, by creation": "create_time desc",
+    "keys, by spend": "spent_nano_credits desc",
+    "keys, by use": "last_use_time desc",
+}
 _ADMIN: Final = """
 WITH person AS (INSERT INTO users (user_id, email, display_name) VALUES ($1, $1 || '@example.org', $1))
 INSERT INTO access_tokens (access_token_id, user_id, secret_hash, expire_time) VALUES ($1, $1, $2, $3)
@@ -93,6 +114,9 @@ async def fill(owner: asyncpg.Connection, present: int) -> None:
     await owner.execute(_MEMBERS, present + former, former)
     await owner.execute(_KEYS, present + former, former)
     await owner.execute(_SERVICE_ACCOUNTS, present)
+    everyone = await owner.fetchval("SELECT count(*) FROM users")
+    await owner.execute(_TOKENS, everyone)
+    await owner.execute(_SPEND, everyone)
     for number, (admin, (role, group)) in enumerate(ADMINS.items()):
         user = f"admin-{number}"
         hashed = hash_secret(token_of(admin), bytes.fromhex(PEPPER))
@@ -132,13 +156,22 @@ class Lists:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._members: Any = member_pb2_grpc.MembersStub(channel)
         self._keys: Any = api_key_pb2_grpc.ApiKeysStub(channel)
+        self._tokens: Any = member_access_token_pb2_grpc.MemberAccessTokensStub(channel)
         self._accounts: Any = service_account_pb2_grpc.ServiceAccountsStub(channel)
 
     async def page(self, kind: str, admin: str, size: int, token: str) -> tuple[int, str]:
         """Returns the number of rows on a page, and the token of the next page."""
         metadata = [("authorization", f"Bearer {token_of(admin)}")]
-        if kind == "keys":
-            keys = api_key_pb2.ListApiKeysRequest(parent=PARENT, page_size=size, page_token=token)
+        if kind == "access tokens":
+            wanted = member_access_token_pb2.ListMemberAccessTokensRequest(
+                parent=PARENT, page_size=size, page_token=token
+            )
+            answer = await self._tokens.ListMemberAccessTokens(wanted, metadata=metadata, timeout=30)
+            return len(answer.member_access_tokens), answer.next_page_token
+        if kind in _KEY_ORDERS:
+            keys = api_key_pb2.ListApiKeysRequest(
+                parent=PARENT, page_size=size, page_token=token, order_by=_KEY_ORDERS[kind]
+            )
             answer = await self._keys.ListApiKeys(keys, metadata=metadata, timeout=30)
             return len(answer.api_keys), answer.next_page_token
         if kind == "service accounts":
@@ -174,8 +207,8 @@ class Lists:
         return statistics.median(times)
 
 
-async def measure(database_url: str, present: int, calls: int) -> None:
-    """Prints the table."""
+async def measure(database_url: str, present: int, calls: int, kinds: Sequence[str]) -> None:
+    """Prints the table of these lists."""
     owner = await asyncpg.connect(database_url)
     await migrate_with_derived_logins(owner, database_url)
     await fill(owner, present)
@@ -183,7 +216,7 @@ async def measure(database_url: str, present: int, calls: int) -> None:
     async with running(database_url) as channel:
         lists = Lists(channel)
         print(f"{'list':18} {'as':12} {'rows':>7} {'page':>5}  first ms  middle ms  last ms  ratio")  # noqa: T201
-        for kind in ("members", "members, FULL", "members, by text", "keys", "service accounts"):
+        for kind in kinds:
             for admin in ADMINS:
                 total, tokens = await lists.tokens(kind, admin)
                 for size in SIZES:
@@ -197,13 +230,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=20, help="calls for each median (default: %(default)s)")
+    parser.add_argument("--list", action="append", choices=KINDS, help="only this list; may be repeated")
     arguments = parser.parse_args()
     with socket.socket() as probe, tempfile.TemporaryDirectory() as folder:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
         probe.close()
         with start_postgres(Path(folder), port) as server:
-            asyncio.run(measure(server.url, arguments.members, arguments.calls))
+            asyncio.run(measure(server.url, arguments.members, arguments.calls, arguments.list or KINDS))
 
 
 if __name__ == "__main__":

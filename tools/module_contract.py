@@ -45,7 +45,6 @@ def _constants() -> Iterator[str]:
         "rewriter_namespace": metadata.REWRITER_NAMESPACE,
         "answered": metadata.ANSWERED,
         "usage": metadata.USAGE,
-        "provider_mark": headers.PROVIDER_MARK,
         "cost": headers.COST,
         "should_retry": headers.SHOULD_RETRY,
         "retry_after": headers.RETRY_AFTER,
@@ -123,6 +122,10 @@ def _passed_headers() -> Iterator[str]:
     yield from (f"        .{dialect} => &.{_list(names)}," for dialect, names in headers.PASSED_OF_DIALECT.items())
     yield "    };"
     yield "}"
+    yield ""
+    yield "/// The response headers of providers that do not go on to a caller, and how others begin."
+    yield f"pub const kept_headers = [_][]const u8{_list(headers.KEPT_FROM_CALLERS)};"
+    yield f"pub const kept_prefixes = [_][]const u8{_list(headers.KEPT_FROM_CALLERS_PREFIXES)};"
 
 
 def _list(texts: Iterable[str]) -> str:

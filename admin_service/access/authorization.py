@@ -240,7 +240,10 @@ def authorize_user(asked: Asked) -> UserCaller:
         Permission.SIGN_IN_LINKS_EXCHANGE,
     }
     organization = grant.organization if for_every_credential else None
-    if resource and resource.user == grant.user and grant.carries(method.permission, organization):
+    # An access token ends itself, whatever it is limited to.
+    ends_itself = method.permission is Permission.ACCESS_TOKENS_REVOKE_CURRENT and grant.access_token is not None
+    is_carried = ends_itself or grant.carries(method.permission, organization)
+    if resource and resource.user == grant.user and is_carried:
         return UserCaller(grant, resource, asked.origin)
     raise permission_denied(method.permission, method.resource_text(asked.request)[:_MAX_SHOWN])
 

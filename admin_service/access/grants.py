@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from admin_service.access.permissions import Actor, Role, Target, TargetKind
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.guardrails import GuardrailMode
-from gateway_core.model.limits.model_whitelists import ModelWhitelist, is_subset
+from gateway_core.model.limits.model_whitelists import NOTHING_OFFERED, ModelWhitelist, Offered, is_subset
 from gateway_core.model.limits.temporary_limits import TemporaryLimit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
@@ -66,21 +66,28 @@ def scopes_above(actor: Actor) -> tuple[Scope, ...]:
     return (*groups, Scope(ScopeKind.ORGANIZATION, actor.organization))
 
 
-def first_exceeded(granted: Limits, held: Iterable[HeldLimits], end_epoch_us: int | None = None) -> Scope | None:
+def first_exceeded(
+    granted: Limits,
+    held: Iterable[HeldLimits],
+    end_epoch_us: int | None = None,
+    *,
+    offered: Offered = NOTHING_OFFERED,
+) -> Scope | None:
     """Returns the first scope whose limits are exceeded by the granted ones, or None.
 
     Args:
         granted: what is granted.
         held: the guardrails at or above the admin.
         end_epoch_us: when the grant ends, in microseconds; None if it lasts.
+        offered: the models on offer, to compare whitelists.
     """
     for own in held:
-        if _exceeds(granted, own, end_epoch_us):
+        if _exceeds(granted, own, end_epoch_us, offered):
             return own.scope
     return None
 
 
-def _exceeds(granted: Limits, held: HeldLimits, end_epoch_us: int | None) -> bool:
+def _exceeds(granted: Limits, held: HeldLimits, end_epoch_us: int | None, offered: Offered) -> bool:
     own = held.limits
     if _is_above(granted.key_limit, own.key_limit):  # holds in shadow mode too
         return True
@@ -88,7 +95,8 @@ def _exceeds(granted: Limits, held: HeldLimits, end_epoch_us: int | None) -> boo
         return False
     if granted.cycle is own.cycle and _is_above(granted.budget_nano_credits, held.least_budget(end_epoch_us)):
         return True
-    return granted.model_whitelist is not None and not is_subset(granted.model_whitelist, own.model_whitelist)
+    whitelist = granted.model_whitelist
+    return whitelist is not None and not is_subset(whitelist, own.model_whitelist, offered)
 
 
 def _is_above(granted: int | None, own: int | None) -> bool:

@@ -25,6 +25,7 @@ class Permission(enum.StrEnum):
 
     ACCESS_EXPLAIN = "access:explain"
     ACCESS_TOKENS_READ = "access_tokens:read"
+    ACCESS_TOKENS_REVOKE_CURRENT = "access_tokens:revoke_current"
     ACCESS_TOKENS_WRITE = "access_tokens:write"
     ACCOUNTS_LEAVE = "accounts:leave"
     ACCOUNTS_READ = "accounts:read"

@@ -1,6 +1,12 @@
 """Spend and budget of the current cycle, as every resource with a guardrail shows them."""
 
-from typing import Protocol
+from typing import Final, Protocol
+
+PRESENT_CYCLES: Final = """
+(SELECT o.organization_id, c.cycle, extract(epoch FROM cycle_start(c.cycle, o.time_zone))::bigint AS start
+   FROM organizations o CROSS JOIN (VALUES ('NEVER'), ('DAILY'), ('WEEKLY'), ('MONTHLY')) AS c (cycle) OFFSET 0)
+"""
+"""Trusted SQL: the present period of each cycle, to join the counters of many scopes. OFFSET keeps it computed once."""
 
 
 class SpendRow(Protocol):

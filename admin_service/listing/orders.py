@@ -68,16 +68,19 @@ def order_sql(keys: Sequence[SortKey]) -> str:
     return ", ".join(f"{key.column.expression}{' DESC' if key.is_descending else ''}" for key in keys)
 
 
-def after_sql(keys: Sequence[SortKey], last: Sequence[object], parameters: Parameters) -> str:
+def after_sql(
+    keys: Sequence[SortKey], last: Sequence[object], parameters: Parameters, *, is_joined: bool = False
+) -> str:
     """Returns the SQL condition that a row comes after the row with these values.
 
-    If all keys have one direction, it is a row comparison, which an index answers as a range. With mixed directions, a range of the
-    first column comes before the exact condition, so that an index can still narrow the rows.
+    If all keys have one direction, it is a row comparison, which an index answers as a range. With mixed directions, or if the
+    columns are of joined tables, a range of the first column comes before the exact condition, so that an index can still narrow
+    the rows.
     """
     columns = [key.column.expression for key in keys]
     values = [f"{parameters.add(value)}::{key.column.kind}" for key, value in zip(keys, last, strict=True)]
     signs = ["<" if key.is_descending else ">" for key in keys]
-    if len(set(signs)) == 1:
+    if len(set(signs)) == 1 and not is_joined:
         return f"(({', '.join(columns)}) {signs[0]} ({', '.join(values)}))"
     condition = f"{columns[-1]} {signs[-1]} {values[-1]}"
     for column, sign, value in reversed(list(zip(columns[:-1], signs[:-1], values[:-1], strict=True))):

@@ -73,6 +73,11 @@ class Listing(Generic[Row]):
     """The order without `order_by`, in the same syntax."""
     fields: Fields
     """Fields by their names in filters."""
+    page_source: str = ""
+    """Instead of `source` without a filter and in the default order, which must be the unique column: a function of the last row of
+    the page before, `{last}`, and of how many rows to return, `{most}`. Empty: there is none."""
+    is_joined: bool = False
+    """Whether the unique column and the order are of different tables, so that no index has both."""
     searched: Sequence[str] = ()
     """Columns that a value without a field is searched in."""
 
@@ -100,12 +105,18 @@ class Listing(Generic[Row]):
         if violations:
             raise invalid_fields(*violations)
         arguments = _arguments(request)
+        last: Sequence[object] = ()
         if request.page_token:
-            wheres.append(after_sql(keys, _last_values(request.page_token, page_tokens, arguments, keys), parameters))
+            last = _last_values(request.page_token, page_tokens, arguments, keys)
+            wheres.append(after_sql(keys, last, parameters, is_joined=self.is_joined))
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        source = self.source
+        if self.page_source and not (getattr(request, "filter", "") or getattr(request, "order_by", "")):
+            first = last[0] if last else ""
+            source = self.page_source.format(last=parameters.add(first), most=parameters.add(size + 1))
         sort_values = ", ".join(key.column.expression for key in keys)
         statement = (
-            f"SELECT {self.columns}, {sort_values} FROM {self.source} WHERE {' AND '.join(wheres) or 'true'}"  # noqa: S608
+            f"SELECT {self.columns}, {sort_values} FROM {source} WHERE {' AND '.join(wheres) or 'true'}"  # noqa: S608
             # One row more than the page shows whether another page follows.
             f" ORDER BY {order_sql(keys)} LIMIT {parameters.add(size + 1)}"
         )

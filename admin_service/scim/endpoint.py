@@ -28,6 +28,7 @@ from admin_service.scim.reading import read
 from admin_service.scim.users import Users, resource_of
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Guard, Handle, Rule
+from admin_service.sign_in.issuers import Issuers
 from gateway_core.contract.headers import HTTP_STATUS
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -41,16 +42,17 @@ class ScimApi:
 
     service = scim_pb2.DESCRIPTOR.services_by_name["Scim"]
 
-    def __init__(self, pool: asyncpg.Pool, make_id: Callable[[str], str], tree: GroupsApi) -> None:
+    def __init__(self, pool: asyncpg.Pool, make_id: Callable[[str], str], tree: GroupsApi, issuers: Issuers) -> None:
         """Prepares the handlers.
 
         Args:
             pool: logged in as admin_service's role.
             make_id: returns a new id with a prefix.
             tree: changes the groups of the organization.
+            issuers: the identity providers, and whom they may vouch for.
         """
         self._pool = pool
-        self._users = Users(make_id)
+        self._users = Users(make_id, issuers)
         self._groups = Groups(tree)
         self.handlers: Mapping[str, Handle] = {"Read": self.read}
         self.changes: Mapping[str, MakeChange] = {

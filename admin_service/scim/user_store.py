@@ -44,6 +44,14 @@ ON CONFLICT (organization_id, member_id) DO UPDATE
 SET user_name = excluded.user_name, external_id = excluded.external_id, attributes = excluded.attributes, update_time = now(),
     delete_time = NULL
 """
+_FORMER: Final = """
+SELECT s.member_id IS NOT NULL FROM members m
+  LEFT JOIN scim_users s ON s.organization_id = m.organization_id AND s.member_id = m.member_id AND s.delete_time IS NOT NULL
+ WHERE m.organization_id = $1 AND m.user_id = $2 AND m.state = 'REMOVED'
+"""
+_MAY_CHANGE_ADMINS: Final = (
+    "SELECT may_change_admins FROM credentials WHERE organization_id = $1 AND credential_id = $2"
+)
 _SET_SUSPENDED: Final = """
 UPDATE scim_users SET is_suspended = $3, update_time = now() WHERE organization_id = $1 AND member_id = $2
 """
@@ -161,6 +169,17 @@ async def forget_user(connection: Connection, organization: str, member: str, *,
 async def note_places(connection: Connection, organization: str, members: Sequence[str], group: str | None) -> None:
     """Notes where the directory put members."""
     await connection.execute(_NOTE_PLACES, organization, list(members), group)
+
+
+async def was_removed_by_directory(connection: Connection, organization: str, user: str) -> bool | None:
+    """Whether the directory removed the user's membership; False if an admin did, and None if there is no removed one."""
+    answer: bool | None = await connection.fetchval(_FORMER, organization, user)
+    return answer
+
+
+async def may_change_admins(connection: Connection, organization: str, credential: str | None) -> bool:
+    """Whether a credential may suspend and remove admins."""
+    return bool(await connection.fetchval(_MAY_CHANGE_ADMINS, organization, credential))
 
 
 async def is_only_here(connection: Connection, user: str) -> bool:

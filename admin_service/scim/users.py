@@ -24,7 +24,8 @@ from admin_service.scim.errors import ScimError, invalid_value, not_found
 from admin_service.scim.patches import patched
 from admin_service.scim.user_store import UserRow
 from admin_service.serving.change_transaction import Change
-from admin_service.sign_in.identity_store import add_user, readdress_user, rename_user
+from admin_service.sign_in.identity_store import add_user, has_identity_at, lock_holder, readdress_user, rename_user
+from admin_service.sign_in.issuers import Issuers
 from gateway_core.stores.postgres.connections import Connection
 
 _MAX_NAME: Final = 200
@@ -34,14 +35,15 @@ _KEPT: Final = ("userName", "externalId", "displayName", "name", "emails")
 class Users:
     """Changes users. `make_id` returns a new id with a prefix."""
 
-    def __init__(self, make_id: Callable[[str], str]) -> None:
+    def __init__(self, make_id: Callable[[str], str], issuers: Issuers) -> None:
         self._make_id = make_id
+        self._issuers = issuers
 
     async def create(self, change: Change, body: Mapping[str, Any]) -> UserRow:
         """Makes a member of a user of the directory, in no group, with the role Member.
 
         Raises:
-            ScimError: the name is missing or taken, or no seat is free.
+            ScimError: the name is missing or taken, an admin removed the person, or no seat is free.
         """
         connection, organization = change.connection, change.caller.resource.organization
         await refuse_in_personal_account(connection, organization)
@@ -59,7 +61,7 @@ class Users:
             await store.keep_user(connection, organization, removed, wanted)
             member = removed
         else:
-            member = await self._added(connection, organization, wanted, email)
+            member = await self._added(connection, organization, wanted, email, may_be_known=known is None)
         made = (await get_members(connection, organization, [member]))[member]
         change.record(member_name(made), None, member_message(made))
         change.record(member_name(made), None, _struct(wanted))
@@ -67,15 +69,49 @@ class Users:
         return row if wanted.get("active", True) else await self._applied(change, row, wanted)
 
     async def _added(
-        self, connection: Connection, organization: str, wanted: Mapping[str, Any], email: str | None
+        self,
+        connection: Connection,
+        organization: str,
+        wanted: Mapping[str, Any],
+        email: str | None,
+        *,
+        may_be_known: bool,
     ) -> str:
-        """Adds a user and a member. If another user has the address, the new one has none, so no person becomes another."""
-        user, member = self._make_id("user"), self._make_id("mem")
-        if await add_user(connection, user, email, name_of(wanted)) is None:
-            await add_user(connection, user, None, name_of(wanted))
-        await add_member(connection, organization, member, user, Role.MEMBER, None)
-        await store.keep_user(connection, organization, member, wanted, is_own_user=True)
+        """Adds a member of the user who has the address, if the directory may speak for them, otherwise of a new user.
+
+        If another user has the address, the new one has none, so no person becomes another.
+        """
+        new, member = self._make_id("user"), self._make_id("mem")
+        user = await self._known_user(connection, organization, email) if may_be_known else None
+        is_own_user = user is None
+        if user is None and (user := await add_user(connection, new, email, name_of(wanted))) is None:
+            # Another user has the address, or a concurrent first sign-in has just taken it.
+            user = await self._known_user(connection, organization, email) if may_be_known else None
+            is_own_user = user is None
+            user = user or await add_user(connection, new, None, name_of(wanted))
+        await add_member(connection, organization, member, str(user), Role.MEMBER, None)
+        await store.keep_user(connection, organization, member, wanted, is_own_user=is_own_user)
         return member
+
+    async def _known_user(self, connection: Connection, organization: str, email: str | None) -> str | None:
+        """Returns the user who has the address, if the directory may speak for them; None if not, or if there is none.
+
+        It may if the deployment lets the organization use an issuer that vouches for the domain, and the user never signed in or
+        signs in there with this address. So neither a person with a recycled address nor one of another issuer is made a member.
+
+        Raises:
+            ScimError: an admin removed this user from the organization.
+        """
+        issuers = self._issuers.let_provision(organization, email) if email else frozenset[str]()
+        holder = await lock_holder(connection, email) if issuers else None
+        if holder is None or email is None:
+            return None
+        if holder.has_identity and not await has_identity_at(connection, holder.user, issuers, email):
+            return None
+        is_by_directory = await store.was_removed_by_directory(connection, organization, holder.user)
+        if is_by_directory is False:
+            raise ScimError(409, "An admin removed this user. Ask an admin to invite them again.", "uniqueness")
+        return None if is_by_directory else holder.user
 
     async def replace(self, change: Change, member: str, body: Mapping[str, Any], if_match: str) -> UserRow:
         """Makes a user what the directory says now."""
@@ -97,7 +133,7 @@ class Users:
         organization = change.caller.resource.organization
         row = await existing(change.connection, organization, member)
         _require_version(row, if_match)
-        _require_plain(row)
+        await _require_changeable(change, row)
         if not row.is_kept:
             await store.keep_user(change.connection, organization, member, kept_of(row))
         await member_changes.set_state(change, [_name(organization, member)], "REMOVED")
@@ -222,9 +258,12 @@ async def _require_seat(connection: Connection, organization: str) -> None:
         raise ScimError(403, message)
 
 
-def _require_plain(row: UserRow) -> None:
-    """Checks that the role is Member: SCIM neither suspends nor removes admins."""
-    if row.role != Role.MEMBER:
+async def _require_changeable(change: Change, row: UserRow) -> None:
+    """Checks that SCIM may suspend and remove the member: no admins, unless the credential allows it, and never a Super Admin."""
+    if row.role == Role.MEMBER:
+        return
+    organization, credential = change.caller.resource.organization, change.caller.grant.credential
+    if row.role == Role.SUPER_ADMIN or not await store.may_change_admins(change.connection, organization, credential):
         message = f"The user has the role {row.role}. Ask an admin to give them the role Member first."
         raise ScimError(403, message, "mutability")
 
@@ -239,7 +278,7 @@ async def _set_active(change: Change, row: UserRow, *, is_active: bool) -> None:
     organization = change.caller.resource.organization
     if is_active == (row.state == "ACTIVE") or (is_active and not row.is_suspended):
         return
-    _require_plain(row)
+    await _require_changeable(change, row)
     state = "ACTIVE" if is_active else "SUSPENDED"
     await member_changes.set_state(change, [_name(organization, row.member)], state)
     await store.set_suspended(change.connection, organization, row.member, is_suspended=not is_active)

@@ -17,6 +17,11 @@ INSERT INTO audit_log (organization_id, user_id, member_id, role, access_token_i
                        request_id, call_id, address, issuer, refusal, credential_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
+_RECORD_FOR_OPERATORS: Final = """
+INSERT INTO operator_audit_log (user_id, access_token_id, method, concerned_organization_id, resource_name, before, after,
+                                request_id, call_id, address, issuer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,23 @@ class Author:
             _RECORD, organization, self.user, self.member, self.role, self.access_token, self.method, resource,
             list(group_path), before, after, self.request_id, self.origin.call_id, self.origin.address, self.issuer, refusal,
             self.credential,
+        )  # fmt: skip
+
+    async def write_for_operators(
+        self, connection: Connection, organization: str | None, resource: str, before: str | None, after: str | None
+    ) -> None:
+        """Writes an entry of the operators' own log.
+
+        Args:
+            connection: in a transaction.
+            organization: id of the one that the change concerns; None if it concerns the deployment.
+            resource: name of what changed.
+            before: the resource before, as JSON; None if it is new.
+            after: the resource now, as JSON; None if it is gone.
+        """
+        await connection.execute(
+            _RECORD_FOR_OPERATORS, self.user or None, self.access_token, self.method, organization, resource, before, after,
+            self.request_id, self.origin.call_id, self.origin.address, self.issuer,
         )  # fmt: skip
 
 

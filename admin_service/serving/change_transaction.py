@@ -44,6 +44,7 @@ REPLAY_LIFE_H: Final = 24
 FORGET_INTERVAL_S: Final = 3_600.0
 _MAX_FORGET_BATCHES: Final = 100
 
+_CREATE_ORGANIZATION: Final = "megarouter.admin.v1.Organizations/CreateOrganization"
 _LOCK_ORGANIZATION: Final = "SELECT state FROM organizations WHERE organization_id = $1 FOR NO KEY UPDATE"
 _REVISION: Final = "SELECT revision FROM identity_revisions_of($1)"
 _LOCK_USER: Final = "SELECT 1 FROM users WHERE user_id = $1 FOR NO KEY UPDATE"
@@ -91,6 +92,8 @@ class Change:
     repeat_answer: Message | None = None
     """The answer to a repeated request, if it differs from the first: a secret is shown only once."""
     _entries: list["_Entry"] = field(default_factory=list)
+    _operator_entries: list["_Entry"] = field(default_factory=list)
+    """What only the operators' log gets by `write_audit_log`."""
 
     def record(
         self,
@@ -114,6 +117,18 @@ class Change:
         """
         where = organization or (membership and membership.organization) or self.caller.resource.organization
         self._entries.append(_Entry(where, str(resource), before, after, tuple(group_path), membership))
+
+    def record_for_operators(self, resource: object, before: Message | None, after: Message | None) -> None:
+        """Notes a change by an operator whose entries for the organizations the handler writes itself."""
+        where = self.caller.resource.organization
+        self._operator_entries.append(_Entry(where, str(resource), before, after, (), None))
+
+    @property
+    def _is_by_operator(self) -> bool:
+        """Whether the operators' log gets the change too."""
+        if isinstance(self.caller, OperatorCaller):
+            return True
+        return self.method == _CREATE_ORGANIZATION and bool(self.caller.grant.is_operator)
 
     @property
     def own_group_path(self) -> tuple[str, ...]:
@@ -152,12 +167,15 @@ class Change:
             del self._entries[noted:]
 
     async def write_audit_log(self) -> None:
-        """Writes the noted changes."""
+        """Writes the noted changes. Those that an operator makes also go into the operators' own log."""
         author = Author.of(self.caller, self.method, self.request_id)
         for entry in self._entries:
             own = author.as_member(entry.membership) if entry.membership else author
             texts = (json_of(entry.before), json_of(entry.after))
             await own.write(self.connection, entry.organization, entry.resource, *texts, entry.group_path)
+        for entry in [*(self._entries if self._is_by_operator else ()), *self._operator_entries]:
+            texts = (json_of(entry.before), json_of(entry.after))
+            await author.write_for_operators(self.connection, entry.organization, entry.resource, *texts)
 
 
 MakeChange = Callable[[Any, Change], Awaitable[Message]]
@@ -187,7 +205,7 @@ class Changes:
             asked = await _joined(connection, asked)
             caller = await _locked(connection, asked, validate)
             request_id = str(getattr(request, "request_id", ""))
-            key = (caller.grant.user, method.full_name, request_id.lower() + _confinement(caller.grant))
+            key = (caller.grant.user, method.full_name, request_id.lower() + _confinement(method, caller.grant))
             digest = _digest(request)
             if request_id and (answer := await _replayed(connection, key, digest, method)) is not None:
                 if isinstance(caller, Caller):
@@ -273,8 +291,10 @@ async def _replayed(connection: Connection, key: tuple[str, str, str], digest: b
     return answer
 
 
-def _confinement(grant: Grant) -> str:
+def _confinement(method: Method, grant: Grant) -> str:
     """Separates the remembered answers of a limited credential from those of the user's other credentials; empty if unlimited."""
+    if method.permission is Permission.ACCESS_TOKENS_REVOKE_CURRENT:  # the call is about its own token
+        return f" {grant.access_token}"
     if grant.organization is None and grant.permissions is None:
         return ""
     permissions = None if grant.permissions is None else sorted(grant.permissions)

@@ -1,5 +1,6 @@
 """The rows of users and of their identities at issuers. A link is never changed or deleted."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,10 @@ _LOCK_HOLDER: Final = "SELECT user_id FROM users WHERE email = $1 FOR NO KEY UPD
 # What an admin linked by hand does not keep the person from the user.
 _HAS_IDENTITY: Final = """
 SELECT EXISTS (SELECT FROM user_identities WHERE user_id = $1 AND only_organization_id IS NULL)
+"""
+_HAS_IDENTITY_AT: Final = """
+SELECT EXISTS (SELECT FROM user_identities
+                WHERE user_id = $1 AND only_organization_id IS NULL AND issuer = ANY ($2::text[]) AND email = $3)
 """
 _ADD: Final = """
 INSERT INTO user_identities (issuer, subject, user_id, email, display_name, only_organization_id) VALUES ($1, $2, $3, $4, $5, $6)
@@ -77,6 +82,11 @@ async def lock_holder(connection: Connection, email: str | None) -> Holder | Non
     user = await connection.fetchval(_LOCK_HOLDER, email) if email else None
     # A statement of its own, so that it sees what the transaction that held the lock wrote.
     return Holder(user, await connection.fetchval(_HAS_IDENTITY, user)) if user else None
+
+
+async def has_identity_at(connection: Connection, user: str, issuers: Collection[str], email: str) -> bool:
+    """Whether one of the issuers said last that the user has this address."""
+    return bool(await connection.fetchval(_HAS_IDENTITY_AT, user, list(issuers), email))
 
 
 async def add_user(connection: Connection, user: str, email: str | None, display_name: str) -> str | None:

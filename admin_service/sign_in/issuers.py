@@ -59,6 +59,8 @@ class Issuer:
     """The domains of the addresses that it may vouch for, in lower case; None for all."""
     organizations: frozenset[str] = frozenset()
     """Ids of the organizations that may map its claims to groups and roles."""
+    has_domains: bool = True
+    """Whether the file lists its domains."""
 
     def vouches_for(self, email: str) -> bool:
         """Whether it may say who has this address, which is in lower case. A domain does not include the domains below it."""
@@ -76,6 +78,16 @@ class Issuers:
         known = self.by_name.get(issuer)
         return known is not None and known.vouches_for(email)
 
+    def let_provision(self, organization: str, email: str) -> frozenset[str]:
+        """Returns the issuers for whose people a directory of the organization may speak: those that the organization may map the
+        claims of, and whose `email_domains` name the domain of the address. An issuer without a list of domains counts for none.
+        """
+        return frozenset(
+            name
+            for name, one in self.by_name.items()
+            if organization in one.organizations and one.has_domains and one.vouches_for(email)
+        )
+
     def let_map(self, issuer: str, organization: str) -> bool:
         """Whether the organization may map the issuer's claims."""
         known = self.by_name.get(issuer)
@@ -88,7 +100,7 @@ def issuers_of(entries: Iterable[tuple[str, frozenset[str] | None, frozenset[str
     unnamed = None if len(known) == 1 else frozenset[str]()
     return Issuers(
         {
-            name: Issuer(name, unnamed if domains is None else domains, organizations)
+            name: Issuer(name, unnamed if domains is None else domains, organizations, domains is not None)
             for name, domains, organizations in known
         }
     )

@@ -17,6 +17,9 @@ from gateway_core.runtime.single_flight import SingleFlight
 
 logger = logging.getLogger(__name__)
 
+DEPLOYMENT: Final = "deployment"
+"""The kind of a change to the settings of the deployment."""
+
 _UNKNOWN_ENTRIES: Final = 10_000
 
 
@@ -127,14 +130,22 @@ class IdentityCache:
         for organization in self._memory.lost(now_s, patience_s):
             logger.warning("a change was not pushed: reading identities again", extra={"organization": organization})
 
-    def changed(self, payload: str) -> None:
-        """Drops what a notification (`organization kind id`) touches."""
+    def changed(self, payload: str) -> bool:
+        """Drops what a notification (`organization kind id`) touches. A setting of the deployment touches everything.
+
+        Returns:
+            Whether everything was dropped.
+        """
         self._generation += 1
         self._lookups.forget()
         organization, kind, entity_id = payload.split(" ", 2)
+        if kind == DEPLOYMENT:
+            self._drop_all()
+            return True
         if kind == "api_key":
             self._unknown.clear()
         self._memory.change(organization, kind, entity_id)
+        return False
 
     def revised(self, payload: str) -> None:
         """Handles `organization revision`: all changes of one transaction have been pushed."""

@@ -61,6 +61,11 @@ class WarmStart:
             self._begun_s = self._monotonic()
         self._wanted.set()
 
+    def changed(self, payload: str) -> None:
+        """Drops what a notification touches. If that is everything, schedules a load of the keys in use."""
+        if self._identities.changed(payload):
+            self._wanted.set()
+
     async def run(self) -> None:
         """Fills the cache each time it is requested, until canceled."""
         while True:

@@ -21,6 +21,8 @@ class Call:
     """What Envoy's module found in the body (`megarouter.request`)."""
     address: str = ""
     """The caller's IP address as Envoy sees it; empty if Envoy reports none."""
+    encoded_facts: bytes = b""
+    """The facts as Envoy sent them. Equal bytes are equal facts."""
 
     @property
     def query(self) -> str:

@@ -11,10 +11,11 @@ from google.rpc import code_pb2, status_pb2
 
 from authz_service.request.betas import Betas
 from authz_service.request.call import Call
+from authz_service.request.readings import FactsMemory
 from gateway_core.contract import headers
 from gateway_core.contract.errors import error_body, error_of, retry_headers
 from gateway_core.contract.headers import CONTENT_LENGTH
-from gateway_core.contract.metadata import ANSWERED, REQUEST_NAMESPACE, DecisionKey
+from gateway_core.contract.metadata import ANSWERED, DecisionKey
 from gateway_core.contract.quotes import encode_quote
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
@@ -46,23 +47,21 @@ _HOLD, _HOLD_ID, _TRACEPARENT, _OUTPUT_LIMIT, _REPORT_SOON = (
     )
 )
 
-Value = bool | float | str | dict[str, object] | None
 
-
-def read_call(request: external_auth_pb2.CheckRequest) -> Call:
+def read_call(request: external_auth_pb2.CheckRequest, facts_memory: FactsMemory) -> Call:
     """Returns the call that Envoy asks about."""
     attributes = request.attributes
     http = attributes.request.http
     sent = _headers(http)
-    metadata = attributes.metadata_context.filter_metadata
-    facts = metadata[REQUEST_NAMESPACE].fields if REQUEST_NAMESPACE in metadata else {}
+    encoded_facts, facts = facts_memory.read(attributes.metadata_context)
     return Call(
         http.method,
         http.path,
         sent,
         _body_bytes(sent),
-        {name: _value(value) for name, value in facts.items()},
+        facts,
         attributes.source.address.socket_address.address,
+        encoded_facts,
     )
 
 
@@ -84,15 +83,6 @@ def _body_bytes(sent: tuple[tuple[str, bytes], ...]) -> int:
             length = value
             break
     return int(length) if length.isdigit() and len(length) <= _LENGTH_DIGITS else -1
-
-
-def _value(value: struct_pb2.Value) -> Value:
-    kind = value.WhichOneof("kind")
-    if kind == "number_value":
-        return value.number_value
-    if kind == "bool_value":
-        return value.bool_value
-    return value.string_value if kind == "string_value" else None
 
 
 def allow(

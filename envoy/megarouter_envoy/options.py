@@ -48,6 +48,7 @@ class IdentityProvider:
     audiences: tuple[str, ...]  # one of them must be in the claim `aud`
     jwks_uri: str | None = None  # `https://`, or `http://` on loopback
     jwks_file: Path | None = None
+    cli_client_id: str | None = None  # as which application `megarouter login` signs in there
     jwks_cache_s: int = 300  # how late Envoy may notice that the issuer withdrew or published a key
 
     @property

@@ -5,7 +5,6 @@ pub const decision_namespace = "envoy.filters.http.ext_authz";
 pub const rewriter_namespace = "megarouter.rewriter";
 pub const answered = "answered";
 pub const usage = "usage";
-pub const provider_mark = "x-megarouter-provider-answer";
 pub const cost = "x-megarouter-cost";
 pub const should_retry = "x-should-retry";
 pub const retry_after = "retry-after";
@@ -188,6 +187,10 @@ pub fn passedHeadersOf(dialect: Dialect) []const []const u8 {
         .gemini => &.{},
     };
 }
+
+/// The response headers of providers that do not go on to a caller, and how others begin.
+pub const kept_headers = [_][]const u8{ "alt-svc", "anthropic-organization-id", "openai-organization", "openai-project", "set-cookie", "strict-transport-security" };
+pub const kept_prefixes = [_][]const u8{ "x-ratelimit-", "anthropic-ratelimit-", "x-megarouter-", "x-envoy-" };
 
 /// Why the module refuses a call.
 pub const Refusal = enum {

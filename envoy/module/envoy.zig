@@ -68,8 +68,8 @@ pub fn close(connection: Connection) void {
 }
 
 pub const Body = enum(c_int) { received_request = 0, buffered_request = 1, received_response = 2 };
+const Attribute = enum(c_int) { response_code_details = 16, source_address = 24, connection_id = 28 };
 const MetadataSource = enum(c_int) { dynamic = 0 };
-const Attribute = enum(c_int) { source_address = 24, connection_id = 28 };
 
 /// `wait` keeps what arrives meanwhile, at most the connection's buffer, and reads no further.
 pub const HeadersStatus = enum(c_int) { proceed = 0, stop = 1, wait = 4 };
@@ -134,6 +134,14 @@ pub fn metadataIsTrue(stream: Stream, namespace: []const u8, key: []const u8) bo
     const get = callback("get_metadata_bool", fn (Stream, MetadataSource, Slice, Slice, *bool) callconv(.c) bool);
     var value = false;
     return get(stream, .dynamic, .of(namespace), .of(key), &value) and value;
+}
+
+/// Returns whether the response is an upstream server's. Envoy gives every other response a reason of its own.
+/// Source: `ResponseCodeDetailValues` in Envoy's `envoy/stream_info/stream_info.h`.
+pub fn isFromUpstream(stream: Stream) bool {
+    const get = callback("filter_get_attribute_string", fn (Stream, Attribute, *Slice) callconv(.c) bool);
+    var value: Slice = .{};
+    return get(stream, .response_code_details, &value) and std.mem.eql(u8, value.bytes(), "via_upstream");
 }
 
 pub fn setMetadataText(stream: Stream, namespace: []const u8, key: []const u8, value: []const u8) void {

@@ -9,7 +9,7 @@ const json_text = @import("json_text.zig");
 const dialects = @import("dialects.zig");
 const rewriting = @import("rewriting.zig");
 const failures = @import("failures.zig");
-const upstream_headers = @import("upstream_headers.zig");
+const provider_headers = @import("provider_headers.zig");
 const Answer = @import("answers.zig").Answer;
 const multipart = @import("multipart_reader.zig");
 const Configuration = @import("configuration.zig").Configuration;
@@ -81,7 +81,7 @@ pub const Call = struct {
         const encoding = envoy.header(stream, .request, contract.content_encoding) orelse "identity";
         if (!std.ascii.eqlIgnoreCase(encoding, "identity")) return .unsupported_encoding;
         if (try self.rewriteBody(stream, bodies)) |problem| return problem;
-        try upstream_headers.clean(stream, dialect, self.configuration.control_prefix, allocator);
+        try provider_headers.cleanRequest(stream, dialect, self.configuration.control_prefix, allocator);
         envoy.setHeader(stream, .request, ":path", path);
         return null;
     }
@@ -114,11 +114,10 @@ pub const Call = struct {
         }
     }
 
-    /// Handles the beginning of the response. Only a provider's response has the mark; Envoy's own and the services' do
-    /// not.
+    /// Handles the beginning of the response, unless it is Envoy's own or a service's.
     pub fn beginResponse(self: *Call, stream: envoy.Stream, is_empty: bool) envoy.HeadersStatus {
-        if (envoy.header(stream, .response, contract.provider_mark) == null) return .proceed;
-        envoy.removeHeader(stream, .response, contract.provider_mark);
+        if (!envoy.isFromUpstream(stream)) return .proceed;
+        provider_headers.cleanResponse(stream, allocator) catch return self.refuse(stream, .unreadable);
         self.blankHeaders(stream) catch return self.refuse(stream, .unreadable);
         const status = envoy.statusOf(stream);
         if (status < status_first_success or (status >= status_first_redirect and status < status_first_error)) return self.refuse(stream, .redirect);

@@ -10,8 +10,6 @@ INTERNAL_PREFIX: Final = "x-megarouter-"
 """Envoy removes every header with this prefix from what clients and providers send."""
 CLUSTER: Final = "x-megarouter-cluster"
 """From authz_service to Envoy: the cluster of the provider."""
-PROVIDER_MARK: Final = "x-megarouter-provider-answer"
-"""Marks the response of a provider, so that the module can distinguish it from Envoy's own responses."""
 EDGE_SECRET: Final = "x-megarouter-edge-secret"  # noqa: S105 - the name of the header
 """From Envoy to admin_service: proves that a request came through Envoy.
 
@@ -76,6 +74,20 @@ PASSED_OF_DIALECT: Final = {
     Dialect.GEMINI: (),
 }
 """Those of one dialect."""
+KEPT_FROM_CALLERS_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-", INTERNAL_PREFIX, "x-envoy-")
+"""Begins of the names of response headers that do not go on to a caller.
+
+They describe the company's account at the provider, not the caller's. The gateway has its own limits.
+"""
+KEPT_FROM_CALLERS: Final = (
+    "alt-svc",
+    "anthropic-organization-id",
+    "openai-organization",
+    "openai-project",
+    "set-cookie",
+    "strict-transport-security",
+)
+"""The other response headers of providers that do not go on to a caller."""
 TRACE_CONTEXT: Final = ("traceparent", "tracestate", "baggage")
 """Envoy's tracing adds some of them last. They are removed on the way to a provider."""
 

@@ -209,7 +209,8 @@ class AdminSettings(DatabaseSettings):
     organization_creation: Literal["operators", "anyone"] = "operators"
     """Who may create organizations: `operators` or `anyone` who signs in. A new organization has no credit and no credit line."""
     personal_accounts: bool = True
-    """Whether every user has a personal account. It has no credit until an operator grants it some."""
+    """Whether every user has a personal account. It has no credit until an operator grants it some. If not, its keys do not
+    call."""
     mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
     """Sender address of messages."""
 

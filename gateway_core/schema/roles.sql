@@ -70,7 +70,8 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 -- authz_service -------------------------------------------------------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
-    stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text), open_carry(text, text, text)
+    stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text), is_switched_off(text),
+    open_carry(text, text, text)
     TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
 -- To rebuild a pool or a counter in Redis.
@@ -111,11 +112,11 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     counter_name(text, text, text, timestamp with time zone, bigint, text),
     budget_of_counter(text), rollover_budgets(guardrails), used_of(text, text), carried_of(text, bigint, bigint, text),
     carry_terms(text, text, text, text), periods_between(text, date, date), present_carry(text, text, text, text), model_budgets_of(guardrails),
-    encoded_models(text) TO megarouter_admin;
+    encoded_models(text), is_switched_off(text), organization_summaries_after(text, bigint) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
-GRANT SELECT, INSERT ON user_identities, audit_log TO megarouter_admin;
+GRANT SELECT, INSERT ON user_identities, audit_log, operator_audit_log TO megarouter_admin;
 -- Not issuer, subject and user_id: a link is for good.
 GRANT UPDATE (email, display_name) ON user_identities TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (secret_hash, obfuscated_secret, previous_secret_hash, previous_expire_time, expire_time, revoke_time,
@@ -131,6 +132,7 @@ GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_me
 GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 GRANT SELECT, INSERT ON price_versions TO megarouter_admin;
+GRANT SELECT, UPDATE (personal_accounts, update_time) ON deployment_settings TO megarouter_admin;
 -- To post top-ups, refunds and adjustments.
 GRANT SELECT, INSERT ON ledger_transfers TO megarouter_admin;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_admin;

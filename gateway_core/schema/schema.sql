@@ -373,6 +373,14 @@ CREATE FUNCTION public.invite_of_token(token_hash bytea, caller text) RETURNS TA
                         WHERE m.organization_id = i.organization_id AND m.user_id = caller AND m.state = 'ACTIVE'))
 $$;
 
+CREATE FUNCTION public.is_switched_off(organization text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM deployment_settings s CROSS JOIN organizations o
+                    WHERE NOT s.personal_accounts AND o.organization_id = organization AND o.kind = 'PERSONAL')
+$$;
+
 CREATE FUNCTION public.mark_carries() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -448,6 +456,14 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.notify_deployment_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('megarouter_identity', '- deployment settings');
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.notify_identity_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -509,6 +525,16 @@ CREATE FUNCTION public.organization_summaries(only_organization text) RETURNS TA
       JOIN ledger_accounts adjustments ON adjustments.organization_id = o.organization_id AND adjustments.account = 'ADJUSTMENTS'
       JOIN ledger_accounts usage ON usage.organization_id = o.organization_id AND usage.account = 'USAGE'
      WHERE only_organization IS NULL OR o.organization_id = only_organization
+$$;
+
+CREATE FUNCTION public.organization_summaries_after(last_organization text, most bigint) RETURNS TABLE(organization_id text, display_name text, kind text, state text, is_blocked boolean, balance_nano_credits bigint, topped_up_nano_credits bigint, adjusted_nano_credits bigint, spent_nano_credits bigint, line_nano_credits bigint, used_nano_credits bigint, pending_request_count bigint, create_time timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT s.* FROM (SELECT o.organization_id FROM organizations o WHERE o.organization_id > last_organization
+                      ORDER BY o.organization_id LIMIT most) AS page
+     CROSS JOIN LATERAL organization_summaries(page.organization_id) s
+     ORDER BY s.organization_id
 $$;
 
 CREATE FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) RETURNS TABLE(organization_id text, wants text, has text)
@@ -1134,11 +1160,13 @@ CREATE TABLE public.credentials (
     creator_user_id text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    may_change_admins boolean DEFAULT false NOT NULL,
     CONSTRAINT credentials_credential_id_check CHECK ((credential_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['SCIM'::text, 'AUTOMATION'::text]))),
     CONSTRAINT credentials_permissions_check CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100))),
     CONSTRAINT credentials_previous_secret_hash_check CHECK ((length(previous_secret_hash) = 32)),
     CONSTRAINT credentials_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT only_scim_changes_admins CHECK (((kind = 'SCIM'::text) OR (NOT may_change_admins))),
     CONSTRAINT previous_secret_ends CHECK (((previous_secret_hash IS NULL) = (previous_expire_time IS NULL))),
     CONSTRAINT secrets_differ CHECK ((previous_secret_hash <> secret_hash))
 );
@@ -1170,6 +1198,13 @@ CREATE SEQUENCE public.cycle_revisions
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+
+CREATE TABLE public.deployment_settings (
+    only_row boolean DEFAULT true NOT NULL,
+    personal_accounts boolean DEFAULT true NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT deployment_settings_only_row_check CHECK (only_row)
+);
 
 CREATE TABLE public.groups (
     organization_id text NOT NULL,
@@ -1369,6 +1404,31 @@ CREATE TABLE public.models (
     provider_id text NOT NULL,
     definition jsonb NOT NULL,
     offered boolean DEFAULT true NOT NULL
+);
+
+CREATE TABLE public.operator_audit_log (
+    sequence bigint NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    user_id text,
+    access_token_id text,
+    method text NOT NULL,
+    concerned_organization_id text,
+    resource_name text NOT NULL,
+    before jsonb,
+    after jsonb,
+    request_id text DEFAULT ''::text NOT NULL,
+    call_id text DEFAULT ''::text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE public.operator_audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.operator_audit_log_sequence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.organizations (
@@ -1799,6 +1859,9 @@ ALTER TABLE ONLY public.credit_grants
 ALTER TABLE ONLY public.credit_lines
     ADD CONSTRAINT credit_lines_pkey PRIMARY KEY (organization_id);
 
+ALTER TABLE ONLY public.deployment_settings
+    ADD CONSTRAINT deployment_settings_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_pkey PRIMARY KEY (organization_id, group_id);
 
@@ -1849,6 +1912,9 @@ ALTER TABLE ONLY public.models
 
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT one_role_for_each_value UNIQUE (organization_id, issuer, claim, value);
+
+ALTER TABLE ONLY public.operator_audit_log
+    ADD CONSTRAINT operator_audit_log_pkey PRIMARY KEY (sequence);
 
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
@@ -1940,11 +2006,21 @@ CREATE INDEX active_super_admins ON public.members USING btree (organization_id,
 
 CREATE INDEX api_keys_below_1 ON public.api_keys USING btree (organization_id, (group_path[1]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[1] IS NOT NULL));
 
+CREATE INDEX api_keys_below_1_by_creation ON public.api_keys USING btree (organization_id, (group_path[1]), create_time, api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[1] IS NOT NULL));
+
 CREATE INDEX api_keys_below_2 ON public.api_keys USING btree (organization_id, (group_path[2]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[2] IS NOT NULL));
+
+CREATE INDEX api_keys_below_2_by_creation ON public.api_keys USING btree (organization_id, (group_path[2]), create_time, api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[2] IS NOT NULL));
 
 CREATE INDEX api_keys_below_3 ON public.api_keys USING btree (organization_id, (group_path[3]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[3] IS NOT NULL));
 
+CREATE INDEX api_keys_below_3_by_creation ON public.api_keys USING btree (organization_id, (group_path[3]), create_time, api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[3] IS NOT NULL));
+
 CREATE INDEX api_keys_below_4 ON public.api_keys USING btree (organization_id, (group_path[4]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[4] IS NOT NULL));
+
+CREATE INDEX api_keys_below_4_by_creation ON public.api_keys USING btree (organization_id, (group_path[4]), create_time, api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[4] IS NOT NULL));
+
+CREATE INDEX api_keys_by_creation ON public.api_keys USING btree (organization_id, create_time, api_key_id) WHERE (state <> 'DELETED'::text);
 
 CREATE INDEX api_keys_by_member ON public.api_keys USING btree (organization_id, member_id, api_key_id);
 
@@ -2000,17 +2076,31 @@ CREATE INDEX ledger_transfers_by_time ON public.ledger_transfers USING btree (or
 
 CREATE INDEX members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
 
+CREATE INDEX members_below_1_by_creation ON public.members USING btree (organization_id, (group_path[1]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
+
 CREATE INDEX members_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
+
+CREATE INDEX members_below_2_by_creation ON public.members USING btree (organization_id, (group_path[2]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL) AND (user_id IS NOT NULL));
 
 CREATE INDEX members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
+CREATE INDEX members_below_3_by_creation ON public.members USING btree (organization_id, (group_path[3]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
+
 CREATE INDEX members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
+
+CREATE INDEX members_below_4_by_creation ON public.members USING btree (organization_id, (group_path[4]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
+
+CREATE INDEX members_by_creation ON public.members USING btree (organization_id, create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX members_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
 CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
 CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
+
+CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USING btree (concerned_organization_id, sequence);
+
+CREATE INDEX operator_audit_log_by_user ON public.operator_audit_log USING btree (user_id, sequence);
 
 CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
 
@@ -2078,6 +2168,8 @@ CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_
 
 CREATE TRIGGER credit_grants_not_truncated BEFORE TRUNCATE ON public.credit_grants FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER deployment_settings_notify AFTER INSERT OR DELETE OR UPDATE ON public.deployment_settings FOR EACH ROW EXECUTE FUNCTION public.notify_deployment_change();
+
 CREATE TRIGGER groups_notify AFTER INSERT OR DELETE OR UPDATE ON public.groups FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('group');
 
 CREATE TRIGGER groups_place_invites AFTER UPDATE ON public.groups FOR EACH ROW WHEN ((old.path IS DISTINCT FROM new.path)) EXECUTE FUNCTION public.place_invites_of_group();
@@ -2133,6 +2225,8 @@ CREATE CONSTRAINT TRIGGER members_revise_identities AFTER INSERT OR DELETE OR UP
 CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN (((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id) OR (old.state IS DISTINCT FROM new.state) OR (old.display_name IS DISTINCT FROM new.display_name))) EXECUTE FUNCTION public.set_update_time();
 
 CREATE TRIGGER models_notify AFTER INSERT OR DELETE OR UPDATE ON public.models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE TRIGGER operator_audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.operator_audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_log_change();
 
 CREATE TRIGGER organizations_notify AFTER INSERT OR DELETE OR UPDATE ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
 
@@ -2284,6 +2378,12 @@ ALTER TABLE ONLY public.members
 
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.providers(provider_id);
+
+ALTER TABLE ONLY public.operator_audit_log
+    ADD CONSTRAINT operator_audit_log_concerned_organization_id_fkey FOREIGN KEY (concerned_organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.operator_audit_log
+    ADD CONSTRAINT operator_audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
 ALTER TABLE ONLY public.outbox_messages
     ADD CONSTRAINT outbox_messages_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -2763,6 +2863,10 @@ GRANT ALL ON FUNCTION public.identity_revisions_of(organizations text[]) TO mega
 REVOKE ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.is_switched_off(organization text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
@@ -2782,6 +2886,8 @@ GRANT ALL ON FUNCTION public.my_accounts() TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.notify_catalog_change() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.notify_deployment_change() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.notify_identity_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.open_carry(organization text, of_counter text, of_previous text) FROM PUBLIC;
@@ -2791,6 +2897,9 @@ REVOKE ALL ON FUNCTION public.open_ledger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.organization_summaries(only_organization text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organization_summaries(only_organization text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.organization_summaries_after(last_organization text, most bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organization_summaries_after(last_organization text, most bigint) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) TO megarouter_admin;
@@ -2981,6 +3090,12 @@ GRANT UPDATE(user_id) ON TABLE public.credit_lines TO megarouter_admin;
 
 GRANT UPDATE(update_time) ON TABLE public.credit_lines TO megarouter_admin;
 
+GRANT SELECT ON TABLE public.deployment_settings TO megarouter_admin;
+
+GRANT UPDATE(personal_accounts) ON TABLE public.deployment_settings TO megarouter_admin;
+
+GRANT UPDATE(update_time) ON TABLE public.deployment_settings TO megarouter_admin;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
 
@@ -3055,6 +3170,8 @@ GRANT SELECT ON TABLE public.models TO megarouter_authz;
 GRANT SELECT ON TABLE public.models TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.models TO megarouter_admin;
 GRANT SELECT ON TABLE public.models TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.operator_audit_log TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.organizations TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.organizations TO megarouter_admin;

@@ -69,6 +69,7 @@ _TOKENS: Final = Listing(
     orders={"member": SortColumn("m.member_id")},
     unique=SortColumn("t.access_token_id"),
     default_order="member",
+    is_joined=True,
     fields={
         "member": NameField("m.member_id", "organizations/{organization}/members/{id}"),
         "display_name": TextField("t.display_name"),
@@ -107,7 +108,8 @@ class MemberAccessTokensApi:
         organization = caller.resource.organization
         query = _TOKENS.query(
             request, self._page_tokens, organization,
-            Condition("m.organization_id = {} AND m.state <> 'REMOVED'", organization),
+            # Every member with tokens is a person: the indexes of members are of persons.
+            Condition("m.organization_id = {} AND m.state <> 'REMOVED' AND m.user_id IS NOT NULL", organization),
             visible_rows(visibility(caller.actor), member="m.member_id", group_path="m.group_path"),
         )  # fmt: skip
         async with acting_for(self._pool, organization) as connection:

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import asyncpg
+import grpc
 from megarouter.admin.v1 import access_token_pb2
 from megarouter.admin.v1.access_token_pb2 import AccessToken
 from megarouter.type.v1 import permission_pb2
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Asked, UserCaller, own_organization
 from admin_service.access.directory import Membership, memberships_of
 from admin_service.access.permissions import Permission
-from admin_service.api.errors import FieldViolation, permission_denied
+from admin_service.api.errors import AdminError, FieldViolation, permission_denied, unauthenticated
 from admin_service.api.names import ACCESS_TOKENS, ResourceName, UserResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import EnumField, TextField, TimeField
@@ -86,7 +88,11 @@ class AccessTokensApi:
         self._make_id = make_id
         self._random_bytes = random_bytes
         self.handlers: Mapping[str, Handle] = {"GetAccessToken": self.get, "ListAccessTokens": self.list}
-        self.changes: Mapping[str, MakeChange] = {"CreateAccessToken": self.create, "RevokeAccessToken": self.revoke}
+        self.changes: Mapping[str, MakeChange] = {
+            "CreateAccessToken": self.create,
+            "RevokeAccessToken": self.revoke,
+            "RevokeCurrentAccessToken": self.revoke_current,
+        }
         self.rules: Mapping[str, Rule] = {"CreateAccessToken": _check_new}
         self.refusals: Mapping[str, RecordRefusal] = {"CreateAccessToken": _record_refusal}
 
@@ -151,6 +157,24 @@ class AccessTokensApi:
         """RevokeAccessToken revokes a token. Revoking it again changes nothing."""
         caller: UserCaller = change.caller
         row = await _visible(change.connection, caller, Permission.ACCESS_TOKENS_WRITE)
+        before = _message(row)
+        if row.revoke_time is not None:
+            return before
+        after = _message(await revoke_access_token(change.connection, row.user, row.access_token))
+        await self._record(change, row.organization, before, after)
+        return after
+
+    async def revoke_current(
+        self, _request: access_token_pb2.RevokeCurrentAccessTokenRequest, change: Change
+    ) -> AccessToken:
+        """RevokeCurrentAccessToken revokes the token of the call. Of two concurrent calls, the second changes nothing."""
+        caller: UserCaller = change.caller
+        if caller.grant.access_token is None:
+            message = "The token of this call is no access token. Sign out at the identity provider that issued it."
+            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.NOT_AN_ACCESS_TOKEN, message)
+        row = await get_access_token(change.connection, caller.user, caller.grant.access_token)
+        if row is None:
+            raise unauthenticated()
         before = _message(row)
         if row.revoke_time is not None:
             return before

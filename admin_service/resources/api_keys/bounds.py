@@ -12,13 +12,14 @@ of `europe` and of the groups below it. What the member sets is no bound.
 import datetime as dt
 import ipaddress
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from admin_service.access.permissions import Actor, Role
-from gateway_core.model.limits.model_whitelists import compile_stored, is_subset
+from gateway_core.model.limits.model_whitelists import NOTHING_OFFERED, Offered, compile_stored, is_subset
 
 ORGANIZATION: Final = ""
+_WHITELIST: Final = "model_whitelist"
 
 Bounds = Mapping[str, Mapping[str, Any]]
 """The bounds by limit and place. Values are JSON."""
@@ -44,6 +45,8 @@ class Setter:
     """Id of the member who owns the key."""
     owner_path: Sequence[str]
     """Path of the owner's group."""
+    offered: Offered = field(default_factory=lambda: NOTHING_OFFERED)
+    """The models on offer, to compare whitelists."""
 
     @property
     def is_owner(self) -> bool:
@@ -82,7 +85,7 @@ def changed_bounds(bounds: Bounds, setter: Setter, fields: Collection[str], limi
         value = limits[limit]
         above = {place: bound for place, bound in bounds.get(limit, {}).items() if not setter.is_at_or_above(place)}
         for place, bound in above.items():
-            if value is None or _IS_WIDER[limit](value, bound):
+            if value is None or _is_wider(limit, value, bound, setter.offered):
                 raise BoundError(limit, place)
         changed[limit] = above | ({} if setter.is_owner or value is None else {setter.place: value})
     return {limit: places for limit, places in changed.items() if places}
@@ -100,6 +103,12 @@ def require_enforced(bounds: Bounds, setter: Setter, limits: Collection[str]) ->
                 raise BoundError(limit, place)
 
 
+def _is_wider(limit: str, value: Any, bound: Any, offered: Offered) -> bool:  # noqa: ANN401 - JSON
+    if limit == _WHITELIST:
+        return not is_subset(compile_stored(value), compile_stored(bound), offered)
+    return _IS_WIDER[limit](value, bound)
+
+
 def _is_greater(value: Any, bound: Any) -> bool:  # noqa: ANN401 - JSON
     return bool(value > bound)
 
@@ -115,10 +124,6 @@ def _has_other_addresses(value: Sequence[str], bound: Sequence[str]) -> bool:
 
 def _is_within(network: Any, other: Any) -> bool:  # noqa: ANN401 - networks of either version
     return network.version == other.version and bool(network.subnet_of(other))
-
-
-def _has_other_models(value: Sequence[str], bound: Sequence[str]) -> bool:
-    return not is_subset(compile_stored(value), compile_stored(bound))
 
 
 def _is_other_budget(value: Sequence[Any], bound: Sequence[Any]) -> bool:
@@ -147,7 +152,6 @@ def _has_wider_budgets(value: Sequence[Sequence[Any]], bound: Sequence[Sequence[
 _IS_WIDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "expire_time": _is_later,
     "ip_allow_list": _has_other_addresses,
-    "model_whitelist": _has_other_models,
     "budget": _is_other_budget,
     "requests_per_minute": _is_greater,
     "tokens_per_minute": _is_greater,
@@ -155,9 +159,9 @@ _IS_WIDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "rate_limits": _has_wider_rates,
     "model_budgets": _has_wider_budgets,
 }
-"""For each limit, whether a value is wider than a bound."""
+"""For each limit besides whitelists, whether a value is wider than a bound."""
 
-GUARDRAIL_LIMITS: Final = frozenset(_IS_WIDER) - {"expire_time", "ip_allow_list"}
+GUARDRAIL_LIMITS: Final = (frozenset(_IS_WIDER) | {_WHITELIST}) - {"expire_time", "ip_allow_list"}
 """The limits that are part of the key's guardrail."""
 _MODE: Final = "mode"
 _SHADOW: Final = "SHADOW"

@@ -39,8 +39,9 @@ from admin_service.resources.api_keys.new_limits import limits_to_begin_with
 from admin_service.resources.api_keys.requirements import key_requirements
 from admin_service.resources.api_keys.store import ApiKeyRow, KeyLimit, NewApiKey
 from admin_service.resources.default_limits.store import write_limits
-from admin_service.resources.model_whitelists.validation import require_known_models
+from admin_service.resources.model_whitelists.validation import offered_models, require_known_models
 from admin_service.serving.change_transaction import Change
+from gateway_core.model.limits.model_whitelists import NOTHING_OFFERED
 from gateway_core.model.organization.bearer_secrets import API_KEY, SECRET_BYTES, hash_secret
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.model.organization.service_accounts import is_service_account
@@ -80,7 +81,8 @@ class ApiKeyChanges:
         self._require_future(expire_time_of(asked), None)
         await require_room(change, str(owner.member))
         await _require_known_models(change, request, whitelist_of(asked), None)
-        setter = Setter(change.caller.actor, str(owner.member), owner.group_path)
+        offered = await offered_models(change.connection)
+        setter = Setter(change.caller.actor, str(owner.member), owner.group_path, offered)
         limits = await limits_to_begin_with(change, setter, request)
         await self._require_new_limits(change, request, limits.values)
         name = ResourceName(organization, API_KEYS, request.api_key_id or self._maker.make_id(_ID_PREFIX))
@@ -120,7 +122,8 @@ class ApiKeyChanges:
         self._require_future(expire_time, row.expire_time)
         limits = key_limits(expire_time, networks, whitelist)
         named = limits.keys() & set(fields)
-        setter = Setter(change.caller.actor, row.member, row.group_path)
+        offered = await offered_models(change.connection) if "model_whitelist" in named else NOTHING_OFFERED
+        setter = Setter(change.caller.actor, row.member, row.group_path, offered)
         bounds = bounded(row.bounds, setter, named, limits)
         mode = row.guardrail_mode
         if "model_whitelist" in named:

@@ -39,7 +39,13 @@ _KEYS: Final = Listing(
     source=store.API_KEY_SOURCE,
     make=ApiKeyRow,
     permission=Permission.API_KEYS_READ,
-    orders={"name": SortColumn("k.api_key_id")},
+    orders={
+        "name": SortColumn("k.api_key_id"),
+        "create_time": SortColumn("k.create_time", "timestamptz"),
+        "last_use_time": SortColumn("coalesce(l.last_use_time, 'epoch')", "timestamptz"),
+        "spent_nano_credits": SortColumn("u.spent_nano_credits", "bigint"),
+        "call_count": SortColumn("u.call_count", "bigint"),
+    },
     unique=SortColumn("k.api_key_id"),
     default_order="name",
     fields={
@@ -56,6 +62,11 @@ _KEYS: Final = Listing(
     searched=("k.display_name", "k.obfuscated_key"),
 )
 _FULL_KEYS: Final = dataclasses.replace(_KEYS, columns=store.FULL_API_KEY_COLUMNS, source=store.FULL_API_KEY_SOURCE)
+
+
+_BY_USE: Final = dataclasses.replace(_FULL_KEYS, source=store.API_KEYS_BY_USE_SOURCE)
+_OF_USE: Final = ("last_use_time", "spent_nano_credits", "call_count")
+"""The orders of `_BY_USE`."""
 
 
 class ApiKeysApi:
@@ -104,7 +115,8 @@ class ApiKeysApi:
         full = request.view == api_key_pb2.API_KEY_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
             group_path = await _group_path(connection, request.group, caller)
-            query = (_FULL_KEYS if full else _KEYS).query(
+            by_use = any(field in request.order_by for field in _OF_USE)
+            query = (_BY_USE if by_use else _FULL_KEYS if full else _KEYS).query(
                 request, self._page_tokens, organization,
                 Condition("k.organization_id = {}", organization),
                 Condition("true" if request.show_deleted else "k.state <> 'DELETED'"),

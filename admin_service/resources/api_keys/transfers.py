@@ -21,6 +21,7 @@ from admin_service.resources.api_keys.changes import (
 )
 from admin_service.resources.api_keys.messages import api_key_message, api_key_name
 from admin_service.resources.api_keys.store import ApiKeyRow
+from admin_service.resources.model_whitelists.validation import offered_models
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.limits.model_whitelists import compile_stored, is_subset
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
@@ -86,9 +87,9 @@ async def _require_allowed(change: Change, row: ApiKeyRow, member: str, named: s
     principal = await principal_of_member(change.connection, row.organization, member)
     if principal is None or row.model_whitelist is None or row.guardrail_mode != _ENFORCED:
         return
-    allowed = compile_stored(row.model_whitelist)
+    allowed, offered = compile_stored(row.model_whitelist), await offered_models(change.connection)
     for rail in principal.guardrails:
-        if not rail.is_shadow and not is_subset(allowed, rail.model_whitelist):
+        if not rail.is_shadow and not is_subset(allowed, rail.model_whitelist, offered):
             guardrail = str(guardrail_name(row.organization, rail.scope))
             message = (
                 f"The model whitelist of the API key allows models that {guardrail} does not, which applies to {named}. Narrow the"

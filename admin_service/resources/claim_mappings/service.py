@@ -173,4 +173,5 @@ def _message(row: MappingRow) -> ClaimMapping:
         group=str(ResourceName(row.organization, GROUPS, row.group)) if row.group else "",
         creator=str(UserResourceName(row.creator)),
         create_time=timestamp(row.create_time),
+        group_display_name=row.group_display_name,
     )

@@ -13,7 +13,7 @@ from gateway_core.stores.postgres.connections import Connection
 
 COLUMNS: Final = """
 p.organization_id, p.claim_mapping_id, p.issuer, p.claim, p.value, p.role, p.group_id, coalesce(g.path, '{}'), p.user_id,
-p.create_time
+p.create_time, coalesce(g.display_name, '')
 """
 SOURCE: Final = """
 claim_mappings p LEFT JOIN groups g ON g.organization_id = p.organization_id AND g.group_id = p.group_id
@@ -58,6 +58,7 @@ class MappingRow:
     group_path: Sequence[str]
     creator: str
     create_time: dt.datetime
+    group_display_name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ class CredentialsApi:
             obfuscated_secret=CREDENTIAL.obfuscated(secret),
             expire_time=self._end(wanted, await now_of(connection)),
             creator=change.caller.user,
+            may_change_admins=wanted.may_change_admins,
         )
         await store.add_credential(connection, new)
         made = _message(await _existing(connection, name, _WRITE))
@@ -199,6 +200,8 @@ def _check_new(request: credential_pb2.CreateCredentialRequest) -> Iterable[Fiel
     wanted = request.credential
     if wanted.kind == Credential.KIND_SCIM and wanted.permissions:
         yield FieldViolation("credential.permissions", "must be empty for KIND_SCIM, whose permissions are fixed")
+    if wanted.may_change_admins and wanted.kind != Credential.KIND_SCIM:
+        yield FieldViolation("credential.may_change_admins", "must be false unless the kind is KIND_SCIM")
     if wanted.kind == Credential.KIND_AUTOMATION:
         possible = {permission_pb2.Permission.Value(_PREFIX + one.name) for one in AUTOMATION_PERMISSIONS}
         if not wanted.permissions or not possible.issuperset(wanted.permissions):
@@ -253,6 +256,7 @@ def _message(row: CredentialRow) -> Credential:
         state=Credential.State.Value(f"STATE_{row.state}"),
         obfuscated_secret=row.obfuscated_secret,
         creator=str(UserResourceName(row.creator)),
+        may_change_admins=row.may_change_admins,
         create_time=timestamp(row.create_time),
     )
     if row.previous_expire_time:

@@ -14,15 +14,15 @@ CASE WHEN c.revoke_time IS NOT NULL THEN 'REVOKED' WHEN c.expire_time <= now() T
 COLUMNS: Final = f"""
 c.organization_id, c.credential_id, c.kind, c.display_name, c.permissions, c.obfuscated_secret,
 CASE WHEN c.previous_expire_time > now() THEN c.previous_expire_time END, c.expire_time, c.revoke_time, ({STATE}),
-c.creator_user_id, c.create_time
+c.creator_user_id, c.create_time, c.may_change_admins
 """
 _GET: Final = f"SELECT {COLUMNS} FROM credentials c WHERE c.organization_id = $1 AND c.credential_id = $2"  # noqa: S608
 _COUNT: Final = f"SELECT count(*) FROM credentials c WHERE c.organization_id = $1 AND {STATE} = 'ACTIVE'"  # noqa: S608
 _ADD_USER: Final = "INSERT INTO users (user_id, display_name) VALUES ($1, $2)"
 _ADD: Final = """
 INSERT INTO credentials (organization_id, credential_id, user_id, kind, display_name, permissions, secret_hash, obfuscated_secret,
-                         expire_time, creator_user_id)
-VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9)
+                         expire_time, creator_user_id, may_change_admins)
+VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 _ROTATE: Final = """
 UPDATE credentials
@@ -54,6 +54,7 @@ class CredentialRow:
     """By the database's clock when the statement ran."""
     creator: str
     create_time: dt.datetime
+    may_change_admins: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class NewCredential:
     obfuscated_secret: str
     expire_time: dt.datetime
     creator: str
+    may_change_admins: bool = False
 
 
 async def get_credential(connection: Connection, organization: str, credential: str) -> CredentialRow | None:
@@ -87,7 +89,7 @@ async def add_credential(connection: Connection, new: NewCredential) -> None:
     await connection.execute(_ADD_USER, new.credential, new.display_name)
     await connection.execute(
         _ADD, new.organization, new.credential, new.kind, new.display_name, list(new.permissions), new.secret_hash,
-        new.obfuscated_secret, new.expire_time, new.creator,
+        new.obfuscated_secret, new.expire_time, new.creator, new.may_change_admins,
     )  # fmt: skip
 
 

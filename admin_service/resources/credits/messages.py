@@ -105,6 +105,7 @@ def transaction_message(organization: str, row: TransactionRow) -> CreditTransac
         reason=row.reason,
         hold_id=row.hold_id or "",
         create_time=timestamp(row.create_time),
+        actor_display_name=row.actor_name,
     )
 
 

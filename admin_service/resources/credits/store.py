@@ -67,6 +67,8 @@ class TransactionRow:
     reason: str
     hold_id: str | None
     create_time: dt.datetime
+    actor_name: str
+    """Name of the user, or the address; empty for a service."""
 
 
 # One statement, so that balance and sequence belong together.
@@ -94,7 +96,14 @@ SELECT kind, count(*), sum({POOL_DELTA})::bigint
   FROM ledger_transfers WHERE organization_id = $1 AND create_time >= $2 AND create_time < $3 GROUP BY kind
 """  # noqa: S608  # a constant expression
 
-TRANSACTION_COLUMNS: Final = f"sequence, kind, {POOL_DELTA} AS pool_delta, actor, reason, hold_id, create_time"
+_ACTOR_NAME: Final = """
+coalesce((SELECT coalesce(nullif(u.display_name, ''), u.email) FROM users u
+           WHERE actor LIKE 'users/%' AND u.user_id = substr(actor, 7)), '')
+"""
+
+TRANSACTION_COLUMNS: Final = (
+    f"sequence, kind, {POOL_DELTA} AS pool_delta, actor, reason, hold_id, create_time, {_ACTOR_NAME} AS actor_name"
+)
 
 _ONE: Final = f"SELECT {TRANSACTION_COLUMNS} FROM ledger_transfers WHERE organization_id = $1 AND sequence = $2"  # noqa: S608
 
@@ -171,7 +180,14 @@ async def get_transaction(connection: Connection, organization: str, sequence: i
 
 
 def transaction_of(
-    sequence: int, kind: str, pool_delta: int, actor: str, reason: str, hold_id: str | None, create_time: dt.datetime
+    sequence: int,
+    kind: str,
+    pool_delta: int,
+    actor: str,
+    reason: str,
+    hold_id: str | None,
+    create_time: dt.datetime,
+    actor_name: str,
 ) -> TransactionRow:
     """Makes a row from `TRANSACTION_COLUMNS`."""
-    return TransactionRow(sequence, TransferKind(kind), pool_delta, actor, reason, hold_id, create_time)
+    return TransactionRow(sequence, TransferKind(kind), pool_delta, actor, reason, hold_id, create_time, actor_name)

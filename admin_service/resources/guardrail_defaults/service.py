@@ -44,7 +44,7 @@ from admin_service.resources.guardrail_defaults.messages import (
 )
 from admin_service.resources.guardrail_defaults.store import DefaultRow
 from admin_service.resources.guardrails.store import held_limits
-from admin_service.resources.model_whitelists.validation import require_known_models
+from admin_service.resources.model_whitelists.validation import offered_models, require_known_models
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
@@ -186,7 +186,8 @@ async def _require_held(change: Change, limits: LimitValues) -> None:
         budget, Cycle(cycle), None if whitelist is None else compile_stored(whitelist), limits.get("key_limit")
     )
     organization = caller.actor.organization
-    exceeded = first_exceeded(granted, await held_limits(change.connection, organization, scopes_above(caller.actor)))
+    held = await held_limits(change.connection, organization, scopes_above(caller.actor))
+    exceeded = first_exceeded(granted, held, offered=await offered_models(change.connection))
     if exceeded:
         name = str(guardrail_name(organization, exceeded))
         message = f"A limit is wider than that of {name}, which applies to you. Set a narrower limit."

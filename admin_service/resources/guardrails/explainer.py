@@ -14,12 +14,14 @@ from admin_service.resources.guardrails.explanations import SupposedCall, explai
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
 from admin_service.resources.guardrails.messages import shows_figures
 from admin_service.resources.guardrails.named_principals import named_principal
+from admin_service.resources.guardrails.store import names_of
 from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.catalog_store import load_snapshot
+from gateway_core.stores.postgres.organization_wall import acting_for
 from gateway_core.stores.redis.connections import UNAVAILABLE as REDIS_UNAVAILABLE
 from gateway_core.stores.redis.pipelined import ScriptClient
 
@@ -53,9 +55,11 @@ class AccessExplainer:
             raise dependency_unavailable("the live counters") from error
         explanation = explain(principal, call, prices, counters, now_epoch_us, self._clock)
         organization = principal.organization
+        async with acting_for(self._pool, organization) as connection:
+            names = await names_of(connection, organization, (rail.scope for rail in principal.guardrails))
         shows_credit = may(caller.actor, Permission.CREDITS_READ, Target(organization))
         hidden = _hidden_scopes(caller.actor, principal)
-        return explanation_message(organization, explanation, hidden, shows_credit=shows_credit)
+        return explanation_message(organization, explanation, names, hidden, shows_credit=shows_credit)
 
 
 def _hidden_scopes(actor: Actor, principal: Principal) -> frozenset[Scope]:

@@ -1,6 +1,6 @@
 """Converts an explanation to its message."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,9 +14,22 @@ from gateway_core.model.organization.scopes import Scope
 
 
 def explanation_message(
-    organization: str, explanation: Explanation, hidden: Collection[Scope], *, shows_credit: bool
+    organization: str,
+    explanation: Explanation,
+    names: Mapping[Scope, str],
+    hidden: Collection[Scope],
+    *,
+    shows_credit: bool,
 ) -> guardrail_pb2.ExplainAccessResponse:
-    """Returns the message without what the caller may not see: the credit, and the figures of the hidden scopes."""
+    """Returns the message without what the caller may not see: the credit, and the figures of the hidden scopes.
+
+    Args:
+        organization: id.
+        explanation: what to say.
+        names: of the scopes, for people.
+        hidden: the scopes without figures.
+        shows_credit: whether the caller may see the credit.
+    """
     refusal = explanation.refusal
     stopped_by = refusal.scope if refusal else None
     return guardrail_pb2.ExplainAccessResponse(
@@ -24,18 +37,19 @@ def explanation_message(
         reason=refusal.reason if refusal else "",
         message=refusal.message if refusal else "",
         stopped_by=str(guardrail_name(organization, stopped_by)) if stopped_by else "",
+        stopped_by_display_name=names.get(stopped_by, "") if stopped_by else "",
         amount_nano_credits=explanation.amount_nano_credits,
         scopes=[
-            _without_figures(_scope_access(organization, state))
+            _without_figures(_scope_access(organization, state, names))
             if state.scope in hidden
-            else _scope_access(organization, state)
+            else _scope_access(organization, state, names)
             for state in explanation.guardrails
         ],
         credit=_budget_use(explanation.credit) if shows_credit else None,
     )
 
 
-def _scope_access(organization: str, state: GuardrailState) -> ScopeAccess:
+def _scope_access(organization: str, state: GuardrailState, names: Mapping[Scope, str]) -> ScopeAccess:
     return ScopeAccess(
         guardrail=str(guardrail_name(organization, state.scope)),
         mode=MODES[state.mode],
@@ -58,6 +72,7 @@ def _scope_access(organization: str, state: GuardrailState) -> ScopeAccess:
             ModelBudgetUse(models=models, budget=_budget_use(budget)) for models, budget in state.model_budgets
         ],
         temporary_limit_end_time=_moment(state.temporary_end_epoch_s),
+        scope_display_name=names.get(state.scope, ""),
     )
 
 

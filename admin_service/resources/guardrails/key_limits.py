@@ -10,8 +10,10 @@ from admin_service.resources.api_keys.requirements import key_requirements
 from admin_service.resources.api_keys.store import key_bounds
 from admin_service.resources.api_keys.temporary_bounds import TEMPORARY
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
+from admin_service.resources.model_whitelists.validation import offered_models
 from admin_service.serving.change_transaction import Change
 from gateway_core.model.limits.guardrails import GuardrailMode
+from gateway_core.model.limits.model_whitelists import NOTHING_OFFERED
 from gateway_core.model.organization.scopes import ScopeKind
 
 _OF_BUDGET: Final = frozenset({"budget_nano_credits", "cycle", "soft_budget", "rollover"})
@@ -37,7 +39,8 @@ async def changed_key_limits(
     if row.scope.kind is not ScopeKind.API_KEY:
         return KeyLimits(settings)
     key = await key_bounds(change.connection, row.organization, row.scope.scope_id)
-    setter = Setter(change.caller.actor, key.member, key.group_path)
+    offered = await offered_models(change.connection) if "model_whitelist" in fields else NOTHING_OFFERED
+    setter = Setter(change.caller.actor, key.member, key.group_path, offered)
     named = {"budget" if field in _OF_BUDGET else field for field in fields}
     if "cycle" in fields:
         named.add("model_budgets")

@@ -43,7 +43,7 @@ from admin_service.resources.guardrails.messages import (
     unknown_fields,
 )
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
-from admin_service.resources.model_whitelists.validation import require_known_models
+from admin_service.resources.model_whitelists.validation import offered_models, require_known_models
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.limits.cycles import Cycle
@@ -219,7 +219,8 @@ async def require_held(change: Change, target: Target, present: Settings, settin
     if not is_bounded(caller.actor, target):
         return
     held = await store.held_limits(change.connection, caller.actor.organization, scopes_above(caller.actor))
-    exceeded = first_exceeded(_granted(present, settings), held)
+    offered = await offered_models(change.connection)
+    exceeded = first_exceeded(_granted(present, settings), held, offered=offered)
     if exceeded is None and settings.temporary and settings.temporary != present.temporary and settings.refuses:
         granted = Limits(settings.temporary.budget_nano_credits, Cycle(settings.cycle))
         exceeded = first_exceeded(granted, held, settings.temporary.end_epoch_us)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -83,6 +83,17 @@ SELECT r.scope_kind, r.scope_id,
   FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS above (scope_kind, scope_id, place)
   JOIN guardrails r ON r.organization_id = $1 AND r.scope_kind = above.scope_kind AND r.scope_id = above.scope_id
  ORDER BY above.place
+"""
+_NAMES: Final = """
+SELECT 'organization', organization_id, display_name FROM organizations WHERE organization_id = $1
+UNION ALL
+SELECT 'group', group_id, display_name FROM groups WHERE organization_id = $1 AND group_id = ANY ($2::text[])
+UNION ALL
+SELECT 'member', m.member_id, coalesce(m.display_name, nullif(u.display_name, ''), u.email, '')
+  FROM members m LEFT JOIN users u ON u.user_id = m.user_id
+ WHERE m.organization_id = $1 AND m.member_id = ANY ($2::text[])
+UNION ALL
+SELECT 'api_key', api_key_id, display_name FROM api_keys WHERE organization_id = $1 AND api_key_id = ANY ($2::text[])
 """
 
 
@@ -285,3 +296,9 @@ def _rollover(stored: object) -> Rollover | None:
 
 def _temporary(stored: object) -> TemporaryLimit | None:
     return None if stored is None else temporary_limit_of(json.loads(str(stored)))
+
+
+async def names_of(connection: Connection, organization: str, scopes: Iterable[Scope]) -> Mapping[Scope, str]:
+    """Returns the names of scopes of an organization. The transaction must act for it."""
+    rows = await connection.fetch(_NAMES, organization, [scope.scope_id for scope in scopes])
+    return {Scope(ScopeKind(kind), scope_id): name for kind, scope_id, name in rows}

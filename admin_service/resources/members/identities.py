@@ -7,6 +7,7 @@ user in another organization, now or when the user joins one. An operator links 
 from typing import Protocol
 
 import grpc
+from google.protobuf.struct_pb2 import Struct
 from megarouter.admin.v1.member_pb2 import LinkMemberIdentityRequest, Member
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
@@ -99,6 +100,10 @@ class IdentityLinks:
             name = str(ResourceName(place.organization, MEMBERS, place.member))
             await own.write(change.connection, place.organization, name, None, json_text(linked), place.group_path)
         await act_for(change.connection, [row.organization])
+        if isinstance(change.caller, OperatorCaller):
+            after = Struct()
+            after.update(linked)
+            change.record_for_operators(ResourceName(row.organization, MEMBERS, row.member), None, after)
 
 
 async def _existing(connection: Connection, name: ResourceName, permission: Permission) -> MemberRow:

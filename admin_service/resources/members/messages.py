@@ -23,8 +23,11 @@ def member_name(row: MemberRow) -> ResourceName:
     return ResourceName(row.organization, MEMBERS, row.member)
 
 
-def member_message(row: MemberRow, *, full: bool = False) -> Member:
-    """Returns the member as a resource; with `full`, also spend and budget."""
+def member_message(row: MemberRow, *, full: bool = False, named: bool = False) -> Member:
+    """Returns the member as a resource; with `full`, also spend and budget; with either, the name of the group.
+
+    The audit log has no such names, because they are not the resource's own.
+    """
     message = Member(
         name=str(member_name(row)),
         user=str(UserResourceName(row.user)),
@@ -38,6 +41,8 @@ def member_message(row: MemberRow, *, full: bool = False) -> Member:
         update_time=timestamp(row.update_time),
         etag=row.etag,
     )
+    if full or named:
+        message.group_display_name = row.group_display_name
     if full:
         set_spend(message, row)
     return message

@@ -33,7 +33,12 @@ _MEMBERS: Final = Listing(
     source=member_store.MEMBER_SOURCE,
     make=MemberRow,
     permission=Permission.MEMBERS_READ,
-    orders={"name": SortColumn("m.member_id")},
+    orders={
+        "name": SortColumn("m.member_id"),
+        "create_time": SortColumn("m.create_time", "timestamptz"),
+        "spent_nano_credits": SortColumn("b.spent_nano_credits", "bigint"),
+        "key_count": SortColumn("coalesce(c.key_count, 0)", "bigint"),
+    },
     unique=SortColumn("m.member_id"),
     default_order="name",
     fields={
@@ -51,6 +56,10 @@ _MEMBERS: Final = Listing(
 _FULL_MEMBERS: Final = dataclasses.replace(
     _MEMBERS, columns=member_store.FULL_MEMBER_COLUMNS, source=member_store.FULL_MEMBER_SOURCE
 )
+
+_BY_USE: Final = dataclasses.replace(_FULL_MEMBERS, source=member_store.MEMBERS_BY_USE_SOURCE)
+_OF_USE: Final = ("spent_nano_credits", "key_count")
+"""The orders of `_BY_USE`."""
 
 
 class MembersApi:
@@ -87,7 +96,7 @@ class MembersApi:
             found = await member_store.get_members(connection, organization, [member])
         if member not in found:
             raise permission_denied(Permission.MEMBERS_READ, str(caller.resource))
-        return member_message(found[member], full=request.view != member_pb2.MEMBER_VIEW_BASIC)
+        return member_message(found[member], full=request.view != member_pb2.MEMBER_VIEW_BASIC, named=True)
 
     async def list(self, request: member_pb2.ListMembersRequest, caller: Caller) -> member_pb2.ListMembersResponse:
         """ListMembers returns the members that the caller may see."""
@@ -95,7 +104,8 @@ class MembersApi:
         full = request.view == member_pb2.MEMBER_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
             group_path = await _group_path(connection, request.group, caller)
-            query = (_FULL_MEMBERS if full else _MEMBERS).query(
+            by_use = any(field in request.order_by for field in _OF_USE)
+            query = (_BY_USE if by_use else _FULL_MEMBERS if full else _MEMBERS).query(
                 request, self._page_tokens, organization,
                 Condition("m.organization_id = {}", organization),
                 Condition(member_store.IS_PERSON),
@@ -104,7 +114,8 @@ class MembersApi:
             )  # fmt: skip
             page = await query.read(connection)
         return member_pb2.ListMembersResponse(
-            members=[member_message(row, full=full) for row in page.rows], next_page_token=page.next_page_token
+            members=[member_message(row, full=full, named=True) for row in page.rows],
+            next_page_token=page.next_page_token,
         )
 
     async def move(self, request: member_pb2.MoveMemberRequest, change: Change) -> Member:

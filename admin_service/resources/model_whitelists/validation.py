@@ -6,6 +6,7 @@ from typing import Final
 
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.resources.model_whitelists.entries import MAX_SHOWN, OfferedModels
+from gateway_core.model.limits.model_whitelists import Offered
 from gateway_core.stores.postgres.connections import Connection
 
 _OFFERED: Final = """
@@ -34,6 +35,11 @@ async def require_known_models(connection: Connection, entries: Mapping[str, Seq
         if more := len(unknown) - MAX_SHOWN:
             named += [FieldViolation(unknown[-1][0], f"{more} more match no model")] if more > 0 else []
         raise invalid_fields(*named)
+
+
+async def offered_models(connection: Connection) -> Offered:
+    """Returns the provider of each model on offer, by public name."""
+    return {name: provider for name, provider, _ in await connection.fetch(_OFFERED)}
 
 
 def _advice(entry: str, offered: OfferedModels) -> str:

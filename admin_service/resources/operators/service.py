@@ -23,8 +23,10 @@ from admin_service.resources.credits.lines import CreditLine, line_message, set_
 from admin_service.resources.credits.posting import post_once
 from admin_service.resources.credits.top_up_requests import TopUpRequests
 from admin_service.resources.members.identities import IdentityLinks
+from admin_service.resources.operators.audit_log import OperatorAuditLog
 from admin_service.resources.operators.store import (
     SUMMARIES,
+    SUMMARIES_AFTER,
     SUMMARY_COLUMNS,
     SummaryRow,
     add_grant,
@@ -43,6 +45,7 @@ _NO_LINE: Final = "A personal account has no credit line. Grant it credit instea
 _SUMMARIES: Final = Listing(
     columns=SUMMARY_COLUMNS,
     source=SUMMARIES,
+    page_source=SUMMARIES_AFTER,
     make=SummaryRow,
     permission=Permission.OPERATORS_READ,
     orders={"organization": SortColumn("s.organization_id")},
@@ -81,6 +84,7 @@ class OperatorsApi:
         self._sign_in_links = sign_in_links
         self.handlers: Mapping[str, Handle] = {
             "GetOrganizationSummary": self.get,
+            "ListOperatorAuditLogEntries": OperatorAuditLog(pool, page_tokens).list,
             "ListOrganizationSummaries": self.list,
             "SearchTopUpRequests": requests.search,
         }

@@ -27,8 +27,11 @@ def service_account_name(row: ServiceAccountRow) -> ResourceName:
     return ResourceName(row.organization, SERVICE_ACCOUNTS, row.service_account)
 
 
-def service_account_message(row: ServiceAccountRow, *, full: bool = False) -> ServiceAccount:
-    """Returns the service account as a resource; with `full`, also spend and budget."""
+def service_account_message(row: ServiceAccountRow, *, full: bool = False, named: bool = False) -> ServiceAccount:
+    """Returns the service account as a resource; with `full`, also spend and budget; with either, the name of the group.
+
+    The audit log has no such names, because they are not the resource's own.
+    """
     message = ServiceAccount(
         name=str(service_account_name(row)),
         display_name=row.display_name,
@@ -39,6 +42,8 @@ def service_account_message(row: ServiceAccountRow, *, full: bool = False) -> Se
         update_time=timestamp(row.update_time),
         etag=row.etag,
     )
+    if full or named:
+        message.group_display_name = row.group_display_name
     if full:
         set_spend(message, row)
     return message

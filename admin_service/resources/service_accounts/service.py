@@ -76,7 +76,7 @@ class ServiceAccountsApi:
         if row is None:
             raise permission_denied(_READ, str(name))
         is_full = request.view != service_account_pb2.SERVICE_ACCOUNT_VIEW_BASIC
-        return service_account_message(row, full=is_full)
+        return service_account_message(row, full=is_full, named=True)
 
     async def list(
         self, request: service_account_pb2.ListServiceAccountsRequest, caller: Caller
@@ -95,7 +95,7 @@ class ServiceAccountsApi:
             )  # fmt: skip
             page = await query.read(connection)
         return service_account_pb2.ListServiceAccountsResponse(
-            service_accounts=[service_account_message(row, full=full) for row in page.rows],
+            service_accounts=[service_account_message(row, full=full, named=True) for row in page.rows],
             next_page_token=page.next_page_token,
         )
 

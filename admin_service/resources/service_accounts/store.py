@@ -12,6 +12,7 @@ from gateway_core.stores.postgres.connections import Connection
 
 _COLUMNS: Final = """
 m.organization_id, m.member_id, m.display_name, m.group_id, m.group_path, m.state, m.create_time, m.update_time,
+coalesce((SELECT g.display_name FROM groups g WHERE g.organization_id = m.organization_id AND g.group_id = m.group_id), ''),
 (SELECT count(*) FROM api_keys k
   WHERE k.organization_id = m.organization_id AND k.member_id = m.member_id AND k.state <> 'DELETED'),
 """
@@ -55,6 +56,8 @@ class ServiceAccountRow:
     """ACTIVE, SUSPENDED while it is disabled, or REMOVED once it is deleted."""
     create_time: dt.datetime
     update_time: dt.datetime
+    group_display_name: str
+    """Empty without a group."""
     key_count: int
     spent_nano_credits: int
     """0 unless read with FULL_SERVICE_ACCOUNT_COLUMNS."""

@@ -26,4 +26,6 @@ def link_message(row: SignInLinkRow) -> SignInLink:
         use_time=timestamp(row.use_time) if row.use_time else None,
         revoke_time=timestamp(row.revoke_time) if row.revoke_time else None,
         access_token=str(token),
+        member_display_name=row.member_display_name,
+        creator_display_name=row.maker_display_name,
     )

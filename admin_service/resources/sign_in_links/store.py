@@ -13,8 +13,10 @@ CASE WHEN l.use_time IS NOT NULL THEN 'USED' WHEN l.revoke_time IS NOT NULL THEN
 """
 COLUMNS: Final = f"""
 l.organization_id, l.sign_in_link_id, l.member_id, l.maker_user_id, l.maker_member_id, l.expire_time, ({STATE}), l.create_time,
-l.use_time, l.revoke_time, l.access_token_id, m.user_id, m.role, m.group_path, m.state
-"""
+l.use_time, l.revoke_time, l.access_token_id, m.user_id, m.role, m.group_path, m.state,
+coalesce(nullif(u.display_name, ''), u.email, ''),
+coalesce((SELECT coalesce(nullif(c.display_name, ''), c.email) FROM users c WHERE c.user_id = l.maker_user_id), '')
+"""  # noqa: S608
 SOURCE: Final = """
 sign_in_links l
 JOIN members m ON m.organization_id = l.organization_id AND m.member_id = l.member_id
@@ -60,6 +62,9 @@ class SignInLinkRow:
     role: str
     group_path: list[str]
     member_state: str
+    member_display_name: str
+    maker_display_name: str
+    """Name or address."""
 
 
 async def get_link(connection: Connection, organization: str, link: str) -> SignInLinkRow | None:

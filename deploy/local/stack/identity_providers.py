@@ -39,6 +39,8 @@ class _Entry(_Strict):
     """Alternatively, the absolute path of a file with its keys."""
     jwks_cache_s: Annotated[int, Field(ge=1, le=86_400)] = 300
     """How long Envoy caches its keys, and so how long a change of keys may go unnoticed."""
+    cli_client_id: _Text | None = None
+    """As which application `megarouter login` signs in: a public client, and one of the audiences. None: people name one."""
     email_domains: Domains | None = None
     """The domains of the e-mail addresses that it may vouch for. None: all if it is the only issuer, otherwise none."""
     organizations: Organizations = []
@@ -52,6 +54,14 @@ class _Entry(_Strict):
             raise ValueError("jwks_uri must be an https:// address, or http:// on the loopback interface")
         if self.jwks_file is not None and not (Path(self.jwks_file).is_absolute() and Path(self.jwks_file).is_file()):
             raise ValueError("jwks_file must be the absolute path of a file")
+        return self
+
+    @model_validator(mode="after")
+    def _accepts_its_client(self) -> Self:
+        if self.cli_client_id is not None and self.cli_client_id not in self.audiences:
+            raise ValueError(
+                "cli_client_id must be one of the audiences, because the ID token becomes the bearer token"
+            )
         return self
 
 
@@ -96,6 +106,7 @@ def _identity_provider(entry: _Entry) -> IdentityProvider:
         tuple(entry.audiences),
         jwks_uri=entry.jwks_uri,
         jwks_file=Path(entry.jwks_file) if entry.jwks_file else None,
+        cli_client_id=entry.cli_client_id,
         jwks_cache_s=entry.jwks_cache_s,
     )
 

@@ -17,7 +17,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
-from megarouter_envoy.header_rules import clean_provider_call
+from megarouter_envoy.header_rules import keep_from_provider
 from megarouter_envoy.names import (
     ADMIN_CLUSTER,
     AUTHZ_CLUSTER,
@@ -135,7 +135,7 @@ def _provider(target: ProviderTarget, options: BootstrapOptions) -> cluster.Clus
         connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
         per_connection_buffer_limit_bytes=limits.connection_buffer_bytes,
         circuit_breakers=_breakers(limits.max_concurrent_provider_calls),
-        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_provider_protocol(target, options.control_prefix))},
+        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_provider_protocol(target, options))},
         load_assignment=_one_endpoint(target.cluster, socket_address(target.host, target.port), target.host),
         transport_socket=_tls(target.host, options.authorities_path) if target.tls else None,
     )
@@ -186,11 +186,11 @@ def _http2_only(hpack_table_bytes: int | None = None) -> upstream_http.HttpProto
     )
 
 
-def _provider_protocol(target: ProviderTarget, control_prefix: str) -> upstream_http.HttpProtocolOptions:
+def _provider_protocol(target: ProviderTarget, options: BootstrapOptions) -> upstream_http.HttpProtocolOptions:
     """Returns HTTP/1.1 for plain HTTP. Over TLS, the provider chooses the protocol."""
     protocol = upstream_http.HttpProtocolOptions(
         common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=seconds(PROVIDER_IDLE_TIMEOUT_S)),
-        http_filters=_upstream_filters(target, control_prefix),
+        http_filters=_upstream_filters(target, options),
     )
     if target.tls:
         protocol.auto_config = upstream_http.HttpProtocolOptionsAutoHttpConfig(
@@ -203,11 +203,17 @@ def _provider_protocol(target: ProviderTarget, control_prefix: str) -> upstream_
     return protocol
 
 
-def _upstream_filters(target: ProviderTarget, control_prefix: str) -> list[hcm.HttpFilter]:
-    """Returns the filters that see the request last and the response first, after the router has chosen this provider."""
-    filters = [
-        http_filter("envoy.filters.http.header_mutation", clean_provider_call("" if target.is_mock else control_prefix))
-    ]
+def _upstream_filters(target: ProviderTarget, options: BootstrapOptions) -> list[hcm.HttpFilter]:
+    """Returns the filters that see the request last, after the router has chosen this provider.
+
+    Only what the module cannot know is removed here: what Envoy's tracing adds last, and, because the module does not know
+    the provider, the headers that steer the mock. The filter costs every call 1.5 % of Envoy's work.
+    """
+    names = headers.TRACE_CONTEXT if options.otlp_endpoint is not None else ()
+    prefix = "" if target.is_mock else options.control_prefix
+    filters = []
+    if names or prefix:
+        filters.append(http_filter("envoy.filters.http.header_mutation", keep_from_provider(names, prefix)))
     if target.credential is not None:
         filters.append(_inject(_provider_credential(target, target.credential)))
     return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]

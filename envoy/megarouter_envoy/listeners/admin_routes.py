@@ -8,6 +8,7 @@ from megarouter_envoy.listeners.browsers import allowed_browsers
 from megarouter_envoy.names import ADMIN_CLUSTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.invite_page import invite_page
+from megarouter_envoy.replies.sign_in_page import sign_in_page
 from megarouter_envoy.typed_config import content_type_is_grpc, seconds, set_header
 
 REQUEST_HEADERS = ("authorization", "content-type", "grpc-timeout", "x-grpc-web", "x-user-agent")
@@ -16,7 +17,7 @@ METHODS = ("GET", "POST", "PATCH", "DELETE")
 
 
 def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
-    """Returns routes that send everything except the invite page to admin_service.
+    """Returns routes that send everything except two pages that Envoy itself has to admin_service.
 
     The translator has already refused what is neither gRPC nor a path of the API. A route with a direct response would
     not do for REST, because Envoy applies no CORS to it.
@@ -34,7 +35,7 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
         name="admin",
         domains=["*"],
         request_headers_to_add=[set_header(headers.CLIENT_ADDRESS, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
-        routes=[grpc, invite_page(), rest],
+        routes=[grpc, invite_page(), sign_in_page(options.identity_providers), rest],
     )
     if options.admin_allowed_origins:
         host.typed_per_filter_config = allowed_browsers(

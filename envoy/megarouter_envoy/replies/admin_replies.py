@@ -6,6 +6,7 @@ from envoy_data_plane.envoy.config.accesslog import v3 as accesslog
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Struct
 
 from gateway_core.contract.doors import (
@@ -18,6 +19,7 @@ from gateway_core.contract.errors import ERROR_DOMAIN, ERROR_INFO_TYPE
 from gateway_core.contract.headers import JSON
 from megarouter_envoy.replies.invite_page import CONTENT_TYPE
 from megarouter_envoy.replies.local_replies import Filter, status_is
+from megarouter_envoy.replies.sign_in_page import SIGN_IN_PATH
 from megarouter_envoy.typed_config import content_type_is_grpc
 
 # Envoy's own message: which field is unknown, or where the JSON breaks off.
@@ -73,15 +75,24 @@ REPLIES = (
 def admin_replies() -> hcm.LocalReplyConfig:
     """Returns JSON replies for callers that do not use gRPC. Envoy itself gives gRPC callers a gRPC status."""
     rest = _speaks_rest()
-    return hcm.LocalReplyConfig(mappers=[_page(), *(_mapper(reply, rest) for reply in REPLIES)])
+    return hcm.LocalReplyConfig(mappers=[*_pages(), *(_mapper(reply, rest) for reply in REPLIES)])
 
 
-def _page() -> hcm.ResponseMapper:
-    """Passes the invite page unchanged: the only such response that is not an error."""
-    unchanged = core.SubstitutionFormatString(
-        text_format_source=core.DataSource(inline_string="%LOCAL_REPLY_BODY%"), content_type=CONTENT_TYPE
+def _pages() -> list[hcm.ResponseMapper]:
+    """Passes the page for signing in and the invite page unchanged: the only such responses that are not errors."""
+    path = route.HeaderMatcher(name=":path", string_match=matcher.StringMatcher(prefix=SIGN_IN_PATH))
+    is_sign_in = Filter(header_filter=accesslog.HeaderFilter(header=path))
+    sign_in = Filter(and_filter=accesslog.AndFilter(filters=[status_is(200), is_sign_in]))
+    return [
+        hcm.ResponseMapper(filter=sign_in, body_format_override=_unchanged(JSON)),
+        hcm.ResponseMapper(filter=status_is(200), body_format_override=_unchanged(CONTENT_TYPE)),
+    ]
+
+
+def _unchanged(content_type: str) -> core.SubstitutionFormatString:
+    return core.SubstitutionFormatString(
+        text_format_source=core.DataSource(inline_string="%LOCAL_REPLY_BODY%"), content_type=content_type
     )
-    return hcm.ResponseMapper(filter=status_is(200), body_format_override=unchanged)
 
 
 def _speaks_rest() -> Filter:

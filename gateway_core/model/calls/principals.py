@@ -33,6 +33,8 @@ class Principal:
     """Where calls may come from; None allows every address."""
     secret_replaced: bool = False
     """Whether a rotation replaced the secret. `expire_epoch_s` is then no later than the end of the overlap."""
+    is_switched_off: bool = False
+    """Whether the organization is a personal account in a deployment that has none."""
 
     def at(self, instant_epoch_s: float) -> "Principal":
         """Returns the principal with the limits that are in force at an instant."""
@@ -69,6 +71,10 @@ class RevisedPrincipal:
 _EXPIRED = "This API key has expired. Create a new one or ask your admin."
 _MEMBER_SUSPENDED = "Your membership is suspended. Ask your admin."
 _ACCOUNT_DISABLED = "The service account of this API key is disabled. Ask your admin to enable it."
+_NO_PERSONAL_ACCOUNTS = (
+    "Personal accounts are switched off in this deployment. Create an API key in your organization, or ask the"
+    " operators."
+)
 _REPLACED = "This API key was rotated and the time of its old secret is over. Use the new one."
 
 
@@ -83,6 +89,8 @@ def refuse_principal(principal: Principal, now_epoch_s: float, address: str | No
     if not principal.member_active:
         is_account = is_service_account(principal.member)
         return Refusal(RefusalReason.MEMBER_SUSPENDED, _ACCOUNT_DISABLED if is_account else _MEMBER_SUSPENDED)
+    if principal.is_switched_off:
+        return Refusal(RefusalReason.PERSONAL_ACCOUNTS_OFF, _NO_PERSONAL_ACCOUNTS)
     if not principal.organization_active:
         return Refusal(
             RefusalReason.ORGANIZATION_SUSPENDED, "Your organization is suspended. Ask your billing contact."

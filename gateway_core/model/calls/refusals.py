@@ -37,6 +37,8 @@ class RefusalReason(enum.StrEnum):
     """Ask your admin to resume your membership."""
     ORGANIZATION_SUSPENDED = "organization_suspended"
     """Ask your organization's billing contact."""
+    PERSONAL_ACCOUNTS_OFF = "personal_accounts_off"
+    """Use a key of an organization: this deployment has no personal accounts. The operators can switch them on."""
     MODEL_NOT_ALLOWED = "model_not_allowed"
     """Choose a model from `GET /v1/models`, or ask your admin to allow this one."""
     MODEL_NOT_FOUND = "model_not_found"
@@ -82,6 +84,7 @@ _STATUS = {
     RefusalReason.IP_NOT_ALLOWED: 403,
     RefusalReason.MEMBER_SUSPENDED: 403,
     RefusalReason.ORGANIZATION_SUSPENDED: 403,
+    RefusalReason.PERSONAL_ACCOUNTS_OFF: 403,
     RefusalReason.MODEL_NOT_ALLOWED: 403,
     RefusalReason.MODEL_NOT_FOUND: 404,
     RefusalReason.MODEL_WITHOUT_PRICE: 404,

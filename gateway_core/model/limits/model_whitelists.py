@@ -10,8 +10,9 @@ but the prefix `provider:` always means a provider: a model named `provider:x` c
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 MAX_ENTRIES: Final = 200
@@ -93,12 +94,18 @@ def compile_stored(entries: Iterable[str]) -> ModelWhitelist:
     return parse_whitelist(good[:MAX_ENTRIES])
 
 
-def is_subset(child: ModelWhitelist | None, parent: ModelWhitelist | None) -> bool:
-    """Returns whether the child allows nothing that the parent forbids, whatever the catalog holds. None allows
-    everything.
+Offered = Mapping[str, str]
+"""The provider of each model on offer, by public name."""
+NOTHING_OFFERED: Final[Offered] = MappingProxyType({})
 
-    A name or prefix may belong to any provider, and a provider may serve any name. So a provider is covered by itself or
-    by its prefix, `openai/*`; names and prefixes are covered by names and prefixes. The result is exact.
+
+def is_subset(child: ModelWhitelist | None, parent: ModelWhitelist | None, offered: Offered = NOTHING_OFFERED) -> bool:
+    """Returns whether the child allows nothing that the parent forbids. None allows everything.
+
+    A name of models on offer is covered if the parent allows each of them, so `openai/*` covers `gpt-4o` of OpenAI. For the
+    rest the result holds whatever the catalog holds: a name or prefix may belong to any provider, and a provider may serve
+    any name. So a provider is covered by itself or by its prefix, `openai/*`; names and prefixes are covered by names and
+    prefixes.
     """
     if parent is None:
         return True
@@ -106,9 +113,20 @@ def is_subset(child: ModelWhitelist | None, parent: ModelWhitelist | None) -> bo
         return False
     return (
         all(f"{provider}/" in parent.prefixes for provider in child.providers - parent.providers)
-        and all(name in parent.names or _is_below(name, parent) for name in child.names)
+        and all(
+            name in parent.names or _is_below(name, parent) or _allows_all(parent, name, offered)
+            for name in child.names
+        )
         and all(_is_below(f"{prefix}any", parent) for prefix in child.prefixes)
     )
+
+
+def _allows_all(parent: ModelWhitelist, name: str, offered: Offered) -> bool:
+    """Whether a name means a model on offer, and the parent allows every model that it means."""
+    provider, _, rest = name.partition("/")
+    meant = [(model, offered[model]) for model in {name, rest} if model in offered]
+    meant = [(model, served_by) for model, served_by in meant if model == name or served_by == provider]
+    return bool(meant) and all(parent.allows(model, served_by) for model, served_by in meant)
 
 
 def _is_below(name: str, parent: ModelWhitelist) -> bool:

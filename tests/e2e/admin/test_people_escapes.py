@@ -9,7 +9,7 @@ import aiohttp
 import asyncpg
 import grpc
 from google.protobuf.message import Message
-from megarouter.admin.v1 import account_pb2, api_key_pb2, member_pb2, service_account_pb2
+from megarouter.admin.v1 import account_pb2, api_key_pb2, member_pb2, operator_pb2, service_account_pb2
 
 from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.admin.test_identity import method, refusal, subject
@@ -72,6 +72,43 @@ async def test_a_stranger_gets_no_call(
     async with session.post(url, json=BODY, headers={"authorization": f"Bearer {key.secret}"}) as response:
         assert (response.status, (await response.json())["error"]["code"]) == (402, "credit_exhausted")
     assert await tenant.records() == []
+
+
+async def test_a_key_of_a_personal_account_stops_and_starts_with_the_setting(
+    stack: Stack, identity_provider: IdentityProvider, session: aiohttp.ClientSession, database: asyncpg.Pool
+) -> None:
+    """Seen to fail without the notification."""
+    rest = Rest(stack.environment["MEGAROUTER_ADMIN_URL"], session)
+    token = identity_provider.token(subject(), name="Paul Personal")
+    listing = method(account_pb2, "Accounts", "ListMyAccounts")
+    (account,) = (await rest.call(listing, account_pb2.ListMyAccountsRequest(), token)).accounts
+    request = api_key_pb2.CreateApiKeyRequest(
+        parent=account.organization, api_key=api_key_pb2.ApiKey(display_name="Mine"), request_id=str(uuid.uuid4())
+    )
+    key = (await rest.call(method(api_key_pb2, "ApiKeys", "CreateApiKey"), request, token)).secret
+    grant = operator_pb2.GrantCreditRequest(
+        name=f"{account.organization}/summary", amount_nano_credits=10**9, request_id=str(uuid.uuid4()), reason="trial"
+    )
+    granting = method(operator_pb2, "Operators", "GrantCredit")
+    await rest.call(granting, grant, stack.environment["MEGAROUTER_ADMIN_TOKEN"])
+    url = f"{stack.environment['MEGAROUTER_BASE_URL']}/v1/chat/completions"
+
+    async def call() -> tuple[int, str]:
+        async with session.post(url, json=BODY, headers={"authorization": f"Bearer {key}"}) as response:
+            answer = await response.json()
+            return response.status, answer.get("error", {}).get("code", "")
+
+    async def switch(*, offers: bool, wanted: tuple[int, str]) -> None:
+        await database.execute("UPDATE deployment_settings SET personal_accounts = $1", offers)
+        async with asyncio.timeout(REVOKED_WITHIN_S):
+            while await call() != wanted:
+                await asyncio.sleep(0.02)
+
+    assert await call() == (200, "")
+    try:
+        await switch(offers=False, wanted=(403, "personal_accounts_off"))
+    finally:
+        await switch(offers=True, wanted=(200, ""))
 
 
 async def test_a_suspended_member_gets_no_call_by_a_transfer(stack: Stack, post: Post) -> None:

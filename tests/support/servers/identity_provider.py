@@ -119,6 +119,7 @@ class IdentityProvider:
                         "name": "staff",
                         "issuer": ISSUER,
                         "audiences": [AUDIENCE, DOCUMENTED_AUDIENCE],
+                        "cli_client_id": DOCUMENTED_AUDIENCE,
                         "jwks_uri": f"{self.address}/keys",
                         "jwks_cache_s": 1,
                         "organizations": ["acme"],

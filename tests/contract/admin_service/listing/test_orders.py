@@ -19,6 +19,12 @@ ORDERED: Final = {
     if "order_by" in method.descriptor.input_type.fields_by_name
 }
 
+FIELDS: Final = {
+    "ListAccessTokens": ("name", "create_time"),
+    "ListApiKeys": ("name", "create_time", "last_use_time", "spent_nano_credits", "call_count"),
+    "ListMembers": ("name", "create_time", "spent_nano_credits", "key_count"),
+}
+
 
 @pytest.fixture(autouse=True)
 async def rows(owner: asyncpg.Connection, people: None) -> None:
@@ -80,12 +86,51 @@ async def test_an_unknown_order_is_refused(client: Client, name: str) -> None:
 async def test_a_descending_order_is_the_exact_reverse_for_any_page_size(client: Client, name: str) -> None:
     """Seen to fail when the last key of an order is not reversed."""
     method = ORDERED[name]
-    for field in ("name", "create_time") if name == "ListAccessTokens" else ("name",):
+    for field in FIELDS.get(name, ("name",)):
         upwards = await names(client, method, field, 1000)
         assert len(set(upwards)) == len(upwards) >= 3
         assert await names(client, method, f"{field} asc", 1) == upwards
         assert await names(client, method, f"{field} desc", 2) == upwards[::-1]
     assert await names(client, method, "", 1000) == await names(client, method, "name", 1000)
+
+
+async def spend(owner: asyncpg.Connection, counter: str, amount: int, calls: int, used: str | None = None) -> None:
+    await owner.execute(
+        "INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_count, last_use_time)"
+        " VALUES ('acme', $1, $2, $3, $4::text::timestamptz)"
+        " ON CONFLICT (organization_id, counter) DO UPDATE SET settled_nano_credits = excluded.settled_nano_credits",
+        counter, amount, calls, used,
+    )  # fmt: skip
+
+
+async def test_keys_are_ordered_by_what_they_did(client: Client, owner: asyncpg.Connection) -> None:
+    """Spend and calls are those of the present cycle; the last use is of any."""
+    await spend(owner, "api_key:key-super:NEVER:0:0", 5, 9, "2026-01-01T00:00:00Z")
+    await spend(owner, "api_key:key-sub:NEVER:0:0", 7, 1, "2026-03-01T00:00:00Z")
+    await spend(owner, "api_key:key-l1:DAILY:0:0", 100, 100, "2026-05-01T00:00:00Z")
+    await owner.execute("UPDATE api_keys SET create_time = now() - interval '1 day' WHERE api_key_id = 'key-sales'")
+    keys = ORDERED["ListApiKeys"]
+    first = {
+        field: [name.rpartition("/")[2] for name in await names(client, keys, f"{field} desc", 2)][:3]
+        for field in FIELDS["ListApiKeys"]
+    }
+    assert first["spent_nano_credits"][:2] == ["key-sub", "key-super"]
+    assert first["call_count"][:2] == ["key-super", "key-sub"]
+    assert first["last_use_time"] == ["key-l1", "key-sub", "key-super"]
+    assert (await names(client, keys, "create_time", 2))[0].endswith("/key-sales")
+    request_of = request(keys, order_by="spent_nano_credits desc,name", page_size=1)
+    (key,) = (await client.call("ListApiKeys", request_of, "sub")).api_keys
+    assert key.name.endswith("/key-sub")
+
+
+async def test_a_basic_view_in_the_order_of_spend_shows_no_spend(client: Client, owner: asyncpg.Connection) -> None:
+    revision = await owner.fetchval("SELECT cycle_revision FROM guardrails WHERE scope_id = 'sub'")
+    await spend(owner, f"member:sub:NEVER:0:{revision}", 7, 1)
+    await owner.execute("UPDATE api_keys SET member_id = 'below' WHERE api_key_id = 'key-member'")
+    members = ORDERED["ListMembers"]
+    answer = await client.call("ListMembers", request(members, order_by="spent_nano_credits desc", page_size=1))
+    assert [(one.display_name, one.spent_nano_credits) for one in answer.members] == [("sub", 0)]
+    assert (await names(client, members, "key_count desc", 2))[0].endswith("/below")
 
 
 @pytest.mark.parametrize("name", ORDERED)

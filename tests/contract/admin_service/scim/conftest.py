@@ -63,8 +63,10 @@ class DirectoryClient:
         return made.id
 
 
-async def connected(client: Client, member: str = "super", organization: str = "acme") -> DirectoryClient:
-    wanted = Credential(display_name="Directory", kind=Credential.KIND_SCIM)
+async def connected(
+    client: Client, member: str = "super", organization: str = "acme", *, may_change_admins: bool = False
+) -> DirectoryClient:
+    wanted = Credential(display_name="Directory", kind=Credential.KIND_SCIM, may_change_admins=may_change_admins)
     request = credential_pb2.CreateCredentialRequest(parent=f"organizations/{organization}", credential=wanted)
     made = await client.call("CreateCredential", request, metadata=bearer(member))
     return DirectoryClient(client, made.credential.name, made.secret)

@@ -166,6 +166,51 @@ async def test_admins_are_neither_suspended_nor_removed(
     assert await state_of(owner, admin) == "ACTIVE"
 
 
+@pytest.mark.parametrize("admin", ["l1", "sub"])
+async def test_a_credential_that_allows_it_suspends_resumes_and_removes_admins(
+    client: Client, owner: asyncpg.Connection, admin: str
+) -> None:
+    directory = await connected(client, may_change_admins=True)
+    role = await owner.fetchval("SELECT role FROM members WHERE member_id = $1", admin)
+    assert (await directory("PATCH", f"Users/{admin}", INACTIVE)).status == 200
+    assert await state_of(owner, admin) == "SUSPENDED"
+    assert (await directory("PATCH", f"Users/{admin}", ACTIVE)).body["active"] is True
+    assert await owner.fetchval("SELECT role FROM members WHERE member_id = $1", admin) == role
+    assert (await directory("DELETE", f"Users/{admin}")).status == 204
+    assert await state_of(owner, admin) == "REMOVED"
+    back = await directory("POST", "Users", {"userName": f"{admin}@example.org"})
+    assert await owner.fetchval("SELECT role FROM members WHERE member_id = $1", back.id) == "MEMBER"
+
+
+async def test_no_credential_suspends_or_removes_a_super_admin(client: Client, owner: asyncpg.Connection) -> None:
+    directory = await connected(client, may_change_admins=True)
+    await owner.execute("UPDATE members SET role = 'SUPER_ADMIN', group_id = NULL WHERE member_id = 'l1'")
+    assert (await directory("PATCH", "Users/l1", INACTIVE)).status == 403
+    assert (await directory("DELETE", "Users/l1")).status == 403
+    assert await state_of(owner, "l1") == "ACTIVE"
+
+
+async def test_an_admin_whom_the_directory_suspended_is_not_resumed_without_the_setting(
+    client: Client, directory: DirectoryClient, owner: asyncpg.Connection
+) -> None:
+    allowed = await connected(client, may_change_admins=True)
+    await allowed("PATCH", "Users/l1", INACTIVE)
+    assert (await directory("PATCH", "Users/l1", ACTIVE)).status == 403
+    assert await state_of(owner, "l1") == "SUSPENDED"
+
+
+async def test_only_a_directory_may_change_admins(client: Client) -> None:
+    wanted = Credential(
+        display_name="x",
+        kind=Credential.KIND_AUTOMATION,
+        permissions=[permission_pb2.PERMISSION_MEMBERS_WRITE],
+        may_change_admins=True,
+    )
+    request = credential_pb2.CreateCredentialRequest(parent="organizations/acme", credential=wanted)
+    failure = await client.failure("CreateCredential", request)
+    assert failure.fields == ("credential.may_change_admins",)
+
+
 async def test_no_push_changes_a_role(directory: DirectoryClient, owner: asyncpg.Connection) -> None:
     user = await directory.user("ada", roles=[{"value": "SUPER_ADMIN"}], role="SUPER_ADMIN")
     await directory("PATCH", f"Users/{user}", patch("add", "roles", [{"value": "L1_ADMIN"}]))

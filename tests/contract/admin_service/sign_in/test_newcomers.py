@@ -6,7 +6,7 @@ import json
 import asyncpg
 import grpc
 import pytest
-from megarouter.admin.v1 import account_pb2, api_key_pb2, audit_log_pb2, invite_pb2
+from megarouter.admin.v1 import access_token_pb2, account_pb2, api_key_pb2, audit_log_pb2, invite_pb2
 from megarouter.type.v1 import role_pb2
 
 from gateway_core.runtime.settings import AdminSettings, StartRefusedError
@@ -126,3 +126,12 @@ async def test_a_file_of_providers_that_cannot_be_used_prevents_the_start(provid
     with pytest.raises(StartRefusedError, match="MEGAROUTER_IDENTITY_PROVIDERS_FILE"):
         async with running_service(provider_settings):
             pass
+
+
+async def test_a_token_of_an_identity_provider_is_not_revoked_here(client: Client) -> None:
+    failure = await client.failure(
+        "RevokeCurrentAccessToken",
+        access_token_pb2.RevokeCurrentAccessTokenRequest(),
+        **signed_in("ada", "ada@example.org"),
+    )
+    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NOT_AN_ACCESS_TOKEN")

@@ -301,3 +301,12 @@ async def test_nothing_is_preloaded_while_changes_may_be_missed(cache: IdentityC
     cache.distrust()
     assert not await cache.warm(several(directory, 1))
     assert directory.lookups == 0
+
+
+async def test_a_setting_of_the_deployment_drops_every_identity(cache: IdentityCache, directory: Directory) -> None:
+    await cache.principal_of(HASH)
+    directory.known[HASH] = principal(is_switched_off=True)
+    cache.changed("- deployment settings")
+    found = await cache.principal_of(HASH)
+    assert found is not None
+    assert found.is_switched_off

@@ -92,6 +92,19 @@ async def test_a_part_that_changed_meanwhile_is_read_again(loading: WarmStart, d
     assert database.sizes == [500, 500, 500, 500, 200]
 
 
+async def test_used_keys_are_loaded_again_when_a_setting_of_the_deployment_changes(
+    loading: WarmStart, database: Database
+) -> None:
+    loading.restored()
+    await run_a_moment(loading)
+    loading.changed("acme member max")
+    await run_a_moment(loading)
+    assert database.sizes == [500, 500, 200]
+    loading.changed("- deployment settings")
+    await run_a_moment(loading)
+    assert database.sizes == [500, 500, 200] * 2
+
+
 async def test_loading_gives_up_when_changes_do_not_end(loading: WarmStart, database: Database) -> None:
     database.changes_while_read = 1_000
     loading.restored()

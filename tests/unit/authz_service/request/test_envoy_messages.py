@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz_service.request.envoy_messages import allow, answer, deny, read_call, shared_answer
+from authz_service.request.readings import FactsMemory
 from gateway_core.contract.errors import error_body, error_of
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
@@ -48,24 +49,26 @@ def headers_of(options: Any) -> dict[str, str]:
 
 def test_a_call_is_read_as_envoy_sent_it() -> None:
     headers = [("content-length", b"12"), ("x-api-key", b"caf\xc3\xa9"), ("x-api-key", b"\xff")]
-    call = read_call(check_request(headers, FACTS))
+    call = read_call(check_request(headers, FACTS), FactsMemory())
     assert (call.method, call.path) == ("POST", "/v1/messages?beta=true")
     assert call.headers == tuple(headers)
     assert call.body_bytes == 12
     assert call.facts == FACTS
+    assert call.encoded_facts
+    assert call.address == ""
     assert type(call.facts["stream"]) is bool
 
 
 def test_facts_of_other_filters_are_not_read() -> None:
     request = check_request([])
     request.attributes.metadata_context.filter_metadata["envoy.filters.http.other"].update({"model": "plain"})
-    assert read_call(request).facts == {}
+    assert read_call(request, FactsMemory()).facts == {}
 
 
 def test_headers_are_also_read_from_the_joined_map() -> None:
     request = external_auth_pb2.CheckRequest()
     request.attributes.request.http.headers["content-length"] = "5"
-    call = read_call(request)
+    call = read_call(request, FactsMemory())
     assert call.headers == (("content-length", b"5"),)
     assert call.body_bytes == 5
 
@@ -73,7 +76,7 @@ def test_headers_are_also_read_from_the_joined_map() -> None:
 @pytest.mark.parametrize("length", [None, b"", b"-1", b"+1", b"1.5", b"0x10", b" 1", b"\xc2\xb2", b"9" * 5_000])
 def test_an_invalid_length_is_unknown(length: bytes | None) -> None:
     headers = [] if length is None else [("content-length", length)]
-    assert read_call(check_request(headers)).body_bytes == -1
+    assert read_call(check_request(headers), FactsMemory()).body_bytes == -1
 
 
 def allowed(admission: Admission, token: str, traceparent: str | None) -> bytes:

@@ -69,7 +69,13 @@ def options(root: Path) -> BootstrapOptions:
         model_allowed_origins=("https://app.example",),
         identity_providers=(
             IdentityProvider("staff", "https://id.example", ("megarouter",), jwks_uri="https://id.example/keys"),
-            IdentityProvider("partners", "https://partners.example", ("megarouter",), jwks_file=root / "jwks.json"),
+            IdentityProvider(
+                "partners",
+                "https://partners.example",
+                ("megarouter",),
+                jwks_file=root / "jwks.json",
+                cli_client_id="megarouter",
+            ),
         ),
     )
 

@@ -7,6 +7,7 @@ from envoy.type.v3 import http_status_pb2
 from google.rpc import status_pb2
 
 from authz_service.request.envoy_messages import KEY_IS_KNOWN, deny, read_call
+from authz_service.request.readings import FactsMemory
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Dialect
 from tests.support.envoy_doors import Refused, doors, framed, key_answer, key_question
@@ -94,7 +95,7 @@ def test_addresses_of_one_network_count_together(addresses: tuple[str, str], is_
 
 def test_authz_service_reads_the_question_as_the_call() -> None:
     sent = [("authorization", "Bearer a"), ("authorization", "Bearer b"), ("anthropic-version", "1")]
-    call = read_call(key_question("POST", "/v1/messages?beta=true", "2001:db8::1", sent))
+    call = read_call(key_question("POST", "/v1/messages?beta=true", "2001:db8::1", sent), FactsMemory())
     assert (call.method, call.path, call.address) == ("POST", "/v1/messages?beta=true", "2001:db8::1")
     assert call.headers == tuple((name, value.encode()) for name, value in sent)
     assert not call.facts

@@ -28,7 +28,6 @@ PACKAGES = (
 DISTINCTIVE = frozenset(
     {
         headers.CLUSTER,
-        headers.PROVIDER_MARK,
         headers.EDGE_SECRET,
         headers.IDENTITY,
         headers.CLIENT_ADDRESS,

@@ -1,4 +1,4 @@
-"""Lists in an order, or with a condition, that the service does not know."""
+"""Lists in an order of the service, and with a condition that the service does not know."""
 
 import datetime as dt
 from types import SimpleNamespace
@@ -34,10 +34,12 @@ KEYS = [
 
 
 def list_page(request: ListApiKeysRequest) -> ListApiKeysResponse:
-    """Answers with two keys for each page, whatever its size."""
+    """Answers with two keys in the wanted order for each page, whatever its size."""
+    field, _, direction = request.order_by.partition(" ")
+    keys = sorted(KEYS, key=lambda one: str(getattr(one, field)), reverse=bool(direction)) if field else KEYS
     start = int(request.page_token or 0)
-    more = str(start + 2) if start + 2 < len(KEYS) else ""
-    return ListApiKeysResponse(api_keys=KEYS[start : start + 2], next_page_token=more)
+    more = str(start + 2) if start + 2 < len(keys) else ""
+    return ListApiKeysResponse(api_keys=keys[start : start + 2], next_page_token=more)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,12 @@ class Part:
 
 PARTS: Final = (
     Part("login", "Sign in, and remember the sign-in for this address.", "caller.login", is_section=False),
-    Part("logout", "Sign out at this address: remove the stored sign-in.", "caller.logout", is_section=False),
+    Part(
+        "logout",
+        "Sign out at this address: remove the stored sign-in, and revoke its access token.",
+        "caller.logout",
+        is_section=False,
+    ),
     Part("whoami", "Show who you are, how you signed in, and until when.", "caller.accounts", is_section=False),
     Part(
         "explain",
@@ -59,8 +64,8 @@ PARTS: Final = (
     Part("usage", "Usage: how calls were metered.", "usage"),
     Part(
         "operator",
-        "For operators of the deployment: credit lines, requests, grants and suspensions.",
-        "deployment.operators",
+        "For operators of the deployment: credit lines, requests, grants, suspensions and their log.",
+        "deployment.operator_log",
     ),
     Part("audit", "The audit log: who changed what.", "audit"),
 )

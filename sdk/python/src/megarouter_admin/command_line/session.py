@@ -144,42 +144,22 @@ class Session:
                 return self._first(items, limit, more=bool(page.next_page_token))
         return items
 
-    def ranked(
+    def kept(
         self,
         method: Callable[[Any], Any],
         request: Any,  # noqa: ANN401 - any list
         field: str,
         limit: int,
-        ranking: "Ranking",
+        keeps: Callable[[Any], bool],
     ) -> list[Any]:
-        """Returns the items of a list in an order, or those that meet a condition, which the service does not know.
-
-        It reads the whole list first, unless there is neither.
-        """
-        if ranking.order is None and ranking.keeps is None:
-            return self.listed(method, request, field, limit)
-        items = self.listed(method, request, field, 0)
-        if ranking.keeps is not None:
-            items = [item for item in items if ranking.keeps(item)]
-        if ranking.order is not None:
-            items.sort(key=ranking.order, reverse=not ranking.smallest_first)
+        """Returns the items of a list that meet a condition that the service does not know. It reads the whole list first."""
+        items = [item for item in self.listed(method, request, field, 0) if keeps(item)]
         return self._first(items, limit, more=False) if limit else items
 
     def _first(self, items: list[Any], limit: int, *, more: bool) -> list[Any]:
         if more or len(items) > limit:
             self.output.remark(f"showing the first {limit}; use --limit N for more, 0 for all")
         return items[:limit]
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """In which order items are shown, and which of them."""
-
-    order: Callable[[Any], Any] | None
-    """Returns what is compared. None: the order of the service."""
-    smallest_first: bool = False
-    keeps: Callable[[Any], bool] | None = None
-    """Whether an item is shown. None: all are."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

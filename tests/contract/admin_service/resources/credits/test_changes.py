@@ -38,6 +38,7 @@ async def test_an_adjustment_adds_or_takes_credit_and_records_actor_and_reason(c
         transaction = answer.credit_transaction
         assert (transaction.kind, transaction.amount_nano_credits) == (CreditTransaction.KIND_ADJUSTMENT, amount)
         assert (transaction.actor, transaction.reason) == ("users/super", "Ticket 7")
+        assert transaction.actor_display_name == "super"
         assert answer.balance.balance_nano_credits == left
     assert given.credit_transaction.name == "organizations/acme/creditTransactions/1"
 

@@ -155,7 +155,7 @@ async def test_transactions_are_listed_page_by_page(client: Client, owner: async
         (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, -3),
     ]  # fmt: skip
     assert listed[5].kind == CreditTransaction.KIND_USAGE
-    assert (listed[5].hold_id, listed[5].actor) == ("h1", "usage_service")
+    assert (listed[5].hold_id, listed[5].actor, listed[5].actor_display_name) == ("h1", "usage_service", "")
 
 
 async def test_a_page_token_of_another_organization_is_refused(client: Client, owner: asyncpg.Connection) -> None:

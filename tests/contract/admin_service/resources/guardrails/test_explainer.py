@@ -63,6 +63,27 @@ async def test_a_call_without_limits_passes_every_scope(explaining: Client) -> N
     assert explained.credit.limit_nano_credits == explained.credit.remaining_nano_credits == 1_000 * CREDIT
 
 
+@pytest.mark.parametrize("caller", ["super", "sub", "member"])
+async def test_every_scope_is_called_by_its_name(explaining: Client, owner: asyncpg.Connection, caller: str) -> None:
+    """A member may know the names of what limits their calls."""
+    await owner.execute("UPDATE users SET display_name = 'Mia Meier' WHERE user_id = 'member'")
+    await owner.execute("UPDATE groups SET display_name = 'Plattform' WHERE group_id = 'platform'")
+    await owner.execute("UPDATE api_keys SET display_name = 'Laptop' WHERE api_key_id = 'key-member'")
+    await limit(owner, "group", "platform", budget_nano_credits=1)
+    explained = await explaining.call("ExplainAccess", ask(KEY), caller)
+    assert [scope.scope_display_name for scope in explained.scopes] == [
+        "Laptop",
+        "Mia Meier",
+        "Plattform",
+        "eng",
+        "acme",
+    ]
+    assert explained.stopped_by_display_name == "Plattform"
+    await owner.execute("UPDATE users SET display_name = '' WHERE user_id = 'member'")
+    explained = await explaining.call("ExplainAccess", ask(MEMBER), caller)
+    assert explained.scopes[0].scope_display_name == "member@example.org"
+
+
 async def test_a_member_is_explained_without_a_key(explaining: Client) -> None:
     explained = await explaining.call("ExplainAccess", ask(MEMBER), "member")
     assert explained.passes

@@ -30,6 +30,7 @@ async def test_a_member_shows_their_user_and_spend(client: Client, owner: asyncp
     assert (member.name, member.user, member.display_name) == (named("sub"), "users/sub", "sub")
     assert (member.email, member.role, member.state) == ("sub@example.org", SUB_ADMIN, Member.STATE_ACTIVE)
     assert (member.group, member.key_count, member.spent_nano_credits) == (group_named("platform"), 1, 70)
+    assert (member.group_display_name, (await get(client, "super")).group_display_name) == ("platform", "")
     assert (await get(client, "below")).key_count == 0
     basic = pb.GetMemberRequest(name=named("sub"), view=pb.MEMBER_VIEW_BASIC)
     assert (await client.call("GetMember", basic)).spent_nano_credits == 0

@@ -207,6 +207,22 @@ async def test_a_deployment_without_personal_accounts_hides_them(
         assert (await client.call("SwitchAccount", switch, "member")).current_account == ACME
 
 
+async def test_keys_of_personal_accounts_are_switched_off_and_on_by_the_setting(
+    settings: AdminSettings, owner: asyncpg.Connection, people: None
+) -> None:
+    notified: list[str] = []
+    await owner.add_listener("megarouter_identity", lambda *arguments: notified.append(str(arguments[3])))
+    async with running_service(settings) as (_, client):
+        await client.call("ListMyAccounts", account_pb2.ListMyAccountsRequest(), "member")
+    personal = await owner.fetchval("SELECT personal_organization_id FROM users WHERE user_id = 'member'")
+    is_off = "SELECT is_switched_off($1)"
+    for offers, kinds in ((True, 0), (False, 1), (False, 1), (True, 2)):
+        async with running_service(settings.model_copy(update={"personal_accounts": offers})):
+            assert await owner.fetchval(is_off, personal) is not offers
+            assert await owner.fetchval(is_off, "acme") is False
+            assert notified.count("- deployment settings") == kinds
+
+
 async def test_settings_that_name_no_operator_stop_the_start(settings: AdminSettings) -> None:
     with pytest.raises(StartRefusedError, match=r"olivia@example\.org names no operator"):
         async with running_service(settings.model_copy(update={"operators": "olivia@example.org"})):

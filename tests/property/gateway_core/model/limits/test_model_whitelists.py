@@ -58,3 +58,19 @@ def test_a_list_that_is_not_a_subset_allows_a_model_beyond_the_parent(child: lis
 @given(LISTS)
 def test_every_list_is_a_subset_of_itself(entries: list[str]) -> None:
     assert is_subset(parse_whitelist(entries), parse_whitelist(entries))
+
+
+@given(LISTS, LISTS, st.dictionaries(NAMES, PROVIDERS, max_size=8))
+def test_a_subset_by_the_catalog_allows_no_model_on_offer_beyond_its_parent(
+    child: list[str], parent: list[str], offered: dict[str, str]
+) -> None:
+    small, large = parse_whitelist(child), parse_whitelist(parent)
+    if is_subset(small, large, offered):
+        for model, provider in offered.items():
+            assert large.allows(model, provider) or not small.allows(model, provider)
+
+
+@given(LISTS, LISTS, st.dictionaries(NAMES, PROVIDERS, max_size=8))
+def test_the_catalog_makes_no_subset_of_less(child: list[str], parent: list[str], offered: dict[str, str]) -> None:
+    small, large = parse_whitelist(child), parse_whitelist(parent)
+    assert is_subset(small, large, offered) or not is_subset(small, large)

@@ -61,6 +61,8 @@ def whitelisted(**lists: set[str]) -> Principal:
         ({"expire_epoch_s": NOW_S - 1}, RefusalReason.KEY_EXPIRED),
         ({"member_active": False}, RefusalReason.MEMBER_SUSPENDED),
         ({"organization_active": False}, RefusalReason.ORGANIZATION_SUSPENDED),
+        ({"is_switched_off": True}, RefusalReason.PERSONAL_ACCOUNTS_OFF),
+        ({"is_switched_off": True, "organization_active": False}, RefusalReason.PERSONAL_ACCOUNTS_OFF),
         ({"api_key_active": False, "member_active": False, "organization_active": False}, RefusalReason.KEY_DISABLED),
     ],
 )

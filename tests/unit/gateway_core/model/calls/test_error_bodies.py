@@ -25,6 +25,7 @@ STATUSES = {
     403: {
         "member_suspended",
         "organization_suspended",
+        "personal_accounts_off",
         "ip_not_allowed",
         "model_not_allowed",
     },

@@ -38,6 +38,15 @@ class Line:
     free_again: str = ""
 
 
+_KINDS = {
+    "organization": "organization",
+    "group": "group",
+    "member": "member",
+    "serviceaccount": "service account",
+    "apikey": "key",
+}
+"""What a guardrail limits, by the beginning of its id."""
+
 alone = Section()
 """Commands outside every section."""
 
@@ -76,7 +85,7 @@ def explain(
         [
             ("answer", "the call passes" if answer.passes else f"refused: {answer.reason}"),
             ("error message", answer.message),
-            ("stopped by", short_name(answer.stopped_by)),
+            ("stopped by", guardrail_label(answer.stopped_by, answer.stopped_by_display_name)),
             (
                 "would hold",
                 f"{format_credits(answer.amount_nano_credits)} credits" if answer.amount_nano_credits else "",
@@ -120,8 +129,17 @@ def lines_of(session: Session, answer: ExplainAccessResponse) -> Iterator[Line]:
         yield _budget(session, "", "credit", answer)
 
 
+def guardrail_label(guardrail: str, display_name: str) -> str:
+    """Returns a guardrail as people call it: `member Emma Rossi`. Without a name, as an older gateway answers, its own."""
+    own = short_name(guardrail)
+    if not display_name:
+        return own
+    kind = _KINDS.get(own.partition("-")[0], "")
+    return f"{kind} {display_name}" if kind else own
+
+
 def _of_scope(session: Session, scope: ScopeAccess) -> Iterator[Line]:
-    name = short_name(scope.guardrail)
+    name = guardrail_label(scope.guardrail, scope.scope_display_name)
     if scope.mode == Guardrail.MODE_SHADOW:
         name += " (shadow)"
     if scope.HasField("temporary_limit_end_time"):

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Final
 
@@ -38,9 +38,9 @@ from megarouter_admin.command_line.parsing.commands import (
 )
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
-from megarouter_admin.command_line.session import Ranking, Session
+from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import budget_text, counted, format_credits, parse_credits
-from megarouter_admin.command_line.values.filters import all_of, quoted
+from megarouter_admin.command_line.values.filters import all_of, ordered_by, quoted
 from megarouter_admin.command_line.values.limits import CycleChoice
 from megarouter_admin.command_line.values.names import Collection, short_name, short_scope
 from megarouter_admin.command_line.values.times import duration, moment_of, parse_duration, parse_moment, timestamp
@@ -71,12 +71,13 @@ class KeyOrder(enum.StrEnum):
     USED = "used"
 
 
-_ORDERS: Final[dict[KeyOrder, Callable[[ApiKey], int]]] = {
-    KeyOrder.SPENT: lambda key: key.spent_nano_credits,
-    KeyOrder.CALLS: lambda key: key.call_count,
-    KeyOrder.CREATED: lambda key: key.create_time.ToNanoseconds(),
-    KeyOrder.USED: lambda key: key.last_use_time.ToNanoseconds(),
+_ORDERS: Final = {
+    KeyOrder.SPENT: "spent_nano_credits",
+    KeyOrder.CALLS: "call_count",
+    KeyOrder.CREATED: "create_time",
+    KeyOrder.USED: "last_use_time",
 }
+"""The fields of `order_by`."""
 
 
 def _state(key: ApiKey) -> str:
@@ -171,11 +172,14 @@ def list_keys(
         with_descendants=below,
         show_deleted=deleted,
         view=ApiKeyView.API_KEY_VIEW_FULL,
+        order_by=ordered_by(_ORDERS[sort], smallest_first=reverse) if sort else "",
     )
     idle_since = session.now - parse_duration(unused_for) if unused_for else None
-    is_shown = partial(_is_idle, since=None if never_used else idle_since) if never_used or idle_since else None
-    ranking = Ranking(_ORDERS[sort] if sort else None, reverse, is_shown)
-    keys = session.ranked(session.router.api_keys.ListApiKeys, request, "api_keys", limit, ranking)
+    if never_used or idle_since:
+        is_shown = partial(_is_idle, since=None if never_used else idle_since)
+        keys = session.kept(session.router.api_keys.ListApiKeys, request, "api_keys", limit, is_shown)
+    else:
+        keys = session.listed(session.router.api_keys.ListApiKeys, request, "api_keys", limit)
     session.output.rows(_columns(session), keys, "no keys")
     spent = format_credits(sum(key.spent_nano_credits for key in keys))
     calls = sum(key.call_count for key in keys)

@@ -1,7 +1,6 @@
 """The commands `megarouter members`."""
 
 import enum
-from collections.abc import Callable
 from typing import Annotated, Final
 
 from megarouter.admin.v1.messages import (
@@ -35,9 +34,9 @@ from megarouter_admin.command_line.parsing.commands import (
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.resources.people.member_files import export_members, import_members
-from megarouter_admin.command_line.session import Ranking, Session
+from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import budget_text, counted, format_credits
-from megarouter_admin.command_line.values.filters import all_of, quoted
+from megarouter_admin.command_line.values.filters import all_of, ordered_by, quoted
 from megarouter_admin.command_line.values.names import short_name
 
 application = Section()
@@ -53,11 +52,12 @@ class MemberOrder(enum.StrEnum):
     CREATED = "created"
 
 
-_ORDERS: Final[dict[MemberOrder, Callable[[Member], int]]] = {
-    MemberOrder.SPENT: lambda member: member.spent_nano_credits,
-    MemberOrder.KEYS: lambda member: member.key_count,
-    MemberOrder.CREATED: lambda member: member.create_time.ToNanoseconds(),
+_ORDERS: Final = {
+    MemberOrder.SPENT: "spent_nano_credits",
+    MemberOrder.KEYS: "key_count",
+    MemberOrder.CREATED: "create_time",
 }
+"""The fields of `order_by`."""
 
 
 def _state(member: Member) -> str:
@@ -74,7 +74,7 @@ _COLUMNS = (
     Column[Member]("name", lambda member: member.display_name),
     Column[Member]("e-mail", lambda member: member.email),
     Column[Member]("role", lambda member: role(member.role)),
-    Column[Member]("group", lambda member: short_name(member.group)),
+    Column[Member]("group", lambda member: member.group_display_name or short_name(member.group)),
     Column[Member]("state", _state),
     Column[Member]("keys", lambda member: member.key_count, Kind.NUMBER),
     Column[Member]("spent", lambda member: member.spent_nano_credits, Kind.AMOUNT),
@@ -135,9 +135,9 @@ def list_members(
         ),
         show_removed=removed,
         view=MemberView.MEMBER_VIEW_FULL,
+        order_by=ordered_by(_ORDERS[sort], smallest_first=reverse) if sort else "",
     )
-    ranking = Ranking(_ORDERS[sort] if sort else None, reverse)
-    members = session.ranked(session.router.members.ListMembers, request, "members", limit, ranking)
+    members = session.listed(session.router.members.ListMembers, request, "members", limit)
     session.output.rows(_COLUMNS, members, "no members")
     spent = format_credits(sum(member.spent_nano_credits for member in members))
     keys = sum(member.key_count for member in members)

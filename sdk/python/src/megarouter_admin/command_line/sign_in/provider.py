@@ -55,7 +55,7 @@ def discover(issuer: str) -> Provider:
     if not is_safe(issuer) or urlsplit(issuer).query or urlsplit(issuer).fragment:
         raise ValueError(f"--issuer must be an https URL such as https://id.example.com, not {issuer!r}")
     address = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
-    status, document = _exchange(urllib.request.Request(address, headers=_headers()))  # noqa: S310 - https, see `is_safe`
+    status, document = exchange(urllib.request.Request(address, headers=headers()))  # noqa: S310 - https, see `is_safe`
     if status != http.client.OK or not isinstance(document, dict):
         raise CommandError(f"{address} answered {status} without the endpoints of an identity provider: check --issuer")
     if document.get("issuer") != issuer:
@@ -112,11 +112,11 @@ def post(address: str, fields: Mapping[str, str]) -> dict[str, Any]:
         RefusalError: the provider refused, and said why.
         CommandError: there was no such answer.
     """
-    status, document = _exchange(
+    status, document = exchange(
         urllib.request.Request(  # noqa: S310 - https, see `is_safe`
             address,
             urlencode(fields).encode(),
-            {**_headers(), "content-type": "application/x-www-form-urlencoded"},
+            {**headers(), "content-type": "application/x-www-form-urlencoded"},
         )
     )
     if isinstance(document, dict) and isinstance(document.get("error"), str):
@@ -126,7 +126,8 @@ def post(address: str, fields: Mapping[str, str]) -> dict[str, Any]:
     return document
 
 
-def _headers() -> dict[str, str]:
+def headers() -> dict[str, str]:
+    """Returns the headers of every request."""
     return {"accept": "application/json", "user-agent": "megarouter"}
 
 
@@ -135,8 +136,19 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """A redirect would carry the secrets elsewhere."""
 
 
-def _exchange(request: urllib.request.Request) -> tuple[int, Any]:
-    """Returns the status and the decoded JSON of an answer; None if it is not JSON."""
+def exchange(
+    request: urllib.request.Request, whom: str = "the identity provider", setting: str = "--issuer"
+) -> tuple[int, Any]:
+    """Returns the status and the decoded JSON of an answer; None if it is not JSON. Follows no redirect.
+
+    Args:
+        request: what to send.
+        whom: who should answer, for messages.
+        setting: what to check if it does not.
+
+    Raises:
+        CommandError: there was no answer.
+    """
     opener = urllib.request.build_opener(_NoRedirects())
     try:
         try:
@@ -148,7 +160,7 @@ def _exchange(request: urllib.request.Request) -> tuple[int, Any]:
     except (OSError, http.client.HTTPException) as failed:
         reason = failed.reason if isinstance(failed, urllib.error.URLError) else failed
         raise CommandError(
-            f"cannot reach the identity provider at {_place(request.full_url)}: {reason}. Check --issuer and the network"
+            f"cannot reach {whom} at {_place(request.full_url)}: {reason}. Check {setting} and the network"
         ) from failed
     try:
         return status, json.loads(body)

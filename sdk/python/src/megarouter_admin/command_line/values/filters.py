@@ -23,3 +23,8 @@ def created_since(since: str, now: dt.datetime) -> str:
         ValueError: the time has another form.
     """
     return f"create_time >= {parse_moment(since, now).isoformat().replace('+00:00', 'Z')}" if since else ""
+
+
+def ordered_by(field: str, *, smallest_first: bool) -> str:
+    """Returns `order_by` for one field. By default the largest or newest comes first."""
+    return field if smallest_first else f"{field} desc"

@@ -51,7 +51,7 @@ def list_mappings(session: Session, filter_text: FilterOption = "", limit: Limit
         Column[ClaimMapping]("claim", lambda mapping: mapping.claim),
         Column[ClaimMapping]("value", lambda mapping: mapping.value),
         Column[ClaimMapping]("role", lambda mapping: role(mapping.role)),
-        Column[ClaimMapping]("group", lambda mapping: short_name(mapping.group)),
+        Column[ClaimMapping]("group", lambda mapping: mapping.group_display_name or short_name(mapping.group)),
         Column[ClaimMapping]("created", lambda mapping: session.ago(mapping.create_time)),
     ]
     session.output.rows(columns, mappings, "no claim mappings")

@@ -60,6 +60,7 @@ def _facts(session: Session, credential: Credential) -> list[tuple[str, str]]:
         ("name", credential.display_name),
         ("kind", _kind(credential)),
         ("permissions", _rights(credential)),
+        ("admins", "may be suspended and removed" if credential.may_change_admins else ""),
         ("state", _state(credential)),
         ("ends", session.ago(credential.expire_time)),
         ("old secret ends", session.ago(credential.previous_secret_expire_time)),
@@ -112,12 +113,20 @@ def create(
         Option(metavar="NAME", text="What it may do, such as usage:read; may be repeated. Required for automation."),
     ] = None,
     ttl: Annotated[str, Option(metavar="DURATION", text="How long it lives, such as 30d. Default: the longest.")] = "",
+    *,
+    may_change_admins: Annotated[
+        bool,
+        Option(
+            "--may-change-admins", text="Let the directory suspend and remove L1 Admins and Sub Admins. Only for scim."
+        ),
+    ] = False,
 ) -> None:
     """Create a credential for a program. Its secret is shown only once."""
     wanted = Credential(
         display_name=name,
         kind=Credential.Kind.Value(f"KIND_{kind.name}"),
         permissions=permissions_of(permission or ()),
+        may_change_admins=may_change_admins,
     )
     if ttl:
         wanted.expire_time.CopyFrom(timestamp(session.now + parse_duration(ttl)))

@@ -60,10 +60,10 @@ def list_links(session: Session, filter_text: FilterOption = "", limit: LimitOpt
     links = session.listed(session.router.sign_in_links.ListSignInLinks, request, "sign_in_links", limit)
     columns = [
         Column[SignInLink]("link", lambda link: short_name(link.name)),
-        Column[SignInLink]("member", lambda link: short_name(link.member)),
+        Column[SignInLink]("member", lambda link: link.member_display_name or short_name(link.member)),
         Column[SignInLink]("state", _state),
         Column[SignInLink]("ends", lambda link: session.ago(link.expire_time)),
-        Column[SignInLink]("by", lambda link: link.creator),
+        Column[SignInLink]("by", lambda link: link.creator_display_name or link.creator),
         Column[SignInLink]("access token", lambda link: short_name(link.access_token)),
     ]
     session.output.rows(columns, links, "no sign-in links")

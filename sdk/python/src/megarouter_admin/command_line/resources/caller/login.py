@@ -5,6 +5,7 @@ import os
 import secrets as randomness
 import sys
 import time
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 from megarouter.admin.v1.messages import ExchangeSignInLinkRequest, GetUserRequest, User
@@ -14,6 +15,7 @@ from megarouter_admin.command_line.command_errors import CommandError
 from megarouter_admin.command_line.parsing.commands import Section, ask_for_secret, command
 from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.session import TOKEN_VARIABLE, Endpoint, Session, well_formed
+from megarouter_admin.command_line.sign_in.announced import Announced, announced, chosen
 from megarouter_admin.command_line.sign_in.browser import Surroundings, sign_in_by_browser
 from megarouter_admin.command_line.sign_in.claims import end_of
 from megarouter_admin.command_line.sign_in.device import sign_in_by_device
@@ -44,7 +46,7 @@ def login(
         Option(
             metavar="URL",
             variables=("MEGAROUTER_LOGIN_ISSUER",),
-            text="The identity provider: the issuer of its tokens. Default: as at your last sign-in.",
+            text="The identity provider: the issuer of its tokens. Default: as at your last sign-in, or as the address announces.",
         ),
     ] = "",
     client_id: Annotated[
@@ -52,7 +54,7 @@ def login(
         Option(
             metavar="ID",
             variables=("MEGAROUTER_LOGIN_CLIENT_ID",),
-            text="As which application to sign in there. Default: as at your last sign-in.",
+            text="As which application to sign in there. Default: as at your last sign-in, or as the address announces.",
         ),
     ] = "",
     scope: Annotated[
@@ -77,7 +79,7 @@ def login(
     elif link:
         record = Record(earlier, *_exchanged(url, _secret("Secret of the sign-in link")))
     else:
-        application = _application(earlier, issuer, client_id, scope)
+        application = _application(earlier, Application(issuer, client_id), scope, lambda: announced(url))
         record = _by_provider(session, application, device=device)
     user = _accepted(store, record)
     with store.exclusively():
@@ -117,17 +119,25 @@ def usable_store(url: str) -> SignInStore:
     return store
 
 
-def _application(earlier: Application | None, issuer: str, client_id: str, scopes: list[str] | None) -> Application:
-    """Returns where and as what to sign in: as the options say, otherwise as before."""
+def _application(
+    earlier: Application | None,
+    given: Application,
+    scopes: list[str] | None,
+    ask: Callable[[], Sequence[Announced]],
+) -> Application:
+    """Returns where and as what to sign in: as the options say, otherwise as before, otherwise as the address announces."""
     known = earlier or Application("", "")
-    issuer = issuer or known.issuer
-    is_same = issuer == known.issuer
-    client_id = client_id or (known.client_id if is_same else "")
+    issuer = given.issuer or known.issuer
+    client_id = given.client_id or (known.client_id if issuer == known.issuer else "")
+    if not issuer or not client_id:
+        found = chosen(ask(), issuer)
+        issuer, client_id = issuer or found.issuer, client_id or found.client_id
     if not issuer or not client_id:
         missing = " and ".join(name for name, value in (("--issuer", issuer), ("--client-id", client_id)) if not value)
         raise ValueError(
             f"no identity provider: give {missing}, which your admin knows, or use --token or --link without a provider"
         )
+    is_same = issuer == known.issuer
     return Application(issuer, client_id, tuple(scopes) if scopes is not None else known.scopes if is_same else ())
 
 

@@ -1,26 +1,39 @@
 """The command `megarouter logout`."""
 
+from typing import Annotated
+
+import grpc
+from megarouter.admin.v1.messages import RevokeCurrentAccessTokenRequest
+
+from megarouter_admin.client import MegaRouter
 from megarouter_admin.command_line.command_errors import CommandError
 from megarouter_admin.command_line.parsing.commands import Section, command
+from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.rendering.characters import visible
 from megarouter_admin.command_line.resources.caller.login import endpoint, usable_store
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.sign_in.grants import revoke
 from megarouter_admin.command_line.sign_in.provider import discover
 from megarouter_admin.command_line.sign_in.records import Record
+from megarouter_admin.errors import MegaRouterError
 
 alone = Section()
 
-_STAYS_VALID = {
-    "token": "the access token itself stays valid: `megarouter tokens revoke` ends it",
-    # A token that is valid in one organization only manages no tokens, so it cannot end itself.
-    "link": "the access token itself stays valid until it ends, or an admin ends it: `megarouter tokens revoke-member`",
-}
+_BY_GATEWAY = {"link", "token"}
+"""The ways to sign in whose token is an access token of the gateway."""
 
 
-@command(alone, "logout", "logout", needs_token=False)
-def logout(session: Session) -> None:
-    """Sign out at this address: remove the stored sign-in."""
-    store = usable_store(endpoint(session).url)
+@command(alone, "logout", "logout", "logout --keep-token", needs_token=False)
+def logout(
+    session: Session,
+    *,
+    keep_token: Annotated[
+        bool, Option("--keep-token", text="Leave the access token valid. For one that is used elsewhere too.")
+    ] = False,
+) -> None:
+    """Sign out at this address: remove the stored sign-in, and revoke its access token."""
+    url = endpoint(session).url
+    store = usable_store(url)
     record = Record()
     if store.is_used:
         with store.exclusively():
@@ -29,7 +42,30 @@ def logout(session: Session) -> None:
     if record.sign_in is None:
         session.output.remark("you were not signed in at this address")
         return
-    session.output.remark(f"signed out; {_STAYS_VALID.get(record.sign_in.method) or _ended(record)}")
+    if record.sign_in.method not in _BY_GATEWAY:
+        outcome = _ended(record)
+    elif keep_token:
+        outcome = "the access token stays valid"
+    else:
+        outcome = _revoked(url, record)
+    session.output.remark(f"signed out; {outcome}")
+
+
+def _revoked(url: str, record: Record) -> str:
+    """Revokes the access token of a sign-in, and returns what became of it."""
+    if record.secrets is None:
+        return "no access token was kept"
+    try:
+        with MegaRouter(url, record.secrets.token) as router:
+            router.access_tokens.RevokeCurrentAccessToken(RevokeCurrentAccessTokenRequest())
+    except MegaRouterError as refused:
+        if refused.code is grpc.StatusCode.UNAUTHENTICATED:
+            return "the access token had ended already"
+        if refused.reason == "NOT_AN_ACCESS_TOKEN":
+            return "the token is one of your identity provider, so it stays valid until it ends"
+        why = visible(refused.message)
+        return f"but the access token stays valid, because it could not be revoked: {why}. Ask an admin to revoke it"
+    return "the access token is revoked"
 
 
 def _ended(record: Record) -> str:

@@ -191,7 +191,7 @@ def transactions(session: Session, limit: LimitOption = 100) -> None:
         Column[CreditTransaction]("when", lambda one: session.ago(one.create_time)),
         Column[CreditTransaction]("kind", lambda one: kind_of(one.kind)),
         Column[CreditTransaction]("credits", lambda one: one.amount_nano_credits, Kind.AMOUNT),
-        Column[CreditTransaction]("by", lambda one: one.actor),
+        Column[CreditTransaction]("by", lambda one: one.actor_display_name or one.actor),
         Column[CreditTransaction]("reason", lambda one: one.reason),
     ]
     session.output.rows(columns, found, "no transactions")

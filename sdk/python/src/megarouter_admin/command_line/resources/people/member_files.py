@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -18,6 +19,7 @@ from megarouter.admin.v1.messages import (
 )
 
 from megarouter_admin.command_line.command_errors import CommandError
+from megarouter_admin.command_line.failures import may_have_worked
 from megarouter_admin.command_line.parsing.commands import (
     BelowOption,
     GroupOption,
@@ -30,6 +32,7 @@ from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.output import as_json
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.resources.people.csv_tables import read_table, write_table
+from megarouter_admin.command_line.resources.people.invite_files import invite_file
 from megarouter_admin.command_line.resources.people.member_rows import (
     COLUMNS,
     REQUIRED,
@@ -98,6 +101,10 @@ def import_members(
     skip_errors: Annotated[
         bool, Option("--skip-errors", text="Leave out rows with errors instead of all rows.")
     ] = False,
+    links_out: Annotated[
+        Path | None,
+        Option("--links-out", metavar="FILE", text="Add the invites to this CSV file, each as soon as it is made."),
+    ] = None,
     allow_unknown_models: UnknownModelsOption = False,
     yes: YesOption = False,
 ) -> None:
@@ -119,13 +126,34 @@ def import_members(
         if not session.output.json:
             _show(session, lines, secrets=False)
         confirm(f"Import {acting:,} rows?", yes=yes)
-    done = [*_carried_out(session, template, [one for one in lines if one.result.action != _ERROR])]
-    shown = sorted([*done, *errors], key=lambda one: one.line)
-    _show(session, shown, secrets=True)
-    if any(one.result.token for one in done):
-        session.output.remark("the invites are shown only once, and no e-mail is sent: share each with its address")
+    _import(session, template, lines, links_out)
     if errors:
         raise CommandError(f"{len(errors):,} of {len(lines):,} rows have errors and were left out")
+
+
+def _import(session: Session, template: ImportMembersRequest, lines: Sequence[Line], links_out: Path | None) -> None:
+    """Carries out the lines and shows what became of them. Whatever ends it early, the invites made until then are shown.
+
+    Raises:
+        CommandError: a batch failed. The message says which lines are done.
+        ValueError: the file for invites cannot be written. Nothing was changed.
+    """
+    done: list[Line] = []
+    with ExitStack() as opened:
+        keep = opened.enter_context(invite_file(links_out)) if links_out else None
+        try:
+            for batch in _carried_out(session, template, [one for one in lines if one.result.action != _ERROR]):
+                done += batch
+                if keep:
+                    keep((one.result.email, one.result.link or one.result.token) for one in batch if one.result.token)
+        finally:
+            errors = [one for one in lines if one.result.action == _ERROR]
+            if done or errors:
+                _show(session, sorted([*done, *errors], key=lambda one: one.line), secrets=True)
+            if any(one.result.token for one in done):
+                session.output.remark(
+                    "the invites are shown only once, and no e-mail is sent: share each with its address"
+                )
 
 
 def _read(file: Path) -> list[Line]:
@@ -167,26 +195,38 @@ def _rehearsed(session: Session, template: ImportMembersRequest, lines: Sequence
         _progress("checked", number + len(batch), len(readable))
 
 
-def _carried_out(session: Session, template: ImportMembersRequest, lines: Sequence[Line]) -> Iterator[Line]:
-    """Carries out the lines, batch by batch.
+def _carried_out(session: Session, template: ImportMembersRequest, lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Carries out the lines and yields them batch by batch, first those with nothing to do.
 
     Raises:
         CommandError: a batch failed. The message says which lines are done.
     """
     acting = [one for one in lines if one.result.action != _NONE]
-    yield from (one for one in lines if one.result.action == _NONE)
+    yield [one for one in lines if one.result.action == _NONE]
     for number, batch in _batches(acting):
         try:
-            yield from _answered(session, template, batch)
+            answered = [*_answered(session, template, batch)]
         except MegaRouterError as error:
-            if number == 0:
+            is_unknown = may_have_worked(error)
+            if number == 0 and not is_unknown:
                 raise
-            message = (
-                f"lines up to {acting[number - 1].line} are done, and nothing from line {batch[0].line} on: {error.message} Run the"
-                " command again; what is done changes nothing then"
-            )
-            raise CommandError(message) from error
+            raise CommandError(_failed(acting, number, batch, error, is_unknown=is_unknown)) from error
+        yield answered
         _progress("imported", number + len(batch), len(acting))
+
+
+def _failed(
+    acting: Sequence[Line], number: int, batch: Sequence[Line], error: MegaRouterError, *, is_unknown: bool
+) -> str:
+    """Returns what is done and what to do after a batch failed. `is_unknown`: the service may have done it, but did not answer."""
+    before = f"lines up to {acting[number - 1].line} are done, and " if number else ""
+    again = "Run the command again; what is done changes nothing then"
+    if not is_unknown:
+        return f"{before}nothing from line {batch[0].line} on: {error.message} {again}"
+    return (
+        f"{before}lines {batch[0].line} to {batch[-1].line} may be done, because no answer came: {error.message} First revoke their"
+        f" invites that `megarouter invites list` shows, because their links are lost. {again}"
+    )
 
 
 def _batches(lines: Sequence[Line]) -> Iterator[tuple[int, Sequence[Line]]]:

@@ -51,7 +51,7 @@ def _budget(account: ServiceAccount) -> int | None:
 _COLUMNS = (
     Column[ServiceAccount]("service account", lambda account: short_name(account.name)),
     Column[ServiceAccount]("name", lambda account: account.display_name),
-    Column[ServiceAccount]("group", lambda account: short_name(account.group)),
+    Column[ServiceAccount]("group", lambda account: account.group_display_name or short_name(account.group)),
     Column[ServiceAccount]("state", _state),
     Column[ServiceAccount]("keys", lambda account: account.key_count, Kind.NUMBER),
     Column[ServiceAccount]("spent", lambda account: account.spent_nano_credits, Kind.AMOUNT),
