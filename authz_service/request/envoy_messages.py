@@ -208,6 +208,12 @@ def forward(forwarded: Forwarded) -> bytes:
     return passed + _beta_answer(forwarded.betas) if forwarded.betas else passed
 
 
+KEY_IS_KNOWN: Final[bytes] = external_auth_pb2.CheckResponse(
+    status=status_pb2.Status(code=code_pb2.OK), ok_response=external_auth_pb2.OkHttpResponse()
+).SerializeToString()
+"""The answer to the question whether a key is valid."""
+
+
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:
     """Returns the serialized `CheckResponse` that refuses a call. Its body gives the reason in the caller's dialect."""
     quota = headers.quota_headers(refusal.quota) if refusal.quota else {}

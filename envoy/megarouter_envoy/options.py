@@ -85,12 +85,35 @@ def worker_sockets(first: Path, workers: int) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True)
+class Strangers:
+    """How many connections that have not shown a known credential each worker of Envoy keeps open.
+
+    Beyond that, the oldest one is closed for each new one.
+    """
+
+    per_address: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrontProxies:
+    """The proxies between callers and Envoy, which report the caller's address."""
+
+    trusted_hops: int = 0
+    """How many proxies in front of Envoy append to `x-forwarded-for`. The caller's address is what the first of them saw."""
+    proxy_protocol: bool = False
+    """Whether a load balancer in front of Envoy begins every connection with the caller's address (PROXY protocol)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits on what one client may occupy, and for how long."""
 
     max_request_bytes: int = 32 * 1024 * 1024
     connection_buffer_bytes: int = 1024 * 1024  # how far one side may run ahead of the other
     max_downstream_connections: int = 10_000
+    model_strangers: Strangers = Strangers(per_address=500, total=1_000)
+    admin_strangers: Strangers = Strangers(per_address=100, total=200)
     max_heap_bytes: int = 4 * 1024 * 1024 * 1024
     max_concurrent_provider_calls: int = 10_000  # per provider
     request_timeout_s: int = 300  # to receive a whole request
@@ -139,6 +162,7 @@ class BootstrapOptions:
     identity_providers: tuple[IdentityProvider, ...] = ()
     control_prefix: str = ""  # begins the names of headers that control a mock provider; real ones never receive them
     authorities_path: Path | None = None  # certificate authorities to trust for providers; None: the system's
+    front_proxies: FrontProxies = field(default_factory=FrontProxies)
     limits: Limits = field(default_factory=Limits)
     module_path: Path = field(default_factory=find_module)
     admin_json_path: Path = ADMIN_JSON_PATH

@@ -15,12 +15,14 @@ from deploy.local.stack.environment import (
     IDENTITY_PROVIDERS_FILE,
     MODEL_ALLOWED_ORIGINS,
     OTLP_ENDPOINT,
+    PROXY_PROTOCOL,
     PUBLIC_ADDRESS,
     PUBLIC_HOST,
     REDIS_URL,
     TLS_CERTIFICATE_FILE,
     TLS_CLIENT_CA_FILE,
     TLS_KEY_FILE,
+    TRUSTED_HOPS,
 )
 from gateway_core.runtime.settings import (
     PREFIX,
@@ -55,6 +57,10 @@ OF_THE_RUNNER: Final = {
     ALLOW_PLAIN_HTTP: "`true`: serve plain HTTP on an address that is not loopback, because something in front ends TLS.",
     MODEL_ALLOWED_ORIGINS: "Origins of browsers that may call models, separated by commas. None by default.",
     IDENTITY_PROVIDERS_FILE: "Absolute path of the file that lists the OpenID Connect issuers whose tokens the admin API accepts.",
+    TRUSTED_HOPS: "How many proxies in front of Envoy append to `x-forwarded-for`. The caller's address is what the first of them"
+    " saw. 0 by default: Envoy ignores what callers write there.",
+    PROXY_PROTOCOL: "`true` if a load balancer begins every connection with the PROXY protocol. Envoy then closes connections"
+    " without it. `false` by default.",
     BINARY_SETTING: "Run this Envoy binary instead of the installed one.",
     MODULE_SETTING: "Load this compiled Envoy module instead of compiling the sources.",
 }

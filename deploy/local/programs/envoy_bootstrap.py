@@ -57,6 +57,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         listen_address=plan.listeners.address,
         tls=listener_tls,
         allow_plain_http=plan.listeners.allow_plain_http,
+        front_proxies=plan.front_proxies,
         identity_providers=plan.admin_edge.identity_providers,
         control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
         module_path=_module(),

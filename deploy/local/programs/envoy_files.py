@@ -78,6 +78,7 @@ def _source(plan: StackPlan) -> str:
         plan.admin_edge,
         plan.model_origins,
         plan.listeners,
+        plan.front_proxies,
         otlp_address(plan.environment),
         binary,
         binary.stat().st_mtime_ns,

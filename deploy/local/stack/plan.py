@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from megarouter_envoy.options import FrontProxies
+
 from deploy.local.stack.environment import Backends
 from deploy.local.stack.layout import Home, Ports
 from deploy.local.stack.listeners.admin_edge import AdminEdge
@@ -24,6 +26,7 @@ class StackPlan:
     admin_edge: AdminEdge = field(default_factory=AdminEdge)
     listeners: PublicListeners = field(default_factory=PublicListeners)
     model_origins: tuple[str, ...] = ()  # of browsers that may call models
+    front_proxies: FrontProxies = field(default_factory=FrontProxies)
 
     @property
     def home(self) -> Home:

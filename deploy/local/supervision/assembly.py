@@ -18,7 +18,7 @@ from deploy.local.stack.environment import (
     inherited,
     service_environment,
 )
-from deploy.local.stack.listeners.admin_edge import AdminEdgeError, admin_edge, origins_in
+from deploy.local.stack.listeners.admin_edge import AdminEdgeError, admin_edge, front_proxies, origins_in
 from deploy.local.stack.listeners.public_listeners import PublicListenersError, public_listeners
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import ProviderError, Route, example_model, plan_routes
@@ -84,6 +84,7 @@ def _plan(specification: StackSpecification, routes: Sequence[Route], environmen
         admin_edge=admin_edge(environment),
         listeners=public_listeners(environment),
         model_origins=origins_in(environment, MODEL_ALLOWED_ORIGINS),
+        front_proxies=front_proxies(environment),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from megarouter_envoy.options import IdentityProvider
+from megarouter_envoy.options import FrontProxies, IdentityProvider
 
 from deploy.local.programs import envoy_bootstrap, envoy_files
 from deploy.local.programs.envoy_files import prepare_files
@@ -106,6 +106,7 @@ def test_envoys_configuration_is_built_again_for_any_changed_input(plan: StackPl
         replace(plan, admin_edge=AdminEdge(("https://console.example",))),
         replace(plan, admin_edge=AdminEdge((), (identity,))),
         replace(plan, model_origins=("https://app.example",)),
+        replace(plan, front_proxies=FrontProxies(trusted_hops=1)),
     ):
         count = len(built)
         prepare_files(changed)
