@@ -48,14 +48,11 @@ def unix_address(path: Path, mode: int = 0) -> core.Address:
     return core.Address(pipe=core.Pipe(path=str(path), mode=mode))
 
 
-def grpc_service(
-    cluster: str, timeout_s: float | None = None, retry_policy: core.RetryPolicy | None = None
-) -> core.GrpcService:
+def grpc_service(cluster: str, timeout_s: float | None = None) -> core.GrpcService:
     """Returns a gRPC service behind `cluster`. `timeout_s` applies to unary calls, and includes their retries."""
     return core.GrpcService(
         envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=cluster, skip_envoy_headers=True),
         timeout=None if timeout_s is None else seconds(timeout_s),
-        retry_policy=retry_policy,
     )
 
 

@@ -17,7 +17,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
-from megarouter_envoy.clusters.replicas import avoid_broken_replicas, health_checks, use_any_if_all_fail
+from megarouter_envoy.clusters.replicas import ask_another, avoid_broken_replicas, health_checks, use_any_if_all_fail
 from megarouter_envoy.header_rules import keep_from_provider
 from megarouter_envoy.names import (
     ADMIN_CLUSTER,
@@ -46,11 +46,11 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
     """Returns all clusters, services first."""
     sockets = options.sockets
     services = (
-        (AUTHZ_CLUSTER, worker_sockets(sockets.authz, sockets.authz_workers)),
-        (RATELIMIT_CLUSTER, worker_sockets(sockets.ratelimit, sockets.ratelimit_workers)),
-        (USAGE_CLUSTER, [sockets.usage]),
+        (AUTHZ_CLUSTER, worker_sockets(sockets.authz, sockets.authz_workers), _repeating_questions()),
+        (RATELIMIT_CLUSTER, worker_sockets(sockets.ratelimit, sockets.ratelimit_workers), _repeating_questions()),
+        (USAGE_CLUSTER, [sockets.usage], _http2_only()),
     )
-    built = [_service(name, paths, _http2_only()) for name, paths in services]
+    built = [_service(*service) for service in services]
     admins = worker_sockets(sockets.admin, sockets.admin_workers)
     built.append(_service(ADMIN_CLUSTER, admins, _proving_the_edge()))
     built.append(_own_admin_page(options.envoy_admin_socket))
@@ -88,6 +88,12 @@ def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
         ),
         http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec()),
     ]
+    return protocol
+
+
+def _repeating_questions() -> upstream_http.HttpProtocolOptions:
+    protocol = _http2_only()
+    protocol.retry_policy = ask_another()
     return protocol
 
 

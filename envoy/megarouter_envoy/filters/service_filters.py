@@ -17,7 +17,6 @@ from gateway_core.contract.metadata import (
     REQUEST_NAMESPACE,
     DecisionKey,
 )
-from megarouter_envoy.clusters.replicas import ask_another
 from megarouter_envoy.names import (
     AUTHZ_CLUSTER,
     RATELIMIT_CLUSTER,
@@ -31,9 +30,7 @@ Action = route.RateLimitAction
 def authorization(limits: Limits) -> ext_authz.ExtAuthz:
     """Returns the filter that asks authz_service. It sends the facts that the module found, never the body."""
     return ext_authz.ExtAuthz(
-        grpc_service=grpc_service(
-            AUTHZ_CLUSTER, limits.authorization_timeout_s, ask_another(limits.authorization_timeout_s)
-        ),
+        grpc_service=grpc_service(AUTHZ_CLUSTER, limits.authorization_timeout_s),
         transport_api_version=core.ApiVersion.V3,
         failure_mode_allow=False,
         status_on_error=types.HttpStatus(code=types.StatusCode.ServiceUnavailable),
@@ -56,7 +53,7 @@ def rate_limit(limits: Limits) -> ratelimit.RateLimit:
         status_on_error=types.HttpStatus(code=types.StatusCode.ServiceUnavailable),
         disable_x_envoy_ratelimited_header=True,
         rate_limit_service=ratelimit_config.RateLimitServiceConfig(
-            grpc_service=grpc_service(RATELIMIT_CLUSTER, retry_policy=ask_another(limits.rate_limit_timeout_s)),
+            grpc_service=grpc_service(RATELIMIT_CLUSTER),
             transport_api_version=core.ApiVersion.V3,
         ),
     )
