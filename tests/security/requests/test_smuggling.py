@@ -158,11 +158,19 @@ ODD: Final[dict[str, bytes]] = {
 }
 SERVED: Final = frozenset(
     {
-        "chunks: long extension", "tab in the request line", "two spaces in the request line", "bare LF in the request line",
-        "bare LF everywhere", "CR in a header", "two hosts", "chunks: NUL in an extension", "chunks: trailer that folds", "chunks: trailer with a length",
+        "CR in a header",
+        "bare LF everywhere",
+        "bare LF in the request line",
+        "chunks: NUL in an extension",
+        "chunks: long extension",
+        "chunks: trailer that folds",
         "chunks: trailer with a key",
+        "chunks: trailer with a length",
+        "tab in the request line",
+        "two hosts",
+        "two spaces in the request line",
     }
-)  # fmt: skip
+)
 """Odd forms that Envoy reads in only one way. They are served once, and nothing of them reaches the provider."""
 
 

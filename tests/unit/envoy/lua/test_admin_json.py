@@ -14,7 +14,7 @@ from megarouter_envoy.filters.admin_json_types import admin_json_types
 from megarouter_envoy.options import ADMIN_JSON_PATH
 
 # A small API: a nested message, a list of messages, a map of messages, and a value of any form.
-API = """return { routes = { { "POST", "^/v1/things/[^/]+:change$", "Thing" } }, types = {
+API = """return { in_path = { name = true, ["part.size"] = true }, routes = { { "POST", "^/v1/things/[^/]+:change$", "Thing" } }, types = {
   Thing = {
     name = { "name" }, displayName = { "display_name" }, display_name = { "display_name" },
     part = { "part", "Part" }, parts = { "parts", "Part" }, labels = { "labels", nil, true },
@@ -68,6 +68,31 @@ def check() -> Check:
 )
 def test_fields_of_the_message_pass(check: Check, body: str) -> None:
     assert check(body) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("?name=two", "name"),
+        ("?a=1&name=two", "name"),
+        ("?a=1&&name", "name"),
+        ("?n%61me=two", "name"),
+        ("?part.size=2", "part.size"),
+        ("?part%2Esize=2", "part.size"),
+        ("?a?name=1&name=2", "name"),
+    ],
+)
+def test_a_query_parameter_that_the_path_decides_is_refused(check: Check, query: str, field: str) -> None:
+    said = f"The path names the resource. Remove the query parameter {field}."
+    assert check("{}", path=PATH + query) == said
+    assert check("", "GET", "/v1/things/one" + query) == said
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?", "?a=name", "?a=1&b=name=2", "?names=1", "?name2=1", "?=name", "?a=%26name=1"]
+)
+def test_other_query_parameters_pass(check: Check, query: str) -> None:
+    assert check("{}", path=PATH + query) is None
 
 
 @pytest.mark.parametrize(
