@@ -53,16 +53,8 @@ def _routes(method: MethodDescriptor) -> Iterator[tuple[str, str, Descriptor]]:
 
 
 def _fields_in_paths(methods: Iterable[MethodDescriptor]) -> set[str]:
-    """Returns every field that a path names, in each of its spellings.
-
-    Raises:
-        ValueError: some call takes such a field otherwise than from its path, so its query may need it.
-    """
-    variables = {method: _variables(method) for method in methods}
-    fields = set().union(*variables.values())
-    for method, own in variables.items():
-        if taken := fields & set(method.input_type.fields_by_name) - own:
-            raise ValueError(f"{method.full_name}: another call has {taken} in its path")
+    """Returns every field that a path names, in each of its spellings. No query of any call needs them."""
+    fields = set().union(*(_variables(method) for method in methods))
     return fields | {_camel(field) for field in fields}
 
 

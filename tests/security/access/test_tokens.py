@@ -72,11 +72,12 @@ def _twice(claim: str, value: str) -> Forge:
     return forge
 
 
+def _bare(alg: object) -> Forge:
+    return lambda _, __, good: unsigned({"alg": alg}, good) + "."
+
+
 FORGED: Final[dict[str, Forge]] = {
-    **{
-        f"alg {alg!r} without a signature": lambda _, __, good, alg=alg: unsigned({"alg": alg}, good) + "."
-        for alg in ("None", "nOnE", "NONE", "", None, "none\x00", ["none"])
-    },
+    **{f"alg {alg!r} without a signature": _bare(alg) for alg in ("None", "nOnE", "NONE", "", None, "none\x00", ["none"])},
     "alg none with a signature": _own(alg="none"),
     "alg HS256 with an empty secret": lambda true, _, good: sign_with_secret(b"", good, true.name),
     "alg HS256 with the published key": lambda true, _, good: sign_with_secret(
@@ -247,7 +248,6 @@ PAIRS: Final = {
     "a key header beside": ("authorization: Bearer {good}", "x-api-key: {other}"),
     "a Google key beside": ("authorization: Bearer {good}", "x-goog-api-key: {other}"),
     "two key headers": ("x-api-key: {good}", "x-api-key: {other}"),
-    "an empty one beside": ("authorization: ", "authorization: Bearer {good}"),
 }
 
 

@@ -19,8 +19,8 @@ from tests.support.data.tenants import Tenant
 
 CHEAP, DEAR = "gpt-4o-mini", "gpt-4o"
 REST_OF: Final = b'"max_tokens":5,"messages":[{"role":"user","content":"hi"}]'
-SINGLE_VALUES: Final = ("model", "max_tokens", "max_completion_tokens", "n", "stream", "messages", "service_tier")
-"""Members whose meaning is the price of the call."""
+SINGLE_VALUES: Final = ("model", "max_tokens", "max_completion_tokens", "n", "stream", "stream_options", "service_tier")
+"""Members whose meaning is the price of the call. Repeated messages pass, because the hold counts all bytes of the body."""
 
 
 def two(first: bytes, second: bytes) -> bytes:
@@ -173,7 +173,11 @@ async def accounts(tenant: Tenant, witness: Witness) -> Accounts:
 async def test_the_checked_model_is_the_sent_and_charged_one(post: Post, accounts: Accounts, body: bytes) -> None:
     reply = await post(body)
     assert reply.status == 200 or 400 <= reply.status < 500, reply.text
-    await accounts.close(int(reply.status == 200))
+    if reply.status == 200:
+        await accounts.close(1)
+    else:  # the gateway refused, or the provider did, for nothing
+        assert all(call["status"] >= 400 for call in await accounts.calls())
+        assert await accounts.tenant.balance() == accounts.paid_in
     for sent in accounts.bodies:
         pairs = members(sent)
         names = [name for name, _ in pairs]
@@ -239,7 +243,9 @@ async def test_no_json_trick_makes_a_key_in_another_organization(
     headers = {"authorization": f"Bearer {attacker.tokens['super']}", "content-type": "application/json"}
     async with session.post(url, data=sent, headers=headers) as response:
         answer = await response.text()
-    assert response.status in {400, 403, 404}, answer
+    # A name in the body is ignored, because the server chooses it.
+    assert response.status in {400, 403, 404} or attacker.ident in answer, answer
+    assert victim.ident not in answer or response.status != 200
     assert await snapshot(database, victim) == before
 
 

@@ -21,13 +21,13 @@ class Accounts:
     tenant: Tenant
     witness: Witness
     _begin: int = 0
-    _paid_in: int = 0
+    paid_in: int = 0
     bodies: list[bytes] = field(default_factory=list)
 
     async def open(self) -> None:
         """Begins to watch."""
         self._begin = await self.witness.last_sequence()
-        self._paid_in = await self.tenant.balance()
+        self.paid_in = await self.tenant.balance()
 
     async def calls(self) -> list[dict[str, Any]]:
         """Returns the calls that reached the provider, and keeps their bodies."""
@@ -40,7 +40,7 @@ class Accounts:
         calls = await self.calls()
         assert len(calls) == answered, self.bodies
         records = await wait_settled(self.tenant, len(calls))
-        await assert_books_agree(self.tenant, CATALOG, calls, records, self._paid_in)
+        await assert_books_agree(self.tenant, CATALOG, calls, records, self.paid_in)
 
 
 def members(document: bytes) -> list[tuple[str, Any]]:
