@@ -145,7 +145,10 @@ async def open_service(
         apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(issuers))
         scim = ScimApi(pool, _new_id, GroupsApi(pool, PageTokens(pepper, time.time), _new_id), issuers)
         service = AdminService(pool, apis, scim, guard)
-        probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
+        probes: dict[str, dependencies.Probe] = {
+            "postgres": lambda: pool.fetchval(dependencies.CLOCK),
+            "redis": redis.ping,
+        }
         async with (
             in_background(service.watch_database()),
             in_background(Changes(pool).keep_forgetting()),

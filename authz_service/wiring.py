@@ -106,7 +106,10 @@ async def open_service(
             ),
             hold_life_ms=settings.hold_life_ms,
         )
-        probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
+        probes: dict[str, dependencies.Probe] = {
+            "postgres": lambda: pool.fetchval(dependencies.CLOCK),
+            "redis": redis.clock,
+        }
         await stack.enter_async_context(dependencies.reported(metrics, probes))
         metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(hold_writer.waiting, {})])
         yield AuthzService(authorizer, catalog, listener, tracing, metrics, lambda: warm_start.is_over)

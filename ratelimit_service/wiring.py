@@ -133,6 +133,6 @@ async def open_service(
         async with (
             in_background(service.watch_redis()),
             in_background(rules.keep_reading()),
-            dependencies.reported(metrics, {"redis": redis.ping}),
+            dependencies.reported(metrics, {"redis": redis.clock}),
         ):
             yield service

@@ -216,7 +216,10 @@ async def test_seats_taken_at_once_are_not_more_than_the_limit(
         "UPDATE guardrails SET seat_limit = $2 WHERE organization_id = $1 AND scope_kind = 'organization'",
         disposable.ident, seats,
     )  # fmt: skip
-    statement = "UPDATE invites SET inviter_member_id = 'super', secret_hash = $2, max_uses = 1000 WHERE organization_id = $1 AND invite_id = 'invite-member'"
+    statement = (
+        "UPDATE invites SET inviter_member_id = 'super', secret_hash = $2, max_uses = 1000"
+        " WHERE organization_id = $1 AND invite_id = 'invite-member'"
+    )
     token = await _stored(statement, disposable, INVITE_TOKEN.make(os.urandom(32)), pepper, database)
     request = invite_pb2.AcceptInviteRequest(token=token)
     found = await outcomes([rest.call(METHODS["AcceptInvite"], request, one) for one in abroad.tokens.values()])
