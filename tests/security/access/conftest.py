@@ -11,7 +11,9 @@ from google.protobuf.message import Message
 
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.attacks.companies import Company, make_company
+from tests.support.attacks.racing import super_admin
 from tests.support.clients.admin_transports import CallError, Grpc, Rest, Transport
+from tests.support.data.tenants import Tenant
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +32,12 @@ async def abroad(database: asyncpg.Pool, pepper: bytes) -> Company:
 async def disposable(database: asyncpg.Pool, pepper: bytes) -> Company:
     """An attacker's company, which the attack may change."""
     return await make_company(database, pepper, "bad")
+
+
+@pytest.fixture
+async def boss(tenant: Tenant) -> str:
+    """The access token of a Super Admin of the tenant."""
+    return await super_admin(tenant)
 
 
 @pytest.fixture

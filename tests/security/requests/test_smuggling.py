@@ -137,6 +137,7 @@ ATTACKS: Final[dict[str, bytes]] = {
 
 FRAMED: Final = length(len(OUTER))
 ODD: Final[dict[str, bytes]] = {
+    "HTTP/1.0": request(FRAMED, OUTER, START.replace(b"1.1", b"1.0")),
     "HTTP/1.2": request(FRAMED, OUTER, START.replace(b"1.1", b"1.2")),
     "version in lower case": request(FRAMED, OUTER, START.replace(b"HTTP", b"http")),
     "two spaces in the request line": request(FRAMED, OUTER, START.replace(b" ", b"  ")),
