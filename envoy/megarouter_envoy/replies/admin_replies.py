@@ -24,7 +24,16 @@ from megarouter_envoy.typed_config import content_type_is_grpc
 
 # Envoy's own message: which field is unknown, or where the JSON breaks off.
 WHAT_ENVOY_SAYS = "The request cannot be used. %LOCAL_REPLY_BODY%"
-INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = (
+(
+    INVALID_ARGUMENT,
+    DEADLINE_EXCEEDED,
+    NOT_FOUND,
+    RESOURCE_EXHAUSTED,
+    UNIMPLEMENTED,
+    INTERNAL,
+    UNAVAILABLE,
+    UNAUTHENTICATED,
+) = (
     3,
     4,
     5,
