@@ -31,6 +31,9 @@ from gateway_core.runtime.unix_sockets.handover import ArrivingSockets
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+MAX_METADATA_BYTES = 64 * 1024
+"""More than Envoy's limit for the headers of a request, so that Envoy refuses what is too large. gRPC would list the sizes of all
+headers in its error."""
 EXIT_FAILED = 1
 _COLLECT_AFTER = (50_000, 20, 20)
 """The thresholds of the garbage collector: new objects, then collections of the next younger generation."""
@@ -137,6 +140,8 @@ async def _serve_until(
         server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+                ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
                 ("grpc.so_reuseport", 0),
             ]
         )

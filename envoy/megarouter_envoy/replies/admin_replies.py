@@ -71,6 +71,8 @@ REPLIES = (
     AdminReply(
         431, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request headers are too large. Send fewer or shorter ones."
     ),
+    # Envoy's answer to HTTP/1.0 and to versions that do not exist.
+    AdminReply(426, INVALID_ARGUMENT, "REQUEST_MALFORMED", "The request is not valid HTTP. Check its version."),
     AdminReply(429, RESOURCE_EXHAUSTED, ADMIN_TOO_MANY_REASON, ADMIN_TOO_MANY),
     AdminReply(503, UNAVAILABLE, "DEPENDENCY_UNAVAILABLE", "The admin API cannot be reached now. Try again."),
     AdminReply(

@@ -93,6 +93,8 @@ def causes(max_request_bytes: int) -> tuple[Cause, ...]:
         Cause(UPGRADE_REFUSED, status_matched=403, retry_cannot_help=True),
         Cause(NOT_FOUND, status_matched=404, retry_cannot_help=True),
         Cause(MALFORMED, status_matched=400, retry_cannot_help=True),
+        # Envoy's answer to HTTP/1.0 and to versions that do not exist.
+        Cause(MALFORMED, status_matched=426, retry_cannot_help=True),
         Cause(OVERLOADED, status_matched=503),
         Cause(GATEWAY_FAILED),
     )
