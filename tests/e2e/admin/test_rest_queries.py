@@ -65,7 +65,10 @@ async def test_a_query_cannot_name_a_field_of_the_path(
         for text in (f"{parameter}=organizations/other", parameter, f"&x=1&{parameter}="):
             url = f"{stack.environment['MEGAROUTER_ADMIN_URL']}{query.binding.path}?{text}"
             body = None if query.binding.verb in {"GET", "DELETE"} else "{}"
-            sent = {"content-type": "application/json"}
+            sent = {
+                "content-type": "application/json",
+                "authorization": f"Bearer {stack.environment['MEGAROUTER_ADMIN_TOKEN']}",
+            }
             async with session.request(query.binding.verb, URL(url, encoded=True), data=body, headers=sent) as response:
                 assert response.status == 400, text
                 assert "must not name a resource" in (await response.json())["message"]
