@@ -6,7 +6,7 @@ from gateway_core.contract import headers
 from megarouter_envoy.clusters.replicas import call_another
 from megarouter_envoy.filters.admin_filters import rest_only
 from megarouter_envoy.listeners.browsers import allowed_browsers
-from megarouter_envoy.listeners.refused_requests import connect_refused, path_fields_refused
+from megarouter_envoy.listeners.refused_requests import connect_refused
 from megarouter_envoy.names import ADMIN_CLUSTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.invite_page import invite_page
@@ -39,7 +39,6 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
         request_headers_to_add=[set_header(headers.CLIENT_ADDRESS, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
         routes=[
             grpc,
-            *path_fields_refused(options.admin_api.path_fields),
             invite_page(),
             sign_in_page(options.identity_providers),
             rest,

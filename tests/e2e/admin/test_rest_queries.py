@@ -60,7 +60,7 @@ def test_most_bindings_have_a_field_in_their_path() -> None:
 async def test_a_query_cannot_name_a_field_of_the_path(
     stack: Stack, session: aiohttp.ClientSession, query: Query
 ) -> None:
-    """Seen to fail without the routes `path_fields_refused`: the RPC is reached, with the resource of the query."""
+    """Seen to fail without the check of queries in `admin_json.lua`: the RPC is reached, with the resource of the query."""
     for parameter in (query.parameter, encoded(query.parameter)):
         for text in (f"{parameter}=organizations/other", parameter, f"&x=1&{parameter}="):
             url = f"{stack.environment['MEGAROUTER_ADMIN_URL']}{query.binding.path}?{text}"
@@ -71,7 +71,7 @@ async def test_a_query_cannot_name_a_field_of_the_path(
             }
             async with session.request(query.binding.verb, URL(url, encoded=True), data=body, headers=sent) as response:
                 assert response.status == 400, text
-                assert "must not name a resource" in (await response.json())["message"]
+                assert "The path names the resource" in (await response.json())["message"]
 
 
 async def test_a_key_is_not_deleted_by_the_path_of_another(rest: Rest, stack: Stack) -> None:  # noqa: F811
@@ -85,7 +85,7 @@ async def test_a_key_is_not_deleted_by_the_path_of_another(rest: Rest, stack: St
 
 @pytest.mark.parametrize("text", ["path=Users/b", "p%61th=Users/b"])
 async def test_a_scim_path_is_not_replaced(rest: Rest, text: str) -> None:  # noqa: F811
-    """Seen to fail without the routes `path_fields_refused`: 401 of the service, which read the path of the query."""
+    """Seen to fail without the check of queries in `admin_json.lua`: the service read the path of the query."""
     reply = await rest("DELETE", f"/scim/v2/Users/a?{text}")
     assert (reply.status, reason_of(reply)) == (400, "REQUEST_MALFORMED")
 
@@ -95,4 +95,4 @@ async def test_a_scim_path_is_not_replaced(rest: Rest, text: str) -> None:  # no
 )
 async def test_other_parameters_pass(rest: Rest, query: str) -> None:  # noqa: F811
     reply = await rest("GET", f"/v1/{{o}}/apiKeys?{query}")
-    assert "must not name a resource" not in reply.text
+    assert "The path names the resource" not in reply.text

@@ -51,7 +51,6 @@ def options(root: Path) -> BootstrapOptions:
             root / "admin_api.binpb",
             ("megarouter.admin.v1.ApiKeys", "megarouter.admin.v1.Credits"),
             root / "admin_json_types.lua",
-            ("apiKey.name", "api_key.name", "name", "parent"),
         ),
         edge_secret_file=secrets / "edge",
         providers=(
