@@ -81,6 +81,7 @@ class AdminService:
         self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = [guard.generic_handler(api) for api in apis]
         self._handlers.append(scim_handler(guard, scim))
         self.service_names: Sequence[str] = tuple(api.service.full_name for api in (*apis, scim))
+        self.health_names: Sequence[str] = ()
         self.unary_methods: Sequence[UnaryMethod] = ()
         self._answers = False
 

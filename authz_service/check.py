@@ -38,6 +38,7 @@ class AuthzService:
     """Implements `envoy.service.auth.v3.Authorization`, independent of the transport."""
 
     service_names: Sequence[str] = (external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name,)
+    health_names: Sequence[str] = ()
 
     def __init__(
         self,

@@ -64,6 +64,7 @@ class AdminApi:
     descriptor_file: Path
     services: tuple[str, ...]  # full names
     json_types_file: Path  # input of `admin_json.lua`
+    path_fields: tuple[str, ...] = ()  # that REST paths bind, in every spelling: `api_key.name`, `apiKey.name`
 
 
 @dataclass(frozen=True, slots=True)

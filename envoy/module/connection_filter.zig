@@ -57,14 +57,18 @@ fn admit(settings: *const Settings, handle: envoy.Connection) error{OutOfMemory}
     connection.* = .{
         .id = envoy.numberOf(handle),
         .address = addresses.groupOf(envoy.remoteAddress(handle)),
+        .arrived_ms = worker_state.monotonicMs(),
         .handle = handle,
         .strangers = list,
         .usual_bytes_max = envoy.setConnectionLimit(handle, stranger_bytes_max),
     };
     try worker.connections.put(allocator, connection.id, connection);
     errdefer _ = worker.connections.remove(connection.id);
-    // The loser is never the newcomer, unless there is room for no one.
-    if (try list.add(connection)) |loser| if (loser != connection) envoy.close(loser.handle);
+    try list.add(connection);
+    for (0..strangers.evictions_max) |_| {
+        const loser = list.evict(connection.address, connection.arrived_ms) orelse break;
+        envoy.close(loser.handle); // never the newcomer, which came last
+    }
     return connection;
 }
 

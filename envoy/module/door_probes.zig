@@ -93,7 +93,7 @@ const Simulation = struct {
             },
             .charge => self.allowances.charge(try number(u64, first), try number(i64, second)),
             .exhausted => try self.say("{}", .{self.allowances.isExhausted(try number(u64, first), try number(i64, second))}),
-            .enter => try self.enter(try number(u64, first), try number(u64, second)),
+            .enter => try self.enter(try number(u64, first), try number(u64, second), try number(i64, words.next() orelse "0")),
             .leave => if (self.connections.fetchRemove(try number(u64, first))) |entry| {
                 self.list.remove(entry.value);
                 allocator.destroy(entry.value);
@@ -109,11 +109,14 @@ const Simulation = struct {
         }
     }
 
-    fn enter(self: *Simulation, id: u64, address: u64) !void {
+    fn enter(self: *Simulation, id: u64, address: u64, now_ms: i64) !void {
         const connection = try allocator.create(strangers.Connection);
-        connection.* = .{ .id = id, .address = address, .handle = connection, .strangers = &self.list };
+        connection.* = .{ .id = id, .address = address, .arrived_ms = now_ms, .handle = connection, .strangers = &self.list };
         try self.connections.put(allocator, id, connection);
-        if (try self.list.add(connection)) |loser| try self.say("{d}", .{loser.id}) else try self.say("-", .{});
+        try self.list.add(connection);
+        const first = self.list.evict(address, now_ms) orelse return self.say("-", .{});
+        const second = self.list.evict(address, now_ms) orelse return self.say("{d}", .{first.id});
+        try self.say("{d} {d}", .{ first.id, second.id });
     }
 
     fn say(self: *Simulation, comptime format: []const u8, arguments: anytype) !void {

@@ -3,8 +3,10 @@
 //!
 //! A stranger never waits for a place. It takes that of the stranger at the same address that came first, or, if all
 //! places are taken, of the one that came first anywhere. A connection that has shown a known credential has its place for
-//! itself and leaves this list. So a flood evicts itself, and a customer needs only to send a call sooner than the places
-//! have changed hands once.
+//! itself and leaves this list. So a flood evicts itself.
+//!
+//! Many customers may connect at once, so a connection keeps its place for the second in which it sends its first call. Only
+//! beyond several times the places is a younger one evicted.
 
 const std = @import("std");
 const Group = @import("addresses.zig").Group;
@@ -15,10 +17,18 @@ pub const Limits = struct {
     total: u32,
 };
 
+/// How long a new connection keeps its place.
+pub const grace_ms = 1_000;
+/// How many times the places young connections may take meanwhile.
+const burst = 4;
+/// How many connections a new one may evict, so that a burst shrinks to the places again.
+pub const evictions_max = 2;
+
 /// One connection. It is part of the lists while `is_listed`.
 pub const Connection = struct {
     id: u64,
     address: Group,
+    arrived_ms: i64 = 0,
     /// What the caller needs to close it.
     handle: *anyopaque,
     strangers: *Strangers,
@@ -47,8 +57,8 @@ pub const Strangers = struct {
         self.by_address.deinit(self.allocator);
     }
 
-    /// Adds a connection. Returns the one to close instead, if there is one; it is no longer listed.
-    pub fn add(self: *Strangers, connection: *Connection) error{OutOfMemory}!?*Connection {
+    /// Adds a connection. `evict` then returns those to close instead.
+    pub fn add(self: *Strangers, connection: *Connection) error{OutOfMemory}!void {
         const place = try self.by_address.getOrPutValue(self.allocator, connection.address, .{});
         const own = place.value_ptr;
         own.list.append(&connection.of_address);
@@ -56,14 +66,27 @@ pub const Strangers = struct {
         self.all.append(&connection.in_all);
         self.count += 1;
         connection.is_listed = true;
-        if (own.count > self.limits.per_address) return self.evict(@fieldParentPtr("of_address", own.list.first.?));
-        if (self.count > self.limits.total) return self.evict(@fieldParentPtr("in_all", self.all.first.?));
-        return null;
     }
 
-    fn evict(self: *Strangers, connection: *Connection) *Connection {
-        self.remove(connection);
-        return connection;
+    /// Returns a connection to close because there are too many at this address or in all, if there is one. It is no
+    /// longer listed.
+    pub fn evict(self: *Strangers, address: Group, now_ms: i64) ?*Connection {
+        const own = self.by_address.getPtr(address) orelse return null;
+        const first_of_address: *Connection = @fieldParentPtr("of_address", own.list.first.?);
+        const first_of_all: *Connection = @fieldParentPtr("in_all", self.all.first.?);
+        const loser = if (mustLeave(first_of_address, own.count, self.limits.per_address, now_ms))
+            first_of_address
+        else if (mustLeave(first_of_all, self.count, self.limits.total, now_ms))
+            first_of_all
+        else
+            return null;
+        self.remove(loser);
+        return loser;
+    }
+
+    fn mustLeave(first: *const Connection, count: u32, places: u32, now_ms: i64) bool {
+        if (count <= places) return false;
+        return now_ms - first.arrived_ms >= grace_ms or count > burst * places;
     }
 
     /// Removes a connection that is closed or no longer a stranger. Does nothing if it is not listed.

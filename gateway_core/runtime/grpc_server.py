@@ -16,11 +16,11 @@ import grpc
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 
 from gateway_core.runtime.background import in_background, watched
 from gateway_core.runtime.health import health_method
 from gateway_core.runtime.lean_grpc.server import LeanServer
+from gateway_core.runtime.reflection import enable_reflection
 from gateway_core.runtime.settings import ServiceSettings, StartRefusedError
 from gateway_core.runtime.telemetry.logs import configure_logging
 from gateway_core.runtime.telemetry.metrics import configure_metrics
@@ -45,7 +45,10 @@ class Service(Protocol):
     """What `run_service` needs from a service."""
 
     service_names: Sequence[str]
-    """Full names of its gRPC services, for reflection."""
+    """Full names of its gRPC services, for reflection and health."""
+
+    health_names: Sequence[str]
+    """Other names under which health is asked for."""
 
     unary_methods: Sequence[UnaryMethod]
     """Methods that Envoy may also call over the lean transport."""
@@ -145,9 +148,7 @@ async def _serve_until(
         servicer = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
         service.add_to(server)
-        reflection.enable_server_reflection(
-            (*service.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-        )
+        enable_reflection((*service.service_names, health.SERVICE_NAME), server)
         sockets = ArrivingSockets(_unix_paths(settings))
         server.add_insecure_port(_arriving(settings.listen, sockets))
         await server.start()
@@ -226,10 +227,12 @@ async def _stoppable(
 
 
 async def _report_health(servicer: HealthServicer, service: Service) -> None:
-    """Keeps the health status current. Checks it four times a second."""
+    """Keeps the health status current, of the whole server and of each name. Checks it four times a second."""
+    names = ("", *service.service_names, *service.health_names)
     while True:
         serving = (
             health_pb2.HealthCheckResponse.SERVING if service.is_ready() else health_pb2.HealthCheckResponse.NOT_SERVING
         )
-        await servicer.set("", serving)
+        for name in names:
+            await servicer.set(name, serving)
         await asyncio.sleep(0.25)

@@ -125,6 +125,8 @@ class RateLimitSettings(ServiceSettings):
     """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     rate_limit_rules_folder: Path | None = None
     """Folder of YAML files with rate limits of other domains, in the format of envoyproxy/ratelimit. Changes are picked up."""
+    rate_limit_merge_domains: bool = False
+    """Whether several of these files may have rules of one domain."""
 
 
 class UsageSettings(DatabaseSettings):

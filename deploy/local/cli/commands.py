@@ -338,6 +338,25 @@ def sdk(
 
 
 @application.command()
+def vulnerabilities(
+    index: Annotated[
+        str, typer.Option(metavar="URL", help="An index that speaks OSV's API. It receives names and versions.")
+    ] = "https://api.osv.dev",
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A vulnerability that does not count. Repeatable.")
+    ] = None,
+) -> None:
+    """Check the pinned dependencies for known vulnerabilities.
+
+    The exit status is 0 if there are none, 1 if there are, and 2 if the index could not be asked, so that nothing is known.
+    """
+    from tools.vulnerabilities.check import check  # noqa: PLC0415 - only this command needs it
+
+    status = check(REPOSITORY, index, accept or (), lambda line: console.print(line, markup=False, soft_wrap=True))
+    raise typer.Exit(status)
+
+
+@application.command()
 def lint() -> None:
     """Run the static checks: ruff, formatting and types."""
     try:

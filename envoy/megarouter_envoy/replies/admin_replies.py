@@ -24,11 +24,21 @@ from megarouter_envoy.typed_config import content_type_is_grpc
 
 # Envoy's own message: which field is unknown, or where the JSON breaks off.
 WHAT_ENVOY_SAYS = "The request cannot be used. %LOCAL_REPLY_BODY%"
-INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = (
+(
+    INVALID_ARGUMENT,
+    DEADLINE_EXCEEDED,
+    NOT_FOUND,
+    RESOURCE_EXHAUSTED,
+    UNIMPLEMENTED,
+    INTERNAL,
+    UNAVAILABLE,
+    UNAUTHENTICATED,
+) = (
     3,
     4,
     5,
     8,
+    12,
     13,
     14,
     16,
@@ -49,6 +59,7 @@ class AdminReply:
 REPLIES = (
     AdminReply(400, INVALID_ARGUMENT, "REQUEST_MALFORMED", WHAT_ENVOY_SAYS),
     AdminReply(401, UNAUTHENTICATED, ADMIN_UNAUTHENTICATED_REASON, ADMIN_UNAUTHENTICATED),
+    AdminReply(403, UNIMPLEMENTED, "METHOD_UNKNOWN", "The admin API accepts neither CONNECT nor protocol upgrades."),
     AdminReply(404, NOT_FOUND, "METHOD_UNKNOWN", "The admin API has no such path, or not with this HTTP method."),
     AdminReply(
         408,

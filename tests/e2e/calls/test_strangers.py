@@ -23,6 +23,9 @@ BODY_BYTES = 31_000_000
 STRANGERS = 1_400
 """More than all workers of Envoy together let in from one address."""
 PLACES_MAX = 1_000
+GRACE_S = 1.1
+"""Longer than a new connection keeps its place."""
+CUSTOMERS_TRIED = 100
 PATHS = {
     "openai": "/v1/chat/completions",
     "anthropic": "/v1/messages",
@@ -165,12 +168,27 @@ async def test_a_disabled_key_is_forgotten_with_its_next_call(
     assert json.loads(answer.body)["error"]["code"] == "key_disabled"
 
 
+async def test_many_customers_connect_at_once_from_one_address(base_url: str, tenant: Tenant) -> None:
+    parts = urlsplit(base_url)
+    opened = [Caller(*await asyncio.open_connection(parts.hostname, parts.port)) for _ in range(STRANGERS)]
+    try:
+        answers = [(await customer.call(tenant.key)).status for customer in opened[:CUSTOMERS_TRIED]]
+        assert answers == [200] * CUSTOMERS_TRIED
+    finally:
+        for customer in opened:
+            customer.close()
+
+
 async def test_idle_strangers_give_up_their_places_and_customers_keep_theirs(base_url: str, tenant: Tenant) -> None:
     parts = urlsplit(base_url)
     async with caller(base_url) as customer:
         assert (await customer.call(tenant.key)).status == 200
         opened = [Caller(*await asyncio.open_connection(parts.hostname, parts.port)) for _ in range(STRANGERS)]
         try:
+            await asyncio.sleep(GRACE_S)
+            opened += [
+                Caller(*await asyncio.open_connection(parts.hostname, parts.port)) for _ in range(STRANGERS // 2)
+            ]
             assert (await customer.call(tenant.key)).status == 200
             async with caller(base_url) as other_customer:
                 assert (await other_customer.call(tenant.key)).status == 200

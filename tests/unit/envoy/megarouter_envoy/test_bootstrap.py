@@ -51,6 +51,7 @@ def options(root: Path) -> BootstrapOptions:
             root / "admin_api.binpb",
             ("megarouter.admin.v1.ApiKeys", "megarouter.admin.v1.Credits"),
             root / "admin_json_types.lua",
+            ("apiKey.name", "api_key.name", "name", "parent"),
         ),
         edge_secret_file=secrets / "edge",
         providers=(
@@ -259,8 +260,9 @@ def test_calls_are_spread_over_the_workers_of_a_service(usable: BootstrapOptions
 
 def test_only_the_header_of_authz_service_routes_to_a_provider(usable: BootstrapOptions) -> None:
     (host,) = managers(usable)["model"]["route_config"]["virtual_hosts"]
-    (route,) = host["routes"]
+    route, refused = host["routes"]
     assert route["route"]["cluster_header"] == "x-megarouter-cluster"
+    assert "route" not in refused
     assert "x-megarouter-cluster" in host["request_headers_to_remove"]
 
 

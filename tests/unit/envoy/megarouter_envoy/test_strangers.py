@@ -15,6 +15,7 @@ from tests.support.envoy_doors import Refused, doors, framed, key_answer, key_qu
 TRUSTED_MS = 60_000
 BURST = 200
 ATTEMPT_MS = 50
+GRACE_MS = 1_000
 
 
 def test_a_proved_key_is_known_for_a_minute() -> None:
@@ -56,23 +57,44 @@ def test_an_address_regains_its_attempts_with_time() -> None:
     assert doors(*charges, f"exhausted 9 {ATTEMPT_MS - 1}", f"exhausted 9 {ATTEMPT_MS + 1}") == ["true", "false"]
 
 
+def entering(*arrivals: tuple[int, int, int]) -> list[str]:
+    """Returns whom each connection evicts. An arrival is a number, an address and a time in milliseconds."""
+    return doors(*(f"enter {number} {address} {now_ms}" for number, address, now_ms in arrivals))
+
+
 def test_the_oldest_stranger_of_an_address_gives_up_its_place() -> None:
-    assert doors("enter 1 9", "enter 2 9", "enter 3 9", "enter 4 9", "enter 5 8") == ["-", "-", "-", "1", "-"]
+    arrivals = [(1, 9, 0), (2, 9, 1), (3, 9, 2), (4, 9, GRACE_MS), (5, 8, GRACE_MS)]
+    assert entering(*arrivals) == ["-", "-", "-", "1", "-"]
 
 
 def test_beyond_the_total_the_oldest_stranger_of_all_gives_up_its_place() -> None:
-    entered = [f"enter {number} {number}" for number in range(1, 8)]
-    assert doors(*entered) == ["-", "-", "-", "-", "-", "1", "2"]
+    arrivals = [(number, number, 0) for number in range(1, 6)] + [(6, 6, GRACE_MS), (7, 7, GRACE_MS)]
+    assert entering(*arrivals) == ["-", "-", "-", "-", "-", "1", "2"]
+
+
+def test_a_new_connection_keeps_its_place_for_the_time_of_its_first_call() -> None:
+    arrivals = [(number, 9, 0) for number in range(1, 6)] + [(6, 9, GRACE_MS - 1)]
+    assert entering(*arrivals) == ["-"] * 6
+
+
+def test_a_burst_of_several_times_the_places_evicts_young_connections_too() -> None:
+    arrivals = [(number, 9, 0) for number in range(1, 15)]
+    assert entering(*arrivals) == ["-"] * 12 + ["1", "2"]
+
+
+def test_a_burst_from_many_addresses_is_bounded_too() -> None:
+    arrivals = [(number, number, 0) for number in range(1, 23)]
+    assert entering(*arrivals) == ["-"] * 20 + ["1", "2"]
+
+
+def test_after_a_burst_every_new_connection_takes_two_places_until_there_are_enough() -> None:
+    arrivals = [(number, 9, 0) for number in range(1, 6)] + [(number, 9, GRACE_MS) for number in range(6, 9)]
+    assert entering(*arrivals) == ["-"] * 5 + ["1 2", "3 4", "5"]
 
 
 def test_a_connection_that_has_left_gives_its_place_back() -> None:
-    assert doors("enter 1 9", "enter 2 9", "enter 3 9", "leave 2", "enter 4 9", "enter 5 9") == [
-        "-",
-        "-",
-        "-",
-        "-",
-        "1",
-    ]
+    entered = ["enter 1 9 0", "enter 2 9 0", "enter 3 9 0"]
+    assert doors(*entered, "leave 2", f"enter 4 9 {GRACE_MS}", f"enter 5 9 {GRACE_MS}") == ["-", "-", "-", "-", "1"]
 
 
 @pytest.mark.parametrize(

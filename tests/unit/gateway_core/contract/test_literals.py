@@ -63,7 +63,7 @@ SPEAKING_TO_ENVOY = (
     "envoy/megarouter_envoy/header_rules.py",
     "envoy/megarouter_envoy/replies/local_replies.py",
     "envoy/module/answers.zig",
-    "envoy/module/facts_filter.zig",
+    "envoy/module/arrival.zig",
     "envoy/module/rewriter_filter.zig",
 )
 ALLOWED = {
