@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import asyncpg
 
-from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold
+from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold_by_any
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.backoff import Backoff
@@ -56,7 +56,7 @@ class Settler:
         self,
         pool: asyncpg.Pool,
         catalog: CatalogCache,
-        signing_key: bytes,
+        signing_keys: Sequence[bytes],
         tracing: Tracing,
         on_committed: Committed,
         measures: SettlementMetrics,
@@ -67,7 +67,7 @@ class Settler:
         Args:
             pool: connections that may write settlements.
             catalog: the prices.
-            signing_key: the key of hold tokens.
+            signing_keys: the keys of hold tokens, the current one first.
             tracing: makes the spans of sampled calls.
             on_committed: receives new settlements after their commit; must not block or raise.
             measures: counts every commit.
@@ -75,7 +75,7 @@ class Settler:
         """
         self._pool = pool
         self._catalog = catalog
-        self._signing_key = signing_key
+        self._signing_keys = signing_keys
         self._tracing = tracing
         self._on_committed = on_committed
         self._measures = measures
@@ -101,7 +101,7 @@ class Settler:
     def decide_now(self, report: CallReport) -> Settlement | None:
         """Decides a call without waiting. Returns None if its batch has to decide it, and to say what is wrong with it."""
         try:
-            hold = _hold_of(report, self._signing_key)
+            hold = _hold_of(report, self._signing_keys)
             prices = _prices_in(self._catalog.snapshot, hold) if self._catalog.is_loaded else None
             return None if prices is None else self._settlement(hold, report, *prices)
         except Exception:  # noqa: BLE001 - the batch meets it again, and reports it
@@ -110,7 +110,7 @@ class Settler:
     async def _decide(self, entry: Entry) -> Settlement | None:
         """Decides a call; returns None if its report must not be settled."""
         try:
-            hold = _hold_of(entry.report, self._signing_key)
+            hold = _hold_of(entry.report, self._signing_keys)
         except HoldTokenError:
             self.counts.forged += 1
             logger.warning("report with a forged hold token was dropped", extra={"origin": entry.origin})
@@ -218,13 +218,13 @@ def _prices_in(catalog: CatalogSnapshot, hold: Hold) -> tuple[Model, PriceSchedu
     return (model, schedule) if model and schedule else None
 
 
-def _hold_of(report: CallReport, signing_key: bytes) -> Hold:
+def _hold_of(report: CallReport, signing_keys: Sequence[bytes]) -> Hold:
     """Returns the hold that the report is proven to be about.
 
     Raises:
         HoldTokenError: this deployment did not sign the token, or the report names another organization (fault F10).
     """
-    hold = verify_hold(report.token, signing_key)
+    hold = verify_hold_by_any(report.token, signing_keys)
     if report.organization not in {None, hold.claims.organization}:
         raise HoldTokenError("the hold token belongs to another organization")
     return hold
