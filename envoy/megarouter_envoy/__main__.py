@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, validate
 from megarouter_envoy.bootstrap import build_bootstrap
+from megarouter_envoy.clusters.secret_sources import write_secret_sources
 from megarouter_envoy.module import ModuleNotBuiltError
 from megarouter_envoy.options import BootstrapOptions
 
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         options = TypeAdapter(BootstrapOptions).validate_json(chosen.options.read_bytes())
+        write_secret_sources(options)
         chosen.output.write_text(build_bootstrap(options))
         if chosen.validate:
             validate(chosen.output)

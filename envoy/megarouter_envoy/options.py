@@ -116,6 +116,7 @@ class BootstrapOptions:
     admin_api: AdminApi
     edge_secret_file: Path  # mode 0600; proves to admin_service that a call came through Envoy
     providers: tuple[ProviderTarget, ...]
+    secret_sources_folder: Path | None = None  # Envoy then notices replaced secret files: see `clusters.secret_sources`
     listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's admin page is always on loopback
     otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API

@@ -31,7 +31,7 @@ pub const Configuration = struct {
         return .{ .credentials = try .read(paths.items), .control_prefix = try allocator.dupe(u8, control_prefix) };
     }
 
-    pub fn deinit(self: Configuration) void {
+    pub fn deinit(self: *Configuration) void {
         self.credentials.deinit();
         allocator.free(self.control_prefix);
     }

@@ -109,6 +109,11 @@ class Home:
         return self.envoy / "credentials"
 
     @property
+    def secret_sources(self) -> Path:
+        """The directory of files by which Envoy notices that a secret was replaced. They contain no secret."""
+        return self.envoy / "secret-sources"
+
+    @property
     def admin_json_types_file(self) -> Path:
         """The tables by which Envoy checks the JSON of REST calls. Made from the protos."""
         return self.envoy / "admin_json_types.lua"
