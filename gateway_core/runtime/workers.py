@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.grpc_server import Service, run_service
+from gateway_core.runtime.private_memory import keep_memory_private
 from gateway_core.runtime.settings import ServiceSettings
 from gateway_core.runtime.telemetry.logs import configure_logging
 
@@ -85,6 +86,7 @@ def run(name: str, place: Place, settings: S, build: Callable[..., AbstractAsync
         settings: the settings of worker 0.
         build: as for `run_service`.
     """
+    keep_memory_private()
     if place.workers > 1:
         configure_logging(name, settings.log_level)
         sys.exit(_Parent(name, place.workers, settings.shutdown_grace_ms / 1_000 + _STOP_SLACK_S).run())

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from megarouter_envoy.binary import BinaryNotFoundError, command, find_binary
+from megarouter_envoy.clusters.authorities import system_authorities
+from megarouter_envoy.module import find_module
 
+from deploy.local.process.accounts import for_account
 from deploy.local.process.children import ChildCommand, StartError
+from deploy.local.process.privilege import service_account
 from deploy.local.programs import probes
 from deploy.local.programs.envoy_files import prepare_files
 from deploy.local.programs.program import EDGE, Program
@@ -23,22 +27,30 @@ MAX_THREADS = 4
 
 def envoy_program(plan: StackPlan) -> Program:
     """Returns Envoy, the proxy that all traffic passes through."""
-    home, ports = plan.home, plan.ports
+    ports = plan.ports
     return Program(
         name="envoy",
         address=f"http://{HOST}:{ports.model}",
         prepare=lambda: prepare_files(plan),
-        child=lambda: ChildCommand(
-            command=_command(home.bootstrap_file),
-            environment=plan.environment,
-            directory=home.envoy,
-            log_file=home.log_file("envoy"),
-        ),
+        child=lambda: _child(plan),
         is_ready=lambda _pid: probes.answers_ok(ports.envoy_admin, "/ready"),
         drain=lambda: drain(ports.envoy_admin),
         stop_rank=EDGE,
         stop_timeout_s=5.0,
         ports=(ports.model, ports.admin, ports.envoy_admin),
+    )
+
+
+def _child(plan: StackPlan) -> ChildCommand:
+    command = _command(plan.home.bootstrap_file)
+    reads = (Path(command[0]), find_module(), plan.home.bootstrap_file, system_authorities())
+    account = service_account(reads)
+    return ChildCommand(
+        command=command,
+        environment=for_account(plan.environment, account),
+        directory=plan.home.envoy,
+        log_file=plan.home.log_file("envoy"),
+        account=account,
     )
 
 

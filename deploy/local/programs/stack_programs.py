@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from deploy.local.process.accounts import for_account, python_account
 from deploy.local.process.children import ChildCommand
 from deploy.local.programs import envoy, postgres, probes, redis
 from deploy.local.programs.program import SERVICE, STORAGE, Program
@@ -70,9 +71,10 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
         prepare=lambda: socket.unlink(missing_ok=True),
         child=lambda: ChildCommand(
             command=[sys.executable, "-m", f"{service}_service"],
-            environment=environment,
+            environment=for_account(environment, account := python_account(environment)),
             directory=REPOSITORY,
             log_file=plan.home.log_file(name),
+            account=account,
         ),
         is_ready=lambda _pid: probes.is_serving(socket),
         stop_rank=SERVICE,
@@ -88,9 +90,10 @@ def _mock_program(plan: StackPlan) -> Program:
         address=f"http://{HOST}:{port}",
         child=lambda: ChildCommand(
             command=[sys.executable, "-m", "mock_provider", "--port", str(port)],
-            environment=plan.environment,
+            environment=for_account(plan.environment, account := python_account(plan.environment)),
             directory=REPOSITORY,
             log_file=plan.home.log_file("mock_provider"),
+            account=account,
         ),
         is_ready=lambda _pid: probes.answers_ok(port, "/healthz"),
         stop_rank=SERVICE,
