@@ -11,10 +11,10 @@ from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold_by_
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.backoff import Backoff
-from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot
 from gateway_core.stores.postgres.connections import UNAVAILABLE
+from usage_service.call_spans import trace_call
 from usage_service.metrics import SettlementMetrics
 from usage_service.settlement.charge_decision import CallReport, resolve
 from usage_service.settlement.entries import Entry, Origin, RecentSettlements, SettlementCounts
@@ -187,29 +187,8 @@ class Settler:
             self.recent.add(entry)
             _finish(entry)
         if self._tracing.enabled:
-            self._trace(result.recorded)
-
-    def _trace(self, recorded: Sequence[RecordedSettlement]) -> None:
-        """Makes a span for each sampled call, linked to the trace of the call."""
-        for record in recorded:
-            hold, resolution = record.settlement.hold, record.settlement.resolution
-            report = record.settlement.report
-            with self._tracing.linked(f"settle {hold.claims.requested_model}", report.traceparent) as span:
-                if span.is_recording():
-                    span.set_attributes(
-                        {
-                            semconv.HOLD_ID: hold.hold_id,
-                            semconv.OUTCOME: resolution.outcome,
-                            semconv.USAGE_SOURCE: resolution.source,
-                            semconv.CHARGE_NANO_CREDITS: resolution.charge_nano_credits,
-                            semconv.GEN_AI_OPERATION_NAME: hold.claims.endpoint,
-                            semconv.GEN_AI_PROVIDER_NAME: hold.claims.provider,
-                            semconv.GEN_AI_REQUEST_MODEL: hold.claims.requested_model,
-                            semconv.GEN_AI_RESPONSE_MODEL: report.answered_model or "",
-                            semconv.GEN_AI_USAGE_INPUT_TOKENS: resolution.usage.total_input,
-                            semconv.GEN_AI_USAGE_OUTPUT_TOKENS: resolution.usage.total_output,
-                        }
-                    )
+            for record in result.recorded:
+                trace_call(self._tracing, record)
 
 
 def _prices_in(catalog: CatalogSnapshot, hold: Hold) -> tuple[Model, PriceSchedule] | None:

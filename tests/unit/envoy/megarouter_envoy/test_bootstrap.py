@@ -189,7 +189,7 @@ def test_no_route_retries(usable: BootstrapOptions) -> None:
 def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
     assert names == [
-        "cors", "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter",
+        "header_to_metadata", "cors", "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter",
         "megarouter.decompress_gzip", "router",
     ]  # fmt: skip
 
@@ -197,7 +197,7 @@ def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
 def test_tokens_and_json_are_checked_before_rest_is_translated(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin"]["http_filters"]]
     deadline_check, status = "megarouter.deadline_check", "megarouter.answer_status"
-    before = ["cors", "grpc_web", deadline_check, "jwt_authn", "buffer", "lua"]
+    before = ["header_to_metadata", "cors", "grpc_web", deadline_check, "jwt_authn", "buffer", "lua"]
     assert names == [*before, status, "grpc_json_transcoder", "router"]
 
 
