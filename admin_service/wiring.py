@@ -81,6 +81,7 @@ class AdminService:
         self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = [guard.generic_handler(api) for api in apis]
         self._handlers.append(scim_handler(guard, scim))
         self.service_names: Sequence[str] = tuple(api.service.full_name for api in (*apis, scim))
+        self.health_names: Sequence[str] = ()
         self.unary_methods: Sequence[UnaryMethod] = ()
         self._answers = False
 
@@ -146,7 +147,10 @@ async def open_service(
         apis = _apis(settings, pool, redis, page_tokens, issuers, IdentityLinks(issuers))
         scim = ScimApi(pool, _new_id, GroupsApi(pool, page_tokens, _new_id), issuers)
         service = AdminService(pool, apis, scim, guard)
-        probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
+        probes: dict[str, dependencies.Probe] = {
+            "postgres": lambda: pool.fetchval(dependencies.CLOCK),
+            "redis": redis.ping,
+        }
         async with (
             in_background(service.watch_database()),
             in_background(Changes(pool).keep_forgetting()),

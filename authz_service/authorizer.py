@@ -10,6 +10,7 @@ from typing import Final
 
 from authz_service.holds.admission import Admissions, SeedingError
 from authz_service.holds.ending_calls import line_of
+from authz_service.holds.hold_ids import hold_id_of
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.replaced_peppers import ReplacedPeppers
@@ -54,7 +55,6 @@ from gateway_core.model.endpoints import (
     Route,
     classify,
 )
-from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.postgres import connections as postgres
@@ -150,14 +150,22 @@ class Authorizer:
             return Denied(outcome, _error_dialect(call, path, route))
         return outcome
 
-    async def _authorize(
-        self, call: Call, path: str, route: Route | None, known: Parameters | None
-    ) -> Admitted | Forwarded | Answered | Refusal:
-        if isinstance(route, Health):
-            return Answered(_HEALTHY)
-        if route is None:
-            message = explain_unserved(call.method, path)
-            return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, message)
+    async def refuse_stranger(self, call: Call) -> Denied | None:
+        """Returns why a call must be refused whatever its body is, or None. It places no hold.
+
+        Envoy asks this at the headers of a call whose key it does not know, and keeps no byte of the body before.
+        """
+        path = call.path.partition("?")[0]
+        route = classify(call.method, path, _client_dialect(call))
+        try:
+            known = await self._principal_of(call, self.now_ns()) if route else _unserved(call, path)
+        except _UNAVAILABLE as error:
+            logger.warning("key not checked: a dependency is unavailable", extra={"error": type(error).__name__})
+            known = _TRY_AGAIN
+        return Denied(known, _error_dialect(call, path, route)) if isinstance(known, Refusal) else None
+
+    async def _principal_of(self, call: Call, now_ns: int) -> tuple[Principal, bytes] | Refusal:
+        """Returns whose call it is, and the hash of the key."""
         key = find_api_key(call)
         if isinstance(key, Refusal):
             return key
@@ -168,9 +176,22 @@ class Authorizer:
             if found is None:
                 return UNKNOWN_KEY
             secret_hash, principal = found
-        now_ns = self.now_ns()
         if refusal := refuse_principal(principal, now_ns / 10**9, call.address):
             return refusal
+        return principal, secret_hash
+
+    async def _authorize(
+        self, call: Call, path: str, route: Route | None, known: Parameters | None
+    ) -> Admitted | Forwarded | Answered | Refusal:
+        if isinstance(route, Health):
+            return Answered(_HEALTHY)
+        if route is None:
+            return _unserved(call, path)
+        now_ns = self.now_ns()
+        identified = await self._principal_of(call, now_ns)
+        if isinstance(identified, Refusal):
+            return identified
+        principal, secret_hash = identified
         if isinstance(route, ModelCall):
             parameters = known or self._read(call, route)
             return await self._admit(call, route.endpoint, parameters, principal, secret_hash, now_ns // 1_000)
@@ -222,7 +243,7 @@ class Authorizer:
             call.body_bytes,
             now_epoch_us=now_epoch_us,
             hold_life_ms=self.hold_life_ms,
-            hold_id=make_id("hold", now_epoch_us // 1_000, self.random_bytes(10)),
+            hold_id=hold_id_of(call, now_epoch_us // 1_000, self.random_bytes),
         )
         betas = read_betas(call, endpoint.dialect, prepared.terms.provider)
         placement = await self.admissions.place(
@@ -255,6 +276,10 @@ class Authorizer:
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
         is_awaited = self.admissions.awaits_ends(prepared.terms.claims.organization)
         return Admitted(admission, token, betas, prepared.answer, is_awaited)
+
+
+def _unserved(call: Call, path: str) -> Refusal:
+    return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, explain_unserved(call.method, path))
 
 
 def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:

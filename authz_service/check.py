@@ -12,8 +12,9 @@ from google.protobuf.message import DecodeError
 
 from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome
 from authz_service.request.call import Call
-from authz_service.request.envoy_messages import Forwarded, allow, answer, deny, forward, read_call
+from authz_service.request.envoy_messages import KEY_IS_KNOWN, Forwarded, allow, answer, deny, forward, read_call
 from authz_service.request.readings import FactsMemory
+from gateway_core.contract.doors import KEY_QUESTION
 from gateway_core.model.calls.holds import Hold
 from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
@@ -37,6 +38,7 @@ class AuthzService:
     """Implements `envoy.service.auth.v3.Authorization`, independent of the transport."""
 
     service_names: Sequence[str] = (external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name,)
+    health_names: Sequence[str] = ()
 
     def __init__(
         self,
@@ -59,7 +61,10 @@ class AuthzService:
         self._duration = metrics.histogram(semconv.AUTHZ_DURATION)
         self._shadow_refusals = metrics.counter(semconv.AUTHZ_SHADOW_REFUSALS)
         self._removed_betas = metrics.counter(semconv.AUTHZ_REMOVED_BETAS)
-        self.unary_methods: Sequence[UnaryMethod] = (UnaryMethod(_CHECK, self._answer),)
+        self.unary_methods: Sequence[UnaryMethod] = (
+            UnaryMethod(_CHECK, self._answer),
+            UnaryMethod(KEY_QUESTION, self._answer_key_question),
+        )
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Adds the handlers to the server."""
@@ -79,10 +84,7 @@ class AuthzService:
             request: the serialized request of Envoy.
             metadata: the gRPC metadata of the call. `traceparent` continues Envoy's trace.
         """
-        try:
-            call = read_call(external_auth_pb2.CheckRequest.FromString(request), self._facts)
-        except DecodeError as error:
-            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "the request is not a CheckRequest") from error
+        call = _read(request, self._facts)
         if not self._tracing.enabled:
             return _render(await self._decide(call), None)
         with self._tracing.continued("authorize", metadata) as span:
@@ -91,6 +93,14 @@ class AuthzService:
                 return _render(outcome, None)
             span.set_attributes(_attributes(outcome))
             return _render(outcome, metadata.get("traceparent"))
+
+    async def _answer_key_question(self, request: bytes, _metadata: Metadata) -> bytes:
+        """Answers whether the key of a call is valid (`KEY_QUESTION`)."""
+        refusal = await self._authorizer.refuse_stranger(_read(request, self._facts))
+        if refusal is None:
+            return KEY_IS_KNOWN
+        self._decisions.add(*_decision(refusal))
+        return deny(refusal.refusal, refusal.dialect)
 
     async def _decide(self, call: Call) -> Outcome:
         start_s = time.monotonic()
@@ -114,6 +124,14 @@ class AuthzService:
             "guardrails in shadow mode would have refused an admitted call",
             extra={"hold_id": hold.hold_id, "organization": hold.claims.organization, "scopes": ",".join(kinds)},
         )
+
+
+def _read(request: bytes, memory: FactsMemory) -> Call:
+    """Raises StatusError: the bytes are no `CheckRequest`."""
+    try:
+        return read_call(external_auth_pb2.CheckRequest.FromString(request), memory)
+    except DecodeError as error:
+        raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, "the request is not a CheckRequest") from error
 
 
 def _decision(outcome: Outcome) -> tuple[tuple[str, str], ...]:

@@ -55,12 +55,9 @@ async def open_service(
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
         store = IdentityStore(pool)
         identities = IdentityCache(store, settings.identity_cache_entries, settings.identity_max_age_ms)
-        replaced = ReplacedPeppers(identities, store, settings.peppers)
-        await stack.enter_async_context(in_background(replaced.run()))
         warm_start = WarmStart(identities, store, settings.identity_cache_entries)
         await stack.enter_async_context(in_background(warm_start.run()))
-        renewal = Renewal(identities, settings.identity_max_age_ms)
-        await stack.enter_async_context(in_background(renewal.run()))
+        await stack.enter_async_context(in_background(Renewal(identities, settings.identity_max_age_ms).run()))
         listener = Listener(
             settings,
             ROLE,
@@ -108,9 +105,23 @@ async def open_service(
                 settings.peppers.current,
             ),
             hold_life_ms=settings.hold_life_ms,
-            replaced_peppers=replaced if settings.peppers.others else None,
+            replaced_peppers=await _replaced_peppers(stack, settings, identities, store),
         )
-        probes: dict[str, dependencies.Probe] = {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping}
+        probes: dict[str, dependencies.Probe] = {
+            "postgres": lambda: pool.fetchval(dependencies.CLOCK),
+            "redis": redis.clock,
+        }
         await stack.enter_async_context(dependencies.reported(metrics, probes))
         metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(hold_writer.waiting, {})])
         yield AuthzService(authorizer, catalog, listener, tracing, metrics, lambda: warm_start.is_over)
+
+
+async def _replaced_peppers(
+    stack: AsyncExitStack, settings: AuthzSettings, identities: IdentityCache, store: IdentityStore
+) -> ReplacedPeppers | None:
+    """Returns what finds keys of other peppers; None unless the deployment replaces its pepper."""
+    if not settings.peppers.others:
+        return None
+    replaced = ReplacedPeppers(identities, store, settings.peppers)
+    await stack.enter_async_context(in_background(replaced.run()))
+    return replaced

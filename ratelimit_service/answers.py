@@ -56,7 +56,8 @@ class Answer:
 
 def answered(response: rls_pb2.RateLimitResponse) -> Answer:
     """Serializes a response."""
-    return Answer(response.SerializeToString(), response.overall_code, response.HasField("dynamic_metadata"))
+    has_shadows = response.HasField("dynamic_metadata") and SHADOW_REFUSED in response.dynamic_metadata.fields
+    return Answer(response.SerializeToString(), response.overall_code, has_shadows)
 
 
 def answer(call: DescribedCall, states: Sequence[CounterState]) -> Answer:

@@ -31,6 +31,7 @@ class RateCounters:
 
         Returns:
             The states in the order of the demands. The call is admitted if all demands fit, except those in shadow mode.
+            Of the quotas at least one must fit.
 
         Raises:
             gateway_core.stores.redis.connections.UNAVAILABLE: Redis cannot answer. The hits may have been counted.
@@ -45,10 +46,14 @@ class RateCounters:
             for demand in demands:
                 place = places.setdefault(demand.counter.key(), len(places) + 1)
                 hits = min(demand.hits, MAX_HITS)
-                arguments += (place, demand.limit, demand.counter.unit.slice_us, hits, int(demand.shadow))
+                arguments += (place, demand.limit, demand.counter.unit.slice_us, hits, _mode(demand))
         values = iter(await self._script(keys=list(places), args=arguments))
         # Four values for each counter, in the order of the calls.
         return [[_state(demand, *islice(values, _VALUES_PER_COUNTER)) for demand in demands] for demands in calls]
+
+
+def _mode(demand: Demand) -> int:
+    return int(demand.shadow) or 2 * demand.quota
 
 
 def _state(demand: Demand, fits: int, remaining: int, wait_us: int, reset_us: int) -> CounterState:

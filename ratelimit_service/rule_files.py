@@ -17,15 +17,16 @@ _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 class RuleFiles:
     """The rules in a folder's files. Without a folder there are none."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, merges_domains: bool = False) -> None:
         """Reads the folder.
 
         Raises:
             RulesError: the rules cannot be used.
         """
         self._folder = folder
+        self._merges_domains = merges_domains
         self._stamp = _stamp(folder)
-        self.rules: Rules | None = None if folder is None else _read(folder)
+        self.rules: Rules | None = None if folder is None else _read(folder, merges_domains)
 
     async def keep_reading(self) -> None:
         """Reads changed files until canceled. If the new rules cannot be used, the previous ones stay."""
@@ -42,7 +43,7 @@ class RuleFiles:
             return
         self._stamp = stamp
         try:
-            self.rules = _read(self._folder)
+            self.rules = _read(self._folder, self._merges_domains)
             logger.info("loaded the rules", extra={"domains": len(self.rules.domains)})
         except RulesError as error:
             logger.error("cannot load the changed rules; the previous ones stay", extra={"error": str(error)})  # noqa: TRY400
@@ -66,7 +67,7 @@ def _stamp(folder: Path | None) -> tuple[object, ...]:
     return tuple((name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states)
 
 
-def _read(folder: Path) -> Rules:
+def _read(folder: Path, merges_domains: bool) -> Rules:  # noqa: FBT001 - as in the constructor
     files = _files(folder)
     if len(files) > MAX_FILES:
         raise RulesError(f"{folder} must have at most {MAX_FILES} files")
@@ -77,4 +78,4 @@ def _read(folder: Path) -> Rules:
                 texts[path.name] = file.read(MAX_FILE_BYTES + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise RulesError(f"cannot read {path.name}: {type(error).__name__}") from error
-    return parse_rules(texts)
+    return parse_rules(texts, merges_domains=merges_domains)

@@ -1,15 +1,16 @@
 """Calls in domains that have rules: from descriptors to demands, and from counters to Envoy's response."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from envoy.service.ratelimit.v3 import rls_pb2
+from google.protobuf.struct_pb2 import Struct
 
 from gateway_core.model.limits.rate_limits import CounterState, Demand, RateUnit, RuleCounter
 from ratelimit_service.answers import UINT32_MAX, UNITS, add_status
 from ratelimit_service.descriptors import MAX_DESCRIPTORS, InvalidDescriptorsError
-from ratelimit_service.rules import Rule, Rules
+from ratelimit_service.rules import Entries, Found, Rule, Rules
 
 MAX_ENTRIES: Final = 16
 MAX_ENTRY_BYTES: Final = 1_024
@@ -27,6 +28,8 @@ class RuledDescriptor:
     is_unlimited: bool = False
     name: str = ""
     """The name of its rule."""
+    metadata: Mapping[str, Any] | None = None
+    """What Envoy gets if the descriptor is not over its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +54,29 @@ def read_ruled_call(request: rls_pb2.RateLimitRequest, rules: Rules) -> RuledCal
         raise InvalidDescriptorsError("a request must have a domain")
     if not 1 <= len(request.descriptors) <= MAX_DESCRIPTORS:
         raise InvalidDescriptorsError(f"a request must have 1 to {MAX_DESCRIPTORS} descriptors")
-    entries = [_entries(descriptor) for descriptor in request.descriptors]
-    found = [
-        _override(descriptor) or rules.find(request.domain, listed)
-        for descriptor, listed in zip(request.descriptors, entries, strict=True)
-    ]
-    replaced = {name for rule in found if rule for name in rule.replaces}
+    found = [_find(request.domain, descriptor, rules) for descriptor in request.descriptors]
+    replaced = {name for one in found if one for name in one.rule.replaces}
     return RuledCall(
         tuple(
-            _described(request, descriptor, listed, None if rule and rule.name in replaced else rule)
-            for descriptor, listed, rule in zip(request.descriptors, entries, found, strict=True)
+            RuledDescriptor() if one is None or one.rule.name in replaced else _described(request, descriptor, one)
+            for descriptor, one in zip(request.descriptors, found, strict=True)
         )
     )
 
 
+def _find(domain: str, descriptor: "rls_pb2.RateLimitDescriptor", rules: Rules) -> Found | None:
+    entries = _entries(descriptor)
+    if domain not in rules.domains:
+        return None
+    override = _override(descriptor)
+    return Found(override, entries) if override else rules.find(domain, entries)
+
+
 def answer_ruled(call: RuledCall, states: Sequence[CounterState]) -> rls_pb2.RateLimitResponse:
-    """Returns the response to a call. The call is over the limit if one of its descriptors is."""
+    """Returns the response to a call.
+
+    The call is over the limit if a descriptor is whose rule is no quota, or if every quota is over its limit.
+    """
     response = rls_pb2.RateLimitResponse(overall_code=_OK)
     by_counter = {state.demand.counter: state for state in states}
     for one in call.descriptors:
@@ -75,12 +85,26 @@ def answer_ruled(call: RuledCall, states: Sequence[CounterState]) -> rls_pb2.Rat
             status.limit_remaining = UINT32_MAX
         if one.name and one.demand is not None:
             status.current_limit.name = one.name
-        if status.code == _OVER_LIMIT:
+        if status.code == _OVER_LIMIT and one.demand is not None and not by_counter[one.demand.counter].demand.quota:
             response.overall_code = _OVER_LIMIT
+        if status.code == _OK and one.metadata:
+            _merge(response.dynamic_metadata.get_or_create_struct("metadata"), one.metadata)
+    quotas = [state for state in states if state.demand.quota]
+    if quotas and not any(state.fits for state in quotas):
+        response.overall_code = _OVER_LIMIT
     return response
 
 
-def _entries(descriptor: "rls_pb2.RateLimitDescriptor") -> tuple[tuple[str, str], ...]:
+def _merge(target: Struct, metadata: Mapping[str, Any]) -> None:
+    """Adds metadata to that of the descriptors before. Maps are merged; of other values the first one stays."""
+    for name, value in metadata.items():
+        if name not in target.fields:
+            target.update({name: value})
+        elif isinstance(value, Mapping) and target.fields[name].HasField("struct_value"):
+            _merge(target.fields[name].struct_value, value)
+
+
+def _entries(descriptor: "rls_pb2.RateLimitDescriptor") -> Entries:
     entries = tuple((entry.key, entry.value) for entry in descriptor.entries)
     if not 1 <= len(entries) <= MAX_ENTRIES:
         raise InvalidDescriptorsError(f"a descriptor must have 1 to {MAX_ENTRIES} entries")
@@ -100,15 +124,14 @@ def _override(descriptor: "rls_pb2.RateLimitDescriptor") -> Rule | None:
 
 
 def _described(
-    request: rls_pb2.RateLimitRequest,
-    descriptor: "rls_pb2.RateLimitDescriptor",
-    entries: tuple[tuple[str, str], ...],
-    rule: Rule | None,
+    request: rls_pb2.RateLimitRequest, descriptor: "rls_pb2.RateLimitDescriptor", found: Found
 ) -> RuledDescriptor:
-    if rule is None:
-        return RuledDescriptor()
+    rule = found.rule
     if rule.unit is None:
         return RuledDescriptor(is_unlimited=True, name=rule.name)
     hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else request.hits_addend or 1
-    counter = RuleCounter(request.domain, entries, rule.unit)
-    return RuledDescriptor(Demand(counter, rule.requests_per_unit, hits, shadow=rule.is_shadow), name=rule.name)
+    counter = RuleCounter(request.domain, found.entries, rule.unit)
+    demand = Demand(
+        counter, rule.requests_per_unit, hits, shadow=rule.is_shadow, quota=rule.is_quota and not rule.is_shadow
+    )
+    return RuledDescriptor(demand, name=rule.name, metadata=rule.metadata)

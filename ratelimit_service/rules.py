@@ -1,12 +1,13 @@
 """Rate limits of other domains than the gateway's own, from YAML files in the format of envoyproxy/ratelimit.
 
-Its documentation is the specification: https://github.com/envoyproxy/ratelimit#configuration. It covers domains, nested
-descriptors, exact values before prefixes (`value*`) before any value, `unlimited`, `shadow_mode` and `replaces`. Options that only
-name metrics (`detailed_metric`, `value_to_metric`) have no effect. Options that would change decisions but are not implemented are
-refused.
+Its documentation and its tests are the specification: https://github.com/envoyproxy/ratelimit#configuration. They cover domains,
+nested descriptors, exact values before wildcards (`value*`, `a*b*c`) before any value, `unlimited`, `shadow_mode`, `quota_mode`,
+`share_threshold`, `metadata` and `replaces`. Options that only name metrics (`detailed_metric`, `value_to_metric`) have no
+effect. Other options are refused.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
@@ -18,7 +19,11 @@ from gateway_core.model.limits.rate_limits import RateUnit
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 16
-_ANY_REST: Final = "*"
+MAX_METADATA_BYTES: Final = 4_096
+_ANY_TEXT: Final = "*"
+
+
+Entries = tuple[tuple[str, str], ...]
 
 
 class RulesError(Exception):
@@ -36,6 +41,46 @@ class Rule:
     """The name that `replaces` and the response use; may be empty."""
     replaces: frozenset[str]
     is_shadow: bool
+    is_quota: bool = False
+    """Whether it refuses a call only together with every other quota of the call."""
+    metadata: Mapping[str, Any] | None = None
+    """What Envoy gets in the dynamic metadata of a call that has room here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rule of a descriptor."""
+
+    rule: Rule
+    entries: Entries
+    """What is counted together: the entries, with the wildcard in place of a value whose threshold is shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wildcard:
+    """A value with `*`, each of which stands for any text."""
+
+    first: str
+    middle: tuple[str, ...]
+    last: str
+    fixed_characters: int
+
+    @classmethod
+    def of(cls, value: str) -> "_Wildcard":
+        first, *middle, last = value.split(_ANY_TEXT)
+        return cls(first, tuple(middle), last, len(value) - value.count(_ANY_TEXT))
+
+    def matches(self, value: str) -> bool:
+        """Returns whether the parts occur in a value in their order, without overlap."""
+        if len(value) < self.fixed_characters or not (value.startswith(self.first) and value.endswith(self.last)):
+            return False
+        at, end = len(self.first), len(value) - len(self.last)
+        for part in self.middle:
+            at = value.find(part, at, end)
+            if at < 0:
+                return False
+            at += len(part)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +89,17 @@ class _Node:
 
     rule: Rule | None = None
     exact: Mapping[tuple[str, str], "_Node"] = field(default_factory=dict)
-    prefixes: Mapping[str, Sequence[tuple[str, "_Node"]]] = field(default_factory=dict)
-    """By key: prefixes of values, in the order of the file."""
+    wildcards: Mapping[str, Sequence[tuple[_Wildcard, "_Node"]]] = field(default_factory=dict)
+    """By key, in the order of the file."""
     any_value: Mapping[str, "_Node"] = field(default_factory=dict)
+    shared_as: str | None = None
+    """The wildcard under which all matching values are counted together; None to count each value separately."""
 
     def child(self, key: str, value: str) -> "_Node | None":
         """Returns the most specific match, or None."""
         found = self.exact.get((key, value))
-        if found is None:
-            prefixes = self.prefixes.get(key, ())
-            found = next((node for prefix, node in prefixes if value.startswith(prefix)), None)
+        if found is None and self.wildcards:
+            found = next((node for wildcard, node in self.wildcards.get(key, ()) if wildcard.matches(value)), None)
         return found if found is not None else self.any_value.get(key)
 
 
@@ -63,12 +109,17 @@ class Rules:
 
     domains: Mapping[str, _Node] = field(default_factory=dict)
 
-    def find(self, domain: str, entries: Iterable[tuple[str, str]]) -> Rule | None:
+    def find(self, domain: str, entries: Entries) -> Found | None:
         """Returns the rule at the place that matches all entries of a descriptor, or None."""
         node = self.domains.get(domain)
-        for key, value in entries:
+        counted = entries
+        for position, (key, value) in enumerate(entries):
             node = node and node.child(key, value)
-        return node.rule if node else None
+            if node is None:
+                return None
+            if node.shared_as is not None:
+                counted = (*counted[:position], (key, node.shared_as), *counted[position + 1 :])
+        return Found(node.rule, counted) if node and node.rule else None
 
 
 def _text(value: object) -> object:
@@ -85,6 +136,20 @@ def _unit(value: object) -> object:
     return RateUnit[value.upper()]
 
 
+def _metadata(value: object) -> object:
+    """Checks that metadata can be a `google.protobuf.Struct`: JSON with texts as names."""
+    if value is None:
+        return None
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError("must contain only texts, numbers, true, false, null, lists and maps") from None
+    if len(text.encode()) > MAX_METADATA_BYTES:
+        raise ValueError(f"must have at most {MAX_METADATA_BYTES} bytes as JSON")
+    return json.loads(text)
+
+
+Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_metadata)]
 Text = Annotated[str, BeforeValidator(_text), Field(max_length=256)]
 Count = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
 
@@ -110,6 +175,9 @@ class _Descriptor(_Strict):
     value: Text = ""
     rate_limit: _Limit | None = None
     shadow_mode: bool = False
+    quota_mode: bool = False
+    share_threshold: bool = False
+    metadata: Metadata = None
     detailed_metric: bool = False
     value_to_metric: bool = False
     descriptors: list["_Descriptor"] = []
@@ -120,21 +188,27 @@ class _File(_Strict):
     descriptors: list[_Descriptor] = []
 
 
-def parse_rules(files: Mapping[str, str]) -> Rules:
+def parse_rules(files: Mapping[str, str], *, merges_domains: bool = False) -> Rules:
     """Returns the rules in files, given by name.
+
+    Args:
+        files: their texts.
+        merges_domains: whether several files may have rules of one domain. The order of the files is that of their rules.
 
     Raises:
         RulesError: a file has the wrong format or is too large, or two files or descriptors have the same place.
     """
-    domains: dict[str, _Node] = {}
+    names: dict[str, list[str]] = {}
+    descriptors: dict[str, list[_Descriptor]] = {}
     for name, text in files.items():
         parsed = _parsed(name, text)
         if parsed.domain == RATE_LIMIT_DOMAIN:
             raise RulesError(f"{name}: the domain {RATE_LIMIT_DOMAIN} is the gateway's own; its limits are guardrails")
-        if parsed.domain in domains:
+        if parsed.domain in names and not merges_domains:
             raise RulesError(f"{name}: the domain {parsed.domain} already has rules in another file")
-        domains[parsed.domain] = _node(name, parsed.descriptors, None, ())
-    return Rules(domains)
+        names.setdefault(parsed.domain, []).append(name)
+        descriptors.setdefault(parsed.domain, []).extend(parsed.descriptors)
+    return Rules({domain: _node(", ".join(names[domain]), listed, None, ()) for domain, listed in descriptors.items()})
 
 
 def _parsed(name: str, text: str) -> _File:
@@ -151,26 +225,41 @@ def _parsed(name: str, text: str) -> _File:
         raise RulesError(f"{name}: {'; '.join(places)}") from error
 
 
-def _node(file: str, descriptors: Sequence[_Descriptor], rule: Rule | None, path: tuple[str, ...]) -> _Node:
+def _node(
+    file: str,
+    descriptors: Sequence[_Descriptor],
+    rule: Rule | None,
+    path: tuple[str, ...],
+    shared_as: str | None = None,
+) -> _Node:
     if len(path) > MAX_DEPTH:
         raise RulesError(f"{file}: descriptors must be nested at most {MAX_DEPTH} deep")
     exact: dict[tuple[str, str], _Node] = {}
-    prefixes: dict[str, list[tuple[str, _Node]]] = {}
+    wildcards: dict[str, list[tuple[_Wildcard, _Node]]] = {}
     any_value: dict[str, _Node] = {}
     seen: set[tuple[str, str]] = set()
     for one in descriptors:
         place = (*path, f"{one.key}={one.value}" if one.value else one.key)
+        _require_usable(file, one, place)
         if (one.key, one.value) in seen:
             raise RulesError(f"{file}: {' > '.join(place)} occurs twice")
         seen.add((one.key, one.value))
-        node = _node(file, one.descriptors, _rule(file, one, place), place)
+        shared = one.value if one.share_threshold else None
+        node = _node(file, one.descriptors, _rule(file, one, place), place, shared)
         if not one.value:
             any_value[one.key] = node
-        elif one.value.endswith(_ANY_REST):
-            prefixes.setdefault(one.key, []).append((one.value.removesuffix(_ANY_REST), node))
-        else:
-            exact[one.key, one.value] = node
-    return _Node(rule, exact, prefixes, any_value)
+            continue
+        exact[one.key, one.value] = node
+        if _ANY_TEXT in one.value:
+            wildcards.setdefault(one.key, []).append((_Wildcard.of(one.value), node))
+    return _Node(rule, exact, wildcards, any_value, shared_as)
+
+
+def _require_usable(file: str, descriptor: _Descriptor, place: Sequence[str]) -> None:
+    if _ANY_TEXT in descriptor.key:
+        raise RulesError(f"{file}: {' > '.join(place)}: a key must not contain {_ANY_TEXT}; values may")
+    if descriptor.share_threshold and _ANY_TEXT not in descriptor.value:
+        raise RulesError(f"{file}: {' > '.join(place)}: share_threshold requires a value with {_ANY_TEXT}")
 
 
 def _rule(file: str, descriptor: _Descriptor, place: Sequence[str]) -> Rule | None:
@@ -186,6 +275,8 @@ def _rule(file: str, descriptor: _Descriptor, place: Sequence[str]) -> Rule | No
         limit.name,
         frozenset(one.name for one in limit.replaces),
         descriptor.shadow_mode,
+        descriptor.quota_mode,
+        descriptor.metadata,
     )
 
 

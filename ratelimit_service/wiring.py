@@ -89,6 +89,8 @@ class RateLimitService:
     """The service that the service shell runs."""
 
     service_names: Sequence[str] = (SERVICE_NAME,)
+    health_names: Sequence[str] = ("ratelimit",)
+    """The name that envoyproxy/ratelimit uses."""
 
     def __init__(self, redis: PipelinedClient, rules: RuleFiles, tracing: Tracing, metrics: Metrics) -> None:
         self._redis = redis
@@ -128,11 +130,11 @@ async def open_service(
         RulesError: the rules cannot be used.
     """
     async with open_pipelined(settings.redis_url.get_secret_value(), timeout_ms=_REDIS_TIMEOUT_MS) as redis:
-        rules = RuleFiles(settings.rate_limit_rules_folder)
+        rules = RuleFiles(settings.rate_limit_rules_folder, merges_domains=settings.rate_limit_merge_domains)
         service = RateLimitService(redis, rules, tracing, metrics)
         async with (
             in_background(service.watch_redis()),
             in_background(rules.keep_reading()),
-            dependencies.reported(metrics, {"redis": redis.ping}),
+            dependencies.reported(metrics, {"redis": redis.clock}),
         ):
             yield service

@@ -4,14 +4,18 @@ The file is committed, so the module compiles without Python. With `--check` the
 """
 
 import argparse
+import base64
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from gateway_core.contract import headers, metadata, quotes, request_facts
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from gateway_core.contract import doors, headers, metadata, quotes, request_facts
 from gateway_core.contract import path_dialects as dialects
-from gateway_core.contract.errors import RETRY_AFTER_MAX_S, CallError, error_body
+from gateway_core.contract.errors import ERROR_DOMAIN, ERROR_INFO_TYPE, RETRY_AFTER_MAX_S, CallError, error_body
 from gateway_core.contract.form_faults import FORM_FAULTS
 from gateway_core.contract.metadata import DecisionKey
 from gateway_core.contract.module_errors import MODULE_ERRORS
@@ -56,11 +60,31 @@ def _constants() -> Iterator[str]:
         "anthropic_base": ANTHROPIC_BASE,
         "gemini_root": dialects.GEMINI_ROOT,
         "gemini_models_root": dialects.GEMINI_MODELS_ROOT,
+        "authorization": headers.AUTHORIZATION,
+        "dialect_version": headers.DIALECT_VERSION,
+        "identity": headers.IDENTITY,
+        "client_address": headers.CLIENT_ADDRESS,
+        "request_id": headers.REQUEST_ID,
+        "key_question_path": doors.KEY_QUESTION,
+        "admin_question_path": doors.ADMIN_QUESTION,
+        "refused_at_headers_details": doors.REFUSED_AT_HEADERS_DETAILS,
+        "admin_unauthenticated_message": doors.ADMIN_UNAUTHENTICATED,
+        "admin_unauthenticated_details": _unauthenticated_details(),
+        "admin_too_many_message": doors.ADMIN_TOO_MANY,
     }
     yield from (f"pub const {name} = {_string(value)};" for name, value in names.items())
     yield f"pub const retry_after_max_s = {RETRY_AFTER_MAX_S};"
     yield f"pub const quote_bytes_max = {quotes.MAX_LENGTH};"
     yield f"pub const standard_names = [_][]const u8{_list(sorted(STANDARD_NAMES))};"
+    yield f"pub const credential_headers = [_][]const u8{_list((headers.AUTHORIZATION, *headers.API_KEY_HEADERS))};"
+
+
+def _unauthenticated_details() -> str:
+    """Returns the error of an unusable access token as gRPC carries it in `grpc-status-details-bin`."""
+    information = error_details_pb2.ErrorInfo(reason=doors.ADMIN_UNAUTHENTICATED_REASON, domain=ERROR_DOMAIN)
+    details = any_pb2.Any(type_url=ERROR_INFO_TYPE, value=information.SerializeToString())
+    status = status_pb2.Status(code=code_pb2.UNAUTHENTICATED, message=doors.ADMIN_UNAUTHENTICATED, details=[details])
+    return base64.b64encode(status.SerializeToString()).decode().rstrip("=")
 
 
 def _enums() -> Iterator[str]:

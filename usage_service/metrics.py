@@ -82,7 +82,7 @@ class SettlementMetrics:
         self._tokens[model, "output"] += resolution.usage.total_output
 
     def _read_refusals(self) -> Counter[tuple[str, str]]:
-        counts = self._refusals.counts.items()
+        counts = self._refusals.counts.copy().items()  # the exporter's thread reads while calls are counted
         return Counter({(semconv.provider_name(provider), str(reason)): count for (provider, reason), count in counts})
 
     def _read_charges(self) -> list[tuple[float, Labels]]:
@@ -118,10 +118,19 @@ def publish(
     # A process that does not read the journal does not know its lag.
     metrics.gauge(semconv.JOURNAL_LAG, lambda: [(replay.lag.size_bytes, {})] if replay.is_reading else [])
     metrics.gauge(semconv.JOURNAL_AGE, lambda: [(replay.lag.age_s, {})] if replay.is_reading else [])
+    metrics.gauge(semconv.JOURNAL_DISK_FREE, lambda: [(free, {}) for free in _free_bytes(replay)])
     metrics.total(semconv.JOURNAL_RESCUED, lambda: [(counts.rescued, {})])
     metrics.total(semconv.REPORTS_REPEATED, lambda: [(counts.repeated, {})])
     metrics.total(semconv.DISCREPANCIES, lambda: [(counts.discrepancies, {})])
     metrics.total(semconv.REPORTS_DROPPED, lambda: _dropped(counts))
+
+
+def _free_bytes(replay: JournalReplay) -> list[int]:
+    """Returns the free bytes on the journal's disk; nothing if its directory cannot be used, which the log says."""
+    try:
+        return [replay.free_bytes()]
+    except OSError:
+        return []
 
 
 def _dropped(counts: SettlementCounts) -> list[tuple[float, Labels]]:

@@ -28,6 +28,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
     """Implements `envoy.service.accesslog.v3.AccessLogService`."""
 
     service_names = (als_pb2.DESCRIPTOR.services_by_name["AccessLogService"].full_name,)
+    health_names: Sequence[str] = ()
     unary_methods: Sequence[UnaryMethod] = ()
 
     def __init__(

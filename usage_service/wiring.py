@@ -98,6 +98,8 @@ async def open_service(
         publish(metrics, settler.counts, settlements, replay, follower)
         await stack.enter_async_context(open_holds.counted(pool, metrics))
         await stack.enter_async_context(
-            dependencies.reported(metrics, {"postgres": lambda: pool.fetchval("SELECT 1"), "redis": redis.ping})
+            dependencies.reported(
+                metrics, {"postgres": lambda: pool.fetchval(dependencies.CLOCK), "redis": redis.clock}
+            )
         )
         yield UsageService(settlements, catalog, settler.counts, settler.decide_now, finished.add)

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
+from gateway_core.contract.doors import ADMIN_UNAUTHENTICATED
 from gateway_core.contract.errors import ERROR_DOMAIN
 
 
@@ -75,7 +76,7 @@ def unauthenticated() -> AdminError:
     return AdminError(
         grpc.StatusCode.UNAUTHENTICATED,
         ErrorReason.ACCESS_TOKEN_INVALID,
-        "The call needs a valid access token: `authorization: Bearer <token>`.",
+        ADMIN_UNAUTHENTICATED,
     )
 
 

@@ -41,6 +41,9 @@ _TEXT_RULES: Final = frozenset({"min_characters", "max_characters", "max_bytes",
 _NUMBER_RULES: Final = frozenset({"minimum", "maximum"})
 _LIST_RULES: Final = frozenset({"max_items", "unique_items"})
 
+_OF_SEVERAL_LINES: Final = frozenset({"filter"})
+"""Texts whose own grammar says which characters they may contain. Every other text is one line that hides nothing."""
+
 _UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN: Final = re.compile(
     r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE
@@ -142,6 +145,8 @@ def _scalar_checks(field: FieldDescriptor, rules: FieldRules) -> Iterable[_Value
         yield lambda value: None if value in defined else "must be a defined value"
     elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING and field.type == FieldDescriptor.TYPE_STRING:
         yield from _text_checks(rules)
+        if not rules.format and not rules.pattern and field.name not in _OF_SEVERAL_LINES:
+            yield _FORMATS[FieldRules.FORMAT_DISPLAY_NAME]
     elif field.cpp_type in _INTEGERS:
         yield from _number_checks(rules)
 

@@ -21,6 +21,10 @@ class Call:
     """What Envoy's module found in the body (`megarouter.request`)."""
     address: str = ""
     """The caller's IP address as Envoy sees it; empty if Envoy reports none."""
+    number: str = ""
+    """Envoy's random number of the call, the same if Envoy repeats its question; empty if it sends none."""
+    begun_epoch_ns: int = 0
+    """When the call began, by Envoy's clock."""
     encoded_facts: bytes = b""
     """The facts as Envoy sent them. Equal bytes are equal facts."""
 

@@ -6,15 +6,12 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from authz_service.request.call import Call
-from gateway_core.contract.headers import ANTHROPIC_API_KEY, API_KEY_HEADERS, AUTHORIZATION, GEMINI_API_KEY
+from gateway_core.contract.doors import HOW_TO_AUTHENTICATE, MISSING_KEY
+from gateway_core.contract.headers import API_KEY_HEADERS, AUTHORIZATION
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
-HOW_TO_AUTHENTICATE: Final = (
-    f"Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', '{ANTHROPIC_API_KEY}: <key>' or"
-    f" '{GEMINI_API_KEY}: <key>'."
-)
 INVALID_KEY: Final = Refusal(
     RefusalReason.INVALID_API_KEY,
     "The API key is not valid. Check that you copied all of it, or ask your admin for a new one.",
@@ -96,4 +93,4 @@ def _missing_message(path: str) -> str:
         return (
             f"A key in the URL is not accepted, because URLs end up in logs. Treat it as leaked. {HOW_TO_AUTHENTICATE}"
         )
-    return f"The call carries no API key. {HOW_TO_AUTHENTICATE}"
+    return MISSING_KEY.message

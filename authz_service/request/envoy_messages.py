@@ -61,6 +61,8 @@ def read_call(request: external_auth_pb2.CheckRequest, facts_memory: FactsMemory
         _body_bytes(sent),
         facts,
         attributes.source.address.socket_address.address,
+        http.id,
+        attributes.request.time.ToNanoseconds(),
         encoded_facts,
     )
 
@@ -204,6 +206,12 @@ def forward(forwarded: Forwarded) -> bytes:
         fields[DecisionKey.FILE_ANSWER] = True
     passed = _pass(forwarded.cluster, _struct(fields))
     return passed + _beta_answer(forwarded.betas) if forwarded.betas else passed
+
+
+KEY_IS_KNOWN: Final[bytes] = external_auth_pb2.CheckResponse(
+    status=status_pb2.Status(code=code_pb2.OK), ok_response=external_auth_pb2.OkHttpResponse()
+).SerializeToString()
+"""The answer to the question whether a key is valid."""
 
 
 def deny(refusal: Refusal, dialect: Dialect) -> bytes:

@@ -27,10 +27,12 @@ from benchmarks.gateway.scenarios import PACED_CALLS_PER_S, Scenario, check, req
 from benchmarks.process_times import cpu_s
 from deploy.local.process.private_files import write_private
 from deploy.local.stack.layout import Home, Ports
+from gateway_core.runtime.health import health_method
 from gateway_core.runtime.lean_grpc.server import LeanServer
 from gateway_core.runtime.unary import Metadata, UnaryMethod
 
 _CHECK: Final = "/envoy.service.auth.v3.Authorization/Check"
+_HEALTH: Final = health_method(lambda: True)
 _SHOULD_RATE_LIMIT: Final = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 _ACCESS_LOG_SERVICE: Final = "envoy.service.accesslog.v3.AccessLogService"
 _STREAM_ACCESS_LOGS: Final = "StreamAccessLogs"
@@ -136,9 +138,10 @@ def moved(bootstrap: Any, place: Place) -> Any:  # noqa: ANN401 - JSON
         str(home.envoy_socket("authz")): place.directory / _AUTHZ,
         str(home.envoy_socket("ratelimit")): place.directory / _RATELIMIT,
         str(home.socket("usage")): place.directory / _USAGE,
+        str(home.envoy_admin_socket): place.directory / "envoy-admin.sock",
         str(home.journal_file): place.directory / "floor-journal.log",
     }
-    own_ports = {port: place.first_port + at for at, port in enumerate((ports.model, ports.admin, ports.envoy_admin))}
+    own_ports = {port: place.first_port + at for at, port in enumerate((ports.model, ports.admin, ports.envoy_metrics))}
 
     def walk(value: Any) -> Any:  # noqa: ANN401 - JSON
         if isinstance(value, dict):
@@ -195,8 +198,10 @@ async def _serve(directory: Path, authz: str, ratelimit: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with (
-        LeanServer([Repeated(_CHECK, authz).method]).listening(directory / _AUTHZ, _GRACE_MS),
-        LeanServer([Repeated(_SHOULD_RATE_LIMIT, ratelimit).method]).listening(directory / _RATELIMIT, _GRACE_MS),
+        LeanServer([Repeated(_CHECK, authz).method, _HEALTH]).listening(directory / _AUTHZ, _GRACE_MS),
+        LeanServer([Repeated(_SHOULD_RATE_LIMIT, ratelimit).method, _HEALTH]).listening(
+            directory / _RATELIMIT, _GRACE_MS
+        ),
     ):
         print("ready", flush=True)  # noqa: T201 - the parent process waits for this line
         await stop.wait()

@@ -4,6 +4,10 @@
 -- `return function(handle, api)`: `megarouter_envoy.filters.admin_json_types` makes `api` from the protos:
 --   routes  {{HTTP method, pattern of the path, type of the body}, ...}
 --   types   {[type] = {[name of a field] = {name of the field in its proto, type or nil, is a map or nil}}}
+--   in_path {[name of a field] = true}: the fields that paths name, which no query parameter may name
+--
+-- Of a field that both the path and a query parameter name, the translator takes the parameter. So a call would be about
+-- another resource than the one in its path, which is the one that proxies and their logs see.
 
 local byte, find, match, sub = string.byte, string.find, string.match, string.sub
 
@@ -189,7 +193,33 @@ local function body_type(headers, api)
   end
 end
 
+local function unescaped(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(code)
+    return string.char(tonumber(code, 16))
+  end))
+end
+
+-- Returns the first query parameter that names a field of a path; nil if there is none.
+local function path_field_in_query(headers, api)
+  local query = match(headers:get(":path") or "", "%?(.*)$")
+  for name in (query or ""):gmatch("[^&]+") do
+    name = unescaped(match(name, "^[^=]*"))
+    if api.in_path[name] then
+      return name
+    end
+  end
+end
+
+local function respond(handle, refusal)
+  handle:respond({ [":status"] = "400", ["content-type"] = "text/plain" }, refusal)
+end
+
 return function(handle, api)
+  local field = path_field_in_query(handle:headers(), api)
+  if field then
+    respond(handle, "The path names the resource. Remove the query parameter " .. field .. ".")
+    return
+  end
   local kind = body_type(handle:headers(), api)
   local body = kind and handle:body()
   if not body or body:length() == 0 then
@@ -198,6 +228,6 @@ return function(handle, api)
   local passed, fault = pcall(check_body, body:getBytes(0, body:length()), api, kind)
   if not passed then
     local refusal = type(fault) == "table" and fault.refusal or "The body cannot be read."
-    handle:respond({ [":status"] = "400", ["content-type"] = "text/plain" }, refusal)
+    respond(handle, refusal)
   end
 end

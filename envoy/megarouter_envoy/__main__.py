@@ -4,11 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, validate
 from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.secret_sources import write_secret_sources
+from megarouter_envoy.listeners.tls import write_secrets
 from megarouter_envoy.module import ModuleNotBuiltError
 from megarouter_envoy.options import BootstrapOptions
 
@@ -22,11 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         options = TypeAdapter(BootstrapOptions).validate_json(chosen.options.read_bytes())
+        text = build_bootstrap(options)
         write_secret_sources(options)
-        chosen.output.write_text(build_bootstrap(options))
+        if options.tls is not None:
+            write_secrets(options.tls)
+        chosen.output.write_text(text)
         if chosen.validate:
             validate(chosen.output)
-    except (OSError, ValidationError, BinaryNotFoundError, InvalidBootstrapError, ModuleNotBuiltError) as error:
+    except (OSError, ValueError, BinaryNotFoundError, InvalidBootstrapError, ModuleNotBuiltError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 BINARY_SETTING = "MEGAROUTER_ENVOY_BINARY"
@@ -35,10 +36,32 @@ def find_binary() -> Path:
     raise BinaryNotFoundError(f"no Envoy binary at {expected}: install it, or set {BINARY_SETTING} to its path")
 
 
-def command(binary: Path, bootstrap: Path, workers: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """How an Envoy takes over from a running one: it receives its listening sockets, and the old one finishes its calls."""
+
+    base_id: int  # the same for all Envoys of a gateway, and different from those of other gateways on the machine
+    epoch: int  # 0 for the first, then one more each time
+    grace_s: int  # how long the calls of the old one may take
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of Envoy's command line."""
+        return [
+            *("--base-id", str(self.base_id)),
+            *("--restart-epoch", str(self.epoch)),
+            *("--drain-time-s", str(self.grace_s)),
+            *("--parent-shutdown-time-s", str(self.grace_s)),
+        ]
+
+
+def command(binary: Path, bootstrap: Path, workers: int, succession: Succession | None = None) -> list[str]:
     """Returns the command line that runs Envoy in the foreground, with its own log on stderr.
 
-    Hot restart is off, because its shared memory would allow only one gateway on a machine.
+    Args:
+        binary: of Envoy.
+        bootstrap: its configuration.
+        workers: its threads.
+        succession: how it is restarted without a pause; None if it never is.
     """
     return [
         str(binary),
@@ -46,7 +69,7 @@ def command(binary: Path, bootstrap: Path, workers: int) -> list[str]:
         str(bootstrap),
         "--concurrency",
         str(workers),
-        "--disable-hot-restart",
+        *(["--disable-hot-restart"] if succession is None else succession.arguments()),
         "--drain-strategy",
         "immediate",
         "--file-flush-interval-msec",

@@ -4,6 +4,7 @@ AUTHZ_CLUSTER = "authz_service"
 RATELIMIT_CLUSTER = "ratelimit_service"
 USAGE_CLUSTER = "usage_service"
 ADMIN_CLUSTER = "admin_service"
+ENVOY_ADMIN_CLUSTER = "envoy_admin"
 OTLP_CLUSTER = "otlp_collector"
 
 ACCESS_LOG_NAME = "megarouter.usage"

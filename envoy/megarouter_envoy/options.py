@@ -64,6 +64,7 @@ class AdminApi:
     descriptor_file: Path
     services: tuple[str, ...]  # full names
     json_types_file: Path  # input of `admin_json.lua`
+    path_fields: tuple[str, ...] = ()  # that REST paths bind, in every spelling: `api_key.name`, `apiKey.name`
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,35 @@ def worker_sockets(first: Path, workers: int) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True)
+class Strangers:
+    """How many connections that have not shown a known credential each worker of Envoy keeps open.
+
+    Beyond that, the oldest one is closed for each new one.
+    """
+
+    per_address: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrontProxies:
+    """The proxies between callers and Envoy, which report the caller's address."""
+
+    trusted_hops: int = 0
+    """How many proxies in front of Envoy append to `x-forwarded-for`. The caller's address is what the first of them saw."""
+    proxy_protocol: bool = False
+    """Whether a load balancer in front of Envoy begins every connection with the caller's address (PROXY protocol)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits on what one client may occupy, and for how long."""
 
     max_request_bytes: int = 32 * 1024 * 1024
     connection_buffer_bytes: int = 1024 * 1024  # how far one side may run ahead of the other
     max_downstream_connections: int = 10_000
+    model_strangers: Strangers = Strangers(per_address=500, total=1_000)
+    admin_strangers: Strangers = Strangers(per_address=100, total=200)
     max_heap_bytes: int = 4 * 1024 * 1024 * 1024
     max_concurrent_provider_calls: int = 10_000  # per provider
     request_timeout_s: int = 300  # to receive a whole request
@@ -105,25 +129,42 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenerTls:
+    """The certificate of the public listeners. `tls.write_secrets` writes the two files that Envoy reads first."""
+
+    certificate_file: Path  # PEM, the listener's own certificate first
+    key_file: Path  # PEM, in the same directory
+    secrets_file: Path  # written: names the two files above
+    client_secrets_file: Path  # written: names the file below
+    client_authorities_file: Path | None = None  # PEM; clients then need a certificate of one of these authorities
+
+
+@dataclass(frozen=True, slots=True)
 class BootstrapOptions:
     """All inputs of `build_bootstrap`."""
 
     model_port: int
     admin_port: int
-    envoy_admin_port: int
+    metrics_port: int
+    envoy_admin_socket: Path  # created with mode 0600; whoever can connect to it can stop the process
     sockets: ServiceSockets
     journal_path: Path
     admin_api: AdminApi
     edge_secret_file: Path  # mode 0600; proves to admin_service that a call came through Envoy
     providers: tuple[ProviderTarget, ...]
     secret_sources_folder: Path | None = None  # Envoy then notices replaced secret files: see `clusters.secret_sources`
-    listen_address: str = "127.0.0.1"  # of the two public listeners; Envoy's admin page is always on loopback
+    listen_address: str = "127.0.0.1"  # of the two public listeners
+    tls: ListenerTls | None = None  # of the two public listeners
+    allow_plain_http: bool = False  # on an address that is not loopback, for example behind a proxy that ends TLS
+    metrics_address: str = "127.0.0.1"  # of the read-only listener for metrics and readiness
+    metrics_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")  # names by which it may be called
     otlp_endpoint: str | None = None  # `host:port` of an OTLP collector that speaks gRPC
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
     model_allowed_origins: tuple[str, ...] = ()  # the same for model calls
     identity_providers: tuple[IdentityProvider, ...] = ()
     control_prefix: str = ""  # begins the names of headers that control a mock provider; real ones never receive them
     authorities_path: Path | None = None  # certificate authorities to trust for providers; None: the system's
+    front_proxies: FrontProxies = field(default_factory=FrontProxies)
     limits: Limits = field(default_factory=Limits)
     module_path: Path = field(default_factory=find_module)
     admin_json_path: Path = ADMIN_JSON_PATH

@@ -38,13 +38,18 @@ def socket_address(host: str, port: int) -> core.Address:
     return core.Address(socket_address=core.SocketAddress(address=host, port_value=port))
 
 
-def unix_address(path: Path) -> core.Address:
-    """Returns a Unix socket address. Linux limits its path to 107 bytes; Envoy refuses a longer one at its start."""
-    return core.Address(pipe=core.Pipe(path=str(path)))
+def unix_address(path: Path, mode: int = 0) -> core.Address:
+    """Returns a Unix socket address. Linux limits its path to 107 bytes; Envoy refuses a longer one at its start.
+
+    Args:
+        path: of the socket.
+        mode: of the file, if Envoy listens there.
+    """
+    return core.Address(pipe=core.Pipe(path=str(path), mode=mode))
 
 
 def grpc_service(cluster: str, timeout_s: float | None = None) -> core.GrpcService:
-    """Returns a gRPC service behind `cluster`. `timeout_s` applies to unary calls."""
+    """Returns a gRPC service behind `cluster`. `timeout_s` applies to unary calls, and includes their retries."""
     return core.GrpcService(
         envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=cluster, skip_envoy_headers=True),
         timeout=None if timeout_s is None else seconds(timeout_s),

@@ -20,9 +20,21 @@ pub const anthropic_root = "/v1/messages";
 pub const anthropic_base = "/anthropic";
 pub const gemini_root = "/v1beta";
 pub const gemini_models_root = "/v1/models/";
+pub const authorization = "authorization";
+pub const dialect_version = "anthropic-version";
+pub const identity = "x-megarouter-identity";
+pub const client_address = "x-megarouter-client-address";
+pub const request_id = "x-request-id";
+pub const key_question_path = "/megarouter.authz.Keys/Check";
+pub const admin_question_path = "/megarouter.admin.v1.Accounts/GetUser";
+pub const refused_at_headers_details = "refused_at_headers";
+pub const admin_unauthenticated_message = "The call needs a valid access token: `authorization: Bearer <token>`.";
+pub const admin_unauthenticated_details = "CBASRVRoZSBjYWxsIG5lZWRzIGEgdmFsaWQgYWNjZXNzIHRva2VuOiBgYXV0aG9yaXphdGlvbjogQmVhcmVyIDx0b2tlbj5gLhpOCih0eXBlLmdvb2dsZWFwaXMuY29tL2dvb2dsZS5ycGMuRXJyb3JJbmZvEiIKFEFDQ0VTU19UT0tFTl9JTlZBTElEEgptZWdhcm91dGVy";
+pub const admin_too_many_message = "Too many calls with unknown access tokens came from this address. Check the token, and retry in a few seconds.";
 pub const retry_after_max_s = 60;
 pub const quote_bytes_max = 2000;
 pub const standard_names = [_][]const u8{ "", "auto", "default", "global", "not_available", "on_demand", "standard", "standard_only", "unspecified" };
+pub const credential_headers = [_][]const u8{ "authorization", "x-api-key", "x-goog-api-key" };
 
 /// What authz_service decides about a call: keys of `decision_namespace`.
 pub const DecisionKey = enum {
@@ -196,6 +208,9 @@ pub const Refusal = enum {
     provider_rate_limited,
     provider_unavailable,
     provider_error,
+    missing_api_key,
+    too_many_unknown_keys,
+    dependency_unavailable,
 
     pub fn status(self: Refusal) u32 {
         return switch (self) {
@@ -213,6 +228,9 @@ pub const Refusal = enum {
             .provider_rate_limited => 429,
             .provider_unavailable => 502,
             .provider_error => 502,
+            .missing_api_key => 401,
+            .too_many_unknown_keys => 429,
+            .dependency_unavailable => 503,
         };
     }
 
@@ -234,6 +252,9 @@ pub const Refusal = enum {
                 .provider_rate_limited => "{\"error\":{\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"provider_rate_limited\"}}",
                 .provider_unavailable => "{\"error\":{\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"type\":\"api_error\",\"param\":null,\"code\":\"provider_unavailable\"}}",
                 .provider_error => "{\"error\":{\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"type\":\"api_error\",\"param\":null,\"code\":\"provider_error\"}}",
+                .missing_api_key => "{\"error\":{\"message\":\"The call carries no API key. Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', 'x-api-key: <key>' or 'x-goog-api-key: <key>'.\",\"type\":\"authentication_error\",\"param\":null,\"code\":\"missing_api_key\"}}",
+                .too_many_unknown_keys => "{\"error\":{\"message\":\"Too many calls with unknown API keys came from this address. Check the key, and retry in a few seconds.\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"too_many_unknown_keys\"}}",
+                .dependency_unavailable => "{\"error\":{\"message\":\"The gateway cannot check this call because a service it depends on is unavailable. No model was called. Retry in a few seconds.\",\"type\":\"service_unavailable_error\",\"param\":null,\"code\":\"dependency_unavailable\"}}",
             },
             .anthropic => switch (self) {
                 .body_not_object => "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"The request body must be one JSON object.\",\"code\":\"body_not_object\"}}",
@@ -250,6 +271,9 @@ pub const Refusal = enum {
                 .provider_rate_limited => "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"code\":\"provider_rate_limited\"}}",
                 .provider_unavailable => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"code\":\"provider_unavailable\"}}",
                 .provider_error => "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"code\":\"provider_error\"}}",
+                .missing_api_key => "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"The call carries no API key. Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', 'x-api-key: <key>' or 'x-goog-api-key: <key>'.\",\"code\":\"missing_api_key\"}}",
+                .too_many_unknown_keys => "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"Too many calls with unknown API keys came from this address. Check the key, and retry in a few seconds.\",\"code\":\"too_many_unknown_keys\"}}",
+                .dependency_unavailable => "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"The gateway cannot check this call because a service it depends on is unavailable. No model was called. Retry in a few seconds.\",\"code\":\"dependency_unavailable\"}}",
             },
             .gemini => switch (self) {
                 .body_not_object => "{\"error\":{\"code\":400,\"message\":\"The request body must be one JSON object.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"BODY_NOT_OBJECT\",\"domain\":\"megarouter\"}]}}",
@@ -266,6 +290,9 @@ pub const Refusal = enum {
                 .provider_rate_limited => "{\"error\":{\"code\":429,\"message\":\"The provider of this model limits how fast this gateway may call it. Wait before you retry, or choose a model of another provider.\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_RATE_LIMITED\",\"domain\":\"megarouter\"}]}}",
                 .provider_unavailable => "{\"error\":{\"code\":502,\"message\":\"The provider of this model does not serve this gateway at the moment. The operator of the gateway has been alerted. Choose a model of another provider, or try again later.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_UNAVAILABLE\",\"domain\":\"megarouter\"}]}}",
                 .provider_error => "{\"error\":{\"code\":502,\"message\":\"The provider of this model returned an answer that the gateway cannot read. You are not charged for this call. Retry, or choose another model.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"PROVIDER_ERROR\",\"domain\":\"megarouter\"}]}}",
+                .missing_api_key => "{\"error\":{\"code\":401,\"message\":\"The call carries no API key. Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', 'x-api-key: <key>' or 'x-goog-api-key: <key>'.\",\"status\":\"UNAUTHENTICATED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"MISSING_API_KEY\",\"domain\":\"megarouter\"}]}}",
+                .too_many_unknown_keys => "{\"error\":{\"code\":429,\"message\":\"Too many calls with unknown API keys came from this address. Check the key, and retry in a few seconds.\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"TOO_MANY_UNKNOWN_KEYS\",\"domain\":\"megarouter\"}]}}",
+                .dependency_unavailable => "{\"error\":{\"code\":503,\"message\":\"The gateway cannot check this call because a service it depends on is unavailable. No model was called. Retry in a few seconds.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"DEPENDENCY_UNAVAILABLE\",\"domain\":\"megarouter\"}]}}",
             },
         };
     }

@@ -1,16 +1,20 @@
-//! The module that Envoy loads: its hooks, which dispatch each call to one of the two filters.
+//! The module that Envoy loads: its hooks, which dispatch each call to one of its filters. `connection_filter.zig` has
+//! those of connections.
 
 const std = @import("std");
 const envoy = @import("envoy.zig");
-const facts_filter = @import("facts_filter.zig");
-const Configuration = @import("configuration.zig").Configuration;
+const Arrival = @import("arrival.zig").Arrival;
 const Call = @import("rewriter_filter.zig").Call;
+const Configuration = @import("configuration.zig").Configuration;
+const Visit = @import("admin_door.zig").Visit;
 
 const allocator = std.heap.c_allocator;
 
 pub const panic = std.debug.FullPanic(end);
 
 comptime {
+    _ = @import("connection_filter.zig");
+    _ = @import("door_probes.zig");
     _ = @import("probes.zig");
     _ = @import("unused_hooks.zig");
 }
@@ -24,30 +28,45 @@ fn end(message: []const u8, _: ?usize) noreturn {
     std.c.abort();
 }
 
-const Kind = enum { request_facts, rewriter };
+const Kind = enum(u2) { request_facts, rewriter, admin_door };
 
-const Configured = struct { kind: Kind, configuration: Configuration = .{} };
+const Configured = struct { kind: Kind, configuration: Configuration };
 
-/// The configuration, and the state of filters without any. Only its address matters.
-var facts_configuration: Configured = .{ .kind = .request_facts };
+/// The state of a filter. Envoy keeps it as one pointer, whose lowest bits, which are 0 in every address, are its kind.
+const Filter = union(Kind) {
+    request_facts: *Arrival,
+    rewriter: *Call,
+    admin_door: *Visit,
 
-const Filter = union(Kind) { request_facts: void, rewriter: *Call };
+    const kind_mask: usize = 0b11;
 
-/// The state of a `request_facts` filter is the address of its configuration; that of a `rewriter` is the address of
-/// its call.
-fn filterOf(state: *anyopaque) Filter {
-    if (state == @as(*anyopaque, @ptrCast(&facts_configuration))) return .request_facts;
-    return .{ .rewriter = @ptrCast(@alignCast(state)) };
-}
+    fn create(configured: *Configured) ?*anyopaque {
+        const address = switch (configured.kind) {
+            .request_facts => @intFromPtr(Arrival.create(&configured.configuration) orelse return null),
+            .rewriter => @intFromPtr(Call.create(&configured.configuration) orelse return null),
+            .admin_door => @intFromPtr(Visit.create(&configured.configuration) orelse return null),
+        };
+        return @ptrFromInt(address | @backingInt(configured.kind));
+    }
+
+    fn of(state: *anyopaque) Filter {
+        const address = @intFromPtr(state) & ~kind_mask;
+        const kind: Kind = @fromBackingInt(@as(u2, @truncate(@intFromPtr(state) & kind_mask)));
+        return switch (kind) {
+            .request_facts => .{ .request_facts = @ptrFromInt(address) },
+            .rewriter => .{ .rewriter = @ptrFromInt(address) },
+            .admin_door => .{ .admin_door = @ptrFromInt(address) },
+        };
+    }
+};
 
 export fn envoy_dynamic_module_on_program_init() callconv(.c) [*:0]const u8 {
     return envoy.abi_version;
 }
 
-/// Only the rewriter has a configuration. Null makes Envoy refuse its own as a whole.
+/// Null makes Envoy refuse its own configuration as a whole.
 export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: envoy.Slice, config: envoy.Slice) callconv(.c) ?*anyopaque {
     const kind = std.meta.stringToEnum(Kind, name.bytes()) orelse return null;
-    if (kind == .request_facts) return &facts_configuration;
     const configured = allocator.create(Configured) catch return null;
     configured.* = .{ .kind = kind, .configuration = Configuration.read(config.bytes()) catch {
         allocator.destroy(configured);
@@ -57,74 +76,96 @@ export fn envoy_dynamic_module_on_http_filter_config_new(_: *anyopaque, name: en
 }
 
 export fn envoy_dynamic_module_on_http_filter_config_destroy(config: *Configured) callconv(.c) void {
-    if (config.kind == .request_facts) return;
     config.configuration.deinit();
     allocator.destroy(config);
 }
 
 export fn envoy_dynamic_module_on_http_filter_new(config: *Configured, _: envoy.Stream) callconv(.c) ?*anyopaque {
-    return switch (config.kind) {
-        .request_facts => config,
-        .rewriter => Call.create(&config.configuration),
-    };
+    return Filter.create(config);
 }
 
 export fn envoy_dynamic_module_on_http_filter_destroy(state: *anyopaque) callconv(.c) void {
-    switch (filterOf(state)) {
-        .request_facts => {},
-        .rewriter => |call| call.destroy(),
-    }
-}
-
-/// Handles the complete request. Returns whether it may continue.
-fn onRequest(stream: envoy.Stream, state: *anyopaque, bodies: []const envoy.Body) bool {
-    switch (filterOf(state)) {
-        .request_facts => {
-            facts_filter.read(stream, bodies);
-            return true;
-        },
-        .rewriter => |call| return call.rewrite(stream, bodies),
+    switch (Filter.of(state)) {
+        inline else => |filter| filter.destroy(),
     }
 }
 
 export fn envoy_dynamic_module_on_http_filter_request_headers(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.HeadersStatus {
-    if (!is_end) return .stop;
-    return if (onRequest(stream, state, &.{})) .proceed else .stop;
-}
-
-export fn envoy_dynamic_module_on_http_filter_request_body(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.BodyStatus {
-    if (!is_end) return .stop_and_buffer;
-    return if (onRequest(stream, state, envoy.requestBodies(stream))) .proceed else .stop;
-}
-
-export fn envoy_dynamic_module_on_http_filter_request_trailers(stream: envoy.Stream, state: *anyopaque) callconv(.c) envoy.HeadersStatus {
-    return if (onRequest(stream, state, &.{.buffered_request})) .proceed else .stop;
-}
-
-export fn envoy_dynamic_module_on_http_filter_response_headers(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.HeadersStatus {
-    return switch (filterOf(state)) {
-        .request_facts => .proceed,
-        .rewriter => |call| call.beginResponse(stream, is_end),
+    return switch (Filter.of(state)) {
+        .request_facts => |arrival| arrival.begin(stream, is_end),
+        .rewriter => |call| if (is_end and call.rewrite(stream, &.{})) .proceed else .stop,
+        .admin_door => |visit| visit.begin(stream, is_end),
     };
 }
 
+export fn envoy_dynamic_module_on_http_filter_request_body(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.BodyStatus {
+    return switch (Filter.of(state)) {
+        .request_facts => |arrival| arrival.readBody(stream, is_end),
+        .rewriter => |call| rewritten: {
+            if (!is_end) break :rewritten .stop_and_buffer;
+            break :rewritten if (call.rewrite(stream, envoy.requestBodies(stream))) .proceed else .stop;
+        },
+        .admin_door => |visit| visit.readBody(stream, is_end),
+    };
+}
+
+export fn envoy_dynamic_module_on_http_filter_request_trailers(stream: envoy.Stream, state: *anyopaque) callconv(.c) envoy.HeadersStatus {
+    return switch (Filter.of(state)) {
+        .request_facts => |arrival| arrival.endBody(stream),
+        .rewriter => |call| if (call.rewrite(stream, &.{.buffered_request})) .proceed else .stop,
+        .admin_door => |visit| visit.endBody(stream),
+    };
+}
+
+/// Handles the answer to a question of the module.
+export fn envoy_dynamic_module_on_http_filter_http_callout_done(
+    stream: envoy.Stream,
+    state: *anyopaque,
+    _: u64,
+    result: c_int,
+    headers: ?[*]const envoy.Header,
+    header_count: usize,
+    pieces: ?[*]const envoy.Slice,
+    piece_count: usize,
+) callconv(.c) void {
+    const reply: envoy.Reply = .{
+        .is_complete = result == 0,
+        .headers = if (headers) |first| first[0..header_count] else &.{},
+        .pieces = if (pieces) |first| first[0..piece_count] else &.{},
+    };
+    switch (Filter.of(state)) {
+        .request_facts => |arrival| arrival.hear(stream, reply),
+        .rewriter => {},
+        .admin_door => |visit| visit.hear(stream, reply),
+    }
+}
+
+export fn envoy_dynamic_module_on_http_filter_response_headers(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.HeadersStatus {
+    switch (Filter.of(state)) {
+        .request_facts => |arrival| arrival.learn(stream),
+        .rewriter => |call| return call.beginResponse(stream, is_end),
+        .admin_door => |visit| visit.learn(stream),
+    }
+    return .proceed;
+}
+
 export fn envoy_dynamic_module_on_http_filter_response_body(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.BodyStatus {
-    return switch (filterOf(state)) {
-        .request_facts => .proceed,
+    return switch (Filter.of(state)) {
+        .request_facts, .admin_door => .proceed,
         .rewriter => |call| call.readResponse(stream, is_end),
     };
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_trailers(stream: envoy.Stream, state: *anyopaque) callconv(.c) envoy.HeadersStatus {
-    return switch (filterOf(state)) {
-        .request_facts => .proceed,
+    return switch (Filter.of(state)) {
+        .request_facts, .admin_door => .proceed,
         .rewriter => |call| call.endResponse(stream),
     };
 }
 
 export fn envoy_dynamic_module_on_http_filter_stream_complete(stream: envoy.Stream, state: *anyopaque) callconv(.c) void {
-    switch (filterOf(state)) {
-        .request_facts => {},
+    switch (Filter.of(state)) {
+        .request_facts, .admin_door => {},
         .rewriter => |call| call.finish(stream),
     }
 }

@@ -15,6 +15,7 @@ const multipart = @import("multipart_reader.zig");
 const Configuration = @import("configuration.zig").Configuration;
 const Form = @import("form_facts.zig").Form;
 const Pieces = @import("pieces.zig").Pieces;
+const monotonicMs = @import("worker.zig").monotonicMs;
 
 const allocator = std.heap.c_allocator;
 
@@ -117,7 +118,7 @@ pub const Call = struct {
     pub fn beginResponse(self: *Call, stream: envoy.Stream, is_empty: bool) envoy.HeadersStatus {
         if (!envoy.isFromUpstream(stream)) return .proceed;
         provider_headers.cleanResponse(stream, allocator) catch return self.refuse(stream, .unreadable);
-        const status = statusOf(stream);
+        const status = envoy.statusOf(stream);
         self.configuration.credentials.refresh(monotonicMs(), status >= status_first_error) catch return self.refuse(stream, .unreadable);
         self.blankHeaders(stream) catch return self.refuse(stream, .unreadable);
         if (status < status_first_success or (status >= status_first_redirect and status < status_first_error)) return self.refuse(stream, .redirect);
@@ -294,16 +295,6 @@ fn pass(stream: envoy.Stream, failure: *const failures.Failure) void {
 /// Envoy does not hand them over to a filter that waits for them.
 fn hasTrailers(stream: envoy.Stream) bool {
     return envoy.headerCount(stream, .response_trailers) > 0;
-}
-
-fn monotonicMs() i64 {
-    var now: std.c.timespec = undefined;
-    if (std.c.clock_gettime(.MONOTONIC, &now) != 0) return 0;
-    return @as(i64, @intCast(now.sec)) * std.time.ms_per_s + @divTrunc(@as(i64, @intCast(now.nsec)), std.time.ns_per_ms);
-}
-
-fn statusOf(stream: envoy.Stream) u32 {
-    return std.fmt.parseInt(u32, envoy.header(stream, .response, ":status") orelse "", 10) catch 0;
 }
 
 /// Returns whether the body is readable: Envoy has already decompressed what it can.

@@ -1,11 +1,10 @@
-//! Hooks that Envoy requires but this module does not need, because it makes no calls of its own and schedules nothing.
+//! Hooks that Envoy requires but this module does not need, because it streams no calls of its own and schedules nothing.
 
 const names = [_][]const u8{
     "config_http_callout_done",
     "config_scheduled",
     "downstream_above_write_buffer_high_watermark",
     "downstream_below_write_buffer_low_watermark",
-    "http_callout_done",
     "http_stream_complete",
     "http_stream_data",
     "http_stream_headers",

@@ -1,8 +1,9 @@
-"""Errors of Envoy's module: request bodies that it cannot rewrite safely, calls that it fails to process, and answers of
-providers that it does not pass on."""
+"""Errors of Envoy's module: calls of strangers, request bodies that it cannot rewrite safely, calls that it fails to process, and
+answers of providers that it does not pass on."""
 
 from typing import Final
 
+from gateway_core.contract.doors import DOOR_ERRORS
 from gateway_core.contract.errors import CallError
 
 GATEWAY_FAILED: Final = CallError(
@@ -54,5 +55,6 @@ MODULE_ERRORS: Final = (
     *(CallError(400, code, message) for code, message in _BAD_BODIES.items()),
     GATEWAY_FAILED,
     *PROVIDER_ERRORS,
+    *DOOR_ERRORS,
 )
 """All errors of the module, in the order of its enum."""

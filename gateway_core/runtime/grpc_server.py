@@ -6,29 +6,34 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 
 from gateway_core.runtime.background import in_background, watched
+from gateway_core.runtime.health import health_method
 from gateway_core.runtime.lean_grpc.server import LeanServer
+from gateway_core.runtime.reflection import enable_reflection
 from gateway_core.runtime.settings import ServiceSettings, StartRefusedError
 from gateway_core.runtime.telemetry.logs import configure_logging
 from gateway_core.runtime.telemetry.metrics import configure_metrics
 from gateway_core.runtime.telemetry.tracing import configure_tracing
 from gateway_core.runtime.unary import UnaryMethod
+from gateway_core.runtime.unix_sockets.handover import ArrivingSockets
 
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+MAX_METADATA_BYTES = 64 * 1024
+"""More than Envoy's limit for the headers of a request, so that Envoy refuses what is too large. gRPC would list the sizes of all
+headers in its error."""
 EXIT_FAILED = 1
 _COLLECT_AFTER = (50_000, 20, 20)
 """The thresholds of the garbage collector: new objects, then collections of the next younger generation."""
@@ -40,7 +45,10 @@ class Service(Protocol):
     """What `run_service` needs from a service."""
 
     service_names: Sequence[str]
-    """Full names of its gRPC services, for reflection."""
+    """Full names of its gRPC services, for reflection and health."""
+
+    health_names: Sequence[str]
+    """Other names under which health is asked for."""
 
     unary_methods: Sequence[UnaryMethod]
     """Methods that Envoy may also call over the lean transport."""
@@ -132,22 +140,24 @@ async def _serve_until(
         server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+                ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
                 ("grpc.so_reuseport", 0),
             ]
         )
         servicer = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
         service.add_to(server)
-        reflection.enable_server_reflection(
-            (*service.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-        )
-        _bind(server, settings.listen)
+        enable_reflection((*service.service_names, health.SERVICE_NAME), server)
+        sockets = ArrivingSockets(_unix_paths(settings))
+        server.add_insecure_port(_arriving(settings.listen, sockets))
         await server.start()
-        async with _listening_for_envoy(settings, service):
-            logger.info("started", extra={"listen": settings.listen})
+        async with _listening_for_envoy(settings, service, sockets):
             _collect_rarely()
             async with in_background(_report_health(servicer, service)):
-                await stop.wait()
+                if await _unless_stopped(sockets.take_over(service.is_ready), stop):
+                    logger.info("started", extra={"listen": settings.listen})
+                    await stop.wait()
         await servicer.enter_graceful_shutdown()
         service.begin_stop()
         await server.stop(settings.shutdown_grace_ms / 1_000)
@@ -161,11 +171,39 @@ def _collect_rarely() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-def _listening_for_envoy(settings: ServiceSettings, service: Service) -> AbstractAsyncContextManager[None]:
+def _listening_for_envoy(
+    settings: ServiceSettings, service: Service, sockets: ArrivingSockets
+) -> AbstractAsyncContextManager[None]:
     if settings.envoy_listen is None:
         return nullcontext()
-    server = LeanServer(service.unary_methods)
-    return server.listening(Path(settings.envoy_listen.removeprefix(_UNIX)), settings.shutdown_grace_ms)
+    server = LeanServer((*service.unary_methods, health_method(service.is_ready)))
+    return server.listening(sockets.path_of(_path(settings.envoy_listen)), settings.shutdown_grace_ms)
+
+
+def _unix_paths(settings: ServiceSettings) -> list[Path]:
+    addresses = [settings.envoy_listen, settings.listen]
+    return [_path(address) for address in addresses if address is not None and address.startswith(_UNIX)]
+
+
+def _path(address: str) -> Path:
+    return Path(address.removeprefix(_UNIX))
+
+
+def _arriving(address: str, sockets: ArrivingSockets) -> str:
+    """Returns the address at which a starting process listens. A TCP port is taken at once."""
+    return f"{_UNIX}{sockets.path_of(_path(address))}" if address.startswith(_UNIX) else address
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Finishes the work, unless a stop is requested first. Returns whether it finished."""
+    working, stopping = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        return False
+    working.result()
+    return True
 
 
 @asynccontextmanager
@@ -189,17 +227,12 @@ async def _stoppable(
 
 
 async def _report_health(servicer: HealthServicer, service: Service) -> None:
-    """Keeps the health status current. Checks it four times a second."""
+    """Keeps the health status current, of the whole server and of each name. Checks it four times a second."""
+    names = ("", *service.service_names, *service.health_names)
     while True:
         serving = (
             health_pb2.HealthCheckResponse.SERVING if service.is_ready() else health_pb2.HealthCheckResponse.NOT_SERVING
         )
-        await servicer.set("", serving)
+        for name in names:
+            await servicer.set(name, serving)
         await asyncio.sleep(0.25)
-
-
-def _bind(server: grpc.aio.Server, address: str) -> None:
-    """Listens on the address. Replaces a socket file left by a killed process."""
-    if address.startswith(_UNIX):
-        Path(address.removeprefix(_UNIX)).unlink(missing_ok=True)
-    server.add_insecure_port(address)

@@ -23,7 +23,10 @@ _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
         *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS"),
-        *("MODEL_ALLOWED_ORIGINS", "LOGIN_ISSUER", "LOGIN_CLIENT_ID"),
+        *("MODEL_ALLOWED_ORIGINS", "LOGIN_ISSUER", "LOGIN_CLIENT_ID", "DRAIN_GRACE_S"),
+        *("PUBLIC_ADDRESS", "PUBLIC_HOST", "ALLOW_PLAIN_HTTP"),
+        *("TLS_CERTIFICATE_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE"),
+        *("TRUSTED_HOPS", "PROXY_PROTOCOL"),
     }
 )
 
@@ -132,6 +135,8 @@ class RateLimitSettings(ServiceSettings):
     """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     rate_limit_rules_folder: Path | None = None
     """Folder of YAML files with rate limits of other domains, in the format of envoyproxy/ratelimit. Changes are picked up."""
+    rate_limit_merge_domains: bool = False
+    """Whether several of these files may have rules of one domain."""
 
 
 class UsageSettings(DatabaseSettings):
@@ -155,8 +160,8 @@ class UsageSettings(DatabaseSettings):
     """Reports that may wait; when the queue is full, the stream is not read further."""
     journal_delay_ms: Positive = 1_000
     """How far the journal is read behind the stream, so that a settled call is recognized without a query."""
-    envoy_admin_url: Annotated[str, Field(pattern=r"^http://[^/@]+$")] | None = None
-    """Envoy's admin page, `http://host:port`. None: the journal is not rotated."""
+    envoy_admin_url: Annotated[str, Field(pattern=r"^(http://[^/@]+|unix:/.+)$")] | None = None
+    """Envoy's admin page, `unix:/path.sock` or `http://host:port`. None: the journal is not rotated."""
     journal_rotate_bytes: Positive = 64 * 1024 * 1024
     """Size at which the journal is rotated."""
     journal_keep_segments: Annotated[int, Field(ge=0, le=10_000)] = 2

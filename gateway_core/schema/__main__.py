@@ -11,8 +11,8 @@ from typing import Final, NoReturn
 import asyncpg
 
 from gateway_core.schema.dump import SCHEMA_FILE, dump_schema
-from gateway_core.schema.files import EXIT_BEFORE_BASELINE, SchemaError, load_migrations
-from gateway_core.schema.history import BeforeBaselineError, missing, read_applied
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE, EXIT_NEWER_RELEASE, SchemaError, load_migrations
+from gateway_core.schema.history import BeforeBaselineError, NewerReleaseError, missing, read_applied
 from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS, read_passwords
 from gateway_core.schema.migrate import migrate
 
@@ -34,6 +34,8 @@ def main() -> None:
         asyncio.run(_migrate(url, arguments.wait_s) if arguments.command == "migrate" else _dump(url))
     except BeforeBaselineError as error:
         _fail(str(error), EXIT_BEFORE_BASELINE)
+    except NewerReleaseError as error:
+        _fail(str(error), EXIT_NEWER_RELEASE)
     except SchemaError as error:
         _fail(str(error), EXIT_FAILED)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -53,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
             f" those in {', '.join(SERVICE_URLS.values())}. A role whose variable is not set keeps its password."
         ),
         epilog=(
-            f"Exit status: 0 migrated; {EXIT_FAILED} failed; {EXIT_BEFORE_BASELINE} the database is older than the baseline."
+            f"Exit status: 0 migrated; {EXIT_FAILED} failed; {EXIT_BEFORE_BASELINE} the database is older than the baseline;"
+            f" {EXIT_NEWER_RELEASE} a newer release migrated the database."
         ),
     )
     migrating.add_argument(

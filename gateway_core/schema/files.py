@@ -14,6 +14,9 @@ _PACKAGE: Final = "gateway_core.schema"
 EXIT_BEFORE_BASELINE: Final = 3
 """The exit status of the command if a release before the baseline made the database."""
 
+EXIT_NEWER_RELEASE: Final = 4
+"""The exit status of the command if a newer release migrated the database."""
+
 
 class SchemaError(Exception):
     """The files or the database do not fit this release. The message says what to do."""

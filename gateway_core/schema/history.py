@@ -11,6 +11,10 @@ COMMAND: Final = "python -m gateway_core.schema migrate"
 _FIRST_BEFORE_BASELINE: Final = "0001_identity.sql"
 
 
+class NewerReleaseError(SchemaError):
+    """A newer release migrated the database, so only that release may migrate it."""
+
+
 class BeforeBaselineError(SchemaError):
     """A release before the baseline made the database, so it cannot be migrated."""
 
@@ -51,10 +55,12 @@ def require_no_newer(applied: Mapping[str, str], migrations: Sequence[Migration]
     back.
 
     Raises:
-        SchemaError: a newer release migrated the database.
+        NewerReleaseError: a newer release migrated the database.
     """
     unknown = sorted(applied.keys() - {migration.name for migration in migrations})
     if unknown:
-        raise SchemaError(
-            f"the database was migrated by a newer release ({', '.join(unknown)}): migrate with that release"
+        raise NewerReleaseError(
+            f"a newer release migrated the database ({', '.join(unknown)}), and a schema is not downgraded. Nothing was changed."
+            " To go back to this release, start its services without this command: they run on the newer schema. Otherwise run the"
+            " newer release"
         )

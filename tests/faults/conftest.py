@@ -11,6 +11,7 @@ import aiohttp
 import asyncpg
 import pytest
 
+from deploy.local.stack.environment import DRAIN_GRACE
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.catalog.entries import Catalog, load_catalog
@@ -30,6 +31,9 @@ CALLS_AFTER = 40
 REGISTERED_WITHIN_S = 0.3
 DATABASE_TIMEOUT_S = 1.5
 """The statement timeout of the services. It is shorter than the default, so that an outage of seconds outlasts it."""
+
+DRAIN_GRACE_S = 8
+"""How long the calls of a replaced Envoy may take."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -180,6 +184,7 @@ def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "MEGAROUTER_REDIS_URL": servers[1].proxied_url,
         "MEGAROUTER_DATABASE_TIMEOUT_MS": f"{DATABASE_TIMEOUT_S * 1_000:.0f}",
         "MEGAROUTER_RECONCILE_INTERVAL_MS": "1500",
+        DRAIN_GRACE: str(DRAIN_GRACE_S),
     }
     with Stack(tmp_path_factory.mktemp("stack"), free_port_base(), settings=settings) as running:
         yield running

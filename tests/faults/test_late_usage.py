@@ -15,6 +15,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from deploy.local.stack.environment import DRAIN_GRACE
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.calls.holds import sign_hold, verify_hold
 from gateway_core.model.limits.cycles import Cycle
@@ -39,6 +40,7 @@ def forgetful_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]
         "MEGAROUTER_HOLD_LIFE_MS": str(HOLD_LIFE_S * 1_000),
         "MEGAROUTER_SWEEP_INTERVAL_MS": "300",
         "MEGAROUTER_RECONCILE_INTERVAL_MS": "1000",
+        DRAIN_GRACE: "2",
     }
     with Stack(tmp_path_factory.mktemp("forgetful"), free_port_base(), settings=settings) as running:
         yield running
@@ -66,13 +68,14 @@ async def test_calls_that_envoy_cannot_report_expire_and_are_flagged(forgetful: 
 
 
 @pytest.mark.timeout(120)
-async def test_calls_cut_by_a_restart_of_envoy_expire_and_are_flagged(forgetful: World) -> None:
-    """Envoy drains for five seconds, then cuts the calls that are still under way."""
+async def test_calls_cut_by_a_stop_of_envoy_expire_and_are_flagged(forgetful: World) -> None:
+    """Envoy drains for the grace time, then cuts the calls that are still under way."""
 
     async def restart() -> None:
-        await asyncio.to_thread(forgetful.stack.restart, "envoy")
+        await asyncio.to_thread(forgetful.stack.stop_process, "envoy")
+        await asyncio.to_thread(forgetful.stack.start_process, "envoy")
 
-    await survive(forgetful, "Envoy restarted by the runner", restart, lossy=True)
+    await survive(forgetful, "Envoy stopped and started", restart, lossy=True)
 
 
 @pytest.mark.timeout(120)

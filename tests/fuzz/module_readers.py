@@ -1,4 +1,4 @@
-"""Feeds broken texts, cut anywhere, to what Envoy's module reads: requests, answers and forms.
+"""Feeds broken texts, cut anywhere, to what Envoy's module reads: requests, answers, forms, and answers about keys.
 
     python -m tests.fuzz.module_readers --reader answers --seconds 1800
 
@@ -15,7 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from envoy.service.auth.v3 import external_auth_pb2
+from google.protobuf.message import DecodeError
+
+from authz_service.request.envoy_messages import KEY_IS_KNOWN, deny
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.endpoints import Dialect
 from tests.support import reference_forms
+from tests.support.envoy_doors import Refused, framed, key_answer
 from tests.support.envoy_module import (
     document_usage,
     form_facts,
@@ -84,6 +91,23 @@ _FORMS: Final = (
     form([field("model", "whisper-1"), file("file", b"ID3\r\n--" + bytes(20)), field("response_format", "json")]),
     form([file("image[]", b"\x89PNG\r\n", "a.png"), field("prompt", "a"), field("model", "m"), field("n", "2")]),
     form([field("purpose", "user_data"), field("stream", "true"), file("file", b"\r\n-", "a;b.txt", "text/plain")]),
+)
+_KEY_ANSWERS: Final = (
+    KEY_IS_KNOWN,
+    deny(Refusal(RefusalReason.INVALID_API_KEY, "The key does not exist.", retry_after_s=3), Dialect.GEMINI),
+)
+WIRE_TOKENS: Final = (
+    b"\x0a",
+    b"\x12",
+    b"\x1a",
+    b"\x08",
+    b"\x00",
+    b"\x7f",
+    b"\xff" * 9,
+    b"\xff" * 11,
+    b"\x0b",
+    b"\x0d",
+    b"",
 )
 TOKENS: Final = (
     b'"',
@@ -168,6 +192,24 @@ def _read_form(text: bytes, places: list[int]) -> tuple[Any, ...]:
     return facts, rewritten_form(text, CONTENT_TYPE, "other-model", places)
 
 
+def _read_key_answer(message: bytes, _places: list[int]) -> tuple[Any, ...]:
+    """Whatever the module lets in or passes on, protobuf's own reader must read the same. The module may refuse more."""
+    read = key_answer(framed(message))
+    if read is False:
+        return (read,)
+    try:
+        expected = external_auth_pb2.CheckResponse.FromString(message)
+    except DecodeError:
+        # The module skips over what it does not need, whose content it does not check. It lets no one in for that.
+        return (read,)
+    if read is True:
+        assert expected.HasField("status"), message
+        assert expected.status.code == 0, message
+    elif isinstance(read, Refused) and expected.HasField("denied_response"):
+        assert read.body == expected.denied_response.body.encode(), message
+    return (read,)
+
+
 def _facts_by_reference(text: bytes) -> dict[str, Any] | None:
     try:
         return reference_forms.facts(text, CONTENT_TYPE)
@@ -179,6 +221,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "requests": Reader(_read_request, _REQUESTS, TOKENS),
     "answers": Reader(_read_answer, _ANSWERS, TOKENS),
     "forms": Reader(_read_form, _FORMS, FORM_TOKENS),
+    "key_answers": Reader(_read_key_answer, _KEY_ANSWERS, WIRE_TOKENS),
 }
 
 

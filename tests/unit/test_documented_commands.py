@@ -30,6 +30,7 @@ NOT_RUN = {
     "./dev lint": "CI runs it in addition to the suite",
     "./dev protos": "writes into the repository; its options are checked below, and tests run its checks",
     "./dev sdk": "the end-to-end tests build the same packages; its options are checked below",
+    "./dev vulnerabilities": "asks an index over the network; tests run it with an index of their own",
     "./dev test": "is the suite itself; its paths are checked below",
     "PATH=": "fuzzes for a minute with a package that is installed only for it",
     "export GOPROXY=": "`./dev sdk --test go` downloads the module from the same folder",

@@ -17,13 +17,19 @@ from tests.support.checkout.observability_names import (
 )
 
 OF_PROMETHEUS = {"up", "process_resident_memory_bytes"}
+OF_ENVOY = {
+    "envoy_filesystem_write_failed",
+    "envoy_listener_ssl_certificate_expiration_unix_time_seconds",
+    "envoy_sds_key_rotation_failed",
+}
+"""`tests/e2e/running` finds these in a running Envoy."""
 
 
 @pytest.mark.parametrize("query", queries())
 def test_a_query_uses_existing_metrics(query: str) -> None:
     names = [selector.name for selector in selectors(promql_parser.parse(query))]
     assert names
-    assert set(names) <= scraped_names() | OF_PROMETHEUS
+    assert set(names) <= scraped_names() | OF_PROMETHEUS | OF_ENVOY
 
 
 @pytest.mark.parametrize("query", queries())
@@ -31,7 +37,7 @@ def test_a_query_matches_and_groups_by_existing_labels(query: str) -> None:
     names = {selector.name for selector in selectors(promql_parser.parse(query))}
     asked = [each for each in instruments() if any(name.startswith(each.name.replace(".", "_")) for name in names)]
     labels = {label.replace(".", "_") for each in asked for label in each.labels}
-    assert labels_in(query) <= labels | {"le", "job"}
+    assert labels_in(query) <= labels | {"le", "job", "envoy_listener_address"}
 
 
 @pytest.mark.parametrize("instrument", instruments(), ids=lambda instrument: instrument.name)

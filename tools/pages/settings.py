@@ -9,11 +9,20 @@ from pydantic_core import PydanticUndefined
 
 from admin_service.demo.settings import DemoSettings
 from deploy.local.stack.environment import (
+    ALLOW_PLAIN_HTTP,
     ALLOWED_ORIGINS,
+    DRAIN_GRACE,
     IDENTITY_PROVIDERS_FILE,
     MODEL_ALLOWED_ORIGINS,
     OTLP_ENDPOINT,
+    PROXY_PROTOCOL,
+    PUBLIC_ADDRESS,
+    PUBLIC_HOST,
     REDIS_URL,
+    TLS_CERTIFICATE_FILE,
+    TLS_CLIENT_CA_FILE,
+    TLS_KEY_FILE,
+    TRUSTED_HOPS,
 )
 from gateway_core.runtime.settings import (
     PREFIX,
@@ -39,8 +48,19 @@ OF_THE_RUNNER: Final = {
     ),
     REDIS_URL: "Use this Redis, or Redis Cluster, instead of the embedded one.",
     ALLOWED_ORIGINS: "Origins of browsers that may call the admin API, separated by commas: `https://console.example`.",
+    DRAIN_GRACE: "How many seconds running calls may take when Envoy is stopped or replaced. 30 by default.",
+    PUBLIC_ADDRESS: "IP address of the two public listeners: `0.0.0.0` for every one of this machine. `127.0.0.1` by default.",
+    PUBLIC_HOST: "Host name in the URLs that callers use.",
+    TLS_CERTIFICATE_FILE: "Absolute path of a certificate with its chain, PEM, for HTTPS. Read again when it changes.",
+    TLS_KEY_FILE: "Absolute path of its unencrypted key, PEM, in the same directory.",
+    TLS_CLIENT_CA_FILE: "Absolute path of authorities, PEM. Callers then need a certificate of one of them (mutual TLS).",
+    ALLOW_PLAIN_HTTP: "`true`: serve plain HTTP on an address that is not loopback, because something in front ends TLS.",
     MODEL_ALLOWED_ORIGINS: "Origins of browsers that may call models, separated by commas. None by default.",
     IDENTITY_PROVIDERS_FILE: "Absolute path of the file that lists the OpenID Connect issuers whose tokens the admin API accepts.",
+    TRUSTED_HOPS: "How many proxies in front of Envoy append to `x-forwarded-for`. The caller's address is what the first of them"
+    " saw. 0 by default: Envoy ignores what callers write there.",
+    PROXY_PROTOCOL: "`true` if a load balancer begins every connection with the PROXY protocol. Envoy then closes connections"
+    " without it. `false` by default.",
     BINARY_SETTING: "Run this Envoy binary instead of the installed one.",
     MODULE_SETTING: "Load this compiled Envoy module instead of compiling the sources.",
 }

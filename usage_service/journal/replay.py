@@ -22,9 +22,10 @@ from usage_service.call_reports import (
     values_behind_tear,
     values_of_line,
 )
+from usage_service.journal.envoy_admin import EnvoyAdmin
 from usage_service.journal.file import JournalFile, JournalLines
 from usage_service.journal.lag import JournalLag
-from usage_service.journal.rotation import JournalRotation, reopen_through
+from usage_service.journal.rotation import JournalRotation
 from usage_service.journal.segments import JournalSegments, journal_name
 from usage_service.journal.store import JournalClaim, JournalPosition
 from usage_service.settlement.entries import Entry, Origin, Page, RecentSettlements, SettlementCounts
@@ -68,8 +69,8 @@ class JournalFiles:
         segments = JournalSegments(settings.journal_file)
         rotation = None
         if settings.envoy_admin_url is not None:
-            reopen = reopen_through(settings.envoy_admin_url)
-            rotation = JournalRotation(segments, settings.journal_rotate_bytes, reopen, time.monotonic)
+            writer = EnvoyAdmin(settings.envoy_admin_url)
+            rotation = JournalRotation(segments, settings.journal_rotate_bytes, writer, time.monotonic)
         return cls(segments, rotation, settings.journal_delay_ms / 1_000, settings.journal_keep_segments)
 
 
@@ -104,6 +105,10 @@ class JournalReplay:
         """Set once everything that was in the journal when this process began to read it is settled."""
         self.is_reading = False
         """Whether this process currently replays the journal."""
+
+    def free_bytes(self) -> int:
+        """Returns the free bytes on the disk of the journal. Blocks, and raises `OSError` if its directory cannot be used."""
+        return self._files.segments.free_bytes()
 
     async def run(self) -> None:
         """Replays until canceled, whenever no other process does."""

@@ -4,13 +4,15 @@ Only the process that reads the journal may rotate it, and only while it reads t
 one segment waits to be settled, and its end is final once Envoy has opened the next file. Envoy opens that file with
 the first line after the request, and a new Envoy opens it at its start. Until then Envoy writes to the segment, so
 nothing is lost if any process dies in between.
+
+During a restart without a pause, two Envoys write to the journal until the calls of the old one have ended. It is not rotated
+then, because only the new one can be asked to open the next file.
 """
 
 import http.client
 import logging
 from collections.abc import Callable
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Final, Protocol
 
 from usage_service.journal.segments import JournalSegments
 from usage_service.journal.store import JournalPosition
@@ -18,27 +20,36 @@ from usage_service.journal.store import JournalPosition
 logger = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 1.0
-_ASK_TIMEOUT_S: Final = 1.0
 _FAILURES: Final = (OSError, http.client.HTTPException)
+
+
+class LogWriter(Protocol):
+    """The Envoy that writes the journal. Its methods raise `OSError` or `http.client.HTTPException` on failure."""
+
+    def reopen_logs(self) -> None:
+        """Asks it to open the journal again by name."""
+
+    def has_predecessor(self) -> bool:
+        """Returns whether an earlier Envoy, which nobody can ask to reopen the journal, still writes to it."""
 
 
 class JournalRotation:
     """Rotates one journal by size. Its methods block."""
 
     def __init__(
-        self, segments: JournalSegments, rotate_bytes: int, reopen: Callable[[], None], clock: Callable[[], float]
+        self, segments: JournalSegments, rotate_bytes: int, writer: LogWriter, clock: Callable[[], float]
     ) -> None:
         """Creates a rotation.
 
         Args:
             segments: the files of the journal.
             rotate_bytes: the size at which the journal is set aside.
-            reopen: asks Envoy to reopen its journal; raises `OSError` or `http.client.HTTPException` on failure.
+            writer: of the journal.
             clock: returns monotonic seconds.
         """
         self._segments = segments
         self._rotate_bytes = rotate_bytes
-        self._reopen = reopen
+        self._writer = writer
         self._clock = clock
         self._is_asked = False
         self._next_attempt_s = -float("inf")
@@ -59,34 +70,16 @@ class JournalRotation:
         except FileNotFoundError:
             # A predecessor may have set it aside and been killed before it could ask Envoy.
             if not self._is_asked and self._segments.listed():
-                self._reopen()
+                self._writer.reopen_logs()
                 self._is_asked = True
             return
         self._is_asked = False
         if position is None or status.st_ino != position.inode or status.st_size < self._rotate_bytes:
             return
+        if self._writer.has_predecessor():
+            self._next_attempt_s = self._clock() + _PAUSE_S
+            return
         self._segments.set_aside()
         logger.info("journal was set aside", extra={"size_bytes": status.st_size})
-        self._reopen()
+        self._writer.reopen_logs()
         self._is_asked = True
-
-
-def reopen_through(envoy_admin_url: str) -> Callable[[], None]:
-    """Returns a function that asks Envoy's admin interface to reopen its logs.
-
-    Args:
-        envoy_admin_url: `http://host:port`.
-    """
-    address = urlsplit(envoy_admin_url).netloc
-
-    def reopen() -> None:
-        connection = http.client.HTTPConnection(address, timeout=_ASK_TIMEOUT_S)
-        try:
-            connection.request("POST", "/reopen_logs")
-            status = connection.getresponse().status
-        finally:
-            connection.close()
-        if status != http.client.OK:
-            raise http.client.HTTPException(f"Envoy answered {status} to /reopen_logs")
-
-    return reopen

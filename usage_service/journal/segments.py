@@ -8,6 +8,7 @@ settle it again.
 import logging
 import os
 import re
+import shutil
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ class JournalSegments:
     def __init__(self, journal: Path) -> None:
         self.journal = journal
         self._pattern = re.compile(rf"{re.escape(journal.name)}\.(\d{{{_NUMBER_DIGITS},}})({re.escape(_SETTLED)})?")
+
+    def free_bytes(self) -> int:
+        """Returns the free bytes on the disk of the journal."""
+        return shutil.disk_usage(self.journal.parent).free
 
     def listed(self) -> list[Segment]:
         """Returns all segments, oldest first."""

@@ -15,6 +15,7 @@ from rich.console import Group
 
 from deploy.local.cli import logs as log_reader
 from deploy.local.cli.report import is_healthy, process_table, providers_line
+from deploy.local.cli.restart import UnknownProcessError, processes_to_restart
 from deploy.local.cli.terminal import console, errors
 from deploy.local.cli.up import bring_up
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
@@ -22,6 +23,7 @@ from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError
 from deploy.local.stack.specification import DEFAULT_CATALOG, DEFAULT_HOME, DEFAULT_PORT_BASE, home_in, specified
 from deploy.local.stack.state import StackState, read_state
 from deploy.local.supervision.background import running_state, stop_stack
+from deploy.local.supervision.control import ControlError, request_control
 from deploy.local.supervision.errors import StackError
 from gateway_core.schema.logins import SERVICE_URLS
 
@@ -52,7 +54,7 @@ def up(
         int,
         typer.Option(
             metavar="N",
-            help="First port. Model listener: N. Admin listener: N+1. Envoy's admin page: N+2. Databases and mock: up to"
+            help="First port. Model listener: N. Admin listener: N+1. Envoy's metrics: N+2. Databases and mock: up to"
             " N+5. Metrics: up to N+9. Metrics of other workers: from N+10.",
         ),
     ] = DEFAULT_PORT_BASE,
@@ -92,6 +94,34 @@ def down(home: HomeOption = DEFAULT_HOME) -> None:
 
 
 @application.command()
+def restart(
+    processes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROCESS]...",
+            help="Processes from the status table. Default: the services, then Envoy.",
+            show_default=False,
+        ),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Restart processes without refusing a call: the new one takes over before the old one ends.
+
+    The old process finishes its calls. Envoy gives them MEGAROUTER_DRAIN_GRACE_S seconds (30). Databases and the mock
+    provider restart only if you name them, and cannot be called meanwhile.
+    """
+    place = home_in(home)
+    try:
+        names = processes_to_restart(_state_of(place), processes or [])
+        for name in names:
+            with console.status(f"restarting {name}"):
+                request_control(place.control_socket, "restart", name)
+            console.print(f"restarted {name}", markup=False)
+    except (ControlError, UnknownProcessError) as error:
+        raise _fail(str(error)) from error
+
+
+@application.command()
 def status(
     home: HomeOption = DEFAULT_HOME,
     *,
@@ -99,7 +129,10 @@ def status(
         bool, typer.Option("--watch", "-w", help="Also show calls, refusals, latency and lag, every second.")
     ] = False,
 ) -> None:
-    """Show the processes, their addresses and their health. The exit status is 0 if everything is healthy."""
+    """Show the processes, their addresses and their health, and what needs attention soon.
+
+    The exit status is 0 if every process is healthy.
+    """
     place = home_in(home)
     state = _state_of(place)
     if watch:
@@ -108,6 +141,11 @@ def status(
     console.print(f"{state.phase}, supervisor pid {state.supervisor.pid}, ports from {state.port_base}")
     console.print(process_table(state, time.time()))
     console.print(providers_line(state), markup=False)
+    # Imported here: only this command reads metrics.
+    from deploy.local.cli.warnings import stack_warnings  # noqa: PLC0415
+
+    for warning in stack_warnings(Ports(state.port_base, state.workers), time.time()):
+        console.print(f"warning: {warning}", markup=False, style="yellow", soft_wrap=True)
     if not is_healthy(state):
         raise typer.Exit(1)
 
@@ -297,6 +335,25 @@ def sdk(
     if test:
         os.chdir(REPOSITORY)
         os.execv(sys.executable, [sys.executable, "-m", "pytest", *builders.tests(clients or [])])  # noqa: S606 - no shell wanted
+
+
+@application.command()
+def vulnerabilities(
+    index: Annotated[
+        str, typer.Option(metavar="URL", help="An index that speaks OSV's API. It receives names and versions.")
+    ] = "https://api.osv.dev",
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A vulnerability that does not count. Repeatable.")
+    ] = None,
+) -> None:
+    """Check the pinned dependencies for known vulnerabilities.
+
+    The exit status is 0 if there are none, 1 if there are, and 2 if the index could not be asked, so that nothing is known.
+    """
+    from tools.vulnerabilities.check import check  # noqa: PLC0415 - only this command needs it
+
+    status = check(REPOSITORY, index, accept or (), lambda line: console.print(line, markup=False, soft_wrap=True))
+    raise typer.Exit(status)
 
 
 @application.command()

@@ -47,7 +47,7 @@ def take_sample(ports: Ports) -> Sample:
     figures: dict[str, dict[tuple[str, Labels], float]] = {}
     for service in SERVICES:
         for worker in ports.workers_of(service):
-            page = _page(ports.metrics(service, worker))
+            page = read_page(f"http://{HOST}:{ports.metrics(service, worker)}/metrics")
             if page is not None:
                 figures.setdefault(service, {}).update(of_worker(read_figures(page), worker))
     return Sample(time.monotonic(), figures)
@@ -59,9 +59,10 @@ def of_worker(figures: Figures, worker: int) -> Figures:
     return {(name, labels | label): value for (name, labels), value in figures.items()}
 
 
-def _page(port: int) -> str | None:
+def read_page(url: str) -> str | None:
+    """Returns a page of metrics, or None if nothing answers within a second."""
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=_TIMEOUT_S) as answer:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - on this machine
             return str(answer.read(_MAX_PAGE_BYTES).decode())
     except (OSError, urllib.error.URLError):
         return None

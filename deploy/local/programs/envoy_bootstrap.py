@@ -6,12 +6,14 @@ from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, 
 from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.secret_sources import write_secret_sources
 from megarouter_envoy.filters.admin_api import prepare_admin_api
+from megarouter_envoy.listeners.tls import write_secrets
 from megarouter_envoy.module import ModuleNotBuiltError, find_module
-from megarouter_envoy.options import BootstrapOptions, Credential, ProviderTarget, ServiceSockets
+from megarouter_envoy.options import BootstrapOptions, Credential, ListenerTls, ProviderTarget, ServiceSockets
 
 from deploy.local.process.children import StartError
 from deploy.local.process.private_files import write_private
 from deploy.local.stack.layout import Home
+from deploy.local.stack.listeners.public_listeners import PublicListeners
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import Route
 
@@ -30,10 +32,14 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         StartError: Envoy refuses the bootstrap, or Envoy's binary or module is missing.
     """
     home, ports = plan.home, plan.ports
+    listener_tls = _listener_tls(home, plan.listeners)
+    if listener_tls is not None:
+        write_secrets(listener_tls)
     options = BootstrapOptions(
         model_port=ports.model,
         admin_port=ports.admin,
-        envoy_admin_port=ports.envoy_admin,
+        metrics_port=ports.envoy_metrics,
+        envoy_admin_socket=home.envoy_admin_socket,
         sockets=ServiceSockets(
             authz=home.envoy_socket("authz"),
             ratelimit=home.envoy_socket("ratelimit"),
@@ -50,12 +56,28 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         otlp_endpoint=otlp_endpoint,
         admin_allowed_origins=plan.admin_edge.allowed_origins,
         model_allowed_origins=plan.model_origins,
+        listen_address=plan.listeners.address,
+        tls=listener_tls,
+        allow_plain_http=plan.listeners.allow_plain_http,
+        front_proxies=plan.front_proxies,
         identity_providers=plan.admin_edge.identity_providers,
         control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
         module_path=_module(),
     )
     write_secret_sources(options)
     _write_validated(home.bootstrap_file, build_bootstrap(options))
+
+
+def _listener_tls(home: Home, listeners: PublicListeners) -> ListenerTls | None:
+    if listeners.certificate_file is None or listeners.key_file is None:
+        return None
+    return ListenerTls(
+        certificate_file=listeners.certificate_file,
+        key_file=listeners.key_file,
+        secrets_file=home.tls_secrets_file,
+        client_secrets_file=home.tls_client_secrets_file,
+        client_authorities_file=listeners.client_authorities_file,
+    )
 
 
 def _module() -> Path:

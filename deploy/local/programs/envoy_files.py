@@ -38,7 +38,11 @@ def _write_configuration(plan: StackPlan) -> None:
     home = plan.home
     source = _source(plan)
     stamp = read_stamp(home.bootstrap_stamp_file)
-    written = (home.bootstrap_file, home.admin_json_types_file)
+    written = [home.bootstrap_file, home.admin_json_types_file]
+    if plan.listeners.is_tls:
+        written.append(home.tls_secrets_file)
+    if plan.listeners.client_authorities_file is not None:
+        written.append(home.tls_client_secrets_file)
     if stamp is not None and stamp.covers(source, frozenset()) and all(file.exists() for file in written):
         return
     # Imported here, because Envoy's typed configuration takes a second to load.
@@ -83,6 +87,8 @@ def _source(plan: StackPlan) -> str:
         routes,
         plan.admin_edge,
         plan.model_origins,
+        plan.listeners,
+        plan.front_proxies,
         otlp_address(plan.environment),
         binary,
         binary.stat().st_mtime_ns,

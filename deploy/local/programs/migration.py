@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from deploy.local.process.children import ChildCommand, StartError, last_lines, start_child
 from deploy.local.stack.layout import REPOSITORY, Home
-from gateway_core.schema.files import EXIT_BEFORE_BASELINE
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE, EXIT_NEWER_RELEASE
 
 _POLL_INTERVAL_S = 0.02
 
@@ -41,6 +41,11 @@ async def migrate_database(home: Home, environment: Mapping[str, str]) -> None:
         raise StartError(
             f"an earlier release made the database in {home.directory}, and it cannot be migrated: run `./dev down`, then"
             " remove that directory, or choose another --home"
+        )
+    if process.returncode == EXIT_NEWER_RELEASE:
+        raise StartError(
+            f"a newer release migrated the database in {home.directory}, and a schema is not downgraded: start that release, or"
+            " choose another --home. Nothing was changed"
         )
     if process.returncode != 0:
         raise StartError(f"the database could not be migrated:\n{last_lines(log_file)}")

@@ -14,6 +14,10 @@ def _nothing() -> None:
     return
 
 
+def _never(_pid: int) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Program:
     """A supervised process. The callables block, so the supervisor runs all but `child` in threads."""
@@ -21,7 +25,9 @@ class Program:
     name: str
     address: str
     child: Callable[[], ChildCommand]
-    is_ready: Callable[[int], bool]  # receives the pid
+    is_ready: Callable[
+        [int], bool
+    ]  # receives the pid; of two processes of one program, only the one that serves is ready
     stop_rank: int
     prepare: Callable[[], None] = _nothing  # called once, before the first start
     drain: Callable[[], None] = _nothing  # called before the stop signal
@@ -29,4 +35,14 @@ class Program:
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 10.0
     ports: tuple[int, ...] = ()  # binds these, so they must be free before the start
+    successor: Callable[[int], ChildCommand] | None = None
+    """How to start a process that takes over from the running one; receives how many there were before. None: it cannot."""
+    leaves_by_itself: bool = False  # the old process ends after a takeover without a signal
+    leave_timeout_s: float = 10.0  # how long it may take for that
+    is_alive: Callable[[int], bool] = (
+        _never  # receives the pid; whether a process that is not ready can hand over its work
+    )
+    replace_unready_after_s: float | None = (
+        None  # a process that was ready and is not any more is replaced after this time
+    )
     warm_module: str | None = None  # loaded once for all programs, before their first start

@@ -61,22 +61,25 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
     metrics_port = plan.ports.metrics(service, worker)
     environment[METRICS_LISTEN] = f"{HOST}:{metrics_port}"
     if service == "usage":
-        environment[ENVOY_ADMIN_URL] = f"http://{HOST}:{plan.ports.envoy_admin}"
+        environment[ENVOY_ADMIN_URL] = f"unix:{plan.home.envoy_admin_socket}"
     if service == "admin":
-        environment.setdefault(INVITE_PAGE_URL, f"http://{HOST}:{plan.ports.admin}/invites")
+        environment.setdefault(INVITE_PAGE_URL, f"{plan.listeners.url(plan.ports.admin)}/invites")
         environment.setdefault(OPERATORS, DEMO_OPERATORS)
+    account = python_account(environment)
+    child = ChildCommand(
+        command=[sys.executable, "-m", f"{service}_service"],
+        account=account,
+        environment=for_account(environment, account),
+        directory=REPOSITORY,
+        log_file=plan.home.log_file(name),
+    )
     return Program(
         name=name,
         address=f"unix:{_short(socket, plan.home)}",
         prepare=lambda: socket.unlink(missing_ok=True),
-        child=lambda: ChildCommand(
-            command=[sys.executable, "-m", f"{service}_service"],
-            environment=for_account(environment, account := python_account(environment)),
-            directory=REPOSITORY,
-            log_file=plan.home.log_file(name),
-            account=account,
-        ),
-        is_ready=lambda _pid: probes.is_serving(socket),
+        child=lambda: child,
+        is_ready=lambda pid: probes.is_serving(socket, pid),
+        successor=lambda _: child,
         stop_rank=SERVICE,
         ports=(metrics_port,),
         warm_module=f"{service}_service",

@@ -1,7 +1,7 @@
 """Environment variables of each process, and the file of variables for clients."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,24 @@ ENVOY_LISTEN = "MEGAROUTER_ENVOY_LISTEN"
 METRICS_LISTEN = "MEGAROUTER_METRICS_LISTEN"
 ALLOWED_ORIGINS = "MEGAROUTER_ADMIN_ALLOWED_ORIGINS"
 MODEL_ALLOWED_ORIGINS = "MEGAROUTER_MODEL_ALLOWED_ORIGINS"
+DRAIN_GRACE = "MEGAROUTER_DRAIN_GRACE_S"
+PUBLIC_ADDRESS = "MEGAROUTER_PUBLIC_ADDRESS"
+PUBLIC_HOST = "MEGAROUTER_PUBLIC_HOST"
+TLS_CERTIFICATE_FILE = "MEGAROUTER_TLS_CERTIFICATE_FILE"
+TLS_KEY_FILE = "MEGAROUTER_TLS_KEY_FILE"
+TLS_CLIENT_CA_FILE = "MEGAROUTER_TLS_CLIENT_CA_FILE"
+ALLOW_PLAIN_HTTP = "MEGAROUTER_ALLOW_PLAIN_HTTP"
+OF_PUBLIC_LISTENERS = (
+    PUBLIC_ADDRESS,
+    PUBLIC_HOST,
+    TLS_CERTIFICATE_FILE,
+    TLS_KEY_FILE,
+    TLS_CLIENT_CA_FILE,
+    ALLOW_PLAIN_HTTP,
+)
 IDENTITY_PROVIDERS_FILE = "MEGAROUTER_IDENTITY_PROVIDERS_FILE"
+TRUSTED_HOPS = "MEGAROUTER_TRUSTED_HOPS"
+PROXY_PROTOCOL = "MEGAROUTER_PROXY_PROTOCOL"
 
 NEEDS = {
     "authz": (SERVICE_URLS["megarouter_authz"], REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
@@ -68,7 +85,8 @@ _NOT_INHERITED = frozenset(
         ),
         *SERVICE_URLS.values(),
         *(variable for others in REPLACED_SECRETS.values() for variable in others.values()),
-        *(EDGE_SECRET, ALLOWED_ORIGINS, MODEL_ALLOWED_ORIGINS),
+        *OF_PUBLIC_LISTENERS,
+        *(EDGE_SECRET, ALLOWED_ORIGINS, MODEL_ALLOWED_ORIGINS, TRUSTED_HOPS, PROXY_PROTOCOL),
         *("MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_ADMIN_URL", "MEGAROUTER_ADMIN_ADDRESS"),
         *("MEGAROUTER_ADMIN_TOKEN", "MEGAROUTER_ORGANIZATION", "MEGAROUTER_TEST_HOME", "MEGAROUTER_TEST_PORT_BASE"),
         *("MEGAROUTER_LOGIN_ISSUER", "MEGAROUTER_LOGIN_CLIENT_ID"),
@@ -177,13 +195,23 @@ class Demo:
     api_key: str
 
 
-def client_environment(ports: Ports, backends: Backends, demo: Demo) -> dict[str, str]:
-    """Returns the variables that `HOME/env` contains."""
+def client_environment(
+    ports: Ports, backends: Backends, demo: Demo, url_of: Callable[[int], str], host: str = HOST
+) -> dict[str, str]:
+    """Returns the variables that `HOME/env` contains.
+
+    Args:
+        ports: of the stack.
+        backends: the databases.
+        demo: the demo organization.
+        url_of: returns the URL of the public listener at a port.
+        host: of the public listeners.
+    """
     return {
-        "MEGAROUTER_BASE_URL": f"http://{HOST}:{ports.model}",
+        "MEGAROUTER_BASE_URL": url_of(ports.model),
         "MEGAROUTER_API_KEY": demo.api_key,
-        "MEGAROUTER_ADMIN_URL": f"http://{HOST}:{ports.admin}",
-        "MEGAROUTER_ADMIN_ADDRESS": f"{HOST}:{ports.admin}",
+        "MEGAROUTER_ADMIN_URL": url_of(ports.admin),
+        "MEGAROUTER_ADMIN_ADDRESS": f"{host}:{ports.admin}",
         "MEGAROUTER_ADMIN_TOKEN": demo.admin_token,
         "MEGAROUTER_ORGANIZATION": demo.organization,
         **database_environment(backends),

@@ -53,8 +53,8 @@ class Ports:
         return self.base + 1
 
     @property
-    def envoy_admin(self) -> int:
-        """The port of Envoy's own admin page."""
+    def envoy_metrics(self) -> int:
+        """The port where Envoy's metrics and readiness can be read."""
         return self.base + 2
 
     @property
@@ -126,6 +126,16 @@ class Home:
         return self.envoy / "edge-secret"
 
     @property
+    def tls_secrets_file(self) -> Path:
+        """Names the files of the public listeners' certificate for Envoy."""
+        return self.envoy / "server-certificate.json"
+
+    @property
+    def tls_client_secrets_file(self) -> Path:
+        """Names the file of the authorities of client certificates for Envoy."""
+        return self.envoy / "client-authorities.json"
+
+    @property
     def bootstrap_file(self) -> Path:
         """Envoy's configuration, mode 0600."""
         return self.envoy / "bootstrap.json"
@@ -189,6 +199,11 @@ class Home:
     def control_socket(self) -> Path:
         """The socket on which the supervisor takes commands."""
         return self.sockets / "supervisor.sock"
+
+    @property
+    def envoy_admin_socket(self) -> Path:
+        """The socket of Envoy's own admin page, mode 0600."""
+        return self.sockets / "envoy-admin.sock"
 
     def socket(self, service: str, worker: int = 0) -> Path:
         """Returns the gRPC socket of a service (`authz`, `ratelimit`, `usage` or `admin`)."""

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploy.local.stack.admin_edge import AdminEdge
+from megarouter_envoy.options import FrontProxies
+
 from deploy.local.stack.environment import Backends
 from deploy.local.stack.layout import Home, Ports
+from deploy.local.stack.listeners.admin_edge import AdminEdge
+from deploy.local.stack.listeners.public_listeners import PublicListeners
 from deploy.local.stack.providers import Route
 from deploy.local.stack.secrets import StackSecrets
 from deploy.local.stack.specification import StackSpecification
@@ -21,7 +24,9 @@ class StackPlan:
     routes: Sequence[Route]
     environment: Mapping[str, str]  # of every process
     admin_edge: AdminEdge = field(default_factory=AdminEdge)
+    listeners: PublicListeners = field(default_factory=PublicListeners)
     model_origins: tuple[str, ...] = ()  # of browsers that may call models
+    front_proxies: FrontProxies = field(default_factory=FrontProxies)
 
     @property
     def home(self) -> Home:

@@ -46,6 +46,7 @@ class ProcessState:
     started_at: float | None = None  # seconds since the epoch
     restarts: int = 0
     last_exit: str | None = None
+    leaving: tuple[RecordedProcess, ...] = ()  # replaced processes that finish their calls
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class StackState:
     mock_providers: tuple[str, ...] = ()
     example_model: str | None = None
     failure: str | None = None
+    drain_grace_s: int = 0
+    """How long a stop may wait for running calls."""
 
     def process(self, name: str) -> ProcessState:
         """Returns the process with this name.
@@ -102,4 +105,5 @@ def _stack_state(content: dict[str, Any]) -> StackState:
 
 def _process_state(content: dict[str, Any]) -> ProcessState:
     identity = content["identity"] and RecordedProcess(**content["identity"])
-    return ProcessState(**{**content, "health": Health(content["health"]), "identity": identity})
+    leaving = tuple(RecordedProcess(**one) for one in content["leaving"])
+    return ProcessState(**{**content, "health": Health(content["health"]), "identity": identity, "leaving": leaving})

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from deploy.local.programs.demo import seed_demo
+from deploy.local.programs.envoy import DrainGraceError, drain_grace_s
 from deploy.local.programs.migration import migrate_database
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url
 from deploy.local.programs.stack_programs import external_addresses, stack_programs
-from deploy.local.stack.admin_edge import AdminEdgeError, admin_edge, origins_in
 from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.database_urls import DatabaseUrlError
 from deploy.local.stack.environment import (
@@ -18,12 +18,23 @@ from deploy.local.stack.environment import (
     inherited,
     service_environment,
 )
+from deploy.local.stack.listeners.admin_edge import AdminEdgeError, admin_edge, front_proxies, origins_in
+from deploy.local.stack.listeners.public_listeners import PublicListenersError, public_listeners
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import ProviderError, Route, example_model, plan_routes
 from deploy.local.stack.secrets import load_or_make_secrets
 from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import Health, ProcessState
 from deploy.local.supervision.lifecycle import Assembly, RefusedError
+
+_REFUSALS = (
+    AdminEdgeError,
+    CatalogRefusedError,
+    DatabaseUrlError,
+    DrainGraceError,
+    ProviderError,
+    PublicListenersError,
+)
 
 
 def assemble(specification: StackSpecification, environment: Mapping[str, str]) -> Assembly:
@@ -42,7 +53,7 @@ def assemble(specification: StackSpecification, environment: Mapping[str, str]) 
         routes = plan_routes(catalog.providers, environment, specification.ports.mock_provider)
         plan = _plan(specification, routes, environment)
         programs = stack_programs(plan)
-    except (AdminEdgeError, CatalogRefusedError, DatabaseUrlError, ProviderError) as error:
+    except _REFUSALS as error:
         raise RefusedError(str(error)) from error
     external = external_addresses(plan.backends).items()
     return Assembly(
@@ -53,6 +64,7 @@ def assemble(specification: StackSpecification, environment: Mapping[str, str]) 
         real_providers=_names(routes, mock=False),
         mock_providers=_names(routes, mock=True),
         example_model=example_model(catalog.models, routes),
+        drain_grace_s=drain_grace_s(plan.environment),
     )
 
 
@@ -70,7 +82,9 @@ def _plan(specification: StackSpecification, routes: Sequence[Route], environmen
         routes=routes,
         environment=inherited(environment),
         admin_edge=admin_edge(environment),
+        listeners=public_listeners(environment),
         model_origins=origins_in(environment, MODEL_ALLOWED_ORIGINS),
+        front_proxies=front_proxies(environment),
     )
 
 
@@ -83,4 +97,5 @@ async def _seed(plan: StackPlan) -> dict[str, str]:
     environment = service_environment(
         "admin", plan.home, plan.secrets, plan.backends, plan.specification.catalog_file, plan.environment
     )
-    return client_environment(plan.ports, plan.backends, await seed_demo(plan.home, environment))
+    demo = await seed_demo(plan.home, environment)
+    return client_environment(plan.ports, plan.backends, demo, plan.listeners.url, plan.listeners.host)

@@ -17,7 +17,7 @@ from deploy.local.supervision.errors import AlreadyRunningError, StackError
 from deploy.local.supervision.leftovers import end_leftovers, remove_files, wait_for_end
 
 START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 45.0  # more than the supervisor needs even if it must kill every process
+STOP_TIMEOUT_S = 45.0  # more than the supervisor needs to kill every process, in addition to the time that calls get
 KILL_WAIT_S = 5.0
 APPEARANCE_S = 3.0  # a supervisor that holds the home writes its state within this time
 POLL_INTERVAL_S = 0.03
@@ -130,7 +130,7 @@ def stop_stack(home: Home) -> bool:
         _require_no_holder(home)
         return False
     was_running = send_signal(state.supervisor, signal.SIGTERM)
-    if wait_for_end([state.supervisor], STOP_TIMEOUT_S):
+    if wait_for_end([state.supervisor], STOP_TIMEOUT_S + state.drain_grace_s):
         send_signal(state.supervisor, signal.SIGKILL)
         wait_for_end([state.supervisor], KILL_WAIT_S)
     last = read_state(home.state_file)

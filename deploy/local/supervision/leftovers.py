@@ -29,9 +29,10 @@ def end_leftovers(state: StackState) -> list[str]:
     The kernel sent them the stop signal when their supervisor died, so those that still run are slow or hang.
     """
     running = {
-        process.identity: process.name
+        identity: process.name
         for process in state.processes
-        if process.identity is not None and is_alive(process.identity)
+        for identity in (process.identity, *process.leaving)
+        if identity is not None and is_alive(identity)
     }
     for identity in running:
         send_signal(identity, signal.SIGTERM)

@@ -43,6 +43,7 @@ class Assembly:
     real_providers: tuple[str, ...] = ()
     mock_providers: tuple[str, ...] = ()
     example_model: str | None = None
+    drain_grace_s: int = 0  # how long running calls may take at the end
 
 
 class RefusedError(Exception):
@@ -135,6 +136,7 @@ def _described(state: StackState, assembly: Assembly) -> StackState:
         real_providers=assembly.real_providers,
         mock_providers=assembly.mock_providers,
         example_model=assembly.example_model,
+        drain_grace_s=assembly.drain_grace_s,
     )
 
 

@@ -1,28 +1,23 @@
-"""Runs one supervised process: starts it, notices its end, and stops it."""
+"""Supervises one program: starts its process, notices its end, replaces it, and stops it."""
 
 import asyncio
-import contextlib
 import logging
-import os
-import signal
-import subprocess
 import time
 
 from deploy.local.process.children import StartError, last_lines, start_child
-from deploy.local.process.recorded_process import RecordedProcess, identify
 from deploy.local.process.restarts import RestartHistory
+from deploy.local.process.running_process import Process, RunningProcess
 from deploy.local.programs.program import Program
 from deploy.local.stack.state import Health, ProcessState
-from deploy.local.supervision.warm_start import ForkedProcess, WarmStart, WarmStartError
+from deploy.local.supervision.warm_start import WarmStart, WarmStartError
 
 logger = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 0.02
-KILL_TIMEOUT_S = 5.0
 
 
 class Entry:
-    """A program and the process that runs it, if any."""
+    """A program and the process that runs it, if any. After a replacement, earlier processes may still finish their work."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -33,29 +28,33 @@ class Entry:
         self.running = asyncio.Event()
         self.ended = asyncio.Event()  # the opposite of `running`, so that a task can wait for either
         self.ended.set()
-        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
-        self._identity: RecordedProcess | None = None
-        self._started_at: float | None = None
-        self._started_monotonic_s = 0.0
+        self._current: RunningProcess | None = None
+        self._leaving: dict[RunningProcess, asyncio.Task[None]] = {}
+        self._generation = 0
+        self._ran_s = 0.0
         self._last_exit: str | None = None
+        self._unready_since_s = 0.0
+        self._replacing = asyncio.Lock()
 
     @property
     def state(self) -> ProcessState:
         """The state of the process for the status table."""
+        current = self._current
         return ProcessState(
             name=self.program.name,
             address=self.program.address,
             health=self.health,
-            identity=self._identity,
-            started_at=self._started_at,
+            identity=None if current is None else current.identity,
+            started_at=None if current is None else current.started_at,
             restarts=self.history.restarts,
             last_exit=self._last_exit,
+            leaving=tuple(process.identity for process in self._leaving if process.identity is not None),
         )
 
     @property
     def ran_s(self) -> float:
-        """Seconds since the last start."""
-        return time.monotonic() - self._started_monotonic_s
+        """Seconds between the last start of a process that has ended and its end."""
+        return self._ran_s
 
     def start(self, warm: WarmStart | None = None) -> None:
         """Starts the process. Call this on the main thread, because the process ends when the starting thread ends.
@@ -63,18 +62,10 @@ class Entry:
         Args:
             warm: starts the program as a fork that has already loaded its modules, if the program has a warm module.
         """
-        self._started_monotonic_s = time.monotonic()
-        self._process = self._started(warm)
-        self._identity = identify(self._process.pid)
-        self._started_at = time.time()
-        self.health = Health.STARTING
-        self.ended.clear()
-        self.running.set()
-        descriptor = os.pidfd_open(self._process.pid)
-        asyncio.get_running_loop().add_reader(descriptor, self._on_exit, self._process, descriptor)
-        logger.info("started %s, pid %d", self.program.name, self._process.pid)
+        self._generation = 0
+        self._become(RunningProcess(self.program.name, self._started(warm), self._on_exit))
 
-    def _started(self, warm: WarmStart | None) -> subprocess.Popen[bytes] | ForkedProcess:
+    def _started(self, warm: WarmStart | None) -> Process:
         child = self.program.child()
         if warm is not None and self.program.warm_module is not None:
             try:
@@ -83,15 +74,21 @@ class Entry:
                 logger.warning("%s could not be forked and is started as a new process: %s", self.program.name, error)
         return start_child(child)
 
-    def _on_exit(self, process: subprocess.Popen[bytes] | ForkedProcess, descriptor: int) -> None:
-        asyncio.get_running_loop().remove_reader(descriptor)
-        os.close(descriptor)
-        self._last_exit = describe_exit(process.wait())
-        self._process = self._identity = self._started_at = None
+    def _become(self, process: RunningProcess) -> None:
+        self._current = process
+        self.health = Health.STARTING
+        self.ended.clear()
+        self.running.set()
+
+    def _on_exit(self, process: RunningProcess) -> None:
+        if process is not self._current:
+            return
+        self._last_exit = process.last_exit
+        self._ran_s = time.monotonic() - process.started_monotonic_s
+        self._current = None
         self.health = Health.STOPPED
         self.running.clear()
         self.ended.set()
-        logger.info("%s ended: %s", self.program.name, self._last_exit)
 
     async def until_ready(self) -> None:
         """Waits until the process is ready.
@@ -109,56 +106,100 @@ class Entry:
 
     async def probe(self) -> bool:
         """Probes the process, updates `health`, and returns whether it is ready."""
-        process = self._process
+        process = self._current
         if process is None:
             return False
+        if self._replacing.locked():
+            return self.health is Health.READY  # its successor has already taken parts of it over
         ready = await asyncio.to_thread(self.program.is_ready, process.pid)
-        if process is not self._process:
+        if process is not self._current:
             return False  # the process was replaced meanwhile
         if ready:
             self.health = Health.READY
         elif self.health is Health.READY:
             self.health = Health.NOT_READY
+            self._unready_since_s = time.monotonic()
         return ready
+
+    @property
+    def unready_s(self) -> float:
+        """How long a process that was ready has not been ready; 0 if it is ready or has never been."""
+        return time.monotonic() - self._unready_since_s if self.health is Health.NOT_READY else 0.0
 
     def _start_error(self, what: str) -> StartError:
         log_file = self.program.child().log_file
         return StartError(f"{self.program.name} {what}. The end of {log_file}:\n{last_lines(log_file)}")
 
-    async def stop(self) -> None:
-        """Drains and stops the process. Kills it and its children if it does not end in time."""
-        process = self._process
+    async def replace(self) -> None:
+        """Starts a second process and lets it take over before the first one leaves, so that no call is refused meanwhile.
+
+        Call this on the main thread, and only for a program with a `successor`. If the new process does not become ready, the
+        old one stays.
+
+        Raises:
+            StartError: the new process ended before it was ready, or was not ready in time.
+        """
+        if self.program.successor is None:
+            raise StartError(f"{self.program.name} cannot run twice: stop it and start it")
+        async with self._replacing:
+            await asyncio.gather(*self._leaving.values(), return_exceptions=True)
+            child = self.program.successor(self._generation + 1)
+            new = RunningProcess(self.program.name, start_child(child), self._on_exit)
+            try:
+                await self._until_taken_over(new)
+            except BaseException:
+                await new.kill()
+                raise
+            self._generation += 1
+            old = self._current
+            self._become(new)
+            self.health = Health.READY
+            if old is not None:
+                self._see_off(old)
+
+    async def renew(self) -> None:
+        """Replaces a process that no longer serves. One that hangs is killed, and restarted as after a crash.
+
+        Raises:
+            StartError: as for `replace`.
+        """
+        process = self._current
         if process is None:
             return
-        if self.health is Health.READY:
-            await asyncio.to_thread(self.program.drain)
-        self._signal(process, self.program.stop_signal)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.program.stop_timeout_s):
-                await self.ended.wait()
-                return
-        logger.warning("killing %s because it did not stop in time", self.program.name)
-        self._signal(process, signal.SIGKILL)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(KILL_TIMEOUT_S):
-                await self.ended.wait()
+        if self.program.successor is not None and await asyncio.to_thread(self.program.is_alive, process.pid):
+            await self.replace()
+        else:
+            await process.kill()
 
-    def _signal(self, process: subprocess.Popen[bytes] | ForkedProcess, number: signal.Signals) -> None:
-        """Sends SIGKILL to the process group, and other signals only to the process, which stops its own children."""
-        if process is not self._process:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            if number is signal.SIGKILL:
-                os.killpg(process.pid, number)
-            else:
-                os.kill(process.pid, number)
+    async def dismiss_predecessors(self) -> None:
+        """Ends the processes that were replaced, before a new line of processes begins, because the two lines would collide."""
+        if self.program.leaves_by_itself:
+            await asyncio.gather(*(old.kill() for old in tuple(self._leaving)))
 
+    async def _until_taken_over(self, new: RunningProcess) -> None:
+        deadline = time.monotonic() + self.program.start_timeout_s
+        while not await asyncio.to_thread(self.program.is_ready, new.pid):
+            if new.ended.is_set():
+                raise self._start_error(f"ended before it was ready ({new.last_exit}); the running one continues")
+            if time.monotonic() > deadline:
+                raise self._start_error(
+                    f"was not ready within {self.program.start_timeout_s:g} s; the running one continues"
+                )
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-def describe_exit(return_code: int) -> str:
-    """Formats a return code of `subprocess.Popen`: `status 1`, or the name of the signal, such as `SIGKILL`."""
-    if return_code >= 0:
-        return f"status {return_code}"
-    try:
-        return signal.Signals(-return_code).name
-    except ValueError:
-        return f"signal {-return_code}"
+    def _see_off(self, old: RunningProcess) -> None:
+        stop_signal = None if self.program.leaves_by_itself else self.program.stop_signal
+        leaving = asyncio.create_task(old.end(stop_signal, self.program.leave_timeout_s))
+        self._leaving[old] = leaving
+        leaving.add_done_callback(lambda _: self._leaving.pop(old, None))
+
+    async def stop(self) -> None:
+        """Drains and stops the process. Kills it and its children if it does not end in time."""
+        process = self._current
+        if process is not None:
+            if self.health is Health.READY:
+                await asyncio.to_thread(self.program.drain)
+            await process.end(self.program.stop_signal, self.program.stop_timeout_s)
+        for old, leaving in tuple(self._leaving.items()):
+            leaving.cancel()
+            await old.end(self.program.stop_signal, self.program.stop_timeout_s)

@@ -75,6 +75,7 @@ class Supervisor:
                 self.publish()
             await entry.wanted.wait()
             try:
+                await entry.dismiss_predecessors()
                 entry.start()
                 self.publish()
                 await entry.until_ready()
@@ -86,7 +87,21 @@ class Supervisor:
         while True:
             await asyncio.gather(*(entry.probe() for entry in self._entries.values()))
             self.publish()
+            for entry in self._entries.values():
+                await self._replace_if_unready(entry)
             await asyncio.sleep(HEALTH_INTERVAL_S)
+
+    async def _replace_if_unready(self, entry: Entry) -> None:
+        """Replaces a process that no longer serves. What still runs in it may finish, unless it hangs."""
+        limit_s = entry.program.replace_unready_after_s
+        if limit_s is None or not entry.wanted.is_set() or entry.unready_s < limit_s:
+            return
+        logger.warning("%s has not been ready for %.0f s and is replaced", entry.program.name, entry.unready_s)
+        try:
+            await entry.renew()
+        except (OSError, StartError) as error:
+            logger.error("%s could not be replaced: %s", entry.program.name, error)  # noqa: TRY400
+        self.publish()
 
     async def stop(self) -> None:
         """Stops all processes: traffic first, storage last."""
@@ -141,5 +156,11 @@ class Supervisor:
         self.publish()
 
     async def _restart_one(self, name: str) -> None:
+        """Replaces the process if it runs and can be replaced without a pause. Otherwise stops and starts it."""
+        entry = self._entry(name)
+        if entry.program.successor is not None and entry.running.is_set() and entry.health is Health.READY:
+            await entry.replace()
+            self.publish()
+            return
         await self._stop_one(name)
         await self._start_one(name)

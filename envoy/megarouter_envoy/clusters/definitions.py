@@ -17,11 +17,13 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
+from megarouter_envoy.clusters.replicas import ask_another, avoid_broken_replicas, health_checks, use_any_if_all_fail
 from megarouter_envoy.clusters.secret_sources import EDGE_SECRET, generic_secret, secret_files, secret_name, source_file
 from megarouter_envoy.header_rules import keep_from_provider
 from megarouter_envoy.names import (
     ADMIN_CLUSTER,
     AUTHZ_CLUSTER,
+    ENVOY_ADMIN_CLUSTER,
     OTLP_CLUSTER,
     RATELIMIT_CLUSTER,
     USAGE_CLUSTER,
@@ -36,19 +38,22 @@ PROVIDER_CONNECT_TIMEOUT_S = 10
 # call, because nothing is retried.
 PROVIDER_IDLE_TIMEOUT_S = 30
 SERVICE_REQUESTS_MAX = 16_384
+ADMIN_PAGE_REQUESTS_MAX = 8
+"""Concurrent reads of metrics. Envoy writes them on its main thread."""
 
 
 def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
     """Returns all clusters, services first."""
     sockets = options.sockets
     services = (
-        (AUTHZ_CLUSTER, worker_sockets(sockets.authz, sockets.authz_workers)),
-        (RATELIMIT_CLUSTER, worker_sockets(sockets.ratelimit, sockets.ratelimit_workers)),
-        (USAGE_CLUSTER, [sockets.usage]),
+        (AUTHZ_CLUSTER, worker_sockets(sockets.authz, sockets.authz_workers), _repeating_questions()),
+        (RATELIMIT_CLUSTER, worker_sockets(sockets.ratelimit, sockets.ratelimit_workers), _repeating_questions()),
+        (USAGE_CLUSTER, [sockets.usage], _http2_only()),
     )
-    built = [_service(name, paths, _http2_only()) for name, paths in services]
+    built = [_service(*service) for service in services]
     admins = worker_sockets(sockets.admin, sockets.admin_workers)
     built.append(_service(ADMIN_CLUSTER, admins, _proving_the_edge(options)))
+    built.append(_own_admin_page(options.envoy_admin_socket))
     if options.otlp_endpoint is not None:
         built.append(_otlp(options.otlp_endpoint))
     built += [_identity(provider, options) for provider in options.identity_providers if provider.jwks_uri]
@@ -88,6 +93,12 @@ def _proving_the_edge(options: BootstrapOptions) -> upstream_http.HttpProtocolOp
     return protocol
 
 
+def _repeating_questions() -> upstream_http.HttpProtocolOptions:
+    protocol = _http2_only()
+    protocol.retry_policy = ask_another()
+    return protocol
+
+
 def _identity(provider: IdentityProvider, options: BootstrapOptions) -> cluster.Cluster:
     """Returns the cluster from which Envoy fetches an issuer's keys."""
     uri = urlsplit(provider.jwks_uri or "")
@@ -109,9 +120,23 @@ def _service(name: str, sockets: Sequence[Path], protocol: upstream_http.HttpPro
         name=name,
         type=cluster.ClusterDiscoveryType.STATIC,
         connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
-        circuit_breakers=_breakers(SERVICE_REQUESTS_MAX),
+        circuit_breakers=_breakers(SERVICE_REQUESTS_MAX, retries_max=SERVICE_REQUESTS_MAX),
+        health_checks=health_checks(),
+        outlier_detection=avoid_broken_replicas(),
+        common_lb_config=use_any_if_all_fail(),
         typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(protocol)},
         load_assignment=_endpoints(name, [unix_address(socket) for socket in sockets]),
+    )
+
+
+def _own_admin_page(socket: Path) -> cluster.Cluster:
+    """Returns the cluster through which the metrics listener reads Envoy's own admin page."""
+    return cluster.Cluster(
+        name=ENVOY_ADMIN_CLUSTER,
+        type=cluster.ClusterDiscoveryType.STATIC,
+        connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
+        circuit_breakers=_breakers(ADMIN_PAGE_REQUESTS_MAX),
+        load_assignment=_endpoints(ENVOY_ADMIN_CLUSTER, [unix_address(socket)]),
     )
 
 
@@ -165,15 +190,15 @@ def _endpoints(name: str, addresses: Iterable[core.Address], hostname: str = "")
     )
 
 
-def _breakers(requests_max: int) -> cluster.CircuitBreakers:
-    """Returns circuit breakers that never retry, because a hold pays for one attempt."""
+def _breakers(requests_max: int, retries_max: int = 0) -> cluster.CircuitBreakers:
+    """Returns circuit breakers. Calls to providers are never retried, because a hold pays for one attempt."""
     return cluster.CircuitBreakers(
         thresholds=[
             cluster.CircuitBreakersThresholds(
                 max_connections=requests_max,
                 max_pending_requests=requests_max,
                 max_requests=requests_max,
-                max_retries=0,
+                max_retries=retries_max,
             )
         ]
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from megarouter_envoy.filters.admin_json_types import admin_json_types
+from megarouter_envoy.filters.path_fields import path_fields
 from megarouter_envoy.options import AdminApi
 
 PACKAGES = ("megarouter.admin.v1", "megarouter.scim.v1")
@@ -21,4 +22,4 @@ def prepare_admin_api(json_types_file: Path, descriptor_file: Path = DESCRIPTOR_
     names = (f"{file.package}.{service.name}" for file in files.file for service in file.service)
     services = tuple(sorted(name for name in names if name.rpartition(".")[0] in PACKAGES))
     json_types_file.write_text(admin_json_types(files, services), encoding="utf-8")
-    return AdminApi(descriptor_file, services, json_types_file)
+    return AdminApi(descriptor_file, services, json_types_file, path_fields(files, services))

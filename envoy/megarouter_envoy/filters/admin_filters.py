@@ -15,7 +15,8 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.google.protobuf import Any, Empty
 
 from gateway_core.contract import headers
-from megarouter_envoy.names import CORS_FILTER
+from megarouter_envoy.filters import module_filters
+from megarouter_envoy.names import ADMIN_CLUSTER, CORS_FILTER
 from megarouter_envoy.options import BootstrapOptions, IdentityProvider
 from megarouter_envoy.typed_config import http_filter, pack, seconds
 
@@ -65,8 +66,11 @@ def admin_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     ]
     if options.identity_providers:
         filters.append(http_filter("envoy.filters.http.jwt_authn", _identity_tokens(options.identity_providers)))
+    # Behind the check of signed tokens, so that admin_service can be asked about them; before all that keeps or parses a body.
+    door = module_filters.admin_door(options.module_path, ADMIN_CLUSTER, options.limits.authorization_timeout_s)
     return [
         *filters,
+        door,
         http_filter(BUFFER, buffer.Buffer(max_request_bytes=options.limits.max_admin_request_bytes)),
         http_filter(JSON_CHECK, _json_check(options)),
         http_filter(ANSWER_STATUS, lua.Lua(default_source_code=core.DataSource(inline_string=SET_STATUS))),

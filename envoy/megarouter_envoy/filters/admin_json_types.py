@@ -13,6 +13,7 @@ _WELL_KNOWN = "google.protobuf."
 # A body of any content, which its service reads.
 _RAW_BODY = "google.api.HttpBody"
 _VARIABLE = re.compile(r"\{[^=}]+=([^}]+)\}|\{[^=}]+\}")
+_VARIABLE_NAME = re.compile(r"\{([^=}]+)")
 _MAGIC = re.compile(r"([\^$()%.\[\]*+\-?])")
 
 
@@ -27,7 +28,9 @@ def admin_json_types(files: FileDescriptorSet, services: Iterable[str]) -> str:
     for _, _, kind in routes:
         _collect(kind, kinds)
     lines = [
-        "return { routes = {",
+        "return { in_path = {",
+        *(f'  ["{name}"] = true,' for name in sorted(_fields_in_paths(methods))),
+        "}, routes = {",
         *(f'  {{ "{verb}", "{pattern}", "{kind.full_name}" }},' for verb, pattern, kind in routes),
         "}, types = {",
         *(f'  ["{name}"] = {{ {", ".join(_fields(kinds[name]))} }},' for name in sorted(kinds)),
@@ -47,6 +50,23 @@ def _routes(method: MethodDescriptor) -> Iterator[tuple[str, str, Descriptor]]:
             kind = _body_type(method, binding.body)
             if kind.full_name != _RAW_BODY:
                 yield verb.upper(), _pattern(getattr(binding, verb)), kind
+
+
+def _fields_in_paths(methods: Iterable[MethodDescriptor]) -> set[str]:
+    """Returns every field that a path names, in each of its spellings. No query of any call needs them."""
+    fields = set().union(*(_variables(method) for method in methods))
+    return fields | {_camel(field) for field in fields}
+
+
+def _variables(method: MethodDescriptor) -> set[str]:
+    options = MethodOptions.FromString(method.GetOptions().SerializeToString())
+    rule = options.Extensions[annotations_pb2.http]
+    templates = [getattr(one, one.WhichOneof("pattern")) for one in (rule, *rule.additional_bindings)]
+    return {name for template in templates for name in _VARIABLE_NAME.findall(template)}
+
+
+def _camel(field: str) -> str:
+    return re.sub(r"_(\w)", lambda letter: letter[1].upper(), field)
 
 
 def _body_type(method: MethodDescriptor, body: str) -> Descriptor:

@@ -9,7 +9,7 @@ from gateway_core.contract.metadata import DECISION_NAMESPACE, RATE_LIMIT_NAMESP
 from megarouter_envoy.filters import module_filters
 from megarouter_envoy.filters import service_filters as decisions
 from megarouter_envoy.filters.decompressors import gzip_decompressor
-from megarouter_envoy.names import CORS_FILTER
+from megarouter_envoy.names import AUTHZ_CLUSTER, CORS_FILTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
 
@@ -21,8 +21,9 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     browsers = [http_filter(CORS_FILTER, cors.Cors())] if options.model_allowed_origins else []
     return [
         *browsers,
+        # Before the body is kept: it refuses strangers at the headers, and reads the pieces as they pass.
+        module_filters.request_facts(options.module_path, AUTHZ_CLUSTER, limits.authorization_timeout_s),
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
-        module_filters.request_facts(options.module_path),
         http_filter(DECISION_NAMESPACE, decisions.authorization(limits)),
         http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits)),
         module_filters.rewriter(options.module_path, secret_files, options.control_prefix),

@@ -4,17 +4,51 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.listener import v3 as listeners
 from envoy_data_plane.envoy.extensions.dynamic_modules import v3 as dynamic_modules
 from envoy_data_plane.envoy.extensions.filters.http.dynamic_modules import v3 as module_filter
+from envoy_data_plane.envoy.extensions.filters.network.dynamic_modules import v3 as network_filter
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.google.protobuf import StringValue
 
 from megarouter_envoy.typed_config import http_filter, pack
 
 
-def request_facts(module: Path) -> hcm.HttpFilter:
-    """Returns the filter that copies the facts for authz_service from the request body."""
-    return _filter(module, "request_facts")
+def request_facts(module: Path, cluster: str, timeout_s: float) -> hcm.HttpFilter:
+    """Returns the filter that lets only bodies of known keys pass, and copies the facts for authz_service from them.
+
+    Args:
+        module: the dynamic module.
+        cluster: that of authz_service, which knows the keys.
+        timeout_s: how long it may take to answer.
+    """
+    return _filter(module, "request_facts", _question(cluster, timeout_s))
+
+
+def admin_door(module: Path, cluster: str, timeout_s: float) -> hcm.HttpFilter:
+    """Returns the filter that lets only bodies of known callers of the admin API pass. The cluster is that of admin_service."""
+    return _filter(module, "admin_door", _question(cluster, timeout_s))
+
+
+def strangers(module: Path, listener: str, per_address: int, total: int) -> listeners.Filter:
+    """Returns the network filter that bounds the connections without a known credential.
+
+    Args:
+        module: the dynamic module.
+        listener: the listener's name.
+        per_address: how many of one address each worker keeps open.
+        total: how many of all addresses each worker keeps open.
+    """
+    config = network_filter.DynamicModuleNetworkFilter(
+        dynamic_module_config=_code(module),
+        filter_name="strangers",
+        filter_config=pack(StringValue(f"{listener} {per_address} {total}")),
+    )
+    return listeners.Filter(name="megarouter.strangers", typed_config=pack(config))
+
+
+def _question(cluster: str, timeout_s: float) -> StringValue:
+    return StringValue(f"question_cluster {cluster}\nquestion_timeout_ms {timeout_s * 1_000:.0f}")
 
 
 def rewriter(module: Path, secret_files: Iterable[Path], control_prefix: str) -> hcm.HttpFilter:
@@ -31,12 +65,14 @@ def rewriter(module: Path, secret_files: Iterable[Path], control_prefix: str) ->
     return _filter(module, "rewriter", StringValue("\n".join(lines)))
 
 
-def _filter(module: Path, name: str, settings: StringValue | None = None) -> hcm.HttpFilter:
-    source = core.AsyncDataSource(local=core.DataSource(filename=str(module)))
+def _filter(module: Path, name: str, settings: StringValue) -> hcm.HttpFilter:
     config = module_filter.DynamicModuleFilter(
-        # Configurations come and go with listeners, but the code must stay loaded for their last calls.
-        dynamic_module_config=dynamic_modules.DynamicModuleConfig(module=source, do_not_close=True),
-        filter_name=name,
-        filter_config=None if settings is None else pack(settings),
+        dynamic_module_config=_code(module), filter_name=name, filter_config=pack(settings)
     )
     return http_filter(f"megarouter.{name}", config)
+
+
+def _code(module: Path) -> dynamic_modules.DynamicModuleConfig:
+    """Configurations come and go with listeners, but the code must stay loaded for their last calls."""
+    source = core.AsyncDataSource(local=core.DataSource(filename=str(module)))
+    return dynamic_modules.DynamicModuleConfig(module=source, do_not_close=True)

@@ -53,7 +53,8 @@ def rate_limit(limits: Limits) -> ratelimit.RateLimit:
         status_on_error=types.HttpStatus(code=types.StatusCode.ServiceUnavailable),
         disable_x_envoy_ratelimited_header=True,
         rate_limit_service=ratelimit_config.RateLimitServiceConfig(
-            grpc_service=grpc_service(RATELIMIT_CLUSTER), transport_api_version=core.ApiVersion.V3
+            grpc_service=grpc_service(RATELIMIT_CLUSTER),
+            transport_api_version=core.ApiVersion.V3,
         ),
     )
 

@@ -3,8 +3,10 @@
 from envoy_data_plane.envoy.config.route import v3 as route
 
 from gateway_core.contract import headers
+from megarouter_envoy.clusters.replicas import call_another
 from megarouter_envoy.filters.admin_filters import rest_only
 from megarouter_envoy.listeners.browsers import allowed_browsers
+from megarouter_envoy.listeners.refused_requests import connect_refused, path_fields_refused
 from megarouter_envoy.names import ADMIN_CLUSTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.invite_page import invite_page
@@ -17,7 +19,7 @@ METHODS = ("GET", "POST", "PATCH", "DELETE")
 
 
 def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
-    """Returns routes that send everything except two pages that Envoy itself has to admin_service.
+    """Returns routes that send everything to admin_service, except two pages that Envoy itself has and what it refuses.
 
     The translator has already refused what is neither gRPC nor a path of the API. A route with a direct response would
     not do for REST, because Envoy applies no CORS to it.
@@ -35,7 +37,14 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
         name="admin",
         domains=["*"],
         request_headers_to_add=[set_header(headers.CLIENT_ADDRESS, "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")],
-        routes=[grpc, invite_page(), sign_in_page(options.identity_providers), rest],
+        routes=[
+            grpc,
+            *path_fields_refused(options.admin_api.path_fields),
+            invite_page(),
+            sign_in_page(options.identity_providers),
+            rest,
+            connect_refused(),
+        ],
     )
     if options.admin_allowed_origins:
         host.typed_per_filter_config = allowed_browsers(
@@ -49,6 +58,7 @@ def _to_admin_service(longest_s: int) -> route.RouteAction:
     return route.RouteAction(
         cluster=ADMIN_CLUSTER,
         timeout=seconds(0),
+        retry_policy=call_another(),
         max_stream_duration=route.RouteActionMaxStreamDuration(
             max_stream_duration=longest, grpc_timeout_header_max=longest
         ),

@@ -5,6 +5,8 @@ from envoy_data_plane.envoy.config.listener import v3 as listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
 from megarouter_envoy.header_rules import remove_from_client
+from megarouter_envoy.listeners.doors import places, proxy_protocol_filters, trust_hops
+from megarouter_envoy.listeners.tls import transport_socket
 from megarouter_envoy.logs.tracing import tracing
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import pack, seconds, socket_address
@@ -15,6 +17,7 @@ MAX_HEADERS = 100
 CONNECTION_IDLE_TIMEOUT_S = 300
 REQUEST_HEADERS_TIMEOUT_S = 10
 HTTP2_MAX_STREAMS = 100
+CONNECTIONS_PER_EVENT = 16
 HTTP2_STREAM_WINDOW_BYTES = 256 * 1024
 HTTP2_CONNECTION_WINDOW_BYTES = 1024 * 1024
 
@@ -54,12 +57,19 @@ def hardened_manager(name: str, options: BootstrapOptions) -> hcm.HttpConnection
 def public_listener(
     name: str, port: int, manager: hcm.HttpConnectionManager, options: BootstrapOptions
 ) -> listener.Listener:
-    """Returns a TCP listener with one chain that accepts HTTP/1.1 and HTTP/2."""
+    """Returns a TCP listener with one chain that accepts HTTP/1.1 and HTTP/2, over TLS if there is a certificate."""
+    trust_hops(manager, options)
     return listener.Listener(
         name=name,
         address=socket_address(options.listen_address, port),
         per_connection_buffer_limit_bytes=options.limits.connection_buffer_bytes,
+        # A flood of connections must not keep a worker from the calls on the others.
+        max_connections_to_accept_per_socket_event=CONNECTIONS_PER_EVENT,
+        listener_filters=proxy_protocol_filters(options),
         filter_chains=[
-            listener.FilterChain(filters=[listener.Filter(name=HCM_NAME, typed_config=pack(manager))]),
+            listener.FilterChain(
+                filters=[*places(name, options), listener.Filter(name=HCM_NAME, typed_config=pack(manager))],
+                transport_socket=transport_socket(options.tls),
+            ),
         ],
     )

@@ -1,10 +1,11 @@
-"""The only route of the model listener: to the provider that authz_service chose, or nowhere."""
+"""The only route of calls on the model listener: to the provider that authz_service chose, or nowhere."""
 
 from envoy_data_plane.envoy.config.route import v3 as route
 
 from gateway_core.contract import headers
 from megarouter_envoy.filters.service_filters import descriptors
 from megarouter_envoy.listeners.browsers import allowed_browsers
+from megarouter_envoy.listeners.refused_requests import connect_refused
 from megarouter_envoy.typed_config import seconds
 
 # The module's rewriter has removed every other header that does not go on (`headers.PASSED_TO_PROVIDERS`). This one tells
@@ -38,7 +39,7 @@ def model_routes(idle_timeout_s: int, allowed_origins: tuple[str, ...] = ()) -> 
     host = route.VirtualHost(
         name="models",
         domains=["*"],
-        routes=[everything],
+        routes=[everything, connect_refused()],
         request_headers_to_remove=list(REQUEST_HEADERS_REMOVED),
     )
     if allowed_origins:

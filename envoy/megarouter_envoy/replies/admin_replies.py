@@ -9,6 +9,12 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Struct
 
+from gateway_core.contract.doors import (
+    ADMIN_TOO_MANY,
+    ADMIN_TOO_MANY_REASON,
+    ADMIN_UNAUTHENTICATED,
+    ADMIN_UNAUTHENTICATED_REASON,
+)
 from gateway_core.contract.errors import ERROR_DOMAIN, ERROR_INFO_TYPE
 from gateway_core.contract.headers import JSON
 from megarouter_envoy.replies.invite_page import CONTENT_TYPE
@@ -18,7 +24,25 @@ from megarouter_envoy.typed_config import content_type_is_grpc
 
 # Envoy's own message: which field is unknown, or where the JSON breaks off.
 WHAT_ENVOY_SAYS = "The request cannot be used. %LOCAL_REPLY_BODY%"
-INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, INTERNAL, UNAVAILABLE = 3, 4, 5, 13, 14
+(
+    INVALID_ARGUMENT,
+    DEADLINE_EXCEEDED,
+    NOT_FOUND,
+    RESOURCE_EXHAUSTED,
+    UNIMPLEMENTED,
+    INTERNAL,
+    UNAVAILABLE,
+    UNAUTHENTICATED,
+) = (
+    3,
+    4,
+    5,
+    8,
+    12,
+    13,
+    14,
+    16,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +58,8 @@ class AdminReply:
 
 REPLIES = (
     AdminReply(400, INVALID_ARGUMENT, "REQUEST_MALFORMED", WHAT_ENVOY_SAYS),
+    AdminReply(401, UNAUTHENTICATED, ADMIN_UNAUTHENTICATED_REASON, ADMIN_UNAUTHENTICATED),
+    AdminReply(403, UNIMPLEMENTED, "METHOD_UNKNOWN", "The admin API accepts neither CONNECT nor protocol upgrades."),
     AdminReply(404, NOT_FOUND, "METHOD_UNKNOWN", "The admin API has no such path, or not with this HTTP method."),
     AdminReply(
         408,
@@ -45,6 +71,9 @@ REPLIES = (
     AdminReply(
         431, INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "The request headers are too large. Send fewer or shorter ones."
     ),
+    # Envoy's answer to HTTP/1.0 and to versions that do not exist.
+    AdminReply(426, INVALID_ARGUMENT, "REQUEST_MALFORMED", "The request is not valid HTTP. Check its version."),
+    AdminReply(429, RESOURCE_EXHAUSTED, ADMIN_TOO_MANY_REASON, ADMIN_TOO_MANY),
     AdminReply(503, UNAVAILABLE, "DEPENDENCY_UNAVAILABLE", "The admin API cannot be reached now. Try again."),
     AdminReply(
         504,

@@ -13,6 +13,7 @@ from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
+from gateway_core.contract.doors import DEPENDENCY_UNAVAILABLE
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.headers import JSON, SHOULD_RETRY
 from gateway_core.contract.metadata import ANSWERED, DECISION_NAMESPACE, REWRITER_NAMESPACE, DecisionKey
@@ -34,12 +35,6 @@ class Cause:
     retry_cannot_help: bool = False
 
 
-DEPENDENCY_UNAVAILABLE = CallError(
-    503,
-    "dependency_unavailable",
-    "The gateway cannot check this call because a service it depends on is unavailable. "
-    "No model was called. Retry in a few seconds.",
-)
 OVERLOADED = CallError(
     503,
     "overloaded",
@@ -98,6 +93,8 @@ def causes(max_request_bytes: int) -> tuple[Cause, ...]:
         Cause(UPGRADE_REFUSED, status_matched=403, retry_cannot_help=True),
         Cause(NOT_FOUND, status_matched=404, retry_cannot_help=True),
         Cause(MALFORMED, status_matched=400, retry_cannot_help=True),
+        # Envoy's answer to HTTP/1.0 and to versions that do not exist.
+        Cause(MALFORMED, status_matched=426, retry_cannot_help=True),
         Cause(OVERLOADED, status_matched=503),
         Cause(GATEWAY_FAILED),
     )

@@ -114,6 +114,8 @@ class Demand:
     """The number of requests that the call counts as; 0 only queries the counter."""
     shadow: bool = False
     """Whether the counter only counts what it would refuse."""
+    quota: bool = False
+    """Whether the call is refused only if every such demand of it exceeds its limit. One that exceeds it counts nothing."""
 
 
 @record(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def merge_demands(demands: Iterable[Demand]) -> list[Demand]:
                 min(known.limit, demand.limit),
                 known.hits + demand.hits,
                 shadow=known.shadow and demand.shadow,
+                quota=known.quota and demand.quota,
             )
             if known
             else demand

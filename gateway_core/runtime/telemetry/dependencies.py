@@ -12,7 +12,10 @@ from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.metrics import Metrics
 
 Probe = Callable[[], Awaitable[object]]
-"""Sends a trivial request to a dependency. Raises if there is no response."""
+"""Sends a trivial request to a dependency. Raises if there is no response. A `float` is the dependency's clock in epoch seconds."""
+
+CLOCK: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
+"""A trivial statement whose answer is PostgreSQL's clock."""
 
 _INTERVAL_S: Final = 5.0
 _TIMEOUT_S: Final = 1.0
@@ -20,10 +23,12 @@ _TIMEOUT_S: Final = 1.0
 
 @dataclass
 class _Health:
-    """The health of one dependency. Both are None before the first probe."""
+    """The health of one dependency. All are None before the first probe."""
 
     is_up: bool | None = None
     latency_s: float | None = None
+    clock_offset_s: float | None = None
+    """None also if the probe does not read the clock."""
 
 
 @asynccontextmanager
@@ -54,6 +59,14 @@ async def reported(metrics: Metrics, probes: Mapping[str, Probe]) -> AsyncIterat
             if health.latency_s is not None
         ],
     )
+    metrics.gauge(
+        semconv.CLOCK_OFFSET,
+        lambda: [
+            (health.clock_offset_s, {semconv.DEPENDENCY: name})
+            for name, health in healths.items()
+            if health.clock_offset_s is not None
+        ],
+    )
     async with in_background(_probe_forever(healths, probes)):
         yield
 
@@ -65,11 +78,14 @@ async def _probe_forever(healths: Mapping[str, _Health], probes: Mapping[str, Pr
 
 
 async def _probe(health: _Health, probe: Probe) -> None:
-    start_s = time.monotonic()
+    start_s, start_epoch_s = time.monotonic(), time.time()
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            await probe()
+            answer = await probe()
     except Exception:  # noqa: BLE001 - any failure means that it is down; its users log the reason
         health.is_up = False
     else:
         health.is_up, health.latency_s = True, time.monotonic() - start_s
+        if isinstance(answer, float):
+            # The clock was read somewhere between question and answer. In the middle, the error is smallest.
+            health.clock_offset_s = answer - (start_epoch_s + health.latency_s / 2)

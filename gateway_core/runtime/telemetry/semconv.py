@@ -159,6 +159,9 @@ JOURNAL_LAG: Final = Instrument(
     "Journal bytes that are not settled yet. A second of traffic is normal. Only the process that reads the journal has it.",
 )
 JOURNAL_AGE: Final = Instrument("megarouter.journal.age", "s", "Age of the oldest unsettled line in the journal.")
+JOURNAL_DISK_FREE: Final = Instrument(
+    "megarouter.journal.disk_free", "By", "Free bytes on the disk of the journal. A call takes about 2 KB."
+)
 JOURNAL_RESCUED: Final = Instrument(
     "megarouter.journal.rescued", "{call}", "Calls settled from the journal that the stream did not deliver."
 )
@@ -181,5 +184,11 @@ DEPENDENCY_LATENCY: Final = Instrument(
     "megarouter.dependency.latency",
     "s",
     "How long a dependency took to answer the last probe that it answered.",
+    labels=(DEPENDENCY,),
+)
+CLOCK_OFFSET: Final = Instrument(
+    "megarouter.dependency.clock_offset",
+    "s",
+    "How far the clock of `postgres` or `redis` is ahead of the service's; negative if behind. Exact to half of the latency.",
     labels=(DEPENDENCY,),
 )

@@ -80,6 +80,10 @@ class ClusteredRedis:
             raise
         return "PONG"
 
+    async def clock(self) -> None:
+        """Pings every node that serves slots. Each has a clock of its own."""
+        await self.ping()
+
     async def answers(self) -> bool:
         """Returns whether some node serves its slots. Organizations on other nodes may be unavailable."""
         try:

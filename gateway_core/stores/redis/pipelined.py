@@ -48,6 +48,9 @@ class PipelinedClient(ScriptClient, Protocol):
     async def ping(self) -> object:
         """Pings all servers."""
 
+    async def clock(self) -> float | None:
+        """Pings all servers. Returns the clock of a single one in epoch seconds, and None for a cluster."""
+
     async def answers(self) -> bool:
         """Returns whether at least one server can be used."""
 
@@ -82,6 +85,11 @@ class PipelinedRedis:
     async def ping(self) -> object:
         """Pings the server."""
         return await self.execute("PING")
+
+    async def clock(self) -> float:
+        """Returns the server's clock in epoch seconds."""
+        seconds, microseconds = await self.execute("TIME")
+        return int(seconds) + int(microseconds) / 1_000_000
 
     async def answers(self) -> bool:
         """Returns whether the server answers."""

@@ -230,13 +230,28 @@ async def test_the_response_reports_the_limit_and_the_remaining_calls(ruled: Rul
 async def test_a_limit_and_hits_in_a_descriptor_are_applied(
     redis_server: RedisServer, redis: Redis, folder: Path
 ) -> None:
-    built = request("anything", [("a", "b")])
+    async with running_service(redis_server.url, rules_folder=folder) as (_, ask):
+        codes = [(await ask(with_limit("internal"))).overall_code for _ in range(3)]
+    assert codes == [Response.OK, Response.OK, Response.OVER_LIMIT]
+
+
+async def test_a_limit_in_a_descriptor_of_a_domain_without_rules_limits_nothing(
+    redis_server: RedisServer, redis: Redis, folder: Path
+) -> None:
+    """Seen to fail when the limit was applied in any domain."""
+    async with running_service(redis_server.url, rules_folder=folder) as (_, ask):
+        answers = [await ask(with_limit("anything")) for _ in range(4)]
+    assert {answer.overall_code for answer in answers} == {Response.OK}
+    assert not answers[0].statuses[0].HasField("current_limit")
+
+
+def with_limit(domain: str) -> rls_pb2.RateLimitRequest:
+    """Returns a request of 4 hits with a limit of 10 in an hour in its descriptor."""
+    built = request(domain, [("a", "b")])
     built.descriptors[0].limit.requests_per_unit = 10
     built.descriptors[0].limit.unit = Response.RateLimit.HOUR
     built.descriptors[0].hits_addend.value = 4
-    async with running_service(redis_server.url, rules_folder=folder) as (_, ask):
-        codes = [(await ask(built)).overall_code for _ in range(3)]
-    assert codes == [Response.OK, Response.OK, Response.OVER_LIMIT]
+    return built
 
 
 @pytest.mark.parametrize(
@@ -262,8 +277,8 @@ async def test_changed_rules_are_loaded_and_invalid_ones_are_ignored(folder: Pat
 
     def limit() -> int | None:
         assert files.rules is not None
-        rule = files.rules.find("internal", [("azure", "x")])
-        return rule.requests_per_unit if rule else None
+        found = files.rules.find("internal", (("azure", "x"),))
+        return found.rule.requests_per_unit if found else None
 
     async def after(text: str) -> int | None:
         (folder / "example5.yaml").write_text(text)

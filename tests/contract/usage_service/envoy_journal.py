@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from megarouter_envoy.binary import command, find_binary
 
+from deploy.local.programs.probes import admin_request
 from tests.contract.conftest import free_port
 from usage_service.settlement.charge_decision import CallReport
 
@@ -23,7 +24,7 @@ class EnvoyProcess:
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
-        self.port, self.admin_port = free_port(), free_port()
+        self.port, self.admin_socket = free_port(), journal.with_name("envoy-admin.sock")
         self._bootstrap = journal.with_name("bootstrap.json")
         self._bootstrap.write_text(json.dumps(self._document()))
         self._process: asyncio.subprocess.Process | None = None
@@ -42,14 +43,11 @@ class EnvoyProcess:
 
     @property
     def admin_url(self) -> str:
-        return f"http://127.0.0.1:{self.admin_port}"
+        return f"unix:{self.admin_socket}"
 
     async def admin(self, method: str, path: str) -> int:
-        try:
-            async with aiohttp.request(method, self.admin_url + path) as response:
-                return response.status
-        except aiohttp.ClientError:
-            return 0
+        status, _ = await asyncio.to_thread(admin_request, self.admin_socket, path, method)
+        return status
 
     async def report(self, reports: Sequence[CallReport]) -> int:
         """Makes Envoy write a line for each report. Returns the number of answered calls."""
@@ -94,7 +92,10 @@ class EnvoyProcess:
             "address": _address(self.port),
             "filter_chains": [{"filters": [network_filter]}],
         }
-        return {"admin": {"address": _address(self.admin_port)}, "static_resources": {"listeners": [listener]}}
+        return {
+            "admin": {"address": {"pipe": {"path": str(self.admin_socket)}}},
+            "static_resources": {"listeners": [listener]},
+        }
 
 
 def _address(port: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Binding:
     method: Method
     verb: str
     path: str
+    template: str
 
     def __str__(self) -> str:
         return f"{self.verb} {self.path}"
@@ -33,7 +34,13 @@ def bindings() -> Iterator[Binding]:
             rule = method.descriptor.GetOptions().Extensions[annotations_pb2.http]
             for one in (rule, *rule.additional_bindings):
                 verb = one.WhichOneof("pattern")
-                yield Binding(method, verb.upper(), re.sub(r"\{[\w.]+=([^}]*)\}", _sample, getattr(one, verb)))
+                template = getattr(one, verb)
+                yield Binding(method, verb.upper(), re.sub(r"\{[\w.]+=([^}]*)\}", _sample, template), template)
+
+
+def bound_fields(binding: Binding) -> list[str]:
+    """Returns the fields of the request that the path binds, such as `api_key.name`."""
+    return re.findall(r"\{([\w.]+)=", binding.template)
 
 
 def _sample(variable: re.Match[str]) -> str:

@@ -60,7 +60,7 @@ async def test_killing_usage_service_under_load_loses_no_call(
 
 @pytest.mark.timeout(180)
 async def test_a_restart_of_envoy_cuts_no_call(stack: Stack, base_url: str, tenant: Tenant) -> None:
-    """Callers keep their connections. Each call is served completely, or its connection is refused while no Envoy listens.
+    """Callers keep their connections or open new ones. Each call is served completely, and no connection is refused.
 
     Seen to fail without `--drain-strategy immediate`, which adds `connection: close` to every answer during the drain: calls on
     kept connections went on, and were cut.
@@ -71,15 +71,12 @@ async def test_a_restart_of_envoy_cuts_no_call(stack: Stack, base_url: str, tena
     async def keep_calling(session: aiohttp.ClientSession, pause_s: float) -> None:
         headers = {"authorization": f"Bearer {tenant.key}", "x-mock-pace-ms": "20", "x-mock-chunks": "8"}
         while not restarted.is_set():
-            try:
-                async with session.post(
-                    f"{base_url}/v1/chat/completions", json=chat(stream=True), headers=headers
-                ) as response:
-                    await response.read()
-                    statuses.append(response.status)
-                await asyncio.sleep(pause_s)
-            except aiohttp.ClientConnectorError:
-                await asyncio.sleep(0.05)  # refused: nothing was sent
+            async with session.post(
+                f"{base_url}/v1/chat/completions", json=chat(stream=True), headers=headers
+            ) as response:
+                await response.read()
+                statuses.append(response.status)
+            await asyncio.sleep(pause_s)
 
     async with contextlib.AsyncExitStack() as clients:
         sessions = [await clients.enter_async_context(aiohttp.ClientSession()) for _ in range(12)]

@@ -11,8 +11,8 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
 from deploy.local.cli.report import ADMIN_CURL
-from deploy.local.stack.admin_edge import admin_edge
 from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
+from deploy.local.stack.listeners.admin_edge import admin_edge
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.checkout.documented_commands import blocks
 

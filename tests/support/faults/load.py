@@ -69,7 +69,9 @@ class Outcome:
         return self.status == 200 and self.is_complete
 
 
-async def call(session: aiohttp.ClientSession, base_url: str, tenant: Tenant, request: Request) -> Outcome:
+async def call(
+    session: aiohttp.ClientSession, base_url: str, tenant: Tenant, request: Request, timeout_s: float = CALL_TIMEOUT_S
+) -> Outcome:
     """Makes one call with the tenant's key."""
     path, body, headers = request
     started_s = time.monotonic()
@@ -79,7 +81,7 @@ async def call(session: aiohttp.ClientSession, base_url: str, tenant: Tenant, re
             base_url + path,
             json=body,
             headers={"authorization": f"Bearer {tenant.key}", **headers},
-            timeout=aiohttp.ClientTimeout(CALL_TIMEOUT_S),
+            timeout=aiohttp.ClientTimeout(timeout_s),
         ) as response:
             status, request_id = response.status, response.headers.get("x-request-id")
             await response.read()

@@ -46,7 +46,7 @@ def replicated(
         )
         running.callback(stop_child, envoy, signal.SIGTERM, STOP_TIMEOUT_S)
         wait_until_ready(
-            envoy, "Envoy", log_file, lambda _: probes.answers_ok(ports.envoy_admin, "/ready"), START_TIMEOUT_S
+            envoy, "Envoy", log_file, lambda _: probes.answers_ok(ports.envoy_metrics, "/ready"), START_TIMEOUT_S
         )
         yield f"http://127.0.0.1:{ports.model}"
 
@@ -79,10 +79,11 @@ def _bootstrap(stack: Stack, ports: Ports, sockets: list[Path]) -> str:
     """Returns the stack's Envoy configuration with other ports and one endpoint per replica."""
     text = stack.home.bootstrap_file.read_text(encoding="utf-8")
     old = stack.ports
-    for before, after in ((old.model, ports.model), (old.admin, ports.admin), (old.envoy_admin, ports.envoy_admin)):
+    for before, after in ((old.model, ports.model), (old.admin, ports.admin), (old.envoy_metrics, ports.envoy_metrics)):
         text = text.replace(f'"port_value": {before}', f'"port_value": {after}')
         text = text.replace(f'"portValue": {before}', f'"portValue": {after}')
-    content: dict[str, Any] = json.loads(text)
+    admin = stack.home.envoy_admin_socket
+    content: dict[str, Any] = json.loads(text.replace(str(admin), str(admin.with_name(f"{ports.model}-admin.sock"))))
     own = str(stack.home.envoy_socket("authz"))
     found = [endpoints for endpoints in _lists(content) if any(own in json.dumps(entry) for entry in endpoints)]
     endpoints = min(found, key=lambda entries: len(json.dumps(entries)))

@@ -51,7 +51,7 @@ ROOMS = {
 REACHES_OUT: frozenset[str] = frozenset()
 """This list may only shrink."""
 
-WITH_ANOTHER_USER = ("gateway_core.contract", "gateway_core.schema")
+WITH_ANOTHER_USER = ("gateway_core.contract", "gateway_core.schema", "gateway_core.runtime.unix_sockets")
 """Code in the core that is shared with Envoy or the deployment instead of a second service."""
 
 USED_BY_ONE_SERVICE: frozenset[str] = frozenset()

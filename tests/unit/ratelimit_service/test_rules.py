@@ -4,7 +4,7 @@ import pytest
 
 from gateway_core.model.limits.rate_limits import RateCounter, RateUnit, RuleCounter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
-from ratelimit_service.rules import MAX_FILE_BYTES, RulesError, parse_rules
+from ratelimit_service.rules import MAX_FILE_BYTES, MAX_METADATA_BYTES, RulesError, parse_rules
 
 TREE = """
 domain: shop
@@ -45,9 +45,76 @@ descriptors:
 def test_the_most_specific_rule_at_the_descriptors_depth_is_found(
     entries: list[tuple[str, str]], limit: int | None
 ) -> None:
-    found = parse_rules({"shop.yaml": TREE}).find("shop", entries)
-    assert (found and found.requests_per_unit) == limit
-    assert parse_rules({"shop.yaml": TREE}).find("other", entries) is None
+    found = parse_rules({"shop.yaml": TREE}).find("shop", tuple(entries))
+    assert (found and found.rule.requests_per_unit) == limit
+    assert parse_rules({"shop.yaml": TREE}).find("other", tuple(entries)) is None
+
+
+@pytest.mark.parametrize(
+    ("wildcard", "matched", "others"),
+    [
+        ("bar*b", ["barb", "bar-b", "bar**b", "barbb"], ["bar", "bab", "barbc", "xbarb", ""]),
+        ("foo*bar*baz", ["foobarbaz", "foo/bar/baz", "foobarbarbaz"], ["foobaz", "foobar", "foobarba", "barfoobaz"]),
+        ("*", ["", "a", "*"], []),
+        ("*end", ["end", "an end"], ["end.", "en"]),
+        ("a*a", ["aa", "aba"], ["a"]),
+        ("ab*b*bc", ["abbbc", "abxbxbc"], ["abbc", "abc"]),
+        ("a**c", ["ac", "abc"], ["a", "c"]),
+    ],
+)
+def test_each_star_of_a_value_stands_for_any_text(wildcard: str, matched: list[str], others: list[str]) -> None:
+    """Seen to fail when only a star at the end counted: `bar*b` and `foo*bar*baz` matched nothing."""
+    rules = parse_rules({"a.yaml": wild(wildcard)})
+    assert [value for value in matched if not rules.find("a", (("k", value),))] == []
+    assert [value for value in others if rules.find("a", (("k", value),))] == []
+
+
+def wild(value: str, options: str = "") -> str:
+    limit = "rate_limit: {unit: minute, requests_per_unit: 3}"
+    return f'domain: a\ndescriptors: [{{key: k, value: "{value}", {options}{limit}}}]'
+
+
+def test_the_first_wildcard_in_the_file_wins_after_exact_values() -> None:
+    rules = parse_rules({"a.yaml": ORDERED})
+    limits = {
+        value: found.rule.requests_per_unit
+        for value in ("abc", "abd", "xyz")
+        if (found := rules.find("a", (("k", value),)))
+    }
+    assert limits == {"abc": 3, "abd": 1, "xyz": 4}
+
+
+ORDERED = """
+domain: a
+descriptors:
+  - {key: k, value: "a*", rate_limit: {unit: minute, requests_per_unit: 1}}
+  - {key: k, value: "ab*", rate_limit: {unit: minute, requests_per_unit: 2}}
+  - {key: k, value: abc, rate_limit: {unit: minute, requests_per_unit: 3}}
+  - {key: k, rate_limit: {unit: minute, requests_per_unit: 4}}
+"""
+
+
+def test_values_that_share_a_threshold_are_counted_under_the_wildcard_at_every_depth() -> None:
+    rules = parse_rules({"a.yaml": SHARED})
+    found = rules.find("a", (("k", "x/1"), ("j", "y-1"), ("i", "z")))
+    assert found is not None
+    assert found.entries == (("k", "x/*"), ("j", "y-1"), ("i", "z"))
+    assert (direct := rules.find("a", (("k", "x/*"), ("j", "y-1"), ("i", "z")))) is not None
+    assert direct.entries == found.entries
+
+
+SHARED = """
+domain: a
+descriptors:
+  - key: k
+    value: x/*
+    share_threshold: true
+    descriptors:
+      - key: j
+        value: y*
+        descriptors:
+          - {key: i, rate_limit: {unit: minute, requests_per_unit: 1}}
+"""
 
 
 REFUSED = {
@@ -68,7 +135,13 @@ REFUSED = {
     "domain: a\ndescriptors: [{key: k}, {key: k}]": "twice",
     "domain: a\ndescriptors: [{key: k, value: v, descriptors: [{key: j}, {key: j}]}]": "k=v > j",
     "domain: a\ndescriptors: [{key: k, rate_limit: {unit: day, requests_per_unit: 1, name: n, replaces: [{name: n}]}}]": "itself",
-    "domain: a\ndescriptors: [{key: k, quota_mode: true}]": "quota_mode",
+    "domain: a\ndescriptors: [{key: k, unit_multiplier: 2}]": "unit_multiplier",
+    "domain: a\ndescriptors: [{key: k*}]": "a key must not contain *",
+    "domain: a\ndescriptors: [{key: k, value: v, share_threshold: true}]": "k=v: share_threshold requires a value with *",
+    "domain: a\ndescriptors: [{key: k, metadata: {a: 2026-01-01}}]": "only texts, numbers",
+    "domain: a\ndescriptors: [{key: k, metadata: {a: .nan}}]": "only texts, numbers",
+    "domain: a\ndescriptors: [{key: k, metadata: [a]}]": "descriptors.0.metadata",
+    f"domain: a\ndescriptors: [{{key: k, metadata: {{a: {'x' * MAX_METADATA_BYTES}}}}}]": "as JSON",
     "domain: a\n#" + "x" * MAX_FILE_BYTES: "bytes",
 }
 
@@ -78,6 +151,15 @@ def test_an_invalid_file_is_refused_with_its_name_and_position(text: str) -> Non
     with pytest.raises(RulesError, match=r"^bad\.yaml: ") as raised:
         parse_rules({"bad.yaml": text})
     assert REFUSED[text] in str(raised.value)
+
+
+def test_files_of_one_domain_are_merged_on_request_in_their_order() -> None:
+    files = {"1.yaml": wild("a*"), "2.yaml": wild("ab*").replace("3", "9")}
+    rules = parse_rules(files, merges_domains=True)
+    limits = [found.rule.requests_per_unit for value in ("abc", "a") if (found := rules.find("a", (("k", value),)))]
+    assert limits == [3, 3]
+    with pytest.raises(RulesError, match=r"^1\.yaml, 2\.yaml: k=a\* occurs twice"):
+        parse_rules({"1.yaml": wild("a*"), "2.yaml": wild("a*")}, merges_domains=True)
 
 
 def test_the_rules_of_a_domain_must_be_in_one_file() -> None:

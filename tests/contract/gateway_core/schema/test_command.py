@@ -13,7 +13,7 @@ from deploy.local.programs.migration import migrate_database
 from deploy.local.stack.database_urls import service_database_urls
 from deploy.local.stack.environment import inherited
 from deploy.local.stack.layout import Home, make_home
-from gateway_core.schema.files import EXIT_BEFORE_BASELINE, load_migrations
+from gateway_core.schema.files import EXIT_BEFORE_BASELINE, EXIT_NEWER_RELEASE, load_migrations
 
 OWNER = "MEGAROUTER_DATABASE_URL"
 BEFORE_BASELINE = """
@@ -94,6 +94,23 @@ async def test_the_runner_refuses_a_home_from_before_the_baseline_with_a_remedy(
     make_home(home)
     with pytest.raises(StartError, match=r"run `./dev down`, then remove that directory, or choose another --home"):
         await migrate_database(home, {**inherited(os.environ), OWNER: empty_url})
+
+
+async def test_a_database_of_a_newer_release_is_refused_with_a_remedy_and_left_alone(
+    empty: asyncpg.Connection, empty_url: str, tmp_path: Path
+) -> None:
+    """Seen to fail with the status of every other failure: `./dev up` printed the log of all former runs."""
+    environment = {OWNER: empty_url, **service_database_urls(empty_url, {})}
+    assert (await run("migrate", **environment))[0] == 0
+    await empty.execute("INSERT INTO schema_migrations (name, digest) VALUES ('9999_future.sql', '')")
+    await empty.execute("GRANT DELETE ON usage_records TO megarouter_authz")
+    status, text = await run("migrate", **environment)
+    assert (status, "start its services without this command" in text) == (EXIT_NEWER_RELEASE, True)
+    home = Home(tmp_path / "home")
+    make_home(home)
+    with pytest.raises(StartError, match=r"start that release, or choose another --home"):
+        await migrate_database(home, {**inherited(os.environ), **environment})
+    assert await empty.fetchval("SELECT has_table_privilege('megarouter_authz', 'usage_records', 'DELETE')")
 
 
 async def test_a_dump_of_a_database_that_is_not_migrated_is_refused(empty_url: str) -> None:

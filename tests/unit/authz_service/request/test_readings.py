@@ -13,7 +13,7 @@ from tests.support.data.examples import parameters
 
 ROUTE = ModelCall(Endpoint.CHAT_COMPLETIONS)
 HEADERS = (("content-type", b"application/json"), ("authorization", b"Bearer one"), ("content-length", b"12"))
-CALL = Call("POST", "/v1/chat/completions", HEADERS, 12, {"model": "a"}, "10.0.0.1", b"encoded")
+CALL = Call("POST", "/v1/chat/completions", HEADERS, 12, {"model": "a"}, "10.0.0.1", encoded_facts=b"encoded")
 
 
 def metadata(model: str) -> base_pb2.Metadata:

@@ -32,7 +32,7 @@ def test_the_floor_changes_only_listeners_and_service_addresses(place: Place) ->
 
 
 def test_each_port_and_socket_of_the_gateway_is_replaced(place: Place) -> None:
-    ports = (place.ports.model, place.ports.admin, place.ports.envoy_admin)
+    ports = (place.ports.model, place.ports.admin, place.ports.envoy_metrics)
     sockets = (place.home.envoy_socket("authz"), place.home.envoy_socket("ratelimit"), place.home.socket("usage"))
     replaced = moved([*({"port_value": port} for port in ports), *map(str, sockets)], place)
     assert [one["port_value"] for one in replaced[:3]] == [20_054, 20_055, 20_056]

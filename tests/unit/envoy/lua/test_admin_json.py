@@ -1,11 +1,14 @@
 """The check of REST bodies: strict JSON, only known fields, no repeated fields."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import lupa.luajit21
 import pytest
+from google.api import annotations_pb2
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +16,11 @@ from megarouter_envoy.filters.admin_api import DESCRIPTOR_FILE
 from megarouter_envoy.filters.admin_json_types import admin_json_types
 from megarouter_envoy.options import ADMIN_JSON_PATH
 
+from admin_service.access.permission_matrix import admin_services
+
 # A small API: a nested message, a list of messages, a map of messages, and a value of any form.
-API = """return { routes = { { "POST", "^/v1/things/[^/]+:change$", "Thing" } }, types = {
+API = """return { in_path = { name = true, ["part.size"] = true },
+  routes = { { "POST", "^/v1/things/[^/]+:change$", "Thing" } }, types = {
   Thing = {
     name = { "name" }, displayName = { "display_name" }, display_name = { "display_name" },
     part = { "part", "Part" }, parts = { "parts", "Part" }, labels = { "labels", nil, true },
@@ -68,6 +74,47 @@ def check() -> Check:
 )
 def test_fields_of_the_message_pass(check: Check, body: str) -> None:
     assert check(body) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("?name=two", "name"),
+        ("?a=1&name=two", "name"),
+        ("?a=1&&name", "name"),
+        ("?n%61me=two", "name"),
+        ("?part.size=2", "part.size"),
+        ("?part%2Esize=2", "part.size"),
+        ("?a?name=1&name=2", "name"),
+    ],
+)
+def test_a_query_parameter_that_the_path_decides_is_refused(check: Check, query: str, field: str) -> None:
+    said = f"The path names the resource. Remove the query parameter {field}."
+    assert check("{}", path=PATH + query) == said
+    assert check("", "GET", "/v1/things/one" + query) == said
+
+
+def test_no_call_needs_a_field_in_its_query_that_another_has_in_its_path() -> None:
+    """SCIM's `parent` is in no path, and the service replaces it."""
+    methods = [method for service in admin_services() for method in service.methods]
+    in_paths = {method.full_name: _in_paths(method) for method in methods}
+    all_of_them = set().union(*in_paths.values())
+    assert {"name", "parent", "api_key.name"} <= all_of_them
+    for method in methods:
+        assert all_of_them & set(method.input_type.fields_by_name) <= in_paths[method.full_name]
+
+
+def _in_paths(method: MethodDescriptor) -> set[str]:
+    rule = method.GetOptions().Extensions[annotations_pb2.http]
+    templates = [getattr(one, one.WhichOneof("pattern")) for one in (rule, *rule.additional_bindings)]
+    return {name for template in templates for name in re.findall(r"\{([\w.]+)", template)}
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?", "?a=name", "?a=1&b=name=2", "?names=1", "?name2=1", "?=name", "?a=%26name=1"]
+)
+def test_other_query_parameters_pass(check: Check, query: str) -> None:
+    assert check("{}", path=PATH + query) is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.authorities import system_authorities
 from megarouter_envoy.clusters.credentials import credential_for, write_secret_file
 from megarouter_envoy.filters.admin_api import prepare_admin_api
+from megarouter_envoy.listeners.tls import PlainHttpRefusedError
 from megarouter_envoy.options import AdminApi, BootstrapOptions, IdentityProvider, ProviderTarget, ServiceSockets
 from megarouter_envoy.replies.admin_replies import REPLIES
 from megarouter_envoy.replies.local_replies import causes
@@ -37,7 +38,8 @@ def options(root: Path) -> BootstrapOptions:
     return BootstrapOptions(
         model_port=10000,
         admin_port=10001,
-        envoy_admin_port=10002,
+        metrics_port=10002,
+        envoy_admin_socket=root / "envoy-admin.sock",
         sockets=ServiceSockets(
             authz=root / "authz.sock",
             ratelimit=root / "ratelimit.sock",
@@ -49,6 +51,7 @@ def options(root: Path) -> BootstrapOptions:
             root / "admin_api.binpb",
             ("megarouter.admin.v1.ApiKeys", "megarouter.admin.v1.Credits"),
             root / "admin_json_types.lua",
+            ("apiKey.name", "api_key.name", "name", "parent"),
         ),
         edge_secret_file=secrets / "edge",
         providers=(
@@ -174,22 +177,47 @@ def test_both_decisions_fail_closed(usable: BootstrapOptions) -> None:
     assert rate_limit["timeout"] == "1s"
 
 
-def test_no_route_retries(usable: BootstrapOptions) -> None:
-    rendered = built(usable)
-    assert "retry_policy" not in rendered
+def test_no_call_to_a_provider_is_retried(usable: BootstrapOptions) -> None:
+    document = json.loads(built(usable))
+    assert "retry_policy" not in json.dumps(managers(usable)["model"]["route_config"])
     thresholds = [
         threshold
-        for cluster in json.loads(rendered)["static_resources"]["clusters"]
-        for threshold in cluster.get("circuit_breakers", {}).get("thresholds", [])
+        for cluster in document["static_resources"]["clusters"]
+        if cluster["name"].startswith("provider-")
+        for threshold in cluster["circuit_breakers"]["thresholds"]
     ]
     assert thresholds
     assert all(threshold["max_retries"] == 0 for threshold in thresholds)
 
 
+def test_a_question_to_a_service_is_repeated_only_if_no_answer_came(usable: BootstrapOptions) -> None:
+    document = json.loads(built(usable))
+    (authorization,) = messages(document, "ExtAuthz")
+    (rate_limit,) = messages(document, "RateLimit")
+    for service in (authorization["grpc_service"], rate_limit["rate_limit_service"]["grpc_service"]):
+        assert service["retry_policy"]["retry_on"] == "connect-failure,refused-stream,reset"
+        assert [predicate["name"] for predicate in service["retry_policy"]["retry_host_predicate"]] == [
+            "envoy.retry_host_predicates.previous_hosts"
+        ]
+
+
+def test_an_admin_call_is_repeated_only_if_no_server_received_it(usable: BootstrapOptions) -> None:
+    routes = managers(usable)["admin"]["route_config"]["virtual_hosts"][0]["routes"]
+    policies = [route["route"]["retry_policy"]["retry_on"] for route in routes if "route" in route]
+    assert policies == ["connect-failure,refused-stream"] * 2
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "10.1.2.3", "gateway.example"])  # noqa: S104
+def test_plain_http_for_other_machines_is_refused_unless_it_is_allowed(usable: BootstrapOptions, address: str) -> None:
+    with pytest.raises(PlainHttpRefusedError, match=address):
+        build_bootstrap(replace(usable, listen_address=address))
+    assert build_bootstrap(replace(usable, listen_address=address, allow_plain_http=True))
+
+
 def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
     assert names == [
-        "header_to_metadata", "cors", "buffer", "megarouter.request_facts", "ext_authz", "ratelimit", "megarouter.rewriter",
+        "header_to_metadata", "cors", "megarouter.request_facts", "buffer", "ext_authz", "ratelimit", "megarouter.rewriter",
         "megarouter.decompress_gzip", "router",
     ]  # fmt: skip
 
@@ -197,7 +225,16 @@ def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
 def test_tokens_and_json_are_checked_before_rest_is_translated(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin"]["http_filters"]]
     deadline_check, status = "megarouter.deadline_check", "megarouter.answer_status"
-    before = ["header_to_metadata", "cors", "grpc_web", deadline_check, "jwt_authn", "buffer", "lua"]
+    before = [
+        "header_to_metadata",
+        "cors",
+        "grpc_web",
+        deadline_check,
+        "jwt_authn",
+        "megarouter.admin_door",
+        "buffer",
+        "lua",
+    ]
     assert names == [*before, status, "grpc_json_transcoder", "router"]
 
 
@@ -232,8 +269,9 @@ def test_calls_are_spread_over_the_workers_of_a_service(usable: BootstrapOptions
 
 def test_only_the_header_of_authz_service_routes_to_a_provider(usable: BootstrapOptions) -> None:
     (host,) = managers(usable)["model"]["route_config"]["virtual_hosts"]
-    (route,) = host["routes"]
+    route, refused = host["routes"]
     assert route["route"]["cluster_header"] == "x-megarouter-cluster"
+    assert "route" not in refused
     assert "x-megarouter-cluster" in host["request_headers_to_remove"]
 
 

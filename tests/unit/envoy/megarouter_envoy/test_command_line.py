@@ -11,7 +11,8 @@ from megarouter_envoy.filters.admin_api import DESCRIPTOR_FILE, prepare_admin_ap
 OPTIONS: dict[str, Any] = {
     "model_port": 10000,
     "admin_port": 10001,
-    "envoy_admin_port": 10002,
+    "metrics_port": 10002,
+    "envoy_admin_socket": "/run/megarouter/envoy-admin.sock",
     "sockets": {name: f"/run/megarouter/{name}.sock" for name in ("authz", "ratelimit", "usage", "admin")},
     "journal_path": "/run/megarouter/usage.log",
     "admin_api": {

@@ -42,7 +42,7 @@ def features() -> dict[str, Any]:
         parts[f"cluster-{cluster['name'].replace('_', '-')}"] = cluster
     for listener in resources.pop("listeners"):
         name = listener["name"]
-        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        manager = listener["filter_chains"][0]["filters"][-1]["typed_config"]
         for field, part in LISTENER_PARTS.items():
             if field in manager:
                 parts[f"{name}-{part}"] = manager.pop(field)

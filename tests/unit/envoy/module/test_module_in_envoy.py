@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,17 @@ from tests.contract.conftest import free_port
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
 
 START_TIMEOUT_S = 30
-UNDECIDED = "envoy.filters.http.ext_authz", "envoy.filters.http.ratelimit"
+DECISIONS = "envoy.filters.http.ext_authz", "envoy.filters.http.ratelimit"
+UNDECIDED = "megarouter.request_facts", *DECISIONS
 
 
-def without_decision(rendered: str, cluster: str) -> dict[str, Any]:
+def without_decision(rendered: str, cluster: str, undecided: Collection[str]) -> dict[str, Any]:
     """Returns the bootstrap without the filters that request a decision. Every call of the model listener goes to a provider."""
     document: dict[str, Any] = json.loads(rendered)
-    document["static_resources"]["listeners"] = document["static_resources"]["listeners"][:1]
-    manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    manager["http_filters"] = [entry for entry in manager["http_filters"] if entry["name"] not in UNDECIDED]
+    model, _, metrics = document["static_resources"]["listeners"]
+    document["static_resources"]["listeners"] = [model, metrics]
+    manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][-1]["typed_config"]
+    manager["http_filters"] = [entry for entry in manager["http_filters"] if entry["name"] not in undecided]
     routes = [{"match": {"prefix": "/"}, "route": {"cluster": cluster}}]
     manager["route_config"] = {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]}
     return document
@@ -36,25 +39,39 @@ def without_decision(rendered: str, cluster: str) -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
-    """The URL of an Envoy that is its own provider, so that its admin page would answer a call that passes."""
+    """The URL of an Envoy without the door and without a decision."""
+    async with running_envoy(tmp_path, UNDECIDED) as address:
+        yield address
+
+
+@pytest_asyncio.fixture
+async def door_url(tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of an Envoy with the door, behind which no authz_service answers."""
+    async with running_envoy(tmp_path, DECISIONS) as address:
+        yield address
+
+
+@asynccontextmanager
+async def running_envoy(tmp_path: Path, undecided: Collection[str]) -> AsyncIterator[str]:
+    """Runs an Envoy that is its own provider, so that its metrics listener would answer a call that passes."""
     (tmp_path / "secrets").mkdir()
     write_secret_file(tmp_path / "secrets" / "edge", "edge")
-    port, admin_port = free_port(), free_port()
-    provider = ProviderTarget("mock", "127.0.0.1", admin_port, tls=False)
+    port, metrics_port = free_port(), free_port()
+    provider = ProviderTarget("mock", "127.0.0.1", metrics_port, tls=False)
     bootstrap = replace(
         options(tmp_path),
         model_port=port,
-        envoy_admin_port=admin_port,
+        metrics_port=metrics_port,
         providers=(provider,),
         identity_providers=(),
         otlp_endpoint=None,
         admin_api=prepare_admin_api(tmp_path / "admin_json_types.lua"),
     )
     path = tmp_path / "bootstrap.json"
-    path.write_text(json.dumps(without_decision(build_bootstrap(bootstrap), provider.cluster)))
+    path.write_text(json.dumps(without_decision(build_bootstrap(bootstrap), provider.cluster, undecided)))
     process = await asyncio.create_subprocess_exec(*command(find_binary(), path, workers=1))
     try:
-        await until_ready(f"http://127.0.0.1:{admin_port}/ready")
+        await until_ready(f"http://127.0.0.1:{metrics_port}/ready")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
@@ -94,3 +111,16 @@ async def test_no_call_passes_without_a_decision(url: str, body: bytes | None) -
 async def test_no_chunked_call_passes_without_a_decision(url: str) -> None:
     assert (await error_of(f"{url}/ready", b'{"model":"m"}', chunked=True))["code"] == "gateway_error"
     assert (await error_of(f"{url}/v1/messages", b'{"model":"m"}'))["type"] == "api_error"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_without_an_answer_about_its_key_no_body_is_kept(door_url: str, path: str) -> None:
+    headers = {"content-type": "application/json", "x-api-key": "any"}
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.post(door_url + path, data=b"{}", headers=headers) as response:
+                error = (await response.json())["error"]
+                assert (response.status, error["code"]) == (503, "dependency_unavailable")
+                assert response.headers["retry-after"] == "1"
+        async with session.post(door_url + path, data=b"{}") as response:
+            assert (response.status, (await response.json())["error"]["code"]) == (401, "missing_api_key")

@@ -16,11 +16,18 @@ class Envoy:
     def __init__(self) -> None:
         self.requests = 0
         self.is_down = False
+        self.is_refusing = False
+        self.predecessor = False
 
-    def reopen(self) -> None:
+    def reopen_logs(self) -> None:
         self.requests += 1
         if self.is_down:
             raise ConnectionRefusedError
+        if self.is_refusing:
+            raise http.client.HTTPException("403")
+
+    def has_predecessor(self) -> bool:
+        return self.predecessor
 
 
 class Clock:
@@ -50,7 +57,7 @@ def clock() -> Clock:
 
 
 def rotation(journal: Path, envoy: Envoy, clock: Clock, rotate_bytes: int = 100) -> JournalRotation:
-    return JournalRotation(JournalSegments(journal), rotate_bytes, envoy.reopen, clock)
+    return JournalRotation(JournalSegments(journal), rotate_bytes, envoy, clock)
 
 
 def names(journal: Path) -> list[str]:
@@ -106,11 +113,21 @@ def test_envoy_is_asked_if_the_previous_process_was_killed_before_asking(
     assert envoy.requests == 1
 
 
-def test_a_refused_request_does_not_raise(journal: Path, clock: Clock) -> None:
-    def refuse() -> None:
-        raise http.client.HTTPException("403")
+def test_a_refused_request_does_not_raise(journal: Path, envoy: Envoy, clock: Clock) -> None:
+    envoy.is_refusing = True
+    rotation(journal, envoy, clock).look(at(journal))
+    assert names(journal) == ["usage.log.000001"]
 
-    JournalRotation(JournalSegments(journal), 100, refuse, clock).look(at(journal))
+
+def test_no_rotation_happens_while_a_replaced_envoy_still_writes(journal: Path, envoy: Envoy, clock: Clock) -> None:
+    """Only the new Envoy can be asked to open the next file. Seen to fail without the question."""
+    looking = rotation(journal, envoy, clock)
+    envoy.predecessor = True
+    looking.look(at(journal))
+    assert names(journal) == ["usage.log"]
+    envoy.predecessor = False
+    clock.now_s += 1
+    looking.look(at(journal))
     assert names(journal) == ["usage.log.000001"]
 
 

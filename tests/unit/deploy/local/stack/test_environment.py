@@ -17,6 +17,7 @@ from deploy.local.stack.environment import (
     service_environment,
 )
 from deploy.local.stack.layout import Home, Ports
+from deploy.local.stack.listeners.public_listeners import PublicListeners
 from deploy.local.stack.secrets import StackSecrets
 
 HOME = Home(Path("/srv/run"))
@@ -100,7 +101,9 @@ def test_logins_must_be_given_if_the_owner_has_no_password() -> None:
 
 
 def test_the_env_file_has_exactly_the_documented_variables() -> None:
-    values = client_environment(Ports(18000), BACKENDS, Demo("organizations/acme", "token", "key"))
+    values = client_environment(
+        Ports(18000), BACKENDS, Demo("organizations/acme", "token", "key"), PublicListeners().url
+    )
     assert values == {
         "MEGAROUTER_BASE_URL": "http://127.0.0.1:18000",
         "MEGAROUTER_API_KEY": "key",

@@ -19,7 +19,7 @@ from deploy.local.stack.layout import (
 
 def test_the_ports_of_a_stack_start_at_its_base() -> None:
     ports = Ports(18000)
-    assert (ports.model, ports.admin, ports.envoy_admin) == (18000, 18001, 18002)
+    assert (ports.model, ports.admin, ports.envoy_metrics) == (18000, 18001, 18002)
     assert (ports.postgres, ports.redis, ports.mock_provider) == (18003, 18004, 18005)
     assert [ports.metrics(service) for service in SERVICES] == [18006, 18007, 18008, 18009]
 
@@ -28,7 +28,14 @@ def test_two_bases_ten_apart_share_no_port() -> None:
     def of(base: int) -> set[int]:
         ports = Ports(base)
         metrics = {ports.metrics(service) for service in SERVICES}
-        return metrics | {ports.model, ports.admin, ports.envoy_admin, ports.postgres, ports.redis, ports.mock_provider}
+        return metrics | {
+            ports.model,
+            ports.admin,
+            ports.envoy_metrics,
+            ports.postgres,
+            ports.redis,
+            ports.mock_provider,
+        }
 
     assert not of(18000) & of(18010)
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from megarouter_envoy.options import IdentityProvider
+from megarouter_envoy.options import FrontProxies, IdentityProvider
 
 from deploy.local.programs import envoy_bootstrap, envoy_files
 from deploy.local.programs.envoy_files import prepare_files
-from deploy.local.stack.admin_edge import AdminEdge
 from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.environment import Backends
 from deploy.local.stack.layout import REPOSITORY, Home, Ports, make_home
+from deploy.local.stack.listeners.admin_edge import AdminEdge
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.providers import Route
 from deploy.local.stack.remembered import remembered
@@ -106,6 +106,7 @@ def test_envoys_configuration_is_built_again_for_any_changed_input(plan: StackPl
         replace(plan, admin_edge=AdminEdge(("https://console.example",))),
         replace(plan, admin_edge=AdminEdge((), (identity,))),
         replace(plan, model_origins=("https://app.example",)),
+        replace(plan, front_proxies=FrontProxies(trusted_hops=1)),
     ):
         count = len(built)
         prepare_files(changed)

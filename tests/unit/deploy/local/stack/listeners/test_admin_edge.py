@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from megarouter_envoy.options import FrontProxies
 
-from deploy.local.stack.admin_edge import AdminEdge, AdminEdgeError, admin_edge, origins_in
+from deploy.local.stack.listeners.admin_edge import AdminEdge, AdminEdgeError, admin_edge, front_proxies, origins_in
 
 PROVIDER = {"name": "staff", "issuer": "https://id.example", "audiences": ["megarouter"]}
 REMOTE = {**PROVIDER, "jwks_uri": "https://id.example/keys"}
@@ -92,3 +93,18 @@ def test_a_file_that_is_not_a_list_of_providers_is_refused(tmp_path: Path, conte
 def test_a_missing_file_or_relative_path_is_refused(file: str) -> None:
     with pytest.raises(AdminEdgeError, match="MEGAROUTER_IDENTITY_PROVIDERS_FILE"):
         admin_edge({"MEGAROUTER_IDENTITY_PROVIDERS_FILE": file})
+
+
+def test_proxies_in_front_are_trusted_only_if_set() -> None:
+    assert front_proxies({}) == FrontProxies(trusted_hops=0, proxy_protocol=False)
+    read = front_proxies({"MEGAROUTER_TRUSTED_HOPS": "2", "MEGAROUTER_PROXY_PROTOCOL": "true"})
+    assert read == FrontProxies(trusted_hops=2, proxy_protocol=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MEGAROUTER_TRUSTED_HOPS", "-1"), ("MEGAROUTER_TRUSTED_HOPS", "11"), ("MEGAROUTER_PROXY_PROTOCOL", "yes")],
+)
+def test_an_unclear_setting_of_proxies_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(AdminEdgeError, match=f"{name}: '{value}' is not a"):
+        front_proxies({name: value})

@@ -1,15 +1,17 @@
-"""Reads the settings of the listeners: allowed browser origins and OpenID Connect identity providers."""
+"""Reads the settings of the listeners: allowed browser origins, OpenID Connect identity providers, and proxies in front of them."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from megarouter_envoy.options import IdentityProvider
+from megarouter_envoy.options import FrontProxies, IdentityProvider
 
-from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
+from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE, PROXY_PROTOCOL, TRUSTED_HOPS
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.ASCII)
+MAX_TRUSTED_HOPS = 10
+_SWITCH = {"true": True, "false": False, "": False}
 
 
 class AdminEdgeError(Exception):
@@ -49,9 +51,24 @@ def origins_in(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     return origins
 
 
+def front_proxies(environment: Mapping[str, str]) -> FrontProxies:
+    """Reads how the proxies in front of Envoy report the caller's address.
+
+    Raises:
+        AdminEdgeError: a setting cannot be used.
+    """
+    hops = environment.get(TRUSTED_HOPS) or "0"
+    if not (hops.isascii() and hops.isdigit() and int(hops) <= MAX_TRUSTED_HOPS):
+        raise AdminEdgeError(f"{TRUSTED_HOPS}: {hops!r} is not a number of proxies: write 0 to {MAX_TRUSTED_HOPS}")
+    protocol = environment.get(PROXY_PROTOCOL, "")
+    if protocol not in _SWITCH:
+        raise AdminEdgeError(f"{PROXY_PROTOCOL}: {protocol!r} is not a switch: write true or false")
+    return FrontProxies(int(hops), _SWITCH[protocol])
+
+
 def _identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
     # Imported here, because few stacks have identity providers and the validation library is slow to load.
-    from deploy.local.stack.identity_providers import IdentityProvidersError, read_identity_providers  # noqa: PLC0415
+    from deploy.local.stack.listeners.identity_providers import IdentityProvidersError, read_identity_providers  # noqa: PLC0415
 
     try:
         return read_identity_providers(file)

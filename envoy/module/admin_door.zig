@@ -1,0 +1,162 @@
+//! The filter at the door of the admin listener: no body of a caller without a known credential passes it, and no filter
+//! behind it parses one. admin_service still authenticates every call.
+
+const std = @import("std");
+const contract = @import("contract.zig");
+const envoy = @import("envoy.zig");
+const key_question = @import("key_question.zig");
+const shown = @import("credentials_shown.zig");
+const Configuration = @import("configuration.zig").Configuration;
+
+const allocator = std.heap.c_allocator;
+
+const credential_names = [_][]const u8{contract.authorization};
+const grpc_type = "application/grpc";
+const grpc_status = "grpc-status";
+/// Calls about health and reflection need no credential. Their messages are small.
+const open_root = "/grpc.";
+const open_bytes_max = 16_384;
+
+const unauthenticated = "16";
+
+/// Why a call is refused.
+const Refusal = enum {
+    unauthenticated,
+    too_many_unknown,
+    too_large,
+    unavailable,
+    empty,
+
+    fn status(self: Refusal) u32 {
+        return switch (self) {
+            .unauthenticated => 401,
+            .too_many_unknown => 429,
+            .too_large => 413,
+            .unavailable => 503,
+            .empty => 400,
+        };
+    }
+
+    fn grpcStatus(self: Refusal) []const u8 {
+        return switch (self) {
+            .unauthenticated => "16",
+            .too_many_unknown => "8",
+            .too_large, .empty => "3",
+            .unavailable => "14",
+        };
+    }
+
+    fn message(self: Refusal) []const u8 {
+        return switch (self) {
+            .unauthenticated => contract.admin_unauthenticated_message,
+            .too_many_unknown => contract.admin_too_many_message,
+            .too_large => "The request is too large. Send less in one request.",
+            .unavailable => "The admin API cannot be reached now. Try again.",
+            .empty => "The call has no message. Send one, even if it is empty: five bytes of zero.",
+        };
+    }
+};
+
+pub const Visit = struct {
+    configuration: *const Configuration,
+    credentials: shown.Credentials = .{},
+    is_grpc: bool = false,
+    /// Whether only a small body may pass, because the call shows no credential.
+    is_open: bool = false,
+    bytes: usize = 0,
+    waiting: shown.Waiting = .{ .usual_bytes_max = 0 },
+
+    pub fn create(configuration: *const Configuration) ?*Visit {
+        const visit = allocator.create(Visit) catch return null;
+        visit.* = .{ .configuration = configuration };
+        return visit;
+    }
+
+    pub fn destroy(self: *Visit) void {
+        allocator.destroy(self);
+    }
+
+    pub fn begin(self: *Visit, stream: envoy.Stream, is_end: bool) envoy.HeadersStatus {
+        self.is_grpc = std.mem.startsWith(u8, envoy.header(stream, .request, contract.content_type) orelse "", grpc_type);
+        self.credentials = .read(stream, .admin, &credential_names);
+        // Without a message, gRPC's server waits for one that never comes.
+        if (self.is_grpc and is_end) return self.refuse(stream, .empty);
+        const is_exhausted = self.credentials.shown == .unknown and shown.Credentials.isExhausted(stream);
+        if (is_exhausted) return self.refuse(stream, .too_many_unknown);
+        if (is_end or self.credentials.shown == .known) return .proceed;
+        if (self.credentials.shown == .unknown) {
+            ask(stream, self.configuration) catch return self.refuse(stream, .unavailable);
+            self.waiting = .begin(stream);
+            return .wait;
+        }
+        self.is_open = self.is_grpc and std.mem.startsWith(u8, envoy.header(stream, .request, ":path") orelse "", open_root);
+        return if (self.is_open) .proceed else self.refuse(stream, .unauthenticated);
+    }
+
+    /// Handles the answer to the question. Any error but one means that admin_service has accepted the credential.
+    pub fn hear(self: *Visit, stream: envoy.Stream, reply: envoy.Reply) void {
+        const status = reply.header(grpc_status) orelse if (reply.pieces.len > 0) "0" else "";
+        if (!reply.is_complete or status.len == 0 or std.mem.eql(u8, status, Refusal.unavailable.grpcStatus())) {
+            _ = self.refuse(stream, .unavailable);
+        } else if (std.mem.eql(u8, status, unauthenticated)) {
+            self.credentials.refute(stream);
+            _ = self.refuse(stream, .unauthenticated);
+        } else {
+            self.credentials.prove(stream);
+            self.waiting.end(stream);
+        }
+    }
+
+    pub fn readBody(self: *Visit, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
+        if (!self.is_open and !self.is_grpc) return .proceed;
+        self.bytes += envoy.bodyBytes(stream, .received_request);
+        if (self.is_open and self.bytes > open_bytes_max) {
+            _ = self.refuse(stream, .too_large);
+            return .stop;
+        }
+        if (!is_end or self.bytes > 0) return .proceed;
+        _ = self.refuse(stream, .empty);
+        return .stop;
+    }
+
+    pub fn endBody(self: *Visit, stream: envoy.Stream) envoy.HeadersStatus {
+        return if (self.is_grpc and self.bytes == 0) self.refuse(stream, .empty) else .proceed;
+    }
+
+    /// Forgets a credential that admin_service has refused.
+    pub fn learn(self: *Visit, stream: envoy.Stream) void {
+        if (self.credentials.shown != .known and self.credentials.shown != .unknown) return;
+        const status = envoy.header(stream, .response, grpc_status) orelse "";
+        if (envoy.statusOf(stream) == Refusal.unauthenticated.status() or std.mem.eql(u8, status, unauthenticated)) self.credentials.refute(stream);
+    }
+
+    fn refuse(self: *const Visit, stream: envoy.Stream, reason: Refusal) envoy.HeadersStatus {
+        const details = contract.refused_at_headers_details;
+        if (!self.is_grpc) {
+            const headers = [_]envoy.Header{.of(contract.content_type, "text/plain")};
+            envoy.respond(stream, reason.status(), &headers, reason.message(), details);
+            return .stop;
+        }
+        const headers = [_]envoy.Header{
+            .of(contract.content_type, grpc_type),
+            .of(grpc_status, reason.grpcStatus()),
+            .of("grpc-message", reason.message()),
+            .of("grpc-status-details-bin", contract.admin_unauthenticated_details),
+        };
+        envoy.respond(stream, 200, headers[0..if (reason == .unauthenticated) 4 else 3], "", details);
+        return .stop;
+    }
+};
+
+/// Calls a method that reads the caller first. What it answers besides does not matter.
+fn ask(stream: envoy.Stream, configuration: *const Configuration) !void {
+    var arena_state: std.heap.ArenaAllocator = .init(allocator);
+    defer arena_state.deinit();
+    const arena = arena_state.allocator();
+    var headers: std.ArrayList(envoy.Header) = .empty;
+    for ([_][]const u8{ contract.authorization, contract.identity, contract.request_id }) |name| {
+        if (envoy.header(stream, .request, name)) |value| try headers.append(arena, .of(name, value));
+    }
+    try headers.append(arena, .of(contract.client_address, shown.addressOf(stream)));
+    try envoy.callGrpc(stream, configuration.question_cluster, contract.admin_question_path, headers.items, try key_question.framed(arena, ""), configuration.question_timeout_ms);
+}

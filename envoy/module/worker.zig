@@ -1,0 +1,66 @@
+//! What one worker thread of Envoy knows about its callers. Workers share nothing, so nothing is locked.
+
+const std = @import("std");
+const envoy = @import("envoy.zig");
+const strangers = @import("strangers.zig");
+const Allowances = @import("allowances.zig").Allowances;
+const known_keys = @import("known_keys.zig");
+
+const allocator = std.heap.c_allocator;
+
+/// The public listeners. Each has places of its own for strangers.
+pub const Listener = enum { model, admin };
+
+threadlocal var current: ?*Worker = null;
+
+pub const Worker = struct {
+    /// Makes fingerprints useless elsewhere.
+    secret: known_keys.Secret,
+    keys: known_keys.KnownKeys = .{},
+    allowances: Allowances = .{},
+    /// Every open connection by its number.
+    connections: std.AutoHashMapUnmanaged(u64, *strangers.Connection) = .empty,
+    lists: std.EnumArray(Listener, ?*strangers.Strangers) = .initFill(null),
+
+    /// Returns that of the current thread; null without memory.
+    pub fn ofThread() ?*Worker {
+        if (current == null) current = create() catch null;
+        return current;
+    }
+
+    fn create() error{ OutOfMemory, NoRandomness }!*Worker {
+        const worker = try allocator.create(Worker);
+        errdefer allocator.destroy(worker);
+        var secret: known_keys.Secret = undefined;
+        if (std.os.linux.getrandom(&secret, secret.len, 0) != secret.len) return error.NoRandomness;
+        worker.* = .{ .secret = secret };
+        return worker;
+    }
+
+    /// Returns the strangers of a listener. Limits that differ from those before apply from now on.
+    pub fn strangersOf(self: *Worker, listener: Listener, limits: strangers.Limits) error{OutOfMemory}!*strangers.Strangers {
+        const list = self.lists.get(listener) orelse made: {
+            const made = try allocator.create(strangers.Strangers);
+            made.* = .init(allocator, limits);
+            self.lists.set(listener, made);
+            break :made made;
+        };
+        list.limits = limits;
+        return list;
+    }
+
+    /// Gives a connection that has shown a known credential its place, and the room of a customer.
+    pub fn welcome(self: *Worker, connection_id: u64) void {
+        const connection = self.connections.get(connection_id) orelse return;
+        if (!connection.is_listed) return;
+        connection.strangers.remove(connection);
+        _ = envoy.setConnectionLimit(connection.handle, connection.usual_bytes_max);
+    }
+};
+
+/// By a clock that only runs forward.
+pub fn monotonicMs() i64 {
+    var now: std.c.timespec = undefined;
+    if (std.c.clock_gettime(.MONOTONIC, &now) != 0) return 0;
+    return @as(i64, @intCast(now.sec)) * std.time.ms_per_s + @divTrunc(@as(i64, @intCast(now.nsec)), std.time.ns_per_ms);
+}

@@ -1,0 +1,1 @@
+"""Unix sockets: taking them over from another process, and HTTP over them."""

@@ -1,0 +1,1 @@
+"""Asks an index whether the pinned dependencies have known vulnerabilities."""
