@@ -124,14 +124,15 @@ async def open_service(
     operators, issuers = _operators(settings), _issuers(settings)
     await until_migrated(settings)
     async with (
-        open_pool(settings, ROLE) as pool,
+        open_pool(settings, ROLE, pepper=settings.peppers.name) as pool,
         open_pipelined(settings.redis_url.get_secret_value()) as redis,
     ):
         await until_available(lambda: _store(pool, catalog, settings))
-        pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
-        proof = EdgeProof(settings.edge_secret.get_secret_value() if settings.edge_secret else None)
+        peppers = settings.peppers
+        page_tokens = PageTokens(peppers.current, time.time, peppers.others)
+        proof = EdgeProof(*settings.edge_secrets)
         claims = ClaimApplication(pool, _new_id)
-        directory = Directory(pool, pepper, operators)
+        directory = Directory(pool, peppers, operators)
         identities = BearerTokens(
             directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
         )
@@ -143,8 +144,8 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        apis = _apis(settings, pool, redis, pepper, issuers, IdentityLinks(issuers))
-        scim = ScimApi(pool, _new_id, GroupsApi(pool, PageTokens(pepper, time.time), _new_id), issuers)
+        apis = _apis(settings, pool, redis, page_tokens, issuers, IdentityLinks(issuers))
+        scim = ScimApi(pool, _new_id, GroupsApi(pool, page_tokens, _new_id), issuers)
         service = AdminService(pool, apis, scim, guard)
         probes: dict[str, dependencies.Probe] = {
             "postgres": lambda: pool.fetchval(dependencies.CLOCK),
@@ -164,7 +165,7 @@ def _apis(
     settings: AdminSettings,
     pool: asyncpg.Pool,
     redis: PipelinedClient,
-    pepper: bytes,
+    page_tokens: PageTokens,
     issuers: Issuers,
     links: IdentityLinks,
 ) -> Sequence[ResourceApi]:
@@ -172,11 +173,11 @@ def _apis(
         dt.timedelta(hours=settings.sign_in_token_max_life_h), dt.timedelta(hours=settings.super_admin_token_max_life_h)
     )
     link_life = dt.timedelta(hours=settings.sign_in_link_life_h)
+    pepper = settings.peppers.current
     maker = SignInLinkMaker(pepper, _new_id, secrets.token_bytes, lives, link_life, settings.sign_in_page_url)
-    page_tokens = PageTokens(pepper, time.time)
     personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
     groups = GroupsApi(pool, page_tokens, _new_id)
-    invites = InvitesApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, settings.invite_page_url)
+    invites = InvitesApi(pool, page_tokens, settings.peppers, _new_id, secrets.token_bytes, settings.invite_page_url)
     return (
         AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
         AccountsApi(pool, page_tokens, personal_accounts),

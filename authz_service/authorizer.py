@@ -13,6 +13,7 @@ from authz_service.holds.ending_calls import line_of
 from authz_service.holds.hold_ids import hold_id_of
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
+from authz_service.identities.replaced_peppers import ReplacedPeppers
 from authz_service.model_list import list_models
 from authz_service.model_pages import read_page
 from authz_service.request.betas import Betas, read_betas
@@ -123,6 +124,8 @@ class Authorizer:
     prices: Callable[[], CatalogView]
     secrets: Secrets
     hold_life_ms: int
+    replaced_peppers: ReplacedPeppers | None = None
+    """None unless the deployment replaces its pepper."""
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
     terms: TermsMemory = field(init=False, repr=False)
@@ -169,7 +172,10 @@ class Authorizer:
         secret_hash = self._key_hashes.hash_of(key)
         principal = self.identities.remembered(secret_hash) or await self.identities.principal_of(secret_hash)
         if principal is None:
-            return UNKNOWN_KEY
+            found = await self.replaced_peppers.find(key, secret_hash) if self.replaced_peppers else None
+            if found is None:
+                return UNKNOWN_KEY
+            secret_hash, principal = found
         if refusal := refuse_principal(principal, now_ns / 10**9, call.address):
             return refusal
         return principal, secret_hash

@@ -112,7 +112,7 @@ class AuthzService:
             self._report_shadows(outcome.admission.hold)
         if isinstance(outcome, Admitted) and outcome.betas and outcome.betas.removed:
             provider = outcome.admission.hold.claims.provider
-            self._removed_betas.add(1, {semconv.GEN_AI_PROVIDER_NAME: provider})
+            self._removed_betas.add(1, {semconv.GEN_AI_PROVIDER_NAME: semconv.provider_name(provider)})
         return outcome
 
     def _report_shadows(self, hold: Hold) -> None:
@@ -169,6 +169,6 @@ def _attributes(outcome: Outcome) -> dict[str, str]:
         attributes |= {
             semconv.HOLD_ID: hold.hold_id,
             semconv.GEN_AI_REQUEST_MODEL: hold.claims.requested_model,
-            semconv.GEN_AI_PROVIDER_NAME: hold.claims.provider,
+            semconv.GEN_AI_PROVIDER_NAME: semconv.provider_name(hold.claims.provider),
         }
     return attributes

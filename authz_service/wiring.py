@@ -16,12 +16,13 @@ from authz_service.holds.hold_writer import PlacedHold, open_hold_writer
 from authz_service.holds.placement_floors import PlacementFloors
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.renewal import Renewal
+from authz_service.identities.replaced_peppers import ReplacedPeppers
 from authz_service.identities.warm_start import WarmStart
 from authz_service.stored_objects.lookups import StoredObjects
 from authz_service.stored_objects.store import StoredObjectStore
 from gateway_core.model.calls.decision import CatalogView
 from gateway_core.runtime.background import in_background
-from gateway_core.runtime.settings import AuthzSettings
+from gateway_core.runtime.settings import AuthzSettings, key_bytes
 from gateway_core.runtime.telemetry import dependencies, semconv
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.runtime.telemetry.tracing import Tracing
@@ -49,15 +50,14 @@ async def open_service(
     """Opens what the service needs. On exit, writes every placed hold to the holds table."""
     async with AsyncExitStack() as stack:
         await until_migrated(settings)
-        pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
+        pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True, pepper=settings.peppers.name))
         redis = await stack.enter_async_context(open_pipelined(settings.redis_url.get_secret_value()))
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
         store = IdentityStore(pool)
         identities = IdentityCache(store, settings.identity_cache_entries, settings.identity_max_age_ms)
         warm_start = WarmStart(identities, store, settings.identity_cache_entries)
         await stack.enter_async_context(in_background(warm_start.run()))
-        renewal = Renewal(identities, settings.identity_max_age_ms)
-        await stack.enter_async_context(in_background(renewal.run()))
+        await stack.enter_async_context(in_background(Renewal(identities, settings.identity_max_age_ms).run()))
         listener = Listener(
             settings,
             ROLE,
@@ -101,10 +101,11 @@ async def open_service(
                 (known := catalog.snapshot).models_by_any_name, known.providers, known.answered_models
             ),
             secrets=Secrets(
-                bytes.fromhex(settings.hold_signing_key.get_secret_value()),
-                bytes.fromhex(settings.key_pepper.get_secret_value()),
+                key_bytes(settings.hold_signing_key),
+                settings.peppers.current,
             ),
             hold_life_ms=settings.hold_life_ms,
+            replaced_peppers=await _replaced_peppers(stack, settings, identities, store),
         )
         probes: dict[str, dependencies.Probe] = {
             "postgres": lambda: pool.fetchval(dependencies.CLOCK),
@@ -113,3 +114,14 @@ async def open_service(
         await stack.enter_async_context(dependencies.reported(metrics, probes))
         metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(hold_writer.waiting, {})])
         yield AuthzService(authorizer, catalog, listener, tracing, metrics, lambda: warm_start.is_over)
+
+
+async def _replaced_peppers(
+    stack: AsyncExitStack, settings: AuthzSettings, identities: IdentityCache, store: IdentityStore
+) -> ReplacedPeppers | None:
+    """Returns what finds keys of other peppers; None unless the deployment replaces its pepper."""
+    if not settings.peppers.others:
+        return None
+    replaced = ReplacedPeppers(identities, store, settings.peppers)
+    await stack.enter_async_context(in_background(replaced.run()))
+    return replaced

@@ -154,7 +154,7 @@ async def _settle(
     async with open_catalog_cache(pool, settings, ROLE) as catalog:
         await catalog.loaded()
         settler = Settler(
-            pool, catalog, SIGNING_KEY, Tracing("usage_service", None), committed, SettlementMetrics(NO_METRICS)
+            pool, catalog, [SIGNING_KEY], Tracing("usage_service", None), committed, SettlementMetrics(NO_METRICS)
         )
 
         async def settle(batch: Sequence[Entry]) -> None:

@@ -34,7 +34,7 @@ class SettlementMetrics:
         self._charges_nano_credits: Counter[str] = Counter()
         self._unconfirmed_nano_credits = 0
         self._refusals = ProviderRefusals()
-        metrics.total(semconv.PROVIDER_REFUSALS, lambda: _labelled(self._refusals.counts, _REFUSAL_LABELS))
+        metrics.total(semconv.PROVIDER_REFUSALS, lambda: _labelled(self._read_refusals(), _REFUSAL_LABELS))
         metrics.total(semconv.SETTLEMENTS, lambda: _labelled(self._calls, _CALL_LABELS))
         metrics.total(semconv.SETTLED_TOKENS, lambda: _labelled(self._tokens, _TOKEN_LABELS))
         metrics.total(semconv.USAGE_FINDINGS, lambda: _labelled(self._findings, _FINDING_LABELS))
@@ -74,12 +74,16 @@ class SettlementMetrics:
         self._charges_nano_credits[model] += max(0, record.delta_nano_credits)
         if resolution.finding is not None:
             for kind in resolution.finding.kinds:
-                self._findings[kind, record.settlement.hold.claims.provider] += 1
+                self._findings[kind, semconv.provider_name(record.settlement.hold.claims.provider)] += 1
         if resolution.outcome is HoldState.EXPIRED:
             self._unconfirmed_nano_credits += resolution.charge_nano_credits
             return
         self._tokens[model, "input"] += resolution.usage.total_input
         self._tokens[model, "output"] += resolution.usage.total_output
+
+    def _read_refusals(self) -> Counter[tuple[str, str]]:
+        counts = self._refusals.counts.copy().items()  # the exporter's thread reads while calls are counted
+        return Counter({(semconv.provider_name(provider), str(reason)): count for (provider, reason), count in counts})
 
     def _read_charges(self) -> list[tuple[float, Labels]]:
         charges = self._charges_nano_credits.copy()

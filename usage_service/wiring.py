@@ -58,10 +58,9 @@ async def open_service(
             settings, ROLE, [ledger_store.CHANNEL], lambda _channel, payload: follower.ledger_changed(payload)
         )
         await stack.enter_async_context(listening(ledger_listener))
-        signing_key = bytes.fromhex(settings.hold_signing_key.get_secret_value())
         measures = SettlementMetrics(metrics)
         settler = Settler(
-            pool, catalog, signing_key, tracing, follower.committed, measures, settings.stored_object_life_ms
+            pool, catalog, settings.signing_keys, tracing, follower.committed, measures, settings.stored_object_life_ms
         )
         settlements = SettlementPipeline(
             settler.settle,
@@ -86,7 +85,7 @@ async def open_service(
         expiry = Sweeper(
             pool,
             settler.prices,
-            signing_key,
+            settings.signing_keys,
             expired,
             settler.counts,
             batch_entries=settings.sweep_batch_entries,

@@ -24,16 +24,29 @@ from admin_service.api.names import (
     ResourceName,
     parse_name,
 )
-from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_secret
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, Peppers
 from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import acting_for
 
 _FIND_GRANT: Final = """
 SELECT user_id, access_token_id, only_organization_id, permissions, may_operate, issuer, super_admin_end_time,
-       super_admin_end_time <= now() AS is_past_super_admin
-  FROM access_tokens WHERE secret_hash = $1 AND revoke_time IS NULL AND expire_time > now()
+       super_admin_end_time <= now() AS is_past_super_admin, secret_hash
+  FROM access_tokens WHERE secret_hash = ANY ($1) AND revoke_time IS NULL AND expire_time > now()
 """
-_FIND_CREDENTIAL: Final = "SELECT organization_id, credential_id, user_id, permissions FROM credential_of_secret($1)"
-_FIND_SIGN_IN_LINK: Final = "SELECT organization_id, sign_in_link_id, user_id FROM sign_in_link_of_secret($1)"
+_FIND_CREDENTIAL: Final = """
+SELECT found.organization_id, found.credential_id, found.user_id, found.permissions, asked.hash AS secret_hash
+  FROM unnest($1::bytea[]) AS asked (hash), LATERAL credential_of_secret(asked.hash) AS found
+"""
+_FIND_SIGN_IN_LINK: Final = """
+SELECT found.organization_id, found.sign_in_link_id, found.user_id
+  FROM unnest($1::bytea[]) AS asked (hash), LATERAL sign_in_link_of_secret(asked.hash) AS found
+"""
+_REHASH_TOKEN: Final = "UPDATE access_tokens SET secret_hash = $3 WHERE access_token_id = $1 AND secret_hash = $2"  # noqa: S105
+_REHASH_CREDENTIAL: Final = """
+UPDATE credentials SET secret_hash = CASE WHEN secret_hash = $3 THEN $4 ELSE secret_hash END,
+       previous_secret_hash = CASE WHEN previous_secret_hash = $3 THEN $4 ELSE previous_secret_hash END
+ WHERE organization_id = $1 AND credential_id = $2 AND $3 IN (secret_hash, previous_secret_hash)
+"""
 _CREDENTIAL_ACTOR: Final = """
 SELECT o.state = 'DELETED' AS is_deleted
   FROM credentials c JOIN organizations o ON o.organization_id = c.organization_id
@@ -148,18 +161,20 @@ class Newcomer:
 class Directory:
     """Reads without a cache, so a revoked token or a changed role takes effect with the next call."""
 
-    def __init__(self, pool: asyncpg.Pool, pepper: bytes, operators: Operators) -> None:
+    def __init__(self, pool: asyncpg.Pool, peppers: Peppers, operators: Operators) -> None:
         self._pool = pool
-        self._pepper = pepper
+        self._peppers = peppers
         self._operators = operators
 
     async def grant_of_token(self, token: str) -> Grant | None:
         """Returns what an access token allows, or None if it is unknown, revoked or expired."""
         if not ACCESS_TOKEN.is_well_formed(token):
             return None
-        row = await self._pool.fetchrow(_FIND_GRANT, hash_secret(token, self._pepper))
+        row = await self._pool.fetchrow(_FIND_GRANT, self._peppers.hashes_of(token))
         if row is None:
             return None
+        if fresh := self._peppers.replacement_of(row["secret_hash"], token):
+            await self._pool.execute(_REHASH_TOKEN, row["access_token_id"], row["secret_hash"], fresh)
         permissions = None if row["permissions"] is None else frozenset(map(Permission, row["permissions"]))
         is_past = bool(row["is_past_super_admin"])
         is_operator = row["may_operate"] and not is_past and await self.is_operator(row["user_id"])
@@ -176,15 +191,19 @@ class Directory:
 
     async def grant_of_credential(self, secret: str) -> Grant | None:
         """Returns what a credential allows, or None if it is unknown, revoked or expired."""
-        row = await self._pool.fetchrow(_FIND_CREDENTIAL, hash_secret(secret, self._pepper))
+        row = await self._pool.fetchrow(_FIND_CREDENTIAL, self._peppers.hashes_of(secret))
         if row is None:
             return None
+        if fresh := self._peppers.replacement_of(row["secret_hash"], secret):
+            async with acting_for(self._pool, row["organization_id"]) as connection:
+                names = (row["organization_id"], row["credential_id"])
+                await connection.execute(_REHASH_CREDENTIAL, *names, row["secret_hash"], fresh)
         permissions = frozenset(map(Permission, row["permissions"]))
         return Grant(row["user_id"], None, row["organization_id"], permissions, credential=row["credential_id"])
 
     async def grant_of_sign_in_link(self, secret: str) -> Grant | None:
         """Returns the right to exchange a sign-in link, or None if it cannot be used."""
-        row = await self._pool.fetchrow(_FIND_SIGN_IN_LINK, hash_secret(secret, self._pepper))
+        row = await self._pool.fetchrow(_FIND_SIGN_IN_LINK, self._peppers.hashes_of(secret))
         if row is None:
             return None
         permissions = frozenset({Permission.SIGN_IN_LINKS_EXCHANGE})

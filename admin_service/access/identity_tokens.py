@@ -31,15 +31,17 @@ Metadata = Sequence[tuple[str, str | bytes]]
 class EdgeProof:
     """Tells calls that came through Envoy from those that bypassed it."""
 
-    def __init__(self, secret: str | None) -> None:
-        self._secret = secret.encode() if secret else None
+    def __init__(self, *secrets: str) -> None:
+        """Prepares it. There are two secrets while the deployment replaces its secret."""
+        self._secrets = tuple(secret.encode() for secret in secrets if secret)
 
     def holds(self, metadata: Metadata) -> bool:
-        """Whether the call came through Envoy. Compares in constant time. Without a secret the answer is always no."""
+        """Whether the call came through Envoy. Compares in constant time. Without any secret the answer is always no."""
         given = [value for key, value in metadata if key == headers.EDGE_SECRET]
-        if self._secret is None or len(given) != 1 or not isinstance(given[0], str):
+        if len(given) != 1 or not isinstance(given[0], str):
             return False
-        return hmac.compare_digest(given[0].encode(), self._secret)
+        value = given[0].encode()
+        return any(hmac.compare_digest(value, secret) for secret in self._secrets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from admin_service.demo.document import demo_document
 from admin_service.demo.secret_file import SecretFileError, load_or_create
 from admin_service.demo.seed import ended_tokens, seed_demo
 from admin_service.demo.settings import DemoSettings
+from gateway_core.model.organization.bearer_secrets import pepper_name
 from gateway_core.runtime.settings import StartRefusedError, load_settings
 from gateway_core.runtime.telemetry.logs import configure_logging
 from gateway_core.stores.postgres.connections import open_pool
@@ -23,7 +24,10 @@ async def _seed(settings: DemoSettings) -> dict[str, object]:
     pepper = bytes.fromhex(settings.key_pepper.get_secret_value())
     life, now = dt.timedelta(days=settings.credential_max_life_days), dt.datetime.now(dt.UTC)
     await until_migrated(settings)
-    async with open_pool(settings, "megarouter_admin") as pool, pool.acquire() as connection:
+    async with (
+        open_pool(settings, "megarouter_admin", pepper=pepper_name(pepper)) as pool,
+        pool.acquire() as connection,
+    ):
         ended = await ended_tokens(connection, now)
         secrets = load_or_create(
             settings.demo_secrets, key_ids, token_ids, randomness.token_bytes, ended_token_ids=ended

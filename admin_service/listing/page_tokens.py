@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 MAX_TOKEN_BYTES: Final = 1_024
@@ -21,8 +21,15 @@ class PageTokenError(Exception):
 class PageTokens:
     """Makes and reads tokens. The signing key is derived, so a token reveals nothing about any other secret."""
 
-    def __init__(self, secret: bytes, now_epoch_s: Callable[[], float]) -> None:
-        self._key = hmac.digest(secret, _KEY_LABEL, hashlib.sha256)
+    def __init__(self, secret: bytes, now_epoch_s: Callable[[], float], others: Sequence[bytes] = ()) -> None:
+        """Prepares it.
+
+        Args:
+            secret: signs tokens.
+            now_epoch_s: returns the time.
+            others: secrets of other replicas, while the deployment replaces its secret. Their tokens are accepted.
+        """
+        self._key, *self._others = (hmac.digest(each, _KEY_LABEL, hashlib.sha256) for each in (secret, *others))
         self._now = now_epoch_s
 
     def encode(self, last_key: str, arguments: str) -> str:
@@ -33,7 +40,7 @@ class PageTokens:
             arguments: everything about the call that must be the same for the next page.
         """
         payload = f"{int(self._now())} {last_key}".encode()
-        return base64.urlsafe_b64encode(self._mac(payload, arguments) + payload).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(_mac(self._key, payload, arguments) + payload).rstrip(b"=").decode()
 
     def decode(self, token: str, arguments: str) -> str:
         """Returns the last key of the previous page.
@@ -50,14 +57,15 @@ class PageTokens:
         except (binascii.Error, ValueError):
             raise PageTokenError("the page token is malformed") from None
         mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(payload, arguments)):
+        if not any(hmac.compare_digest(mac, _mac(key, payload, arguments)) for key in (self._key, *self._others)):
             raise PageTokenError("the page token was not made for this call")
         issued, _, last_key = payload.decode().partition(" ")
         if not 0 <= self._now() - int(issued) <= LIFE_S:
             raise PageTokenError("the page token has expired")
         return last_key
 
-    def _mac(self, payload: bytes, arguments: str) -> bytes:
-        digest = hmac.new(self._key, digestmod=hashlib.sha256)
-        digest.update(hashlib.sha256(arguments.encode()).digest() + payload)
-        return digest.digest()[:_MAC_BYTES]
+
+def _mac(key: bytes, payload: bytes, arguments: str) -> bytes:
+    digest = hmac.new(key, digestmod=hashlib.sha256)
+    digest.update(hashlib.sha256(arguments.encode()).digest() + payload)
+    return digest.digest()[:_MAC_BYTES]

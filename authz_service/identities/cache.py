@@ -46,7 +46,10 @@ class IdentityCache:
         self._monotonic = monotonic
         self._memory = IdentityMemory(entries, max_age_ms / 1_000)
         self._unknown: BoundedMemory[bytes, None] = BoundedMemory(_UNKNOWN_ENTRIES)
+        self._unknown_to_all: BoundedMemory[bytes, None] = BoundedMemory(_UNKNOWN_ENTRIES)
+        """First hashes of keys that `principal_of_any` did not find under any hash."""
         self._lookups: SingleFlight[bytes, Principal | None] = SingleFlight()
+        self._lookups_of_any: SingleFlight[bytes, tuple[bytes, Principal] | None] = SingleFlight()
         self._generation = 0
         self._trusted = False
 
@@ -64,6 +67,31 @@ class IdentityCache:
         if known is not None or (self._trusted and secret_hash in self._unknown):
             return known
         return await self._lookups.run(secret_hash, lambda: self._look_up(secret_hash))
+
+    async def principal_of_any(self, hashes: Sequence[bytes]) -> tuple[bytes, Principal] | None:
+        """Returns the principal of a key that may be stored under any of these hashes, and the hash; None if there is none.
+
+        One statement looks up all hashes, so it finds a key whose hash is replaced meanwhile.
+
+        Raises:
+            Errors of the source, if it does not answer.
+        """
+        for secret_hash in hashes:
+            if known := self.remembered(secret_hash):
+                return secret_hash, known
+        if self._trusted and hashes[0] in self._unknown_to_all:
+            return None
+        return await self._lookups_of_any.run(hashes[0], lambda: self._look_up_any(hashes))
+
+    async def _look_up_any(self, hashes: Sequence[bytes]) -> tuple[bytes, Principal] | None:
+        generation, asked_s = self._generation, self._monotonic()
+        found = await self._source.identities_of(hashes)
+        if self._trusted and generation == self._generation:
+            for secret_hash, identity in found.items():
+                self._memory.add(secret_hash, identity, asked_s)
+            if not found:
+                self._unknown_to_all.remember(hashes[0], None)
+        return next(((secret_hash, identity.principal) for secret_hash, identity in found.items()), None)
 
     async def _look_up(self, secret_hash: bytes) -> Principal | None:
         generation, asked_s = self._generation, self._monotonic()
@@ -138,12 +166,14 @@ class IdentityCache:
         """
         self._generation += 1
         self._lookups.forget()
+        self._lookups_of_any.forget()
         organization, kind, entity_id = payload.split(" ", 2)
         if kind == DEPLOYMENT:
             self._drop_all()
             return True
         if kind == "api_key":
             self._unknown.clear()
+            self._unknown_to_all.clear()
         self._memory.change(organization, kind, entity_id)
         return False
 
@@ -165,5 +195,7 @@ class IdentityCache:
     def _drop_all(self) -> None:
         self._generation += 1
         self._lookups.forget()
+        self._lookups_of_any.forget()
         self._memory.clear()
         self._unknown.clear()
+        self._unknown_to_all.clear()

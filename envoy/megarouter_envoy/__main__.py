@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, validate
 from megarouter_envoy.bootstrap import build_bootstrap
+from megarouter_envoy.clusters.secret_sources import write_secret_sources
 from megarouter_envoy.listeners.tls import write_secrets
 from megarouter_envoy.module import ModuleNotBuiltError
 from megarouter_envoy.options import BootstrapOptions
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = TypeAdapter(BootstrapOptions).validate_json(chosen.options.read_bytes())
         text = build_bootstrap(options)
+        write_secret_sources(options)
         if options.tls is not None:
             write_secrets(options.tls)
         chosen.output.write_text(text)

@@ -44,7 +44,7 @@ pub const Configuration = struct {
         };
     }
 
-    pub fn deinit(self: Configuration) void {
+    pub fn deinit(self: *Configuration) void {
         self.credentials.deinit();
         allocator.free(self.control_prefix);
         allocator.free(self.question_cluster);

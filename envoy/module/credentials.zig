@@ -1,5 +1,6 @@
-//! The gateway's credentials at the providers, so that no answer can quote them. Read once, from the files that Envoy
-//! itself reads them from.
+//! The gateway's credentials at the providers, so that no answer can quote them. They come from the files that Envoy
+//! itself reads them from. A file may be replaced while Envoy runs; the old credential stays known, because a call that
+//! was sent with it may still be answered.
 
 const std = @import("std");
 
@@ -11,26 +12,80 @@ const secret_bytes_min = 8;
 /// What replaces a credential.
 const blank = "[redacted]";
 
+/// How old the last look at the files may be when a successful answer comes. For an error, it is always repeated.
+const look_interval_ms = 100;
+
+const Node = struct { secret: []const u8, next: ?*const Node };
+
 pub const Credentials = struct {
-    secrets: []const []const u8 = &.{},
+    paths: []const []const u8 = &.{},
+    /// Every credential that was ever found in the files. Threads read the list while another adds to it.
+    newest: std.atomic.Value(?*const Node) = .init(null),
+    looked_ms: std.atomic.Value(i64) = .init(0),
 
     /// Reads one credential from each file.
     pub fn read(paths: []const []const u8) error{ OutOfMemory, Unreadable }!Credentials {
-        var secrets: std.ArrayList([]const u8) = .empty;
-        for (paths) |path| {
-            const secret = try readFile(path);
-            if (secret.len >= secret_bytes_min) try secrets.append(allocator, secret) else allocator.free(secret);
+        var self: Credentials = .{};
+        errdefer self.deinit();
+        const kept = try allocator.alloc([]const u8, paths.len);
+        var count: usize = 0;
+        errdefer {
+            for (kept[0..count]) |path| allocator.free(path);
+            allocator.free(kept);
         }
-        return .{ .secrets = try secrets.toOwnedSlice(allocator) };
+        for (paths) |path| {
+            kept[count] = try allocator.dupe(u8, path);
+            count += 1;
+            try self.learn(path);
+        }
+        self.paths = kept;
+        return self;
     }
 
-    pub fn deinit(self: Credentials) void {
-        for (self.secrets) |secret| allocator.free(secret);
-        allocator.free(self.secrets);
+    pub fn deinit(self: *Credentials) void {
+        var next = self.newest.load(.acquire);
+        while (next) |node| {
+            next = node.next;
+            allocator.free(node.secret);
+            allocator.destroy(node);
+        }
+        for (self.paths) |path| allocator.free(path);
+        allocator.free(self.paths);
+    }
+
+    /// Learns what replaced files contain, unless it looked a moment ago and the answer is a success.
+    pub fn refresh(self: *Credentials, now_ms: i64, is_error: bool) error{OutOfMemory}!void {
+        if (!is_error and now_ms - self.looked_ms.load(.monotonic) < look_interval_ms) return;
+        self.looked_ms.store(now_ms, .monotonic);
+        for (self.paths) |path| self.learn(path) catch |problem| switch (problem) {
+            error.Unreadable => {}, // Envoy keeps the old credential too
+            error.OutOfMemory => return error.OutOfMemory,
+        };
+    }
+
+    fn learn(self: *Credentials, path: []const u8) error{ OutOfMemory, Unreadable }!void {
+        const secret = try readFile(path);
+        if (secret.len < secret_bytes_min or self.knows(secret)) return allocator.free(secret);
+        const node = allocator.create(Node) catch {
+            allocator.free(secret);
+            return error.OutOfMemory;
+        };
+        // Two threads may add the same credential, which does no harm.
+        var next = self.newest.load(.acquire);
+        while (true) {
+            node.* = .{ .secret = secret, .next = next };
+            next = self.newest.cmpxchgWeak(next, node, .release, .acquire) orelse return;
+        }
+    }
+
+    fn knows(self: *const Credentials, secret: []const u8) bool {
+        var next = self.newest.load(.acquire);
+        while (next) |node| : (next = node.next) if (std.mem.eql(u8, node.secret, secret)) return true;
+        return false;
     }
 
     /// Returns a copy of `text` without credentials, also where JSON escapes hide one; null if it has none.
-    pub fn blanked(self: Credentials, text: []const u8) error{OutOfMemory}!?[]const u8 {
+    pub fn blanked(self: *const Credentials, text: []const u8) error{OutOfMemory}!?[]const u8 {
         var copy: std.ArrayList(u8) = .empty;
         errdefer copy.deinit(allocator);
         var from: usize = 0;
@@ -51,10 +106,11 @@ pub const Credentials = struct {
     }
 
     /// Returns the length of the credential that `text` begins with.
-    fn lengthAt(self: Credentials, text: []const u8) ?usize {
-        for (self.secrets) |secret| {
-            if (text[0] != secret[0] and text[0] != '\\') continue;
-            if (lengthOf(secret, text)) |length| return length;
+    fn lengthAt(self: *const Credentials, text: []const u8) ?usize {
+        var next = self.newest.load(.acquire);
+        while (next) |node| : (next = node.next) {
+            if (text[0] != node.secret[0] and text[0] != '\\') continue;
+            if (lengthOf(node.secret, text)) |length| return length;
         }
         return null;
     }

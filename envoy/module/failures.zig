@@ -51,7 +51,7 @@ pub const Failure = struct {
     }
 
     /// Replaces the credentials in the body.
-    pub fn blank(self: *Failure, credentials: Credentials) error{OutOfMemory}!void {
+    pub fn blank(self: *Failure, credentials: *const Credentials) error{OutOfMemory}!void {
         const blanked = try credentials.blanked(self.body.items) orelse return;
         defer allocator.free(blanked);
         self.body.clearRetainingCapacity();

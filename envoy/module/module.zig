@@ -40,7 +40,7 @@ const Filter = union(Kind) {
 
     const kind_mask: usize = 0b11;
 
-    fn create(configured: *const Configured) ?*anyopaque {
+    fn create(configured: *Configured) ?*anyopaque {
         const address = switch (configured.kind) {
             .request_facts => @intFromPtr(Arrival.create(&configured.configuration) orelse return null),
             .rewriter => @intFromPtr(Call.create(&configured.configuration) orelse return null),

@@ -38,7 +38,7 @@ const status_first_redirect = 300;
 const status_first_error = 400;
 
 pub const Call = struct {
-    configuration: *const Configuration,
+    configuration: *Configuration,
     hides_usage: bool = false,
     response: Response = .ignored,
     /// The headers wait for the first bytes of the body, so the caller can still receive an error.
@@ -48,7 +48,7 @@ pub const Call = struct {
     /// When the first bytes of such a document came, by a clock that only runs forward.
     held_since_ms: ?i64 = null,
 
-    pub fn create(configuration: *const Configuration) ?*Call {
+    pub fn create(configuration: *Configuration) ?*Call {
         const call = allocator.create(Call) catch return null;
         call.* = .{ .configuration = configuration };
         return call;
@@ -118,8 +118,9 @@ pub const Call = struct {
     pub fn beginResponse(self: *Call, stream: envoy.Stream, is_empty: bool) envoy.HeadersStatus {
         if (!envoy.isFromUpstream(stream)) return .proceed;
         provider_headers.cleanResponse(stream, allocator) catch return self.refuse(stream, .unreadable);
-        self.blankHeaders(stream) catch return self.refuse(stream, .unreadable);
         const status = envoy.statusOf(stream);
+        self.configuration.credentials.refresh(monotonicMs(), status >= status_first_error) catch return self.refuse(stream, .unreadable);
+        self.blankHeaders(stream) catch return self.refuse(stream, .unreadable);
         if (status < status_first_success or (status >= status_first_redirect and status < status_first_error)) return self.refuse(stream, .redirect);
         if (!isPlain(stream)) return self.refuse(stream, .unreadable);
         if (status >= status_first_error) {
@@ -215,7 +216,7 @@ pub const Call = struct {
             _ = self.refuseFor(stream, reason, retry_after_s);
             return false;
         }
-        failure.blank(self.configuration.credentials) catch {
+        self.blankFailure(failure) catch {
             _ = self.refuse(stream, .unreadable);
             return false;
         };
@@ -260,6 +261,12 @@ pub const Call = struct {
         const dialect = std.meta.stringToEnum(contract.Dialect, decision(stream, .dialect) orelse "") orelse .openai;
         envoy.respond(stream, problem.status(), headers[0..count], problem.body(dialect), contract.refused_answer_details);
         return .stop;
+    }
+
+    /// Replaces the credentials that a provider quotes in the body of an error.
+    fn blankFailure(self: *const Call, failure: *failures.Failure) error{OutOfMemory}!void {
+        try self.configuration.credentials.refresh(monotonicMs(), true);
+        try failure.blank(&self.configuration.credentials);
     }
 
     /// Replaces the credentials that a provider quotes in its headers.

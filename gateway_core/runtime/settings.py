@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from gateway_core.model.organization.bearer_secrets import Peppers
 from gateway_core.runtime.redis_urls import is_cluster_url, parse_cluster_url
 
 PREFIX = "MEGAROUTER_"
@@ -101,6 +102,10 @@ class AuthzSettings(DatabaseSettings):
     """64 hexadecimal digits that sign holds."""
     key_pepper: HexKey
     """64 hexadecimal digits; API keys and access tokens are hashed with them."""
+    previous_key_pepper: HexKey | None = None
+    """While the pepper is replaced: the old one. Secrets hashed with it are accepted, and hashed again when they are used."""
+    next_key_pepper: HexKey | None = None
+    """While the pepper is replaced: the one that other replicas already use. Secrets hashed with it are accepted."""
     identity_cache_entries: Positive = 100_000
     """Identities kept in memory, 0.6 to 2.5 KB each. The 20,000 that called last take 3 KB more."""
     identity_max_age_ms: Annotated[int, Field(gt=0, le=3_600_000)] = 30_000
@@ -111,6 +116,11 @@ class AuthzSettings(DatabaseSettings):
     """Holds that may wait for PostgreSQL; when the queue is full, calls are refused."""
     hold_life_ms: Positive = 2 * 3_600 * 1_000
     """When a hold without a report expires. It must exceed the longest stream that Envoy allows (one hour)."""
+
+    @property
+    def peppers(self) -> Peppers:
+        """The accepted peppers."""
+        return _peppers(self.key_pepper, self.previous_key_pepper, self.next_key_pepper)
 
     @property
     def database_url(self) -> SecretStr:
@@ -138,6 +148,8 @@ class UsageSettings(DatabaseSettings):
     """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     hold_signing_key: HexKey
     """64 hexadecimal digits that sign holds."""
+    previous_hold_signing_key: HexKey | None = None
+    """While the key is replaced: the old one. Holds signed with it still settle."""
     journal_file: Path
     """Envoy's journal."""
     settle_batch_entries: Positive = 500
@@ -164,6 +176,12 @@ class UsageSettings(DatabaseSettings):
     """How often the open holds in Redis are compared with the holds table. What differs twice in a row is rebuilt."""
 
     @property
+    def signing_keys(self) -> tuple[bytes, ...]:
+        """The keys of accepted holds, the current one first."""
+        given = (self.hold_signing_key, self.previous_hold_signing_key)
+        return tuple(key_bytes(key) for key in given if key is not None)
+
+    @property
     def database_url(self) -> SecretStr:
         """The URL, which logs in as `megarouter_usage`."""
         return self.usage_database_url
@@ -178,11 +196,17 @@ class AdminSettings(DatabaseSettings):
     """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     key_pepper: HexKey
     """64 hexadecimal digits; API keys and access tokens are hashed with them."""
+    previous_key_pepper: HexKey | None = None
+    """While the pepper is replaced: the old one. Secrets hashed with it are accepted, and hashed again when they are used."""
+    next_key_pepper: HexKey | None = None
+    """While the pepper is replaced: the one that other replicas already use. Secrets hashed with it are accepted."""
     edge_secret: HexKey | None = None
     """64 hexadecimal digits, also in Envoy's `edge-secret` file: proof that a call came through Envoy.
 
     None: identity providers cannot be used, and the audit log has no client addresses.
     """
+    previous_edge_secret: HexKey | None = None
+    """While the secret is replaced: the old one, which Envoy may still send."""
     catalog_file: Path
     """The catalog of providers, models and prices."""
     invite_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
@@ -220,9 +244,33 @@ class AdminSettings(DatabaseSettings):
     """Sender address of messages."""
 
     @property
+    def peppers(self) -> Peppers:
+        """The accepted peppers."""
+        return _peppers(self.key_pepper, self.previous_key_pepper, self.next_key_pepper)
+
+    @property
+    def edge_secrets(self) -> tuple[str, ...]:
+        """The accepted secrets of Envoy, the current one first; empty for none."""
+        given = (self.edge_secret, self.previous_edge_secret)
+        return tuple(secret.get_secret_value() for secret in given if secret is not None)
+
+    @property
     def database_url(self) -> SecretStr:
         """The URL, which logs in as `megarouter_admin`."""
         return self.admin_database_url
+
+
+def key_bytes(key: SecretStr) -> bytes:
+    """Returns the bytes that a `HexKey` stands for."""
+    return bytes.fromhex(key.get_secret_value())
+
+
+def _peppers(current: SecretStr, previous: SecretStr | None, following: SecretStr | None) -> Peppers:
+    return Peppers(
+        key_bytes(current),
+        None if previous is None else key_bytes(previous),
+        None if following is None else key_bytes(following),
+    )
 
 
 def _known_variables() -> frozenset[str]:

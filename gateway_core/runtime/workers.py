@@ -5,8 +5,10 @@ over them, as Envoy does over the endpoints of a cluster. Like replicas, workers
 """
 
 import argparse
+import ctypes
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 MAX_WORKERS: Final = 64
 _UNIX: Final = "unix:"
+_PR_SET_DUMPABLE: Final = 4
 _LOOK_INTERVAL_S: Final = 0.2
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
@@ -85,12 +88,24 @@ def run(name: str, place: Place, settings: S, build: Callable[..., AbstractAsync
         settings: the settings of worker 0.
         build: as for `run_service`.
     """
+    keep_memory_private()
     if place.workers > 1:
         configure_logging(name, settings.log_level)
         sys.exit(_Parent(name, place.workers, settings.shutdown_grace_ms / 1_000 + _STOP_SLACK_S).run())
     if place.worker is not None:
         settings = worker_settings(settings, place.worker)
     run_service(name, settings, build, parent_id=place.parent_id)
+
+
+def keep_memory_private() -> None:
+    """Prevents core dumps, and prevents other processes of the same user from reading the memory or `/proc/PID/environ`.
+
+    A system that refuses the second is logged, and the service runs anyway.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    zero = ctypes.c_ulong(0)
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, zero, zero, zero, zero) != 0:
+        logger.warning("memory is not private", extra={"error": os.strerror(ctypes.get_errno())})
 
 
 def worker_settings(settings: S, worker: int) -> S:

@@ -71,7 +71,7 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
     stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text), is_switched_off(text),
-    open_carry(text, text, text)
+    open_carry(text, text, text), rehash_api_key(bytea, bytea)
     TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
 -- To rebuild a pool or a counter in Redis.
@@ -106,7 +106,7 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request(),
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
-    credential_of_secret(bytea), sign_in_link_of_secret(bytea), temporary_limit_now(jsonb),
+    credential_of_secret(bytea), sign_in_link_of_secret(bytea), present_pepper(), temporary_limit_now(jsonb),
     bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb, jsonb),
     present_model_use(text, text, text), cycle_start_at(text, text, timestamp with time zone),
     counter_name(text, text, text, timestamp with time zone, bigint, text),

@@ -448,6 +448,34 @@ CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display
       JOIN organizations o ON o.organization_id = m.organization_id
 $$;
 
+CREATE FUNCTION public.note_pepper() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.secret_hash IS DISTINCT FROM OLD.secret_hash THEN
+        NEW.pepper := present_pepper();
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.note_previous_pepper() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.previous_secret_hash IS NULL THEN
+        NEW.previous_pepper := NULL;
+    ELSIF NEW.previous_secret_hash = OLD.secret_hash THEN
+        NEW.previous_pepper := OLD.pepper;
+    ELSIF NEW.previous_secret_hash IS DISTINCT FROM OLD.previous_secret_hash THEN
+        NEW.previous_pepper := present_pepper();
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.notify_catalog_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -686,6 +714,10 @@ CREATE FUNCTION public.present_model_use(organization text, of_kind text, of_id 
       LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
 $$;
 
+CREATE FUNCTION public.present_pepper() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$ SELECT nullif(current_setting('megarouter.pepper', true), '') $$;
+
 CREATE FUNCTION public.present_spend(text, text, text) RETURNS TABLE(spent_nano_credits bigint, budget_nano_credits bigint, carried_nano_credits bigint)
     LANGUAGE sql STABLE
     AS $_$
@@ -787,6 +819,19 @@ BEGIN
     RAISE EXCEPTION '% rows are immutable: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 
+CREATE FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE api_keys
+       SET secret_hash = CASE WHEN secret_hash = old_hash THEN new_hash ELSE secret_hash END,
+           previous_secret_hash = CASE WHEN previous_secret_hash = old_hash THEN new_hash ELSE previous_secret_hash END
+     WHERE old_hash IN (secret_hash, previous_secret_hash) AND state <> 'DELETED';
+    RETURN FOUND;
+END
+$$;
+
 CREATE FUNCTION public.reports_budgets(r public.guardrails) RETURNS boolean
     LANGUAGE sql STABLE
     AS $_$
@@ -862,6 +907,39 @@ CREATE FUNCTION public.rollover_budgets(r public.guardrails) RETURNS TABLE(model
     SELECT b.models, b.budget, coalesce((b.options -> 'rollover' ->> 'cap')::bigint, b.budget), b.cycle, b.revision, NULL
       FROM model_budgets_of(r) b
      WHERE b.options ? 'rollover' AND b.cycle <> 'NEVER'
+$$;
+
+CREATE FUNCTION public.secrets_of_other_peppers(wanted text) RETURNS TABLE(kind text, organization_id text, secret_id text, expire_time timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT 'API key', k.organization_id, k.api_key_id, k.expire_time
+      FROM api_keys k
+     WHERE k.state <> 'DELETED' AND k.pepper IS DISTINCT FROM wanted AND coalesce(k.expire_time > now(), true)
+    UNION ALL
+    SELECT 'replaced secret of an API key', k.organization_id, k.api_key_id, k.previous_expire_time
+      FROM api_keys k
+     WHERE k.state <> 'DELETED' AND k.previous_expire_time > now() AND k.previous_pepper IS DISTINCT FROM wanted
+    UNION ALL
+    SELECT 'access token', t.only_organization_id, t.access_token_id, t.expire_time
+      FROM access_tokens t
+     WHERE t.revoke_time IS NULL AND t.expire_time > now() AND t.pepper IS DISTINCT FROM wanted
+    UNION ALL
+    SELECT 'credential', c.organization_id, c.credential_id, c.expire_time
+      FROM credentials c
+     WHERE c.revoke_time IS NULL AND coalesce(c.expire_time > now(), true) AND c.pepper IS DISTINCT FROM wanted
+    UNION ALL
+    SELECT 'replaced secret of a credential', c.organization_id, c.credential_id, c.previous_expire_time
+      FROM credentials c
+     WHERE c.revoke_time IS NULL AND c.previous_expire_time > now() AND c.previous_pepper IS DISTINCT FROM wanted
+    UNION ALL
+    SELECT 'invite', i.organization_id, i.invite_id, i.expire_time
+      FROM invites i
+     WHERE i.revoke_time IS NULL AND i.expire_time > now() AND i.pepper IS DISTINCT FROM wanted
+    UNION ALL
+    SELECT 'sign-in link', l.organization_id, l.sign_in_link_id, l.expire_time
+      FROM sign_in_links l
+     WHERE l.revoke_time IS NULL AND l.use_time IS NULL AND l.expire_time > now() AND l.pepper IS DISTINCT FROM wanted
 $$;
 
 CREATE FUNCTION public.set_cycle_revision() RETURNS trigger
@@ -1006,6 +1084,7 @@ CREATE TABLE public.access_tokens (
     may_operate boolean DEFAULT false NOT NULL,
     issuer text DEFAULT ''::text NOT NULL,
     super_admin_end_time timestamp with time zone,
+    pepper text,
     CONSTRAINT access_tokens_access_token_id_check CHECK ((access_token_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT access_tokens_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
@@ -1051,6 +1130,8 @@ CREATE TABLE public.api_keys (
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     bounds jsonb DEFAULT '{}'::jsonb NOT NULL,
+    pepper text,
+    previous_pepper text,
     CONSTRAINT api_keys_api_key_id_check CHECK ((api_key_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT api_keys_bounds_check CHECK ((jsonb_typeof(bounds) = 'object'::text)),
     CONSTRAINT api_keys_ip_allow_list_check CHECK ((cardinality(ip_allow_list) <= 100)),
@@ -1161,6 +1242,8 @@ CREATE TABLE public.credentials (
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     may_change_admins boolean DEFAULT false NOT NULL,
+    pepper text,
+    previous_pepper text,
     CONSTRAINT credentials_credential_id_check CHECK ((credential_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['SCIM'::text, 'AUTOMATION'::text]))),
     CONSTRAINT credentials_permissions_check CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100))),
@@ -1283,6 +1366,7 @@ CREATE TABLE public.invites (
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     member_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
+    pepper text,
     CONSTRAINT bound_once CHECK (((email IS NULL) OR (email_domain IS NULL))),
     CONSTRAINT invited_group_admins_have_a_group CHECK (((role <> ALL (ARRAY['L1_ADMIN'::text, 'SUB_ADMIN'::text])) OR (group_id IS NOT NULL))),
     CONSTRAINT invites_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
@@ -1571,6 +1655,7 @@ CREATE TABLE public.sign_in_links (
     use_time timestamp with time zone,
     revoke_time timestamp with time zone,
     access_token_id text,
+    pepper text,
     CONSTRAINT sign_in_links_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT sign_in_links_sign_in_link_id_check CHECK ((sign_in_link_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT used_for_a_token CHECK (((use_time IS NULL) = (access_token_id IS NULL))),
@@ -2225,6 +2310,20 @@ CREATE CONSTRAINT TRIGGER members_revise_identities AFTER INSERT OR DELETE OR UP
 CREATE TRIGGER members_update_time BEFORE UPDATE ON public.members FOR EACH ROW WHEN (((old.role IS DISTINCT FROM new.role) OR (old.group_id IS DISTINCT FROM new.group_id) OR (old.state IS DISTINCT FROM new.state) OR (old.display_name IS DISTINCT FROM new.display_name))) EXECUTE FUNCTION public.set_update_time();
 
 CREATE TRIGGER models_notify AFTER INSERT OR DELETE OR UPDATE ON public.models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE TRIGGER note_pepper BEFORE INSERT OR UPDATE OF secret_hash ON public.access_tokens FOR EACH ROW EXECUTE FUNCTION public.note_pepper();
+
+CREATE TRIGGER note_pepper BEFORE INSERT OR UPDATE OF secret_hash ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.note_pepper();
+
+CREATE TRIGGER note_pepper BEFORE INSERT OR UPDATE OF secret_hash ON public.credentials FOR EACH ROW EXECUTE FUNCTION public.note_pepper();
+
+CREATE TRIGGER note_pepper BEFORE INSERT ON public.invites FOR EACH ROW EXECUTE FUNCTION public.note_pepper();
+
+CREATE TRIGGER note_pepper BEFORE INSERT ON public.sign_in_links FOR EACH ROW EXECUTE FUNCTION public.note_pepper();
+
+CREATE TRIGGER note_previous_pepper BEFORE UPDATE OF secret_hash, previous_secret_hash ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.note_previous_pepper();
+
+CREATE TRIGGER note_previous_pepper BEFORE UPDATE OF secret_hash, previous_secret_hash ON public.credentials FOR EACH ROW EXECUTE FUNCTION public.note_previous_pepper();
 
 CREATE TRIGGER operator_audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.operator_audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_log_change();
 
@@ -2884,6 +2983,10 @@ GRANT ALL ON FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget j
 REVOKE ALL ON FUNCTION public.my_accounts() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_accounts() TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.note_pepper() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.note_previous_pepper() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.notify_catalog_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.notify_deployment_change() FROM PUBLIC;
@@ -2931,6 +3034,9 @@ GRANT ALL ON FUNCTION public.present_carry(organization text, of_kind text, of_i
 REVOKE ALL ON FUNCTION public.present_model_use(organization text, of_kind text, of_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_model_use(organization text, of_kind text, of_id text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.present_pepper() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.present_pepper() TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.present_spend(text, text, text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_spend(text, text, text) TO megarouter_admin;
 
@@ -2950,6 +3056,9 @@ REVOKE ALL ON FUNCTION public.refuse_audit_log_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) TO megarouter_authz;
+
 REVOKE ALL ON FUNCTION public.reports_budgets(r public.guardrails) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.restart_cycles() FROM PUBLIC;
@@ -2964,6 +3073,8 @@ REVOKE ALL ON FUNCTION public.revised_model_budgets(old_budgets jsonb, new_budge
 
 REVOKE ALL ON FUNCTION public.rollover_budgets(r public.guardrails) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rollover_budgets(r public.guardrails) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.secrets_of_other_peppers(wanted text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.set_cycle_revision() FROM PUBLIC;
 

@@ -7,14 +7,14 @@ from typing import Final, TypeVar
 
 import asyncpg
 
-from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold
+from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold_by_any
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.backoff import Backoff
-from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot
 from gateway_core.stores.postgres.connections import UNAVAILABLE
+from usage_service.call_spans import trace_call
 from usage_service.metrics import SettlementMetrics
 from usage_service.settlement.charge_decision import CallReport, resolve
 from usage_service.settlement.entries import Entry, Origin, RecentSettlements, SettlementCounts
@@ -56,7 +56,7 @@ class Settler:
         self,
         pool: asyncpg.Pool,
         catalog: CatalogCache,
-        signing_key: bytes,
+        signing_keys: Sequence[bytes],
         tracing: Tracing,
         on_committed: Committed,
         measures: SettlementMetrics,
@@ -67,7 +67,7 @@ class Settler:
         Args:
             pool: connections that may write settlements.
             catalog: the prices.
-            signing_key: the key of hold tokens.
+            signing_keys: the keys of hold tokens, the current one first.
             tracing: makes the spans of sampled calls.
             on_committed: receives new settlements after their commit; must not block or raise.
             measures: counts every commit.
@@ -75,7 +75,7 @@ class Settler:
         """
         self._pool = pool
         self._catalog = catalog
-        self._signing_key = signing_key
+        self._signing_keys = signing_keys
         self._tracing = tracing
         self._on_committed = on_committed
         self._measures = measures
@@ -101,7 +101,7 @@ class Settler:
     def decide_now(self, report: CallReport) -> Settlement | None:
         """Decides a call without waiting. Returns None if its batch has to decide it, and to say what is wrong with it."""
         try:
-            hold = _hold_of(report, self._signing_key)
+            hold = _hold_of(report, self._signing_keys)
             prices = _prices_in(self._catalog.snapshot, hold) if self._catalog.is_loaded else None
             return None if prices is None else self._settlement(hold, report, *prices)
         except Exception:  # noqa: BLE001 - the batch meets it again, and reports it
@@ -110,7 +110,7 @@ class Settler:
     async def _decide(self, entry: Entry) -> Settlement | None:
         """Decides a call; returns None if its report must not be settled."""
         try:
-            hold = _hold_of(entry.report, self._signing_key)
+            hold = _hold_of(entry.report, self._signing_keys)
         except HoldTokenError:
             self.counts.forged += 1
             logger.warning("report with a forged hold token was dropped", extra={"origin": entry.origin})
@@ -187,29 +187,8 @@ class Settler:
             self.recent.add(entry)
             _finish(entry)
         if self._tracing.enabled:
-            self._trace(result.recorded)
-
-    def _trace(self, recorded: Sequence[RecordedSettlement]) -> None:
-        """Makes a span for each sampled call, linked to the trace of the call."""
-        for record in recorded:
-            hold, resolution = record.settlement.hold, record.settlement.resolution
-            report = record.settlement.report
-            with self._tracing.linked(f"settle {hold.claims.requested_model}", report.traceparent) as span:
-                if span.is_recording():
-                    span.set_attributes(
-                        {
-                            semconv.HOLD_ID: hold.hold_id,
-                            semconv.OUTCOME: resolution.outcome,
-                            semconv.USAGE_SOURCE: resolution.source,
-                            semconv.CHARGE_NANO_CREDITS: resolution.charge_nano_credits,
-                            semconv.GEN_AI_OPERATION_NAME: hold.claims.endpoint,
-                            semconv.GEN_AI_PROVIDER_NAME: hold.claims.provider,
-                            semconv.GEN_AI_REQUEST_MODEL: hold.claims.requested_model,
-                            semconv.GEN_AI_RESPONSE_MODEL: report.answered_model or "",
-                            semconv.GEN_AI_USAGE_INPUT_TOKENS: resolution.usage.total_input,
-                            semconv.GEN_AI_USAGE_OUTPUT_TOKENS: resolution.usage.total_output,
-                        }
-                    )
+            for record in result.recorded:
+                trace_call(self._tracing, record)
 
 
 def _prices_in(catalog: CatalogSnapshot, hold: Hold) -> tuple[Model, PriceSchedule] | None:
@@ -218,13 +197,13 @@ def _prices_in(catalog: CatalogSnapshot, hold: Hold) -> tuple[Model, PriceSchedu
     return (model, schedule) if model and schedule else None
 
 
-def _hold_of(report: CallReport, signing_key: bytes) -> Hold:
+def _hold_of(report: CallReport, signing_keys: Sequence[bytes]) -> Hold:
     """Returns the hold that the report is proven to be about.
 
     Raises:
         HoldTokenError: this deployment did not sign the token, or the report names another organization (fault F10).
     """
-    hold = verify_hold(report.token, signing_key)
+    hold = verify_hold_by_any(report.token, signing_keys)
     if report.organization not in {None, hold.claims.organization}:
         raise HoldTokenError("the hold token belongs to another organization")
     return hold

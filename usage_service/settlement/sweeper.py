@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
 
-from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold
+from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold_by_any
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.background import in_background
@@ -36,7 +36,7 @@ class Sweeper:
         self,
         pool: asyncpg.Pool,
         prices: PricesOf,
-        signing_key: bytes,
+        signing_keys: Sequence[bytes],
         on_committed: Committed,
         counts: SettlementCounts,
         *,
@@ -48,7 +48,7 @@ class Sweeper:
         Args:
             pool: connections that may write settlements.
             prices: returns the model and the prices that a hold names.
-            signing_key: the key of hold tokens.
+            signing_keys: the keys of hold tokens, the current one first.
             on_committed: receives expired holds after their commit; must not block or raise.
             counts: where expired holds are counted.
             batch_entries: how many holds expire in one transaction.
@@ -56,7 +56,7 @@ class Sweeper:
         """
         self._pool = pool
         self._prices = prices
-        self._signing_key = signing_key
+        self._signing_keys = signing_keys
         self._on_committed = on_committed
         self._counts = counts
         self._batch_entries = batch_entries
@@ -86,7 +86,7 @@ class Sweeper:
     async def _decide(self, expired: ExpiredHold) -> Settlement | None:
         """Decides an expired hold; returns None if it cannot be decided and so stays open and visible."""
         try:
-            hold = verify_hold(expired.token, self._signing_key)
+            hold = verify_hold_by_any(expired.token, self._signing_keys)
             _, schedule = await self._prices(hold)
         except (HoldTokenError, UnknownPriceError):
             logger.exception("hold cannot be expired", extra={"hold_id": expired.hold_id})

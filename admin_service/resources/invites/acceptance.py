@@ -35,7 +35,7 @@ from admin_service.resources.members.messages import member_message, member_name
 from admin_service.resources.members.store import MemberRow, get_members
 from admin_service.resources.organizations.store import choose_account
 from admin_service.serving.change_transaction import Change, organization_inactive
-from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, hash_secret
+from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, Peppers
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
@@ -43,9 +43,9 @@ from gateway_core.stores.postgres.organization_wall import act_for
 class InviteAcceptance:
     """Serves `PreviewInvite` and `AcceptInvite`."""
 
-    def __init__(self, pool: asyncpg.Pool, pepper: bytes, make_id: Callable[[str], str]) -> None:
+    def __init__(self, pool: asyncpg.Pool, peppers: Peppers, make_id: Callable[[str], str]) -> None:
         self._pool = pool
-        self._pepper = pepper
+        self._peppers = peppers
         self._make_id = make_id
 
     async def preview(self, request: PreviewInviteRequest, _caller: UserCaller) -> PreviewInviteResponse:
@@ -94,7 +94,7 @@ class InviteAcceptance:
 
     async def _find(self, connection: Connection, token: str, user: str | None) -> tuple[str, str]:
         if INVITE_TOKEN.is_well_formed(token):
-            found = await invite_store.find_invite_of_token(connection, hash_secret(token, self._pepper), user)
+            found = await invite_store.find_invite_of_token(connection, self._peppers.hashes_of(token), user)
             if found:
                 return found
         raise _invalid()

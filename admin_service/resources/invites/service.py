@@ -48,7 +48,7 @@ from admin_service.resources.invites.store import (
 from admin_service.resources.organizations.personal import refuse_in_personal_account
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
-from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, SECRET_BYTES, hash_secret
+from gateway_core.model.organization.bearer_secrets import INVITE_TOKEN, SECRET_BYTES, Peppers, hash_secret
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -89,7 +89,7 @@ class InvitesApi:
         self,
         pool: asyncpg.Pool,
         page_tokens: PageTokens,
-        pepper: bytes,
+        peppers: Peppers,
         make_id: Callable[[str], str],
         random_bytes: Callable[[int], bytes],
         page_url: str | None,
@@ -99,18 +99,18 @@ class InvitesApi:
         Args:
             pool: logged in as admin_service's role.
             page_tokens: makes and reads page tokens.
-            pepper: hashes invite tokens.
+            peppers: hash invite tokens.
             make_id: returns a new id with a prefix.
             random_bytes: returns this many random bytes.
             page_url: the page that links lead to; None for no links.
         """
         self._pool = pool
         self._page_tokens = page_tokens
-        self._pepper = pepper
+        self._pepper = peppers.current
         self._make_id = make_id
         self._random_bytes = random_bytes
         self._page_url = page_url
-        acceptance = InviteAcceptance(pool, pepper, make_id)
+        acceptance = InviteAcceptance(pool, peppers, make_id)
         self.handlers: Mapping[str, Handle] = {
             "GetInvite": self.get,
             "ListInvites": self.list,

@@ -55,7 +55,10 @@ SELECT m.member_id, m.role, m.group_path, m.state
 _USE: Final = f"""
 UPDATE invites i SET use_count = use_count + 1 WHERE i.organization_id = $1 AND i.invite_id = $2 RETURNING {INVITE_COLUMNS}
 """  # noqa: S608
-_OF_TOKEN: Final = "SELECT organization_id, invite_id FROM invite_of_token($1, $2)"  # noqa: S105 - no secret
+_OF_TOKEN: Final = """
+SELECT found.organization_id, found.invite_id
+  FROM unnest($1::bytea[]) AS asked (hash), LATERAL invite_of_token(asked.hash, $2) AS found
+"""  # noqa: S105 - no secret
 _STANDING: Final = """
 SELECT i.role, i.group_path, g.delete_time IS NOT NULL AS group_is_deleted,
        i.revoke_time IS NULL AND i.expire_time > now() AS is_open, i.max_uses - i.use_count AS uses_left,
@@ -213,12 +216,15 @@ async def use_invite(connection: Connection, organization: str, invite: str) -> 
     return before, _row(await connection.fetchrow(_USE, organization, invite))
 
 
-async def find_invite_of_token(connection: Connection, secret_hash: bytes, user: str | None) -> tuple[str, str] | None:
+async def find_invite_of_token(
+    connection: Connection, hashes: Sequence[bytes], user: str | None
+) -> tuple[str, str] | None:
     """Returns the ids of the organization and the invite, or None if the token is not usable.
 
-    All unusable tokens cost the same single lookup. For a `user` who is already an active member, it also finds a used-up invite.
+    `hashes` are those of the token. All unusable tokens cost the same single lookup.
+    For a `user` who is already an active member, it also finds a used-up invite.
     """
-    row = await connection.fetchrow(_OF_TOKEN, secret_hash, user)
+    row = await connection.fetchrow(_OF_TOKEN, hashes, user)
     return (row[0], row[1]) if row else None
 
 

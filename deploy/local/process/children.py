@@ -76,6 +76,7 @@ def _launcher_arguments(child: ChildCommand) -> list[str]:
         str(int(child.death_signal)),
         "-" if account is None else str(account.user_id),
         "-" if account is None else str(account.group_id),
+        "all" if account is not None and account.reads_all else "-",
     ]
 
 

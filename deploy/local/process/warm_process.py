@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.local.process.launch import end_with
+from deploy.local.process.launch import become, end_with, leave_no_core_dump
 
 PACKET_MAX_BYTES: Final = 128 * 1024
 _LOG_DESCRIPTORS: Final = (1, 2)
@@ -37,6 +37,7 @@ class _Forked:
     module: str
     environment: dict[str, str]
     directory: str
+    account: tuple[int, int, bool] | None
     parent: int
 
 
@@ -91,6 +92,10 @@ def _report_end(requests: socket.socket, selector: selectors.BaseSelector, key: 
 def _become(forked: _Forked) -> None:
     """Runs the module's `main` as if this process had been started only for it."""
     os.setsid()
+    leave_no_core_dump()
+    if forked.account is not None:
+        user_id, group_id, reads_all = forked.account
+        become(user_id, group_id, reads_all=reads_all)
     end_with(forked.parent, signal.SIGTERM)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.closerange(_FIRST_OTHER_DESCRIPTOR, os.sysconf("SC_OPEN_MAX"))

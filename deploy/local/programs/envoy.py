@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from megarouter_envoy.binary import BinaryNotFoundError, Succession, command, find_binary
+from megarouter_envoy.clusters.authorities import system_authorities
+from megarouter_envoy.module import find_module
 
+from deploy.local.process.accounts import for_account
 from deploy.local.process.children import ChildCommand, StartError
+from deploy.local.process.privilege import service_account, unprivileged_account
 from deploy.local.programs import probes
 from deploy.local.programs.envoy_files import prepare_files
 from deploy.local.programs.program import EDGE, Program
@@ -26,6 +30,8 @@ IDLE_CONNECTIONS_S = 0.5
 _NOT_CALLS = ("http.admin.", "http.metrics.")
 _ACTIVE = r"^http\..*\.downstream_(rq|cx)_active$"
 MAX_THREADS = 4
+_BASE_ID_SCALE = 10
+"""Envoy multiplies the base id by this."""
 _PROBED_PATH = "/%2F"
 """The model listener redirects it before any filter, so the answer says nothing about the services."""
 
@@ -45,17 +51,12 @@ def envoy_program(plan: StackPlan) -> Program:
         return is_live(admin, pid) and listening
 
     def child(epoch: int) -> ChildCommand:
-        return ChildCommand(
-            command=_command(home.bootstrap_file, Succession(ports.model, epoch, grace_s)),
-            environment=plan.environment,
-            directory=home.envoy,
-            log_file=home.log_file("envoy"),
-        )
+        return _child(plan, Succession(ports.model, epoch, grace_s))
 
     return Program(
         name="envoy",
         address=listeners.url(ports.model),
-        prepare=lambda: prepare_files(plan),
+        prepare=lambda: _prepare(plan),
         child=lambda: child(0),
         is_ready=lambda pid: (
             is_live(admin, pid)
@@ -70,6 +71,29 @@ def envoy_program(plan: StackPlan) -> Program:
         stop_rank=EDGE,
         stop_timeout_s=5.0,
         ports=(ports.model, ports.admin, ports.envoy_metrics),
+    )
+
+
+def _prepare(plan: StackPlan) -> None:
+    prepare_files(plan)
+    # An Envoy that root ran leaves its shared memory, which Envoy cannot replace as another user.
+    left = Path("/dev/shm", f"envoy_shared_memory_{plan.ports.model * _BASE_ID_SCALE}")  # noqa: S108 - Envoy's own name
+    if unprivileged_account() is not None and left.exists() and left.stat().st_uid == 0:
+        left.unlink()
+
+
+def _child(plan: StackPlan, succession: Succession) -> ChildCommand:
+    command = _command(plan.home.bootstrap_file, succession)
+    listeners = plan.listeners
+    named = (listeners.certificate_file, listeners.key_file, listeners.client_authorities_file)
+    installed = (Path(command[0]), find_module(), plan.home.bootstrap_file, system_authorities())
+    account = service_account([*installed, *(file for file in named if file is not None)])
+    return ChildCommand(
+        command=command,
+        environment=for_account(plan.environment, account),
+        directory=plan.home.envoy,
+        log_file=plan.home.log_file("envoy"),
+        account=account,
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, validate
 from megarouter_envoy.bootstrap import build_bootstrap
+from megarouter_envoy.clusters.secret_sources import write_secret_sources
 from megarouter_envoy.filters.admin_api import prepare_admin_api
 from megarouter_envoy.listeners.tls import write_secrets
 from megarouter_envoy.module import ModuleNotBuiltError, find_module
@@ -50,6 +51,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         journal_path=home.journal_file,
         admin_api=prepare_admin_api(home.admin_json_types_file),
         edge_secret_file=home.edge_secret_file,
+        secret_sources_folder=home.secret_sources,
         providers=tuple(_target(home, route) for route in plan.routes),
         otlp_endpoint=otlp_endpoint,
         admin_allowed_origins=plan.admin_edge.allowed_origins,
@@ -62,6 +64,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
         module_path=_module(),
     )
+    write_secret_sources(options)
     _write_validated(home.bootstrap_file, build_bootstrap(options))
 
 

@@ -10,6 +10,7 @@ from megarouter_envoy.clusters.credentials import write_secret_file
 from megarouter_envoy.module import ModuleNotBuiltError, find_module
 
 from deploy.local.process.children import StartError
+from deploy.local.process.ownership import give_away
 from deploy.local.stack.environment import OTLP_ENDPOINT
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.remembered import source_of
@@ -24,8 +25,17 @@ def prepare_files(plan: StackPlan) -> None:
     Raises:
         StartError: Envoy refuses the bootstrap, or Envoy's binary or module is missing.
     """
-    home = plan.home
     _write_secrets(plan)
+    _write_configuration(plan)
+    for folder in (
+        plan.home.envoy,
+        plan.home.journal_file.parent,
+    ):  # Envoy opened the journal to validate its configuration
+        give_away(folder)
+
+
+def _write_configuration(plan: StackPlan) -> None:
+    home = plan.home
     source = _source(plan)
     stamp = read_stamp(home.bootstrap_stamp_file)
     written = [home.bootstrap_file, home.admin_json_types_file]

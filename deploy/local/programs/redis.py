@@ -16,7 +16,9 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local.process.children import ChildCommand, StartError, start_child, stop_child, wait_until_ready
+from deploy.local.process.ownership import give_away
 from deploy.local.process.private_files import write_private
+from deploy.local.process.privilege import service_account
 from deploy.local.stack.layout import HOST
 
 START_TIMEOUT_S = 10.0
@@ -69,12 +71,15 @@ def prepare_redis(directory: Path, port: int, password: str) -> None:
     """Writes the configuration file, mode 0600."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(directory / "redis.conf", configuration(port, password))
+    give_away(directory)
 
 
 def server_child(directory: Path, log_file: Path) -> ChildCommand:
     """Returns the command that runs the server. Call `prepare_redis` first."""
+    binary, settings = _binary(), directory / "redis.conf"
     return ChildCommand(
-        command=[str(_binary()), str(directory / "redis.conf")],
+        command=[str(binary), str(settings)],
+        account=service_account([binary, settings]),
         environment={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
         directory=directory,
         log_file=log_file,

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from deploy.local.process.accounts import for_account, python_account
 from deploy.local.process.children import ChildCommand
 from deploy.local.programs import envoy, postgres, probes, redis
 from deploy.local.programs.program import SERVICE, STORAGE, Program
@@ -64,9 +65,11 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
     if service == "admin":
         environment.setdefault(INVITE_PAGE_URL, f"{plan.listeners.url(plan.ports.admin)}/invites")
         environment.setdefault(OPERATORS, DEMO_OPERATORS)
+    account = python_account(environment)
     child = ChildCommand(
         command=[sys.executable, "-m", f"{service}_service"],
-        environment=environment,
+        account=account,
+        environment=for_account(environment, account),
         directory=REPOSITORY,
         log_file=plan.home.log_file(name),
     )
@@ -90,9 +93,10 @@ def _mock_program(plan: StackPlan) -> Program:
         address=f"http://{HOST}:{port}",
         child=lambda: ChildCommand(
             command=[sys.executable, "-m", "mock_provider", "--port", str(port)],
-            environment=plan.environment,
+            environment=for_account(plan.environment, account := python_account(plan.environment)),
             directory=REPOSITORY,
             log_file=plan.home.log_file("mock_provider"),
+            account=account,
         ),
         is_ready=lambda _pid: probes.answers_ok(port, "/healthz"),
         stop_rank=SERVICE,

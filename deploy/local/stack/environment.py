@@ -17,6 +17,17 @@ OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 HOLD_SIGNING_KEY = "MEGAROUTER_HOLD_SIGNING_KEY"
 KEY_PEPPER = "MEGAROUTER_KEY_PEPPER"
 EDGE_SECRET = "MEGAROUTER_EDGE_SECRET"  # noqa: S105 - the name of the variable
+# Each secret that can be replaced, and the variables of the other values that a service accepts meanwhile, by field.
+REPLACED_SECRETS = {
+    HOLD_SIGNING_KEY: {"previous_hold_signing_key": "MEGAROUTER_PREVIOUS_HOLD_SIGNING_KEY"},
+    KEY_PEPPER: {
+        "previous_key_pepper": "MEGAROUTER_PREVIOUS_KEY_PEPPER",
+        "next_key_pepper": "MEGAROUTER_NEXT_KEY_PEPPER",
+    },
+    EDGE_SECRET: {"previous_edge_secret": "MEGAROUTER_PREVIOUS_EDGE_SECRET"},
+}
+_SIGNS_ONLY = ("authz",)
+"""Services that sign holds and verify none."""
 JOURNAL_FILE = "MEGAROUTER_JOURNAL_FILE"
 CATALOG_FILE = "MEGAROUTER_CATALOG_FILE"
 ENVOY_ADMIN_URL = "MEGAROUTER_ENVOY_ADMIN_URL"
@@ -73,6 +84,7 @@ _NOT_INHERITED = frozenset(
             METRICS_LISTEN,
         ),
         *SERVICE_URLS.values(),
+        *(variable for others in REPLACED_SECRETS.values() for variable in others.values()),
         *OF_PUBLIC_LISTENERS,
         *(EDGE_SECRET, ALLOWED_ORIGINS, MODEL_ALLOWED_ORIGINS, TRUSTED_HOPS, PROXY_PROTOCOL),
         *("MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_ADMIN_URL", "MEGAROUTER_ADMIN_ADDRESS"),
@@ -150,10 +162,23 @@ def service_environment(
         JOURNAL_FILE: str(home.journal_file),
         CATALOG_FILE: str(catalog_file),
     }
-    needed = {name: values[name] for name in NEEDS[service]}
+    needed = {name: values[name] for name in NEEDS[service]} | _replaced(service, secrets)
     if service in SPREAD_SERVICES:  # Envoy calls these for every model call, over the lean transport
         needed[ENVOY_LISTEN] = f"unix:{home.envoy_socket(service, worker)}"
     return {**base, **needed, LISTEN: f"unix:{home.socket(service, worker)}", "PYTHONUNBUFFERED": "1"}
+
+
+def _replaced(service: str, secrets: StackSecrets) -> dict[str, str]:
+    """Returns the other values that the service accepts while a secret is replaced."""
+    found = {}
+    for name in NEEDS[service]:
+        if name == HOLD_SIGNING_KEY and service in _SIGNS_ONLY:
+            continue
+        for field, variable in REPLACED_SECRETS.get(name, {}).items():
+            value = getattr(secrets, field)
+            if value is not None:
+                found[variable] = value
+    return found
 
 
 def database_environment(backends: Backends) -> dict[str, str]:

@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.process.ownership import give_away, let_through
+
 # A Unix socket's path may have 107 bytes. The rest is for the longest file name below.
 SOCKETS_DIRECTORY_MAX_BYTES = 80
 SERVICES = ("authz", "ratelimit", "usage", "admin")
@@ -107,6 +109,11 @@ class Home:
     def provider_secrets(self) -> Path:
         """The directory with one file for each provider credential, mode 0600."""
         return self.envoy / "credentials"
+
+    @property
+    def secret_sources(self) -> Path:
+        """The directory of files by which Envoy notices that a secret was replaced. They contain no secret."""
+        return self.envoy / "secret-sources"
 
     @property
     def admin_json_types_file(self) -> Path:
@@ -241,13 +248,20 @@ def make_home(home: Home) -> None:
         for directory in (home.envoy, home.provider_secrets, home.journal_file.parent, home.logs):
             directory.mkdir(mode=0o700, exist_ok=True)
         _make_private(home.sockets)
+        let_through(home.directory, home.sockets)
+        give_away(home.journal_file.parent)
     except OSError as error:
         raise LayoutError(f"--home {home.directory}: {error.filename}: {error.strerror}") from error
+
+
+def _closed_to_others() -> int:
+    """Returns the bits that the mode of a private directory lacks. Root shares the one of sockets with a group."""
+    return 0o007 if os.geteuid() == 0 else 0o077
 
 
 def _make_private(directory: Path) -> None:
     """Creates the directory. In a folder open to all, another user may have created it first, so checks that it is private."""
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _closed_to_others():
         raise LayoutError(f"{directory} must be a directory that only you can enter: remove it and try again")

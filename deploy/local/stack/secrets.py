@@ -20,6 +20,11 @@ class StackSecrets:
     postgres_password: str
     redis_password: str
     edge_secret: str  # 64 hex digits; Envoy authenticates to admin_service with it
+    # Set only while one of the above is replaced: see "Replacing secrets" in docs/guides/operating.md.
+    previous_hold_signing_key: str | None = None
+    previous_key_pepper: str | None = None
+    next_key_pepper: str | None = None
+    previous_edge_secret: str | None = None
 
 
 def new_secrets() -> StackSecrets:
@@ -56,6 +61,10 @@ def load_or_make_secrets(home: Home) -> StackSecrets:
     return _written(home, new_secrets())
 
 
+def _present(made: StackSecrets) -> dict[str, str]:
+    return {name: value for name, value in dataclasses.asdict(made).items() if value is not None}
+
+
 def _written(home: Home, made: StackSecrets) -> StackSecrets:
-    write_private(home.secrets_file, json.dumps(dataclasses.asdict(made), indent=2) + "\n")
+    write_private(home.secrets_file, json.dumps(_present(made), indent=2) + "\n")
     return made

@@ -5,6 +5,7 @@ Only the first start of each service uses a fork. A restart must run the code as
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -72,7 +73,12 @@ class WarmStart:
         Raises:
             WarmStartError: the environment is too large, or the warm process does not run or does not answer.
         """
-        request = {"module": module, "environment": dict(child.environment), "directory": str(child.directory)}
+        request = {
+            "module": module,
+            "environment": dict(child.environment),
+            "directory": str(child.directory),
+            "account": None if child.account is None else dataclasses.astuple(child.account),
+        }
         packet = json.dumps(request).encode()
         if len(packet) > PACKET_MAX_BYTES:
             raise WarmStartError("its environment is too large for one packet")

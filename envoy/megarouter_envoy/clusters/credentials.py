@@ -24,6 +24,9 @@ def write_secret_file(path: Path, secret: str) -> None:
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secret)
+        if os.geteuid() == 0:  # Envoy may run as another user, who owns the folder
+            folder = path.parent.stat()
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
     partial.replace(path)
 
 

@@ -18,6 +18,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
 from megarouter_envoy.clusters.replicas import ask_another, avoid_broken_replicas, health_checks, use_any_if_all_fail
+from megarouter_envoy.clusters.secret_sources import EDGE_SECRET, generic_secret, secret_files, secret_name, source_file
 from megarouter_envoy.header_rules import keep_from_provider
 from megarouter_envoy.names import (
     ADMIN_CLUSTER,
@@ -39,7 +40,6 @@ PROVIDER_IDLE_TIMEOUT_S = 30
 SERVICE_REQUESTS_MAX = 16_384
 ADMIN_PAGE_REQUESTS_MAX = 8
 """Concurrent reads of metrics. Envoy writes them on its main thread."""
-EDGE_SECRET = "edge-secret"  # noqa: S105 - its name
 
 
 def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
@@ -52,7 +52,7 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
     )
     built = [_service(*service) for service in services]
     admins = worker_sockets(sockets.admin, sockets.admin_workers)
-    built.append(_service(ADMIN_CLUSTER, admins, _proving_the_edge()))
+    built.append(_service(ADMIN_CLUSTER, admins, _proving_the_edge(options)))
     built.append(_own_admin_page(options.envoy_admin_socket))
     if options.otlp_endpoint is not None:
         built.append(_otlp(options.otlp_endpoint))
@@ -61,20 +61,22 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
 
 
 def secrets(options: BootstrapOptions) -> list[tls.Secret]:
-    """Returns the secrets of the deployment and of the providers. Envoy reads each from its own file at its start."""
-    targets = options.providers
-    files = {_secret_name(target): target.credential.secret_file for target in targets if target.credential}
-    return [
-        tls.Secret(name=name, generic_secret=tls.GenericSecret(secret=core.DataSource(filename=str(file))))
-        for name, file in {EDGE_SECRET: options.edge_secret_file, **files}.items()
-    ]
+    """Returns the secrets that Envoy reads only at its start: all of them, unless the options name a folder of sources."""
+    if options.secret_sources_folder is not None:
+        return []
+    return [generic_secret(name, file) for name, file in secret_files(options).items()]
 
 
-def _secret_name(target: ProviderTarget) -> str:
-    return f"credential-{target.name}"
+def _secret_config(name: str, options: BootstrapOptions) -> tls.SdsSecretConfig:
+    folder = options.secret_sources_folder
+    if folder is None:
+        return tls.SdsSecretConfig(name=name)
+    path = core.PathConfigSource(path=str(source_file(folder, name)))
+    source = core.ConfigSource(path_config_source=path, resource_api_version=core.ApiVersion.V3)
+    return tls.SdsSecretConfig(name=name, sds_config=source)
 
 
-def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
+def _proving_the_edge(options: BootstrapOptions) -> upstream_http.HttpProtocolOptions:
     """Returns HTTP/2 options that add the deployment's secret to every call, after all filters that a client's data
     passes.
 
@@ -84,7 +86,7 @@ def _proving_the_edge() -> upstream_http.HttpProtocolOptions:
     protocol = _http2_only(hpack_table_bytes=0)
     protocol.http_filters = [
         _inject(
-            generic_credential.Generic(credential=tls.SdsSecretConfig(name=EDGE_SECRET), header=headers.EDGE_SECRET)
+            generic_credential.Generic(credential=_secret_config(EDGE_SECRET, options), header=headers.EDGE_SECRET)
         ),
         http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec()),
     ]
@@ -240,13 +242,15 @@ def _upstream_filters(target: ProviderTarget, options: BootstrapOptions) -> list
     if names or prefix:
         filters.append(http_filter("envoy.filters.http.header_mutation", keep_from_provider(names, prefix)))
     if target.credential is not None:
-        filters.append(_inject(_provider_credential(target, target.credential)))
+        filters.append(_inject(_provider_credential(target, target.credential, options)))
     return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]
 
 
-def _provider_credential(target: ProviderTarget, credential: Credential) -> generic_credential.Generic:
+def _provider_credential(
+    target: ProviderTarget, credential: Credential, options: BootstrapOptions
+) -> generic_credential.Generic:
     return generic_credential.Generic(
-        credential=tls.SdsSecretConfig(name=_secret_name(target)),
+        credential=_secret_config(secret_name(target), options),
         header=credential.header,
         header_value_prefix=credential.prefix,
     )

@@ -7,6 +7,7 @@ from megarouter_envoy.filters.model_filters import model_filters
 from megarouter_envoy.listeners.connection_manager import hardened_manager, public_listener
 from megarouter_envoy.listeners.model_routes import model_routes
 from megarouter_envoy.logs.access_logs import journal, usage_streams
+from megarouter_envoy.logs.tracing import remember_path
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.local_replies import local_replies
 
@@ -22,5 +23,5 @@ def model_listener(options: BootstrapOptions) -> listener.Listener:
     manager.access_log = [*usage_streams(), journal(options.journal_path)]
     manager.local_reply_config = local_replies(options.limits.max_request_bytes)
     manager.route_config = model_routes(options.limits.stream_idle_timeout_s, options.model_allowed_origins)
-    manager.http_filters = model_filters(options)
+    manager.http_filters = [*remember_path(options.otlp_endpoint), *model_filters(options)]
     return public_listener("model", options.model_port, manager, options)

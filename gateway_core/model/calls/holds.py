@@ -9,6 +9,7 @@ import enum
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -175,6 +176,21 @@ def verify_hold(token: str, signing_key: bytes) -> Hold:
     if not genuine or not text.startswith(f"{_VERSION}."):
         raise HoldTokenError("the hold token was not signed by this deployment")
     return _hold_of(_claims_of(text), call)
+
+
+def verify_hold_by_any(token: str, signing_keys: Sequence[bytes]) -> Hold:
+    """Returns the hold inside a token that one of the keys signed. Tries the keys in their order.
+
+    Raises:
+        HoldTokenError: see `verify_hold`.
+    """
+    first, *others = signing_keys
+    try:
+        return verify_hold(token, first)
+    except HoldTokenError:
+        if not others:
+            raise
+    return verify_hold_by_any(token, others)
 
 
 def _hold_of(claims: Claims, call: str) -> Hold:

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import zlib
+from dataclasses import dataclass
 from typing import Final
 
 SECRET_BYTES: Final = 32
@@ -62,6 +63,43 @@ SIGN_IN_LINK: Final = SecretKind("mrl")
 def hash_secret(secret: str, pepper: bytes) -> bytes:
     """Returns the HMAC-SHA256 (32 bytes) of the whole secret under the deployment's pepper."""
     return hmac.digest(pepper, secret.encode(), hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Peppers:
+    """The peppers that are accepted. There is more than one only while the pepper is replaced."""
+
+    current: bytes
+    """Hashes every new secret."""
+    previous: bytes | None = None
+    """Hashed older secrets. Their hashes are replaced when they are used."""
+    following: bytes | None = None
+    """Other replicas already hash with it. Its hashes are left as they are."""
+
+    @property
+    def others(self) -> tuple[bytes, ...]:
+        """The accepted peppers besides the current one."""
+        return tuple(pepper for pepper in (self.previous, self.following) if pepper is not None)
+
+    @property
+    def name(self) -> str:
+        """What the database stores beside a hash to tell which pepper made it. It says nothing about the pepper."""
+        return pepper_name(self.current)
+
+    def hashes_of(self, secret: str) -> list[bytes]:
+        """Returns every hash under which the secret may be stored, the current one first."""
+        return [hash_secret(secret, pepper) for pepper in (self.current, *self.others)]
+
+    def replacement_of(self, found: bytes, secret: str) -> bytes | None:
+        """Returns the hash that must replace the one under which the secret was found; None if it is to stay."""
+        if self.previous is None or found != hash_secret(secret, self.previous):
+            return None
+        return hash_secret(secret, self.current)
+
+
+def pepper_name(pepper: bytes) -> str:
+    """Returns 16 hex digits that identify a pepper."""
+    return hmac.digest(pepper, b"megarouter name of the pepper", hashlib.sha256)[:8].hex()
 
 
 def _checksum(text: str) -> str:

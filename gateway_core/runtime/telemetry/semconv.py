@@ -11,10 +11,17 @@ SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
 GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
 GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
 GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - of a model, not a secret
 GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GEN_AI_USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+GEN_AI_USAGE_CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+
+ERROR_TYPE: Final = "error.type"
+OTHER_ERROR: Final = "_OTHER"
+HTTP_STATUS: Final = "http.response.status_code"
 
 RPC_SYSTEM_NAME: Final = "rpc.system.name"
 RPC_METHOD: Final = "rpc.method"
@@ -33,6 +40,15 @@ DROP_REASON: Final = "megarouter.report.drop_reason"
 FINDING_KIND: Final = "megarouter.usage.finding_kind"
 DEPENDENCY: Final = "megarouter.dependency.name"
 REFUSAL_REASON: Final = "megarouter.provider.refusal_reason"
+
+
+_PROVIDERS: Final = {"google": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai"}
+"""The conventions' names of providers that the catalog calls otherwise."""
+
+
+def provider_name(provider: str) -> str:
+    """Returns the conventions' name of a provider of the catalog."""
+    return _PROVIDERS.get(provider, provider)
 
 
 class Instrument(NamedTuple):

@@ -48,6 +48,26 @@ class Tracing:
             yield span
 
     @contextmanager
+    def past(self, name: str, traceparent: str, begin_epoch_ns: int, duration_ns: int) -> Iterator[Span]:
+        """Yields a client span of a finished call, inside the trace of the call and with the times of the call.
+
+        Args:
+            name: span name.
+            traceparent: the W3C context that authz_service received.
+            begin_epoch_ns: when the call began.
+            duration_ns: how long it took.
+        """
+        call = _sampled_context({"traceparent": traceparent}) if self._tracer else None
+        if self._tracer is None or call is None:
+            yield trace.INVALID_SPAN
+            return
+        span = self._tracer.start_span(name, call, SpanKind.CLIENT, start_time=begin_epoch_ns)
+        try:
+            yield span
+        finally:
+            span.end(begin_epoch_ns + duration_ns)
+
+    @contextmanager
     def linked(self, name: str, traceparent: str | None) -> Iterator[Span]:
         """Yields a span of its own trace, linked to the trace of a finished call, because settlement is not part of the
         call's latency.

@@ -36,7 +36,9 @@ _LONGEST_DELAY_S: Final = 1.0
 
 
 @asynccontextmanager
-async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = False) -> AsyncIterator[asyncpg.Pool]:
+async def open_pool(
+    settings: DatabaseSettings, role: str, *, by_index: bool = False, pepper: str = ""
+) -> AsyncIterator[asyncpg.Pool]:
     """Opens a pool of connections that are logged in as `role`. Waits indefinitely for the server: services start in
     any order.
 
@@ -46,6 +48,7 @@ async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = F
         by_index: whether every statement must look up rows by an index. A plan made while a table was empty scans it,
             and is kept while the table grows. Until PostgreSQL updates its statistics, each call would cost more than
             the last.
+        pepper: name of the pepper with which the service hashes secrets. The database stores it beside each hash.
 
     Raises:
         StartRefusedError: the settings log in as another role.
@@ -63,6 +66,7 @@ async def open_pool(settings: DatabaseSettings, role: str, *, by_index: bool = F
                 "application_name": role,
                 "statement_timeout": str(settings.database_timeout_ms),
                 **(_BY_INDEX if by_index else {}),
+                **({"megarouter.pepper": pepper} if pepper else {}),
             },
         )
     )

@@ -40,6 +40,7 @@ SELECT asked.key_hash, found.*, is_switched_off(found.organization_id)
 """
 _REVISIONS: Final = "SELECT organization_id, revision FROM identity_revisions_of($1)"
 _USED_LATELY: Final = "SELECT key_hash FROM hashes_of_keys_used_lately($1)"
+_REHASH: Final = "SELECT rehash_api_key($1, $2)"
 _CONCURRENT_STATEMENTS: Final = 2
 """Fewer than the connections of the pool, because holds are recorded at the same time."""
 _HASHES_PER_STATEMENT: Final = 200
@@ -161,6 +162,14 @@ class IdentityStore:
             Errors in `connections.UNAVAILABLE`, if the database does not answer.
         """
         return [row["key_hash"] for row in await self._pool.fetch(_USED_LATELY, entries)]
+
+    async def rehash(self, old_hash: bytes, new_hash: bytes) -> None:
+        """Replaces the hash of a key, whose secret does not change.
+
+        Raises:
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
+        """
+        await self._pool.fetch(_REHASH, old_hash, new_hash)
 
     async def _ask(self) -> None:
         """Looks up until no lookup waits."""

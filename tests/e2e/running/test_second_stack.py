@@ -81,7 +81,8 @@ async def test_one_trace_covers_the_decisions_and_settlement_links_to_it(second:
     trace = [span for span in spans if span.trace_id == trace_id]
     authorize = next(span for span in trace if span.service == "authz_service")
     limit = next(span for span in trace if span.service == "ratelimit_service")
-    envoy_span_ids = {span.span_id for span in trace} - {authorize.span_id, limit.span_id}
+    call = next(span for span in trace if span.service == "usage_service")
+    envoy_span_ids = {span.span_id for span in trace} - {authorize.span_id, limit.span_id, call.span_id}
     assert authorize.parent_span_id in envoy_span_ids
     assert limit.parent_span_id in envoy_span_ids
     assert authorize.attributes["megarouter.authz.decision"] == "allowed"
@@ -90,12 +91,74 @@ async def test_one_trace_covers_the_decisions_and_settlement_links_to_it(second:
     assert settlement.attributes["gen_ai.usage.input_tokens"] > 0
 
 
+@pytest.mark.timeout(180)
+async def test_a_call_has_a_span_by_the_conventions_in_its_own_trace(second: Stack, receiver: OtlpReceiver) -> None:
+    """Seen to fail while the settlement's span was the only one about the model."""
+    environment = second.environment
+    assert await sdk_chat(connect(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"]), "Hello.", 20)
+    spans = await receiver.wait_for(lambda spans: any(_is_complete(spans, span) for span in spans))
+    settlement = next(span for span in spans if _is_complete(spans, span))
+    trace = [span for span in spans if span.trace_id == settlement.linked_trace_ids[0]]
+    (chat,) = [span for span in trace if span.service == "usage_service"]
+    assert chat.name == "chat gpt-4o-mini"
+    assert chat.parent_span_id in {span.span_id for span in trace if span.service == "megarouter-envoy"}
+    assert chat.begin_ns < chat.end_ns
+    assert not chat.is_error
+    attributes = chat.attributes
+    assert attributes["gen_ai.operation.name"] == "chat"
+    assert attributes["gen_ai.provider.name"] == "openai"
+    assert attributes["gen_ai.request.model"] == "gpt-4o-mini"
+    assert attributes["gen_ai.response.model"].startswith("gpt-4o-mini")
+    assert attributes["gen_ai.response.id"].startswith("chatcmpl-")
+    assert attributes["gen_ai.usage.input_tokens"] > 0
+    assert attributes["gen_ai.usage.output_tokens"] > 0
+    assert attributes["gen_ai.usage.cache_read.input_tokens"] >= 0
+    assert attributes["gen_ai.usage.cache_creation.input_tokens"] >= 0
+    assert "error.type" not in attributes
+    assert settlement.attributes.items() >= attributes.items()
+    assert settlement.attributes["megarouter.settlement.outcome"] == "SETTLED"
+
+
+@pytest.mark.timeout(180)
+async def test_a_failed_call_has_a_status_and_the_path_of_the_caller(
+    second: Stack, receiver: OtlpReceiver, session: aiohttp.ClientSession
+) -> None:
+    """Seen to fail while `http.url` was the provider's path, and while a failed call had no status."""
+    environment = second.environment
+    path = "/v1/chat/completions"  # not that of the provider
+    async with session.post(
+        f"{environment['MEGAROUTER_BASE_URL']}{path}?beta=true",
+        json={"model": "gemini-2.5-flash", "messages": [{"role": "user", "content": "Hello."}]},
+        headers={"authorization": f"Bearer {environment['MEGAROUTER_API_KEY']}", "x-mock-fail": "503"},
+    ) as response:
+        assert response.status == 503
+    name = "chat gemini-2.5-flash"
+    spans = await receiver.wait_for(lambda spans: any(_urls_beside(spans, span) for span in spans if span.name == name))
+    (call,) = [span for span in spans if span.name == name]
+    assert _urls_beside(spans, call) == {path}
+    assert call.is_error
+    assert call.attributes["error.type"] == "503"
+    assert call.attributes["gen_ai.provider.name"] == "gcp.gemini"
+    assert "gen_ai.response.model" not in call.attributes
+
+
+def _urls_beside(spans: list[ReceivedSpan], call: ReceivedSpan) -> set[str]:
+    """Returns the URLs in the trace of a call, once Envoy's own span and that towards the provider are there."""
+    urls = [
+        span.attributes["http.url"]
+        for span in spans
+        if span.trace_id == call.trace_id and "http.url" in span.attributes
+    ]
+    return set(urls) if len(urls) > 1 else set()
+
+
 def _is_complete(spans: list[ReceivedSpan], settlement: ReceivedSpan) -> bool:
-    """Returns whether a span settles a call whose trace is complete: Envoy's three spans and those of two services."""
+    """Returns whether a span settles a call whose trace is complete: Envoy's three spans and those of three services."""
     if settlement.service != "usage_service" or not settlement.linked_trace_ids:
         return False
     trace = [span for span in spans if span.trace_id == settlement.linked_trace_ids[0]]
-    return len(trace) >= 5 and {"authz_service", "ratelimit_service"} <= {span.service for span in trace}
+    services = {span.service for span in trace}
+    return len(trace) >= 6 and {"authz_service", "ratelimit_service", "usage_service"} <= services
 
 
 @pytest.mark.timeout(180)

@@ -10,6 +10,8 @@ import grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
+_STATUS_ERROR = 2  # opentelemetry.proto.trace.v1.Status.StatusCode
+
 
 @dataclass(frozen=True)
 class ReceivedSpan:
@@ -22,6 +24,9 @@ class ReceivedSpan:
     parent_span_id: str
     linked_trace_ids: tuple[str, ...]
     attributes: dict[str, Any]
+    is_error: bool = False
+    begin_ns: int = 0
+    end_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,9 @@ def _span(service: str, span: Any) -> ReceivedSpan:
         span.parent_span_id.hex(),
         tuple(link.trace_id.hex() for link in span.links),
         _attributes(span.attributes),
+        span.status.code == _STATUS_ERROR,
+        span.start_time_unix_nano,
+        span.end_time_unix_nano,
     )
 
 

@@ -115,6 +115,15 @@ def test_only_the_secret_of_the_deployment_proves_the_edge() -> None:
         assert not proof.holds(metadata)
 
 
-@pytest.mark.parametrize("secret", [None, ""])
-def test_without_a_secret_nothing_proves_the_edge(secret: str | None) -> None:
-    assert not EdgeProof(secret).holds([("x-megarouter-edge-secret", secret or "")])
+@pytest.mark.parametrize("secrets", [(), ("",)])
+def test_without_a_secret_nothing_proves_the_edge(secrets: tuple[str, ...]) -> None:
+    assert not EdgeProof(*secrets).holds([("x-megarouter-edge-secret", "")])
+
+
+def test_while_the_secret_is_replaced_both_prove_the_edge() -> None:
+    proof = EdgeProof("ab" * 32, SECRET)
+    assert [proof.holds([("x-megarouter-edge-secret", each)]) for each in ("ab" * 32, SECRET, "cd" * 32)] == [
+        True,
+        True,
+        False,
+    ]

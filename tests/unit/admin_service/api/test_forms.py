@@ -115,6 +115,14 @@ def test_a_page_token_is_valid_for_three_days(age_s: int) -> None:
         page_tokens(NOW + age_s).decode(token, "list")
 
 
+def test_while_the_secret_is_replaced_page_tokens_of_both_secrets_continue() -> None:
+    new = PageTokens(b"n" * 32, lambda: float(NOW), [b"s" * 32])
+    assert new.decode(page_tokens().encode("key-1", "list"), "list") == "key-1"
+    assert new.decode(new.encode("key-2", "list"), "list") == "key-2"
+    with pytest.raises(PageTokenError):
+        page_tokens().decode(new.encode("key-2", "list"), "list")
+
+
 def test_a_page_token_of_another_deployment_is_refused() -> None:
     with pytest.raises(PageTokenError):
         page_tokens(secret=b"o" * 32).decode(page_tokens().encode("key-1", "list"), "list")

@@ -216,7 +216,7 @@ def test_plain_http_for_other_machines_is_refused_unless_it_is_allowed(usable: B
 def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["model"]["http_filters"]]
     assert names == [
-        "cors", "megarouter.request_facts", "buffer", "ext_authz", "ratelimit", "megarouter.rewriter",
+        "header_to_metadata", "cors", "megarouter.request_facts", "buffer", "ext_authz", "ratelimit", "megarouter.rewriter",
         "megarouter.decompress_gzip", "router",
     ]  # fmt: skip
 
@@ -224,7 +224,16 @@ def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
 def test_tokens_and_json_are_checked_before_rest_is_translated(usable: BootstrapOptions) -> None:
     names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin"]["http_filters"]]
     deadline_check, status = "megarouter.deadline_check", "megarouter.answer_status"
-    before = ["cors", "grpc_web", deadline_check, "jwt_authn", "megarouter.admin_door", "buffer", "lua"]
+    before = [
+        "header_to_metadata",
+        "cors",
+        "grpc_web",
+        deadline_check,
+        "jwt_authn",
+        "megarouter.admin_door",
+        "buffer",
+        "lua",
+    ]
     assert names == [*before, status, "grpc_json_transcoder", "router"]
 
 

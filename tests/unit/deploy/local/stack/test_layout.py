@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -94,12 +95,14 @@ def test_the_length_of_a_home_is_counted_in_bytes() -> None:
     assert sockets_directory(Path("/srv") / ("ü" * 40), temporary, 1000).parent == temporary
 
 
-def test_only_the_owner_can_enter_a_home(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_home(tmp_path: Path) -> None:
+    """If root runs the stack, the user of its programs can pass through the home, and shares the directory of sockets."""
     home = Home(tmp_path / "home")
     make_home(home)
+    is_root = os.geteuid() == 0
+    assert home.directory.stat().st_mode & 0o777 == (0o711 if is_root else 0o700)
+    assert home.sockets.stat().st_mode & 0o7777 == (0o1770 if is_root else 0o700)
     for directory in (
-        home.directory,
-        home.sockets,
         home.envoy,
         home.provider_secrets,
         home.logs,

@@ -1,0 +1,1 @@
+"""Shows the operator which secrets still need the previous pepper."""

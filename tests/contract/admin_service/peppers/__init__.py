@@ -1,0 +1,1 @@
+"""Replacing the pepper, as the admin API and the operator see it."""
