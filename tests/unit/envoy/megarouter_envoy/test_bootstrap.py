@@ -191,13 +191,16 @@ def test_no_call_to_a_provider_is_retried(usable: BootstrapOptions) -> None:
 
 def test_a_question_to_a_service_is_repeated_only_if_no_answer_came(usable: BootstrapOptions) -> None:
     document = json.loads(built(usable))
-    (authorization,) = messages(document, "ExtAuthz")
-    (rate_limit,) = messages(document, "RateLimit")
-    for service in (authorization["grpc_service"], rate_limit["rate_limit_service"]["grpc_service"]):
-        assert service["retry_policy"]["retry_on"] == "connect-failure,refused-stream,reset"
-        assert [predicate["name"] for predicate in service["retry_policy"]["retry_host_predicate"]] == [
-            "envoy.retry_host_predicates.previous_hosts"
-        ]
+    asked = {"authz_service", "ratelimit_service"}
+    for cluster in document["static_resources"]["clusters"]:
+        options: dict[str, Any] = cluster.get("typed_extension_protocol_options", {})
+        (protocol,) = options.values() or ({},)
+        policy = protocol.get("retry_policy")
+        assert (policy is not None) is (cluster["name"] in asked)
+        if policy is not None:
+            assert policy["retry_on"] == "connect-failure,refused-stream,reset"
+            predicates = [predicate["name"] for predicate in policy["retry_host_predicate"]]
+            assert predicates == ["envoy.retry_host_predicates.previous_hosts"]
 
 
 def test_an_admin_call_is_repeated_only_if_no_server_received_it(usable: BootstrapOptions) -> None:
