@@ -29,7 +29,6 @@ def status_of(pid: int) -> dict[str, str]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can drop privileges")
 def test_no_program_runs_as_root(pids: dict[str, int]) -> None:
-    """Seen to fail while only PostgreSQL gave up root."""
     assert {*SERVICES, "envoy", "postgres", "redis", "mock_provider"} <= pids.keys()
     for name, pid in pids.items():
         status = status_of(pid)
@@ -45,7 +44,7 @@ def test_no_program_leaves_a_core_dump(pids: dict[str, int]) -> None:
 
 
 def test_the_memory_of_services_is_closed_to_other_programs_of_their_user(pids: dict[str, int]) -> None:
-    """The kernel gives the files of a process that may not be dumped to root. Seen to fail without `keep_memory_private`."""
+    """The kernel gives the files of a process that may not be dumped to root."""
     for name in SERVICES:
         assert Path(f"/proc/{pids[name]}/environ").stat().st_uid == 0, name
 

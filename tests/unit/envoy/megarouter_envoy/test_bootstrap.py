@@ -193,9 +193,8 @@ def test_a_question_to_a_service_is_repeated_only_if_no_answer_came(usable: Boot
     document = json.loads(built(usable))
     asked = {"authz_service", "ratelimit_service"}
     for cluster in document["static_resources"]["clusters"]:
-        options: dict[str, Any] = cluster.get("typed_extension_protocol_options", {})
-        (protocol,) = options.values() or ({},)
-        policy = protocol.get("retry_policy")
+        options = cluster.get("typed_extension_protocol_options", {})
+        policy = next((protocol.get("retry_policy") for protocol in options.values()), None)
         assert (policy is not None) is (cluster["name"] in asked)
         if policy is not None:
             assert policy["retry_on"] == "connect-failure,refused-stream,reset"
