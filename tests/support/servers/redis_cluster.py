@@ -14,6 +14,7 @@ from typing import Any
 from redis import Redis
 
 from deploy.local.process.children import start_child, stop_child, wait_until_ready
+from deploy.local.process.ownership import give_away
 from deploy.local.process.private_files import write_private
 from deploy.local.programs.redis import STOP_TIMEOUT_S, configuration, is_redis_ready, server_child
 from deploy.local.stack.layout import HOST
@@ -51,6 +52,7 @@ class ClusterNode:
             f"masterauth {self.password}",
         )
         write_private(self.directory / "redis.conf", configuration(self.port, self.password) + "\n".join(lines) + "\n")
+        give_away(self.directory)
         self.process = start_child(server_child(self.directory, self.log_file))
 
     def wait(self) -> None:
