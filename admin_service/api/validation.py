@@ -43,6 +43,8 @@ _LIST_RULES: Final = frozenset({"max_items", "unique_items"})
 
 _OF_SEVERAL_LINES: Final = frozenset({"filter"})
 """Texts whose own grammar says which characters they may contain. Every other text is one line that hides nothing."""
+_OF_ROWS: Final = frozenset({"megarouter.admin.v1.MemberRow.email", "megarouter.admin.v1.MemberRow.group_path"})
+"""Texts that the import of members checks, so that it can report every fault with its row."""
 
 _UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN: Final = re.compile(
@@ -145,7 +147,7 @@ def _scalar_checks(field: FieldDescriptor, rules: FieldRules) -> Iterable[_Value
         yield lambda value: None if value in defined else "must be a defined value"
     elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING and field.type == FieldDescriptor.TYPE_STRING:
         yield from _text_checks(rules)
-        if not rules.format and not rules.pattern and field.name not in _OF_SEVERAL_LINES:
+        if not (rules.format or rules.pattern or field.name in _OF_SEVERAL_LINES or field.full_name in _OF_ROWS):
             yield _FORMATS[FieldRules.FORMAT_DISPLAY_NAME]
     elif field.cpp_type in _INTEGERS:
         yield from _number_checks(rules)
