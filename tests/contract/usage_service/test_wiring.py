@@ -205,7 +205,10 @@ async def test_a_sampled_call_gets_a_span_that_links_to_its_trace(
     async with running(settings, Tracing("usage_service", provider)) as service:
         await service.take(message(sampled, unsampled, make_report(make_hold())))
         await until(lambda: service.counts.settled == 3)
-    (span,) = exporter.get_finished_spans()
+    spans = {span.name.partition(" ")[0]: span for span in exporter.get_finished_spans()}
+    assert sorted(spans) == ["chat", "settle"]
+    assert f"{spans['chat'].context.trace_id:x}" == "a" * 32
+    span = spans["settle"]
     assert span.name == "settle acme-1"
     assert [format(link.context.trace_id, "x") for link in span.links] == ["a" * 32]
     assert span.attributes is not None

@@ -13,6 +13,8 @@ from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret,
 from gateway_core.runtime.settings import AuthzSettings
 from tests.contract.authz_service.conftest import KEY, PEPPER, Answer, add_key, check_request, checked, ready, top_up
 
+pytestmark = pytest.mark.usefixtures("redis")
+
 NEW_PEPPER = "71" * 32
 OLD, NEW = bytes.fromhex(PEPPER), bytes.fromhex(NEW_PEPPER)
 KEYS = [API_KEY.make(bytes([number]) * 32) for number in range(1, 21)]
