@@ -49,4 +49,4 @@ async def test_nothing_else_can_be_done(
 async def test_only_the_owner_of_the_gateway_can_connect_to_the_admin_page(stack: Stack) -> None:
     socket = stack.home.envoy_admin_socket
     assert stat.S_IMODE(socket.stat().st_mode) == 0o600
-    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(socket.parent.stat().st_mode) & 0o007 == 0  # a stack of root shares it with its own programs
