@@ -45,8 +45,6 @@ class ReplacedPeppers:
         Raises:
             Errors of the identities' source, if it does not answer.
         """
-        if not self._others:
-            return None
         hashes = [present_hash, *(other.hash_of(key) for other in self._others)]
         found = await self._identities.principal_of_any(hashes)
         if found and self._previous and found[0] == self._previous.hash_of(key):

@@ -16,7 +16,7 @@ from gateway_core.runtime.bounded_memory import BoundedMemory
 
 _ENTRIES: Final = 4_096
 _LONGEST_BYTES: Final = 1_024
-"""Larger facts and longer paths are read each time, so the memory stays below some 20 MB."""
+"""What has larger facts, a longer path or longer headers is read each time, so the memory stays below some 20 MB."""
 _READ_HEADERS: Final = frozenset({CONTENT_TYPE, CONTENT_ENCODING, ANTHROPIC_BETA})
 """The headers on which `read_parameters` depends, except for the size of the body."""
 
@@ -78,9 +78,12 @@ class Readings:
 
     def remember(self, call: Call, route: ModelCall, parameters: Parameters) -> None:
         """Remembers a reading, unless it depends on the size of the body or on what the call alone may name."""
-        depends = parameters.size is not None or parameters.references or call.body_bytes <= 0
-        if not depends and len(call.encoded_facts) + len(call.path) <= _LONGEST_BYTES:
-            self._known.remember(_key(call), Reading(route, parameters))
+        if parameters.size is not None or parameters.references or call.body_bytes <= 0:
+            return
+        key = _key(call)
+        _, path, facts, headers = key
+        if len(path) + len(facts) + sum(len(value) for _, value in headers) <= _LONGEST_BYTES:
+            self._known.remember(key, Reading(route, parameters))
 
 
 def _key(call: Call) -> _Key:

@@ -30,7 +30,10 @@ class LogWriter(Protocol):
         """Asks it to open the journal again by name."""
 
     def has_predecessor(self) -> bool:
-        """Returns whether an earlier Envoy, which nobody can ask to reopen the journal, still writes to it."""
+        """Returns whether an earlier Envoy still writes to the journal.
+
+        It has no admin page left, so it cannot be asked to reopen the file.
+        """
 
 
 class JournalRotation:

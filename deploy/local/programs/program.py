@@ -40,7 +40,7 @@ class Program:
     leaves_by_itself: bool = False  # the old process ends after a takeover without a signal
     leave_timeout_s: float = 10.0  # how long it may take for that
     is_alive: Callable[[int], bool] = (
-        _never  # receives the pid; whether a process that is not ready can hand over its work
+        _never  # receives the pid; whether an unready process still answers, and is replaced, not killed
     )
     replace_unready_after_s: float | None = (
         None  # a process that was ready and is not any more is replaced after this time

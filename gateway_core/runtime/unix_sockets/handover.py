@@ -1,7 +1,7 @@
 """Lets a new process take over the Unix sockets of a running one, so that somebody accepts connections at every moment.
 
 The new process listens at names of its own. Once it is ready, it moves its sockets to the public names. From then on, new
-connections reach it, and the old process only finishes what it has accepted. Nobody notices an instant in between, because
+connections reach it, and the old process only finishes what it has accepted. Callers notice no gap, because
 renaming a file is atomic.
 """
 
