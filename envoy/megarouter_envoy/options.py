@@ -125,6 +125,7 @@ class Limits:
     max_admin_response_bytes: int = 16 * 1024 * 1024  # a page of 1,000 resources as JSON
     admin_request_timeout_s: int = 60  # to receive a whole request
     max_admin_call_s: int = 300
+    drain_grace_s: int = 30  # how long calls may go on after SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
