@@ -110,7 +110,7 @@ class Limits:
     """Limits on what one client may occupy, and for how long."""
 
     max_request_bytes: int = 32 * 1024 * 1024
-    connection_buffer_bytes: int = 1024 * 1024  # how far one side may run ahead of the other
+    connection_buffer_bytes: int = 256 * 1024  # how far one side may run ahead of the other, and what a worker reads at a time
     max_downstream_connections: int = 10_000
     model_strangers: Strangers = Strangers(per_address=500, total=1_000)
     admin_strangers: Strangers = Strangers(per_address=100, total=200)
