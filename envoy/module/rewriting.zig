@@ -94,13 +94,20 @@ const Key = enum {
     cached_content,
     thinking,
     generation_config,
+    messages,
+    input,
+    contents,
+    system,
+    instructions,
+    system_instruction,
     include_usage,
 
-    /// The decision reads these whatever they are. Of the others it uses only plain values.
+    /// The decision reads these whatever they are, or they are what the model reads. Of the others it uses only plain values.
     fn mayNest(self: Key) bool {
         return switch (self) {
             .stream_options, .generation_config, .prompt, .tools, .fallbacks, .models, .mcp_servers => true,
             .web_search_options, .search_parameters, .conversation, .container, .thinking => true,
+            .messages, .input, .contents, .system, .instructions, .system_instruction => true,
             else => false,
         };
     }
@@ -140,6 +147,13 @@ const body_spellings = [_]Spelling{
     .{ "thinking", .thinking },
     .{ "generationConfig", .generation_config },
     .{ "generation_config", .generation_config },
+    .{ "messages", .messages },
+    .{ "input", .input },
+    .{ "contents", .contents },
+    .{ "system", .system },
+    .{ "instructions", .instructions },
+    .{ "systemInstruction", .system_instruction },
+    .{ "system_instruction", .system_instruction },
 };
 const option_spellings = [_]Spelling{.{ "include_usage", .include_usage }};
 const generation_spellings = [_]Spelling{

@@ -19,8 +19,11 @@ from tests.support.data.tenants import Tenant
 
 CHEAP, DEAR = "gpt-4o-mini", "gpt-4o"
 REST_OF: Final = b'"max_tokens":5,"messages":[{"role":"user","content":"hi"}]'
-SINGLE_VALUES: Final = ("model", "max_tokens", "max_completion_tokens", "n", "stream", "stream_options", "service_tier")
-"""Members whose meaning is the price of the call. Repeated messages pass, because the hold counts all bytes of the body."""
+SINGLE_VALUES: Final = (
+    *("model", "max_tokens", "max_completion_tokens", "n", "stream", "stream_options", "service_tier"),
+    *("messages", "input", "system"),
+)
+"""Members whose meaning is the price of the call, and what the model reads."""
 
 
 def two(first: bytes, second: bytes) -> bytes:

@@ -149,6 +149,8 @@ def test_an_escaped_or_repeated_key_that_does_not_count_passes(body: bytes) -> N
     ("body", "code"),
     [
         (b'{"Tools":[]}', "misspelled_key"),
+        (b'{"Messages":[]}', "misspelled_key"),
+        (b'{"Messages":[]}', "misspelled_key"),
         (b'{"tools":[],"tools":[]}', "repeated_key"),
         (b'{"service_tier":"auto","serviceTier":"auto"}', "repeated_key"),
         (b'{"fallb\\u0061cks":[]}', "escaped_key"),
@@ -173,6 +175,18 @@ def test_a_key_that_may_make_the_call_dearer_is_unambiguous(body: bytes, code: s
         b'{"generationConfig":{},"generation_config":{}}',
         b'{"generationConfig":{"maxOutputTokens":1,"max_output_tokens":9}}',
         b'{"generation_config":{"candidateCount":1,"candidateCount":9}}',
+        b'{"messages":[],"messages":[{"role":"user","content":"x"}]}',
+        b'{"input":"a","input":["b"]}',
+        b'{"contents":[],"contents":[]}',
+        b'{"system":"a","system":"b"}',
+        b'{"instructions":"a","instructions":"b"}',
+        b'{"systemInstruction":{},"system_instruction":{}}',
+        b'{"messages":[],"messages":[{"role":"user","content":"x"}]}',
+        b'{"input":"a","input":["b"]}',
+        b'{"contents":[],"contents":[]}',
+        b'{"system":"a","system":"b"}',
+        b'{"instructions":"a","instructions":"b"}',
+        b'{"systemInstruction":{},"system_instruction":{}}',
     ],
 )
 def test_a_repeated_key_is_refused(body: bytes) -> None:
