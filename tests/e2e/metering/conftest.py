@@ -50,4 +50,4 @@ def upstream(shared_upstream: ScriptedUpstream) -> ScriptedUpstream:
 async def metering(metered_stack: Stack, metered_database: asyncpg.Pool, upstream: ScriptedUpstream) -> Metering:
     """Calls of a tenant for this test alone, with 10,000 credits."""
     tenant = await make_tenant(metered_database, pepper_of(metered_stack))
-    return Metering(metered_stack.environment["MEGAROUTER_BASE_URL"], tenant, upstream)
+    return Metering(metered_stack, tenant, upstream)
