@@ -13,10 +13,10 @@ import pytest
 
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, choose_backends
 from deploy.local.stack.layout import Ports
-from tests.e2e.conftest import free_port_base
 from tests.faults.conftest import Servers, World
 from tests.support.faults.counted_calls import Held, all_at_once
 from tests.support.faults.replicas import replicated
+from tests.support.ports import free_port_base
 from tests.support.repository import ROOT
 
 REPLICAS = 3

@@ -8,9 +8,10 @@ import pytest
 from deploy.local.stack.environment import MODEL_ALLOWED_ORIGINS
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
-from tests.e2e.conftest import CONSOLE_ORIGIN, free_port_base, pepper_of
+from tests.e2e.conftest import CONSOLE_ORIGIN, pepper_of
 from tests.support.data.tenants import make_tenant
 from tests.support.metered_calls import Metering, catalog_for
+from tests.support.ports import free_port_base
 from tests.support.servers.scripted_upstream import ScriptedUpstream, running_upstream
 
 
