@@ -473,7 +473,7 @@ CREATE FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, 
                                                        'models', nullif(model_budgets, '[]'), 'rollover', rollover)), '{}')
 $$;
 
-CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display_name text, kind text, organization_state text, member_id text, role text, member_state text, group_id text, is_current boolean)
+CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display_name text, kind text, organization_state text, member_id text, role text, member_state text, group_id text, is_current boolean, group_display_name text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -486,10 +486,11 @@ CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display
           FROM users u WHERE u.user_id = current_setting('megarouter.user', true)
     )
     SELECT o.organization_id, o.display_name, o.kind, o.state, m.member_id, m.role, m.state, m.group_id,
-           coalesce(o.organization_id = caller.current_id, false)
+           coalesce(o.organization_id = caller.current_id, false), coalesce(g.display_name, '')
       FROM caller
       JOIN members m ON m.user_id = caller.user_id AND m.state <> 'REMOVED'
       JOIN organizations o ON o.organization_id = m.organization_id
+      LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
 $$;
 
 CREATE FUNCTION public.note_pepper() RETURNS trigger
@@ -2261,11 +2262,21 @@ CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_
 
 CREATE INDEX service_accounts_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NULL));
 
+CREATE INDEX service_accounts_below_1_by_creation ON public.members USING btree (organization_id, (group_path[1]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL) AND (user_id IS NULL));
+
 CREATE INDEX service_accounts_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_2_by_creation ON public.members USING btree (organization_id, (group_path[2]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL) AND (user_id IS NULL));
 
 CREATE INDEX service_accounts_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NULL));
 
+CREATE INDEX service_accounts_below_3_by_creation ON public.members USING btree (organization_id, (group_path[3]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL) AND (user_id IS NULL));
+
 CREATE INDEX service_accounts_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_4_by_creation ON public.members USING btree (organization_id, (group_path[4]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_by_creation ON public.members USING btree (organization_id, create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NULL));
 
 CREATE INDEX service_accounts_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (user_id IS NULL);
 

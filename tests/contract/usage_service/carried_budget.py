@@ -84,10 +84,10 @@ class Budget:
 
     async def carried(self) -> float:
         """Returns what is carried into today, in calls."""
-        return await self.owner.fetchval("SELECT present_carry('acme', 'member', 'mia')") / CALL
+        return float(await self.owner.fetchval("SELECT present_carry('acme', 'member', 'mia')") / CALL)
 
     async def left(self) -> float:
         """Returns how many calls may be made today."""
         row = await self.owner.fetchrow("SELECT * FROM present_spend('acme', 'member', 'mia')")
         assert row is not None
-        return (row["budget_nano_credits"] + row["carried_nano_credits"] - row["spent_nano_credits"]) / CALL
+        return float((row["budget_nano_credits"] + row["carried_nano_credits"] - row["spent_nano_credits"]) / CALL)
