@@ -172,7 +172,7 @@ def list_keys(
         with_descendants=below,
         show_deleted=deleted,
         view=ApiKeyView.API_KEY_VIEW_FULL,
-        order_by=ordered_by(_ORDERS[sort], smallest_first=reverse) if sort else "",
+        order_by=ordered_by(_ORDERS[sort] if sort else None, reverse=reverse),
     )
     keys = session.listed(session.router.api_keys.ListApiKeys, request, "api_keys", limit)
     session.output.rows(_columns(session), keys, "no keys")

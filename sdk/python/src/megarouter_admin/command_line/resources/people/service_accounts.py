@@ -130,7 +130,7 @@ def list_service_accounts(
         filter=all_of(filter_text, quoted(search) if search else ""),
         show_deleted=deleted,
         view=ServiceAccountView.SERVICE_ACCOUNT_VIEW_FULL,
-        order_by=ordered_by(_ORDERS[sort], smallest_first=reverse) if sort else "",
+        order_by=ordered_by(_ORDERS[sort] if sort else None, reverse=reverse),
     )
     method = session.router.service_accounts.ListServiceAccounts
     accounts = session.listed(method, request, "service_accounts", limit)
