@@ -12,12 +12,11 @@ from admin_service.api.errors import FieldViolation
 from admin_service.api.guardrail_names import guardrail_name, scope_name
 from admin_service.api.names import GUARDRAIL_DEFAULTS
 from admin_service.api.timestamps import timestamp
-from admin_service.resources.api_keys.messages import check_whitelist
+from admin_service.resources.api_keys.messages import NEEDS_CYCLE, check_whitelist
 from admin_service.resources.default_limits.merging import LimitValues, rollover_in
 from admin_service.resources.guardrail_defaults.store import DefaultRow
 from admin_service.resources.guardrails.messages import (
     CYCLES,
-    NEEDS_CYCLE,
     changed_settings,
     check_rate_limits,
     check_rollover,

@@ -17,7 +17,7 @@ from admin_service.api.errors import FieldViolation
 from admin_service.api.guardrail_names import guardrail_name, scope_name
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.api_keys.bound_errors import place_name
-from admin_service.resources.api_keys.messages import check_whitelist
+from admin_service.resources.api_keys.messages import NEEDS_CYCLE, check_whitelist
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
@@ -55,7 +55,6 @@ UNITS: Final = {
 _UNIT_OF: Final = {value: unit for unit, value in UNITS.items()}
 _SETTINGS: Final = {"rate_limits": "rate_rules", "temporary_limit": "temporary", "soft_budget": "soft"}
 """Fields that have another name in `Settings`."""
-NEEDS_CYCLE: Final = "requires a cycle other than CYCLE_NEVER"
 _NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")
 
 

@@ -40,7 +40,7 @@ from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import budget_text, counted, format_credits, parse_credits
 from megarouter_admin.command_line.values.filters import all_of, ordered_by, quoted
-from megarouter_admin.command_line.values.limits import CycleChoice
+from megarouter_admin.command_line.values.limits import CycleChoice, rollover_of
 from megarouter_admin.command_line.values.names import Collection, short_name, short_scope
 from megarouter_admin.command_line.values.times import duration, parse_duration, parse_moment, timestamp
 
@@ -214,6 +214,13 @@ def create(
     expires: ExpiresOption = "",
     budget: Annotated[str, Option(metavar="CREDITS", text="Maximum cost of the calls in a cycle, such as 25.50.")] = "",
     cycle: Annotated[CycleChoice | None, Option(text="How often the budget starts again.")] = None,
+    rollover: Annotated[
+        str,
+        Option(
+            metavar="MOST",
+            text="Carry what is left into the next cycle: on for at most one cycle's budget, or an amount.",
+        ),
+    ] = "",
     *,
     allow_unknown_models: UnknownModelsOption = False,
 ) -> None:
@@ -231,6 +238,7 @@ def create(
         allow_unknown_models=allow_unknown_models,
         budget_nano_credits=parse_credits(budget) if budget else None,
         budget_cycle=Guardrail.Cycle.Value(f"CYCLE_{cycle.name}") if cycle else Guardrail.CYCLE_UNSPECIFIED,
+        budget_rollover=rollover_of(rollover) if rollover else None,
     )
     made = session.router.api_keys.CreateApiKey(request)
     session.output.one(made, [*_facts(session, made.api_key), ("secret", made.secret)])
