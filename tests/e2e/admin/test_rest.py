@@ -155,8 +155,8 @@ async def test_json_shows_enums_by_name_int64_as_strings_and_empty_fields(rest: 
     assert balance["heldNanoCredits"] == "0"
 
 
-async def test_a_body_beyond_4_mib_is_refused(rest: Rest) -> None:
-    body = json.dumps({"etag": "x" * (4 * MIB)})
+async def test_a_body_beyond_1_mib_is_refused(rest: Rest) -> None:
+    body = json.dumps({"etag": "x" * MIB})
     reply = await rest("POST", "/v1/{key}:disable", body)
     assert (reply.status, reason_of(reply)) == (413, "REQUEST_TOO_LARGE")
 
