@@ -192,7 +192,11 @@ def post(base_url: str, tenant: Tenant, session: aiohttp.ClientSession) -> Post:
             sent.append(("authorization", f"Bearer {key}"))
         if content_type is not None:
             sent.append(("content-type", content_type))
-        data = body if isinstance(body, bytes) else json.dumps(body if body is not None else chat()).encode()
+        data = (
+            body
+            if isinstance(body, bytes | AsyncIterator)
+            else json.dumps(body if body is not None else chat()).encode()
+        )
         async with session.post(
             base_url + path, data=data, headers=sent, skip_auto_headers=["content-type"]
         ) as response:

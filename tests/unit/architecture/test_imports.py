@@ -37,6 +37,7 @@ ROOMS = {
         "listing",
         "serving",
         "sign_in",
+        "analytics",
         "resources",
         "scim",
         "outbox",
