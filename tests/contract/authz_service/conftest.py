@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from authz_service import wiring as authz
 from authz_service.check import AuthzService
 from authz_service.holds import admission
+from authz_service.holds.ending_calls import EndingCalls
 from authz_service.wiring import ROLE, open_service
 from deploy.local.programs.redis import RedisServer
 from deploy.local.stack.database_urls import login_url
@@ -35,6 +36,7 @@ PEPPER = "70" * 32
 SIGNING_KEY = "5a" * 32
 KEY = API_KEY.make(b"k" * 32)
 DECIDED_WITHIN_S = 30
+BRIEF_WAIT_S = 0.1
 
 CATALOG = Catalog.model_validate(
     {
@@ -80,6 +82,18 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(admission, "_LATEST_S", 60.0)
     monkeypatch.setattr(authz, "open_pipelined", partial(open_pipelined, timeout_ms=20_000))
+
+
+@pytest.fixture
+def usual_waits() -> None:
+    """Lets refused calls wait for the end of others as long as in production, for tests about that wait."""
+
+
+@pytest.fixture(autouse=True)
+def brief_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortens the wait of refused calls. A test that exhausts a budget would otherwise take a second longer each time."""
+    if "usual_waits" not in request.fixturenames:
+        monkeypatch.setattr(admission, "EndingCalls", partial(EndingCalls, BRIEF_WAIT_S))
 
 
 async def checked(service: AuthzService, request: external_auth_pb2.CheckRequest) -> external_auth_pb2.CheckResponse:

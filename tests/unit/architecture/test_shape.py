@@ -27,6 +27,7 @@ SOURCE_OF = {
     "sdk/command_line": "sdk/python/src/megarouter_admin/command_line",
     "sdk/command_line/resources/people": "sdk/python/src/megarouter_admin/command_line/resources/people",
     "sdk/command_line/sign_in": "sdk/python/src/megarouter_admin/command_line/sign_in",
+    "support": "tests/support",
     "support/servers": "tests/support/servers",
 }
 NO_SOURCE = frozenset({"", "architecture"})

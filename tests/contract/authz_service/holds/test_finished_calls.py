@@ -19,7 +19,7 @@ from tests.contract.authz_service.holds.test_throttles import HUNDRED, hold_of, 
 from tests.support.data.example_hold import HOLD as EXAMPLE
 from tests.support.data.example_hold import with_changes
 
-pytestmark = pytest.mark.also_on_cluster
+pytestmark = [pytest.mark.also_on_cluster, pytest.mark.usefixtures("usual_waits")]
 
 BALANCE = 1_000
 AMOUNT = 100

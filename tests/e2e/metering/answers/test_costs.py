@@ -1,5 +1,6 @@
 """The header with the cost of a call says exactly what the ledger charges, or is absent."""
 
+import asyncio
 import gzip
 import json
 from dataclasses import dataclass
@@ -262,7 +263,8 @@ async def test_a_provider_that_breaks_off_in_the_body_is_an_error_and_free(
 async def test_a_caller_who_leaves_in_the_body_pays_for_what_was_delivered(metering: Metering) -> None:
     metering.upstream.answer([Send(head(200, {**LABEL, "content-length": "9000"}) + CUT), UntilClientLeaves()])
     with pytest.raises(TimeoutError):
-        await metering.call(ASK, timeout_s=1.0)
+        async with asyncio.timeout(1):
+            await metering.call(ASK)
     charged = await metering.charged()
     assert (charged.source, charged.detail) == ("estimated", "client_disconnected")
     assert TEXT_CHARGE <= charged.nano_credits < TEXT_CHARGE + 100_000

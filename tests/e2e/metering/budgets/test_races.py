@@ -65,7 +65,10 @@ async def prepare(
     mode: BudgetMode,
     paid_in: int = PAID_IN,
 ) -> Metering:
-    """Returns the calls of a new tenant with a budget, who may name what the kind refers to."""
+    """Returns the calls of a new tenant with a budget, who may name what the kind refers to.
+
+    No service knows the tenant before the first call, so nothing has to be told of the budget.
+    """
     tenant = await make_tenant(database, pepper_of(stack), paid_in)
     await database.execute(
         "UPDATE organizations SET budget_mode = $2 WHERE organization_id = $1", tenant.organization, mode
@@ -82,7 +85,6 @@ async def prepare(
             stored.tokens,
         )
     await tenant.guard("member", "mia", budget_nano_credits=kind.budget_nano_credits(PRICES))
-    await asyncio.sleep(0.3)
     return Metering(stack, tenant, upstream)
 
 
