@@ -16,7 +16,7 @@ from megarouter_envoy.clusters.credentials import write_secret_file
 from megarouter_envoy.filters.admin_api import prepare_admin_api
 from megarouter_envoy.options import Limits, ProviderTarget
 
-from tests.contract.conftest import free_port
+from tests.support.ports import free_port
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
 
 START_TIMEOUT_S = 30
