@@ -9,7 +9,6 @@ from typing import Final
 import asyncpg
 
 from gateway_core.schema.logins import AUDIT_ROLE
-from usage_service.audit.carry_checks import CARRIES_ARE_RECOMPUTED
 from usage_service.audit.check import Breach, Check, Finding
 from usage_service.audit.credit_checks import CREDIT_HAS_AUTHORITY, CREDIT_LINE_GUARD
 from usage_service.audit.figures import Figures, read_figures
@@ -23,7 +22,6 @@ CHECKS: Final = (
     *LEDGER_CHECKS,
     CREDIT_HAS_AUTHORITY,
     *USAGE_CHECKS,
-    CARRIES_ARE_RECOMPUTED,
     *GUARD_CHECKS,
     CREDIT_LINE_GUARD,
     LEAST_RIGHTS,

@@ -18,6 +18,7 @@ from admin_service.resources.guardrails.service import require_held
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from admin_service.resources.model_whitelists.validation import require_known_models
 from admin_service.serving.change_transaction import Change
+from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 
@@ -74,7 +75,7 @@ async def require_settable(
     Raises:
         AdminError: PERMISSION_DENIED, LIMIT_ABOVE_OWN, FIELD_INVALID.
     """
-    settings = replace(present, **values)
+    settings = _with_values(present, values)
     if settings == present:
         return present
     organization, name = target.organization, target.member or "new"
@@ -117,4 +118,12 @@ async def begin_member_limits(change: Change, organization: str, member: str, va
     """Gives a new member the limits of their invite. They come on top of what else a new member begins with."""
     if values:
         row = await member_guardrail(change.connection, organization, member)
-        await set_member_limits(change, row, replace(row.settings, **values))
+        await set_member_limits(change, row, _with_values(row.settings, values))
+
+
+def _with_values(present: Settings, values: LimitValues) -> Settings:
+    """Returns the settings with the values, without what depends on a budget or a cycle that they remove."""
+    settings = replace(present, **values)
+    if settings.budget_nano_credits is None:
+        return replace(settings, soft=None, rollover=None)
+    return replace(settings, rollover=None) if settings.cycle == Cycle.NEVER else settings

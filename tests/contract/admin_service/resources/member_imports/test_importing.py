@@ -17,6 +17,7 @@ from megarouter.type.v1 import role_pb2
 
 from tests.contract.admin_service.access.climbing import world
 from tests.contract.admin_service.conftest import Client, add_member, add_token
+from tests.contract.admin_service.resources.guardrails.guardrail_requests import set_limits
 
 ACME = "organizations/acme"
 OK, DENIED = grpc.StatusCode.OK, grpc.StatusCode.PERMISSION_DENIED
@@ -334,3 +335,26 @@ async def test_the_limits_of_an_invite_are_stored_by_name(client: Client, owner:
     assert json.loads(await owner.fetchval("SELECT member_limits FROM invites")) == {"budget_nano_credits": 7}
     joined = await accept(client, owner, made.token)
     assert (await guardrail(owner, joined))["budget_nano_credits"] == 7
+
+
+@pytest.mark.parametrize(
+    ("row", "is_soft"),
+    [
+        (MemberRow(email=member("sub"), limits=MemberLimits(), removed_limits=["budget_nano_credits"]), False),
+        (MemberRow(email=member("sub"), limits=MemberLimits(budget_nano_credits=7, cycle=Guardrail.CYCLE_NEVER)), True),
+    ],
+)
+async def test_what_depends_on_a_removed_budget_or_cycle_goes_with_it(
+    client: Client, people: None, row: MemberRow, *, is_soft: bool
+) -> None:
+    """Seen to fail without it: every later change of the guardrail was refused, because it had a rollover without a budget."""
+    fields: dict[str, Any] = {
+        "budget_nano_credits": 9,
+        "cycle": Guardrail.CYCLE_DAILY,
+        "rollover": Guardrail.Rollover(enabled=True),
+        "soft_budget": Guardrail.SoftBudget(percent=80),
+    }
+    await set_limits(client, "member-sub", **fields)
+    await imported(client, row)
+    rail = await set_limits(client, "member-sub", paths=["requests_per_minute"], requests_per_minute=6)
+    assert (rail.HasField("rollover"), rail.HasField("soft_budget"), rail.requests_per_minute) == (False, is_soft, 6)
