@@ -2,10 +2,6 @@
 --
 --   python -m gateway_core.schema dump
 
--- *not* creating schema, since initdb creates it
-
-COMMENT ON SCHEMA public IS '';
-
 CREATE FUNCTION public.begin_carries() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'

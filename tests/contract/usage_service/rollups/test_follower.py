@@ -62,9 +62,9 @@ async def test_rollups_are_the_sums_of_the_records(
     assert follower.lag_events == 0
     assert await faults(database_url) == []
     assert await owner.fetchval("SELECT sum(correction_count) FROM usage_hours") > 0
-    assert await owner.fetchval("SELECT sum(charge_nano_credits) FROM usage_days WHERE scope_kind = 'organization'") == (
-        await owner.fetchval("SELECT balance_nano_credits FROM ledger_accounts WHERE account = 'USAGE'")
-    )
+    assert await owner.fetchval(
+        "SELECT sum(charge_nano_credits) FROM usage_days WHERE scope_kind = 'organization'"
+    ) == (await owner.fetchval("SELECT balance_nano_credits FROM ledger_accounts WHERE account = 'USAGE'"))
 
 
 async def test_a_correction_moves_the_call_to_its_actual_outcome(owner: asyncpg.Connection, pool: asyncpg.Pool) -> None:
@@ -207,5 +207,7 @@ async def test_the_audit_reports_every_broken_rollup(
         await owner.execute(breach)
         assert await faults(database_url) != [], name
         for table in tables:
-            await owner.execute(f"TRUNCATE {table}; INSERT INTO {table} SELECT * FROM kept_{table}; DROP TABLE kept_{table}")  # noqa: S608
+            await owner.execute(
+                f"TRUNCATE {table}; INSERT INTO {table} SELECT * FROM kept_{table}; DROP TABLE kept_{table}"
+            )  # noqa: S608
         assert await faults(database_url) == [], name
