@@ -115,14 +115,18 @@ class Bucket:
 class UsageGroup:
     """One group of calls, or all that are beyond the limit."""
 
-    values: tuple[str, ...]
-    """Ids, one for each dimension of the query; empty for `other` and for a query without dimensions."""
-    is_other: bool
+    values: tuple[str, ...] | None
+    """Ids, one for each dimension of the query; None for `other`, all groups beyond the limit."""
     total: Measures
     series: tuple[Measures, ...]
     """One for each bucket of the answer."""
     previous: Measures | None
     """The total of the previous period; None unless the query compares. `other` has all that is in no other group."""
+
+    @property
+    def is_other(self) -> bool:
+        """Whether this is everything beyond the limit."""
+        return self.values is None
 
 
 @dataclass(frozen=True, slots=True)

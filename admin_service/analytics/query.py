@@ -7,7 +7,7 @@ from typing import Final
 
 MAX_GROUP_BY: Final = 2
 MAX_LIMIT: Final = 1_000
-MAX_POINTS: Final = 10_000
+MAX_POINTS: Final = 50_000
 """Buckets of time times groups that one answer may have."""
 MAX_FILTER_VALUES: Final = 1_000
 

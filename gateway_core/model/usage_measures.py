@@ -32,8 +32,3 @@ DURATION_COLUMNS: Final = tuple(f"duration_{bucket:02}" for bucket in range(LATE
 FIRST_BYTE_COLUMNS: Final = tuple(f"first_byte_{bucket:02}" for bucket in range(LATENCY_BUCKETS))
 LATENCY_COLUMNS: Final = (*DURATION_COLUMNS, *FIRST_BYTE_COLUMNS)
 """NULL counts as 0. Most rows have a few."""
-
-
-def latency_bucket(latency_ms: int) -> int:
-    """Returns the bucket of a latency."""
-    return min(max(latency_ms // FIRST_BUCKET_MS, 0).bit_length(), LATENCY_BUCKETS - 1)

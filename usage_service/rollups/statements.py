@@ -6,49 +6,12 @@ PostgreSQL adds up, not Python: the rows stay where they are, and the event loop
 from collections.abc import Iterable
 from typing import Final
 
-from gateway_core.model.usage_measures import (
-    COUNT_COLUMNS,
-    DURATION_COLUMNS,
-    FIRST_BUCKET_MS,
-    FIRST_BYTE_COLUMNS,
-    LATENCY_BUCKETS,
-    LATENCY_COLUMNS,
-)
+from gateway_core.model.usage_measures import COUNT_COLUMNS, LATENCY_COLUMNS
+from gateway_core.stores.postgres.usage_sums import measures_of_facts, sums, with_latency_buckets
 
 HOUR_KEY: Final = ("hour_start", "group_path", "member_id", "api_key_id", "model", "provider_id", "endpoint", "status")
 DAY_KEY: Final = ("scope_kind", "scope_id", "day_start", "model", "status", "group_path", "member_id")
 MONTH_KEY: Final = ("scope_kind", "scope_id", "month_start", "member_id")
-
-_THRESHOLDS_MS: Final = ",".join(str(FIRST_BUCKET_MS << bucket) for bucket in range(LATENCY_BUCKETS - 1))
-_CALLS: Final = {
-    "call_count": "sum(weight) FILTER (WHERE status <> 'VOIDED')",
-    "voided_call_count": "sum(weight) FILTER (WHERE status = 'VOIDED')",
-    "unconfirmed_call_count": "sum(weight) FILTER (WHERE status = 'EXPIRED')",
-}
-
-
-def measures_of_facts(names: Iterable[str]) -> str:
-    """Returns the select list that adds up facts to measures. Needs the columns of `usage_facts` and `BUCKETS_OF_FACTS`."""
-    return ", ".join(f"{_measure(name)} AS {name}" for name in names)
-
-
-BUCKETS_OF_FACTS: Final = f"""
-    CASE WHEN status = 'SETTLED' THEN width_bucket(duration_ms, ARRAY[{_THRESHOLDS_MS}]::bigint[]) END AS duration_bucket,
-    CASE WHEN status = 'SETTLED' THEN width_bucket(time_to_first_byte_ms, ARRAY[{_THRESHOLDS_MS}]::bigint[]) END
-        AS first_byte_bucket"""
-
-
-def _measure(name: str) -> str:
-    if name in DURATION_COLUMNS:
-        return f"sum(weight) FILTER (WHERE duration_bucket = {DURATION_COLUMNS.index(name)})"
-    if name in FIRST_BYTE_COLUMNS:
-        return f"sum(weight) FILTER (WHERE first_byte_bucket = {FIRST_BYTE_COLUMNS.index(name)})"
-    return f"coalesce({_CALLS.get(name, f'sum({name})')}, 0)::bigint"
-
-
-def sums(names: Iterable[str]) -> str:
-    """Returns the select list that adds up measures."""
-    return ", ".join(f"sum({name})::bigint AS {name}" for name in names)
 
 
 def _added(table: str, names: Iterable[str]) -> str:
@@ -70,11 +33,11 @@ def _add(table: str, key: tuple[str, ...], names: tuple[str, ...], rows: str) ->
 
 _ALL: Final = (*COUNT_COLUMNS, *LATENCY_COLUMNS)
 
+_FACTS: Final = with_latency_buckets(
+    "SELECT *, local_hour(place_time, {zone}) AS hour_start FROM usage_facts WHERE {condition}"
+)
 HOURS_OF_FACTS: Final = f"""
-    SELECT {", ".join(HOUR_KEY)}, {measures_of_facts(_ALL)}
-      FROM (SELECT *, local_hour(place_time, {{zone}}) AS hour_start, {BUCKETS_OF_FACTS}
-              FROM usage_facts WHERE {{condition}}) AS facts
-     GROUP BY {", ".join(HOUR_KEY)}"""  # noqa: S608
+    SELECT {", ".join(HOUR_KEY)}, {measures_of_facts(_ALL)} FROM ({_FACTS}) AS facts GROUP BY {", ".join(HOUR_KEY)}"""  # noqa: S608
 """Facts by hour, with the columns of `HOUR_KEY` and all measures. `zone` and `condition` are SQL."""
 
 _SCOPES: Final = """

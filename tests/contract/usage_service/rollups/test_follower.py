@@ -208,6 +208,6 @@ async def test_the_audit_reports_every_broken_rollup(
         assert await faults(database_url) != [], name
         for table in tables:
             await owner.execute(
-                f"TRUNCATE {table}; INSERT INTO {table} SELECT * FROM kept_{table}; DROP TABLE kept_{table}"
-            )  # noqa: S608
+                f"TRUNCATE {table}; INSERT INTO {table} SELECT * FROM kept_{table}; DROP TABLE kept_{table}"  # noqa: S608
+            )
         assert await faults(database_url) == [], name
