@@ -39,6 +39,7 @@ LATEST: Final = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 
 _POSITION: Final = """
 SELECT coalesce(r.time_zone, o.time_zone) AS time_zone, r.generation, coalesce(r.sequence, 0) AS rolled, h.sequence AS head,
+       coalesce(r.days_until, 'epoch') AS days_until,
        now() AS time,
        NOT EXISTS (SELECT FROM holds WHERE organization_id = $1 AND state = 'HELD' AND place_time < $2) AS has_no_open_call
   FROM organizations o JOIN ledger_heads h ON h.organization_id = o.organization_id
@@ -113,7 +114,7 @@ async def _answer(connection: Connection, query: UsageQuery) -> UsageAnswer:
     buckets = buckets_of(query.granularity, zone, query.start, query.end, MAX_POINTS // groups_at_most)
     if buckets is None:
         raise InvalidQueryError("granularity", f"gives more than {MAX_POINTS} points with this range and limit")
-    position = Position(row["generation"], row["rolled"], row["head"])
+    position = Position(row["generation"], row["rolled"], row["head"], row["days_until"])
     found, other, group_count = await _read_groups(connection, query, zone, position, buckets)
     total = sum((one.total for one in (*found, other)), NO_USAGE)
     before = previous_range(zone, query.start, query.end) if query.compare_with_previous else None
@@ -145,7 +146,7 @@ def _selection(
 ) -> Selection:
     choice = choose(query, granularity)
     sources = choice.sources if position.generation is not None else ()
-    pieces = pieces_of(zone, buckets[0].start, buckets[-1].end, sources)
+    pieces = pieces_of(zone, buckets[0].start, buckets[-1].end, sources, position.days_until)
     return Selection(query, choice, position, pieces, [bucket.start for bucket in buckets])
 
 

@@ -51,6 +51,8 @@ class Position:
     """The last event in the rollups."""
     head: int
     """The last event of the ledger."""
+    days_until: dt.datetime
+    """The instant before which hours are in days and months."""
 
 
 @dataclass(frozen=True, slots=True)

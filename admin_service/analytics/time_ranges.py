@@ -64,7 +64,9 @@ def buckets_of(
     return tuple(buckets)
 
 
-def pieces_of(zone: ZoneInfo, start: dt.datetime, end: dt.datetime, sources: Sequence[Source]) -> tuple[Piece, ...]:
+def pieces_of(
+    zone: ZoneInfo, start: dt.datetime, end: dt.datetime, sources: Sequence[Source], days_until: dt.datetime
+) -> tuple[Piece, ...]:
     """Cuts a range into the largest pieces: months, days, hours at its edges, and records for parts of an hour.
 
     Args:
@@ -72,8 +74,17 @@ def pieces_of(zone: ZoneInfo, start: dt.datetime, end: dt.datetime, sources: Seq
         start: first instant of the range.
         end: first instant after it.
         sources: the rollups that may be used, the largest first.
+        days_until: before it, days and months have everything that hours have. From it on, they have nothing.
     """
-    return tuple(_cut(zone, start, end, sources))
+    small = [source for source in sources if source is Source.HOURS]
+    if days_until <= start:
+        return tuple(_cut(zone, start, end, small))
+    if end <= days_until:
+        return tuple(_cut(zone, start, end, sources, ends_whole=end == days_until))
+    return (
+        *_cut(zone, start, days_until, sources, ends_whole=True),
+        *_cut(zone, days_until, end, small),
+    )
 
 
 def previous_range(zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> Bucket:
@@ -100,7 +111,10 @@ _GRANULARITIES: Final = {
 }
 
 
-def _cut(zone: ZoneInfo, start: dt.datetime, end: dt.datetime, sources: Sequence[Source]) -> list[Piece]:
+def _cut(
+    zone: ZoneInfo, start: dt.datetime, end: dt.datetime, sources: Sequence[Source], *, ends_whole: bool = False
+) -> list[Piece]:
+    """Cuts a range. If it `ends_whole`, nothing of its last period is after its end, so the whole period is read."""
     if start >= end:
         return []
     if not sources:
@@ -108,12 +122,13 @@ def _cut(zone: ZoneInfo, start: dt.datetime, end: dt.datetime, sources: Sequence
     granularity, rest = _GRANULARITIES[sources[0]], sources[1:]
     first, last = period_of(granularity, zone, start), period_of(granularity, zone, end)
     whole_start = first.start if first.start == start else first.end
-    if whole_start >= last.start:
-        return _cut(zone, start, end, rest)
+    whole_end = end if ends_whole else last.start
+    if whole_start >= whole_end:
+        return _cut(zone, start, end, rest, ends_whole=ends_whole)
     return [
         *_cut(zone, start, whole_start, rest),
-        Piece(sources[0], whole_start, last.start),
-        *_cut(zone, last.start, end, rest),
+        Piece(sources[0], whole_start, whole_end),
+        *_cut(zone, whole_end, end, rest),
     ]
 
 

@@ -1895,7 +1895,8 @@ CREATE TABLE public.usage_days (
     first_byte_14 bigint,
     first_byte_15 bigint,
     CONSTRAINT usage_days_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'leaf'::text, 'member'::text, 'api_key'::text])))
-);
+)
+WITH (fillfactor='70');
 
 CREATE TABLE public.usage_discrepancies (
     discrepancy_id bigint NOT NULL,
@@ -2186,7 +2187,8 @@ CREATE TABLE public.usage_months (
     correction_count bigint NOT NULL,
     correction_nano_credits bigint NOT NULL,
     CONSTRAINT usage_months_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text])))
-);
+)
+WITH (fillfactor='70');
 
 CREATE TABLE public.usage_names (
     organization_id text NOT NULL,
@@ -2216,6 +2218,7 @@ CREATE TABLE public.usage_rollups (
     time_zone text NOT NULL,
     state text NOT NULL,
     sequence bigint DEFAULT 0 NOT NULL,
+    days_until timestamp with time zone DEFAULT '2000-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT usage_rollups_generation_check CHECK ((generation > 0)),

@@ -39,7 +39,9 @@ def _differences(table: str, key: Sequence[str], measures: Sequence[str], recomp
 
 
 _HOURS: Final = "usage_hours h"
-_OF_GENERATION: Final = "h.organization_id = r.organization_id AND h.generation = r.generation"
+_OF_GENERATION: Final = (
+    "h.organization_id = r.organization_id AND h.generation = r.generation AND h.hour_start < r.days_until"
+)
 
 ROLLUPS_AT_A_POSITION: Final = Check(
     "rollups-at-a-position",
@@ -74,7 +76,7 @@ HOURS_ARE_RECORDS: Final = Check(
 DAYS_ARE_HOURS: Final = Check(
     "rollup-days-are-hours",
     "INV-31",
-    "every day of a scope has the sums of its hours",
+    "every day of a scope has the sums of its hours that are over",
     ("usage_days",),
     _differences(
         "usage_days",
@@ -92,7 +94,7 @@ DAYS_ARE_HOURS: Final = Check(
 MONTHS_ARE_HOURS: Final = Check(
     "rollup-months-are-hours",
     "INV-31",
-    "every month of a member has the sums of its hours",
+    "every month of a member has the sums of its hours that are over",
     ("usage_months",),
     _differences(
         "usage_months",

@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -16,7 +16,7 @@ import asyncpg
 
 from gateway_core.runtime.background import in_background
 from gateway_core.stores.postgres.connections import UNAVAILABLE
-from usage_service.rollups.generations import Generation, Ledger, State, to_begin, to_retire
+from usage_service.rollups.generations import Generation, Ledger, State, has_hours_to_close, to_begin, to_retire
 from usage_service.rollups.store import RollupStore
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ EVENTS_PER_STEP: Final = 5_000
 _STEPS_PER_ROUND: Final = 4
 """Of one generation, before the next organization has its turn."""
 _ROWS_PER_DELETION: Final = 5_000
+_ROWS_PER_CLOSING: Final = 20_000
 _ORGANIZATIONS_PER_PAGE: Final = 500
 _FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 _MONTH_AHEAD: Final = dt.timedelta(days=7)
@@ -36,8 +37,15 @@ _MONTH_AHEAD: Final = dt.timedelta(days=7)
 class RollupFollower:
     """Keeps the rollups in step with the ledgers."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)) -> None:
+        """Creates a follower.
+
+        Args:
+            pool: connections of usage_service.
+            clock: decides which hours are over.
+        """
         self._store = RollupStore(pool)
+        self._clock = clock
         self._settled = 0
         self._wake = asyncio.Event()
         self.lag_events = 0
@@ -71,11 +79,10 @@ class RollupFollower:
 
     async def follow_once(self) -> bool:
         """Gives every organization one turn. Returns whether one of them has more to do."""
-        now = dt.datetime.now(dt.UTC)
-        await self._store.open_month(now + _MONTH_AHEAD)
+        await self._store.open_month(self._clock() + _MONTH_AHEAD)
         started_s = time.monotonic()
         is_behind, has_failed, after, lag_events = False, False, "", 0
-        while organizations := await self._store.organizations(after, _ORGANIZATIONS_PER_PAGE):
+        while organizations := await self._store.organizations(after, _ORGANIZATIONS_PER_PAGE, self._clock()):
             for ledger in await self._store.ledgers(organizations):
                 lag_events += ledger.lag_events
                 try:
@@ -106,7 +113,7 @@ class RollupFollower:
         for generation in ledger.generations:
             match generation.state:
                 case State.CURRENT:
-                    is_behind |= await self._advance(organization, generation)
+                    is_behind |= await self._keep_up(organization, generation)
                 case State.BUILDING:
                     is_behind |= await self._build(organization, generation)
                 case State.RETIRED:
@@ -114,11 +121,20 @@ class RollupFollower:
         return is_behind
 
     async def _build(self, organization: str, generation: Generation) -> bool:
-        if await self._advance(organization, generation):
+        if await self._keep_up(organization, generation):
             return True
         if await self._store.replace(organization, generation.number):
             logger.info("rollups were rebuilt", extra={"organization": organization, "time_zone": generation.time_zone})
         return True
+
+    async def _keep_up(self, organization: str, generation: Generation) -> bool:
+        """Adds events, and closes hours once there are no more. Returns whether there is more to do."""
+        if await self._advance(organization, generation):
+            return True
+        now = self._clock()
+        if not has_hours_to_close(generation, now):
+            return False
+        return await self._store.close_hours(organization, generation.number, now, _ROWS_PER_CLOSING)
 
     async def _advance(self, organization: str, generation: Generation) -> bool:
         """Adds a bounded number of events. Returns whether there are more."""

@@ -4,9 +4,17 @@ A change of the time zone, or a rebuild, adds a generation that follows the ledg
 current one is reported and kept up to date. Then one transaction puts the new one in its place.
 """
 
+import datetime as dt
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+GRACE: Final = dt.timedelta(minutes=10)
+"""After the end of an hour, most of its calls have been settled."""
+_HOUR: Final = dt.timedelta(hours=1)
+NO_DAYS: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+"""No hour has been added to its day yet."""
 
 
 class State(enum.StrEnum):
@@ -25,6 +33,8 @@ class Generation:
     state: State
     time_zone: str
     sequence: int = 0
+    days_until: dt.datetime = NO_DAYS
+    """The instant before which hours are in days and months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,11 @@ def to_begin(ledger: Ledger) -> Generation | None:
     if ledger.building is None and ledger.current.time_zone != ledger.time_zone:
         return Generation(number, State.BUILDING, ledger.time_zone)
     return None
+
+
+def has_hours_to_close(generation: Generation, now: dt.datetime) -> bool:
+    """Returns whether an hour is over that may not be in its day yet."""
+    return now - generation.days_until >= _HOUR + GRACE
 
 
 def rebuilt(ledger: Ledger) -> Generation | None:

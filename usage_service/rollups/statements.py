@@ -33,8 +33,13 @@ def _add(table: str, key: tuple[str, ...], names: tuple[str, ...], rows: str) ->
 
 _ALL: Final = (*COUNT_COLUMNS, *LATENCY_COLUMNS)
 
+_QUARTER: Final = "date_bin('15 minutes', place_time, 'epoch')"
+# The hour of a quarter is the hour of everything in it, and there are fewer quarters than facts. Not a mere subquery:
+# PostgreSQL would compute the hour of each fact.
 _FACTS: Final = with_latency_buckets(
-    "SELECT *, local_hour(place_time, {zone}) AS hour_start FROM usage_facts WHERE {condition}"
+    f"SELECT f.*, q.hour_start FROM usage_facts f JOIN (WITH quarters AS MATERIALIZED (SELECT quarter,"  # noqa: S608
+    f" local_hour(quarter, {{zone}}) AS hour_start FROM (SELECT DISTINCT {_QUARTER} AS quarter FROM usage_facts"
+    f" WHERE {{condition}}) AS known) SELECT * FROM quarters) AS q ON q.quarter = {_QUARTER} WHERE {{condition}}"
 )
 HOURS_OF_FACTS: Final = f"""
     SELECT {", ".join(HOUR_KEY)}, {measures_of_facts(_ALL)} FROM ({_FACTS}) AS facts GROUP BY {", ".join(HOUR_KEY)}"""  # noqa: S608
@@ -63,22 +68,18 @@ MONTHS_OF_HOURS: Final = f"""
      WHERE s.scope_kind IN ('organization', 'group') AND {{condition}} GROUP BY 1, 2, 3, 4"""  # noqa: S608
 """Hours by month and member, once for each scope with members: the columns of `MONTH_KEY` and all counts."""
 
-_PRESENT: Final = "facts_by_hour h JOIN calendar c ON c.hour_start = h.hour_start"
-
-ROLL_UP: Final = f"""
-WITH facts_by_hour AS MATERIALIZED (
-    {HOURS_OF_FACTS.format(zone="$4", condition="organization_id = $1 AND sequence > $3 AND sequence <= $5")}
-), calendar AS MATERIALIZED (
+_WITH_CALENDAR: Final = "facts_by_hour h JOIN calendar c ON c.hour_start = h.hour_start"
+_ADD_TO_DAYS: Final = f"""
+calendar AS MATERIALIZED (
     SELECT hour_start, cycle_start_at('DAILY', $4, hour_start) AS day_start,
            cycle_start_at('MONTHLY', $4, hour_start) AS month_start
-      FROM (SELECT DISTINCT hour_start FROM facts_by_hour) AS hours
-), added_hours AS ({_add("usage_hours", HOUR_KEY, _ALL, "SELECT * FROM facts_by_hour")}
+      FROM (SELECT DISTINCT hour_start FROM facts_by_hour WHERE hour_start < $6) AS hours
 ), added_days AS ({
     _add(
         "usage_days",
         DAY_KEY,
         _ALL,
-        DAYS_OF_HOURS.format(organization="$1", day_start="c.day_start", hours=_PRESENT, condition="true"),
+        DAYS_OF_HOURS.format(organization="$1", day_start="c.day_start", hours=_WITH_CALENDAR, condition="true"),
     )
 }
 ), added_months AS ({
@@ -86,12 +87,29 @@ WITH facts_by_hour AS MATERIALIZED (
         "usage_months",
         MONTH_KEY,
         COUNT_COLUMNS,
-        MONTHS_OF_HOURS.format(organization="$1", month_start="c.month_start", hours=_PRESENT, condition="true"),
+        MONTHS_OF_HOURS.format(organization="$1", month_start="c.month_start", hours=_WITH_CALENDAR, condition="true"),
     )
-}
-)
+})"""  # noqa: S608
+
+ROLL_UP: Final = f"""
+WITH facts_by_hour AS MATERIALIZED (
+    {HOURS_OF_FACTS.format(zone="$4", condition="organization_id = $1 AND sequence > $3 AND sequence <= $5")}
+), added_hours AS ({_add("usage_hours", HOUR_KEY, _ALL, "SELECT * FROM facts_by_hour")}
+), {_ADD_TO_DAYS}
 UPDATE usage_rollups SET sequence = $5, update_time = now() WHERE organization_id = $1 AND generation = $2
 """  # noqa: S608 - our own names
 """Adds the facts after one position up to another, and stores it.
 
-Parameters: organization, generation, position, time zone, new position."""
+Parameters: organization, generation, position, time zone, new position, the instant before which hours are in days.
+"""
+
+CLOSE_HOURS: Final = f"""
+WITH facts_by_hour AS MATERIALIZED (
+    SELECT * FROM usage_hours WHERE organization_id = $1 AND generation = $2 AND hour_start >= $3 AND hour_start < $6
+), {_ADD_TO_DAYS}
+UPDATE usage_rollups SET days_until = $5, update_time = now() WHERE organization_id = $1 AND generation = $2
+"""  # noqa: S608 - our own names
+"""Adds the hours from one instant to another to their days and months.
+
+Parameters: organization, generation, first instant, time zone, first instant after them, twice.
+"""

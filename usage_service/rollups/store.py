@@ -8,11 +8,12 @@ from typing import Final
 import asyncpg
 
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
-from usage_service.rollups.generations import Generation, Ledger, State
-from usage_service.rollups.statements import ROLL_UP
+from usage_service.rollups.generations import GRACE, Generation, Ledger, State
+from usage_service.rollups.statements import CLOSE_HOURS, ROLL_UP
 
 _LEDGERS: Final = """
-SELECT h.organization_id, h.sequence AS head, o.time_zone AS zone, r.generation, r.state, r.time_zone, r.sequence
+SELECT h.organization_id, h.sequence AS head, o.time_zone AS zone, r.generation, r.state, r.time_zone, r.sequence,
+       r.days_until
   FROM ledger_heads h JOIN organizations o ON o.organization_id = h.organization_id
   LEFT JOIN usage_rollups r ON r.organization_id = h.organization_id
  WHERE h.sequence > 0 AND h.organization_id = ANY ($1)
@@ -21,10 +22,23 @@ SELECT h.organization_id, h.sequence AS head, o.time_zone AS zone, r.generation,
 
 # The position is claimed with the lock on its row. Whoever does not get it leaves the work to the one who has it.
 _CLAIM: Final = """
-SELECT r.sequence, r.time_zone, h.sequence AS head
+SELECT r.sequence, r.time_zone, h.sequence AS head, r.days_until
   FROM usage_rollups r JOIN ledger_heads h ON h.organization_id = r.organization_id
  WHERE r.organization_id = $1 AND r.generation = $2 AND r.state <> 'RETIRED' FOR UPDATE OF r SKIP LOCKED
 """
+
+# The first hour that is too much, but never the first of all. NULL if nothing is.
+_HOURS_AT_A_TIME: Final = """
+SELECT CASE WHEN too_much > first THEN too_much
+            WHEN too_much = first THEN (SELECT min(hour_start) FROM usage_hours WHERE organization_id = $1 AND generation = $2
+                                           AND hour_start > first AND hour_start < $4) END
+  FROM (SELECT min(hour_start) AS first FROM usage_hours
+         WHERE organization_id = $1 AND generation = $2 AND hour_start >= $3 AND hour_start < $4) AS one,
+       (SELECT (SELECT hour_start FROM usage_hours
+                 WHERE organization_id = $1 AND generation = $2 AND hour_start >= $3 AND hour_start < $4
+                 ORDER BY hour_start OFFSET $5 LIMIT 1) AS too_much) AS other
+"""
+_CLOSE_TIMEOUT_S: Final = 120
 
 # An hour begins before its calls, perhaps in the month before.
 _OPEN_MONTHS: Final = """
@@ -50,7 +64,7 @@ class RollupStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def organizations(self, after: str, limit: int) -> Sequence[str]:
+    async def organizations(self, after: str, limit: int, now: dt.datetime) -> Sequence[str]:
         """Returns a page of the organizations that have work to do, by id."""
         async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
             rows = await connection.fetch(
@@ -60,11 +74,13 @@ class RollupStore:
                   LEFT JOIN usage_rollups r ON r.organization_id = h.organization_id AND r.state = 'CURRENT'
                  WHERE h.sequence > 0 AND h.organization_id > $1
                    AND (r.sequence IS NULL OR r.sequence < h.sequence OR r.time_zone <> o.time_zone
+                        OR r.days_until < $3::timestamptz - interval '2 hours'
                         OR EXISTS (SELECT FROM usage_rollups other
                                     WHERE other.organization_id = h.organization_id AND other.state <> 'CURRENT'))
                  ORDER BY h.organization_id LIMIT $2""",
                 after,
                 limit,
+                now,
             )
         return [row["organization_id"] for row in rows]
 
@@ -73,9 +89,9 @@ class RollupStore:
         async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
             rows = await connection.fetch(_LEDGERS, list(organizations))
         ledgers: dict[str, Ledger] = {}
-        for organization, head, zone, number, state, time_zone, sequence in rows:
+        for organization, head, zone, number, *rest in rows:
             known = ledgers.get(organization) or Ledger(organization, head, zone, ())
-            generation = () if number is None else (Generation(number, State(state), time_zone, sequence),)
+            generation = () if number is None else (_generation(number, *rest),)
             ledgers[organization] = Ledger(organization, head, zone, (*known.generations, *generation))
         return list(ledgers.values())
 
@@ -103,11 +119,33 @@ class RollupStore:
             claimed = await connection.fetchrow(_CLAIM, organization, generation)
             if claimed is None:
                 return None
-            before, zone, head = claimed
+            before, zone, head, days_until = claimed
             upto = min(before + most, head)
             if upto > before:
-                await connection.execute(ROLL_UP, organization, generation, before, zone, upto)
+                await connection.execute(ROLL_UP, organization, generation, before, zone, upto, days_until)
         return Step(before, upto, head)
+
+    async def close_hours(self, organization: str, generation: int, now: dt.datetime, most: int) -> bool:
+        """Adds hours that are over to their days and months, about `most` rows. Returns whether there are more.
+
+        Does nothing if another process is at work on the generation.
+        """
+        async with acting_for(self._pool, organization) as connection:
+            claimed = await connection.fetchrow(_CLAIM, organization, generation)
+            if claimed is None:
+                return False
+            first, zone = claimed["days_until"], claimed["time_zone"]
+            last = await connection.fetchval("SELECT local_hour($1::timestamptz, $2::text)", now - GRACE, zone)
+            if last <= first:
+                return False
+            after = await connection.fetchval(_HOURS_AT_A_TIME, organization, generation, first, last, most)
+            end = after or last
+            # One hour of a large organization may take long.
+            await connection.execute(f"SET LOCAL statement_timeout = {_CLOSE_TIMEOUT_S * 1_000}")
+            await connection.execute(
+                CLOSE_HOURS, organization, generation, first, zone, end, end, timeout=_CLOSE_TIMEOUT_S
+            )
+        return bool(end < last)
 
     async def open_months(self, organization: str, sequence: int, most: int) -> None:
         """Creates the partitions that the next events after a number of the ledger need."""
@@ -183,3 +221,7 @@ class RollupStore:
                     "DELETE FROM usage_rollups WHERE organization_id = $1 AND generation = $2", organization, generation
                 )
             return not left
+
+
+def _generation(number: int, state: str, time_zone: str, sequence: int, days_until: dt.datetime) -> Generation:
+    return Generation(number, State(state), time_zone, sequence, days_until)

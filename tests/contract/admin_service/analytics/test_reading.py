@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import random
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -261,19 +262,21 @@ async def test_answers_are_exact_while_calls_are_settled_and_people_move(
     await make_tree(owner)
     await owner.execute("UPDATE organizations SET time_zone = $1", zone)
     past = UsageHistory(chance, await places(owner), START, START + dt.timedelta(days=DAYS))
-    follower = RollupFollower(following)
     rolled = set()
-    for stage in range(4):
+    for stage, days in enumerate((-10, 20.3, 45.7, 400)):
         await past.settle(owner, 60)
+        now = START + dt.timedelta(days=days)
         if stage % 2 == 0:
-            await caught_up(follower)
+            await caught_up(RollupFollower(following, partial(START.__add__, dt.timedelta(days=days))))
         else:
             # Half of what is new.
-            await RollupStore(following).advance("acme", 1, 40)
+            store = RollupStore(following)
+            await store.advance("acme", 1, 40)
+            await store.close_hours("acme", 1, now, most=30)
         if stage == 2:
             await past.correct_the_rest(owner)
         moments = await moments_of_calls(owner)
-        for _ in range(25):
+        for _ in range(15):
             query = some_query(chance, ZoneInfo(zone), moments)
             answer = await answer_query(reading, query)
             assert answer.time_zone == zone

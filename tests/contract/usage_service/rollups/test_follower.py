@@ -50,8 +50,11 @@ async def test_rollups_are_the_sums_of_the_records(
 ) -> None:
     await prepare(owner)
     await owner.execute("UPDATE organizations SET time_zone = $1", zone)
-    past, follower = history(1), RollupFollower(pool)
+    past = history(1)
+    times = iter((START, START + dt.timedelta(days=9.4), START + dt.timedelta(days=60)))
+    follower = RollupFollower(pool, lambda: now)
     for count in (60, 1, 40):
+        now = next(times)
         await past.settle(owner, count)
         await post_transfers(owner, "acme", [top_up(5, idempotency_key=f"t{count}", actor="test", reason="test")])
         await caught_up(follower)
