@@ -116,18 +116,20 @@ async def _answer(connection: Connection, query: UsageQuery) -> UsageAnswer:
         raise InvalidQueryError("granularity", f"gives more than {MAX_POINTS} points with this range and limit")
     position = Position(row["generation"], row["rolled"], row["head"], row["days_until"])
     found, other, group_count = await _read_groups(connection, query, zone, position, buckets)
-    total = sum((one.total for one in (*found, other)), NO_USAGE)
+    totals = [one.total for one in found]
+    other_total = other.total
+    total = sum(totals, other_total)
     before = previous_range(zone, query.start, query.end) if query.compare_with_previous else None
     previous = None if before is None else await _read_previous(connection, query, zone, position, before, found)
     groups = [
         UsageGroup(
-            one.values, one.total, tuple(one.series), None if previous is None else previous.get(index, NO_USAGE)
+            one.values, totals[index], tuple(one.series), None if previous is None else previous.get(index, NO_USAGE)
         )
         for index, one in enumerate(found)
     ]
     rest_before = None if previous is None else previous.get(None, NO_USAGE)
     if group_count > len(found) or (rest_before is not None and rest_before != NO_USAGE):
-        groups.append(UsageGroup(None, other.total, tuple(other.series), rest_before))
+        groups.append(UsageGroup(None, other_total, tuple(other.series), rest_before))
     return UsageAnswer(
         buckets=buckets,
         groups=tuple(groups),

@@ -170,8 +170,10 @@ def _conditions(selection: Selection, source: Source, parameters: Parameters) ->
         if scope[1] is not None:
             yield f"s.scope_id = {parameters.add(scope[1])}"
     api_key = "s.scope_id" if source is Source.DAYS else "s.api_key_id"
+    # The same id, but the index begins with this column.
+    member = "s.scope_id" if source is Source.DAYS and selection.choice.day_scope[0] == "member" else "s.member_id"
     for column, allowed in (
-        ("s.member_id", kept.members),
+        (member, kept.members),
         (api_key, kept.api_keys),
         ("s.model", kept.models),
         ("s.provider_id", kept.providers),
@@ -181,7 +183,7 @@ def _conditions(selection: Selection, source: Source, parameters: Parameters) ->
         if allowed:
             yield f"{column} = ANY ({parameters.add(sorted(allowed))}::text[])"
     if query.reach.member is not None:
-        yield f"s.member_id = {parameters.add(query.reach.member)}"
+        yield f"{member} = {parameters.add(query.reach.member)}"
     if scope is not None and scope[0] == "group":
         return
     path = _path(query)

@@ -26,7 +26,8 @@ async def acme(owner: asyncpg.Connection) -> None:
     await owner.execute(
         """
         INSERT INTO organizations (organization_id, display_name) VALUES ('acme', 'Acme');
-        INSERT INTO groups (organization_id, group_id, path, display_name) VALUES ('acme', 'a', '{a}', 'Group A'), ('acme', 'b', '{b}', 'B');
+        INSERT INTO groups (organization_id, group_id, path, display_name)
+            VALUES ('acme', 'a', '{a}', 'Group A'), ('acme', 'b', '{b}', 'B');
         INSERT INTO users (user_id, email, display_name) VALUES ('mia', 'mia@acme.test', '');
         INSERT INTO members (organization_id, member_id, user_id, group_id, role) VALUES ('acme', 'mia', 'mia', 'a', 'MEMBER');
         INSERT INTO members (organization_id, member_id, display_name, role) VALUES ('acme', 'sa-x', 'Robot', 'MEMBER');
