@@ -1,1 +1,1 @@
-"""Answers questions about usage from the rollups, true to the ledger at one position."""
+"""Questions about usage, and their answers, true to the ledger at one position."""

@@ -2,11 +2,23 @@
 
 from typing import Final, Protocol
 
-PRESENT_CYCLES: Final = """
-(SELECT o.organization_id, c.cycle, extract(epoch FROM cycle_start(c.cycle, o.time_zone))::bigint AS start
-   FROM organizations o CROSS JOIN (VALUES ('NEVER'), ('DAILY'), ('WEEKLY'), ('MONTHLY')) AS c (cycle) OFFSET 0)
+PRESENT_STARTS: Final = """
+(SELECT o.organization_id,
+        extract(epoch FROM cycle_start('DAILY', o.time_zone))::bigint AS daily,
+        extract(epoch FROM cycle_start('WEEKLY', o.time_zone))::bigint AS weekly,
+        extract(epoch FROM cycle_start('MONTHLY', o.time_zone))::bigint AS monthly
+   FROM organizations o OFFSET 0)
 """
-"""Trusted SQL: the present period of each cycle, to join the counters of many scopes. OFFSET keeps it computed once."""
+"""Trusted SQL: when the present period of each cycle began, to join the counters of many scopes. OFFSET keeps it computed once."""
+
+
+def present_counter(kind: str, scope_id: str) -> str:
+    """Returns trusted SQL for the present counter of a scope, whose guardrail is `r` and with `PRESENT_STARTS` as `p`."""
+    # One row with all cycles. With a row for each cycle, PostgreSQL expects few rows and looks up the counters one by one.
+    start = (
+        "CASE r.cycle WHEN 'DAILY' THEN p.daily WHEN 'WEEKLY' THEN p.weekly WHEN 'MONTHLY' THEN p.monthly ELSE 0 END"
+    )
+    return f"concat_ws(':', '{kind}', {scope_id}, coalesce(r.cycle, 'NEVER'), {start}, coalesce(r.cycle_revision, 0))"
 
 
 class SpendRow(Protocol):

@@ -29,6 +29,8 @@ _RELEASE_PAUSE_S: Final = 0.5
 _EXPIRY_SLACK_S: Final = 86_400
 _LATEST_S: Final = 1.8
 """Less than the 2 s that Envoy waits. A hold placed after Envoy gave up belongs to no call and would never be settled."""
+_LAST_ATTEMPT_S: Final = 0.2
+"""How much earlier a call stops waiting for the end of others, so that its last attempt is in time."""
 
 
 class SnapshotSource(Protocol):
@@ -111,8 +113,10 @@ class Admissions:
             if isinstance(placement, Refused):
                 again = partial(self._place, hold, terms, share)
                 want = partial(self._counters.want, hold.claims.organization)
-                placement = await self._ending_calls.wait(placement, want, again, line_of)
-            _refuse_late(now_s() - begun_s)
+                latest_s = begun_s + _LATEST_S - _LAST_ATTEMPT_S
+                placement = await self._ending_calls.wait(placement, want, again, line_of, latest_s)
+            if isinstance(placement, Placed):
+                _withdraw_late(now_s() - begun_s)
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # No one waits for the result, or the result is unknown. The call will not be made, so its hold must not
             # remain. Redis either executes a pending placement before the release, or finds the hold withdrawn.
@@ -242,6 +246,6 @@ class Admissions:
         )
 
 
-def _refuse_late(waited_s: float) -> None:
+def _withdraw_late(waited_s: float) -> None:
     if waited_s > _LATEST_S:
         raise TimeoutError("the hold was placed too late")

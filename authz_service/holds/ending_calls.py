@@ -9,6 +9,7 @@ many wait at all. Calls that do not wait are not delayed.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -106,6 +107,7 @@ class EndingCalls:
         want: Callable[[], Awaitable[None]],
         attempt: Callable[[], Awaitable[Placed | Refused]],
         line_of: LineOf,
+        latest_s: float = math.inf,
     ) -> Placed | Refused:
         """Attempts again until the call passes, cannot pass by waiting, or has waited long enough.
 
@@ -114,21 +116,23 @@ class EndingCalls:
             want: asks for the ends of calls as soon as they are reported.
             attempt: places the hold.
             line_of: returns the line of the call. A call that finds it full is refused at once.
+            latest_s: the time of the event loop at which the call stops waiting, if it has not waited long enough before.
 
         Raises:
             The errors of `want` and `attempt`.
         """
         name = line_of(refused)
-        if name is None:
+        now_s = asyncio.get_running_loop().time()
+        end_s = min(now_s + self._longest_wait_s, latest_s)
+        if name is None or end_s <= now_s:
             return refused
         line = self._lines.get(name) or _Line()
         if line.waiting >= name.longest or self.waiting >= self._most_waiting:
             return refused
         self._lines[name] = line
-        self._awaited_until_s.remember(name.organization, asyncio.get_running_loop().time() + self._remembered_s)
+        self._awaited_until_s.remember(name.organization, now_s + self._remembered_s)
         line.waiting += 1
         self.waiting += 1
-        end_s = asyncio.get_running_loop().time() + self._longest_wait_s
         try:
             if not await _has_turn(line, end_s):
                 return refused

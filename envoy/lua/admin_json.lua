@@ -13,9 +13,10 @@ local byte, find, match, sub = string.byte, string.find, string.match, string.su
 
 local MAX_DEPTH = 100
 -- No request needs more, and a worker of Envoy checks them while other calls wait.
-local MAX_VALUES = 50000
+local MAX_VALUES = 20000
 local MAX_NAME_SHOWN = 100
-local ESCAPES = '^["\\/bfnrt]'
+-- " \ / b f n r t
+local ESCAPED = { [34] = true, [92] = true, [47] = true, [98] = true, [102] = true, [110] = true, [114] = true, [116] = true }
 local LITERALS = { ["true"] = true, ["false"] = true, ["null"] = true }
 
 local check_value
@@ -33,35 +34,52 @@ local function no_json(position)
   refuse("The body is not valid JSON at character " .. position .. ".")
 end
 
+-- The loops below read byte by byte, because LuaJIT compiles them. It interprets patterns, which cost ten times as much.
+
 -- Returns the position after whitespace.
 local function skip_space(text, position)
-  return find(text, "[^ \t\r\n]", position) or #text + 1
+  while true do
+    local found = byte(text, position)
+    if found ~= 32 and found ~= 10 and found ~= 13 and found ~= 9 then
+      return position
+    end
+    position = position + 1
+  end
+end
+
+-- Returns the position after the escape whose backslash is at `position`.
+local function skip_escape(text, position)
+  local found = byte(text, position + 1)
+  if found == 117 then -- u
+    for digit = position + 2, position + 5 do
+      found = byte(text, digit) or 0
+      if not (found >= 48 and found <= 57 or found >= 65 and found <= 70 or found >= 97 and found <= 102) then
+        no_json(position)
+      end
+    end
+    return position + 6
+  elseif not ESCAPED[found] then
+    no_json(position)
+  end
+  return position + 2
 end
 
 -- Returns the position after a string that begins at `position`, and whether it contains an escape.
 local function skip_string(text, position)
   local at, has_escape = position + 1, false
   while true do
-    local stop = find(text, '["\\%c]', at)
-    if not stop then
-      no_json(position)
-    end
-    local found = byte(text, stop)
+    local found = byte(text, at)
     if found == 34 then
-      return stop + 1, has_escape
+      return at + 1, has_escape
     elseif found == 92 then
       has_escape = true
-      if find(text, ESCAPES, stop + 1) then
-        at = stop + 2
-      elseif find(text, "^u%x%x%x%x", stop + 1) then
-        at = stop + 6
-      else
-        no_json(stop)
-      end
-    elseif found == 127 then
-      at = stop + 1
+      at = skip_escape(text, at)
+    elseif not found then
+      no_json(position)
+    elseif found < 32 then
+      no_json(at)
     else
-      no_json(stop)
+      at = at + 1
     end
   end
 end

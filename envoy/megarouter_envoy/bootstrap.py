@@ -9,10 +9,12 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
 from megarouter_envoy.clusters.definitions import clusters, secrets
+from megarouter_envoy.filters.module_filters import ending
 from megarouter_envoy.listeners.admin_listener import admin_listener
 from megarouter_envoy.listeners.metrics_listener import metrics_listener
 from megarouter_envoy.listeners.model_listener import model_listener
 from megarouter_envoy.listeners.tls import require_tls
+from megarouter_envoy.names import ENVOY_ADMIN_CLUSTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.overload import overload_manager
 from megarouter_envoy.typed_config import unix_address
@@ -44,6 +46,9 @@ def _bootstrap(options: BootstrapOptions) -> bootstrap.Bootstrap:
     return bootstrap.Bootstrap(
         node=core.Node(id="megarouter-envoy", cluster="megarouter"),
         admin=_admin(options.envoy_admin_socket),
+        bootstrap_extensions=[
+            ending(options.module_path, options.limits.drain_grace_s, ENVOY_ADMIN_CLUSTER, options.envoy_admin_socket)
+        ],
         overload_manager=overload_manager(options.limits),
         static_resources=bootstrap.BootstrapStaticResources(
             listeners=[model_listener(options), admin_listener(options), metrics_listener(options)],

@@ -110,7 +110,9 @@ class Limits:
     """Limits on what one client may occupy, and for how long."""
 
     max_request_bytes: int = 32 * 1024 * 1024
-    connection_buffer_bytes: int = 1024 * 1024  # how far one side may run ahead of the other
+    connection_buffer_bytes: int = (
+        256 * 1024
+    )  # how far one side may run ahead of the other, and what a worker reads at a time
     max_downstream_connections: int = 10_000
     model_strangers: Strangers = Strangers(per_address=500, total=1_000)
     admin_strangers: Strangers = Strangers(per_address=100, total=200)
@@ -121,10 +123,11 @@ class Limits:
     max_stream_duration_s: int = 3600
     authorization_timeout_s: float = 2.0
     rate_limit_timeout_s: float = 1.0
-    max_admin_request_bytes: int = 4 * 1024 * 1024  # the default limit of a gRPC server
+    max_admin_request_bytes: int = 1024 * 1024  # of a REST call; an import of 1,000 members has a fifth of that
     max_admin_response_bytes: int = 16 * 1024 * 1024  # a page of 1,000 resources as JSON
     admin_request_timeout_s: int = 60  # to receive a whole request
     max_admin_call_s: int = 300
+    drain_grace_s: int = 30  # how long calls may go on after SIGTERM
 
 
 @dataclass(frozen=True, slots=True)

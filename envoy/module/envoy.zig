@@ -265,3 +265,45 @@ fn isCollected(stream: Stream) bool {
 pub fn requestBodies(stream: Stream) []const Body {
     return if (isCollected(stream)) &.{.received_request} else &.{ .buffered_request, .received_request };
 }
+
+/// Envoy's side of an extension of the whole process, or of its configuration. Its functions belong to the main thread.
+pub const Extension = *anyopaque;
+pub const Timer = *anyopaque;
+
+fn mainCallback(comptime name: []const u8, comptime Function: type) *const Function {
+    return @extern(?*const Function, .{ .name = "envoy_dynamic_module_callback_bootstrap_extension_" ++ name, .linkage = .weak }) orelse
+        @panic("called outside of Envoy");
+}
+
+/// Lets Envoy start to serve.
+pub fn completeInitialization(config: Extension) void {
+    mainCallback("config_signal_init_complete", fn (Extension) callconv(.c) void)(config);
+}
+
+/// Returns a timer that is not running.
+pub fn newTimer(config: Extension) Timer {
+    return mainCallback("timer_new", fn (Extension) callconv(.c) Timer)(config);
+}
+
+pub fn startTimer(timer: Timer, delay_ms: u64) void {
+    mainCallback("timer_enable", fn (Timer, u64) callconv(.c) void)(timer, delay_ms);
+}
+
+pub fn deleteTimer(timer: Timer) void {
+    mainCallback("timer_delete", fn (Timer) callconv(.c) void)(timer);
+}
+
+/// Returns the value of a gauge; 0 if there is none of this name.
+pub fn gauge(extension: Extension, name: []const u8) u64 {
+    var value: u64 = 0;
+    const get = mainCallback("get_gauge_value", fn (Extension, Slice, *u64) callconv(.c) bool);
+    return if (get(extension, .of(name), &value)) value else 0;
+}
+
+/// Sends a request without a body from the main thread.
+pub fn callFromMain(config: Extension, cluster: []const u8, method: []const u8, path: []const u8, timeout_ms: u64) error{Unanswered}!void {
+    const call = mainCallback("http_callout", fn (Extension, *u64, Slice, [*]const Header, usize, Slice, u64) callconv(.c) c_int);
+    const headers = [_]Header{ .of(":method", method), .of(":path", path), .of(":authority", "localhost") };
+    var number: u64 = 0;
+    if (call(config, &number, .of(cluster), &headers, headers.len, .of(""), timeout_ms) != 0) return error.Unanswered;
+}

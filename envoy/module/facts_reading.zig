@@ -1,4 +1,5 @@
-//! Reads the facts of a request from its body, piece by piece as it arrives, and puts them into metadata.
+//! Reads the facts of a request from its body, piece by piece as it arrives, and puts them into metadata. Of a large body it
+//! also keeps what the rewriter needs, because reading one again at once would keep a worker from its other calls.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -6,11 +7,19 @@ const envoy = @import("envoy.zig");
 const fact_fields = @import("fact_fields.zig");
 const multipart = @import("multipart_reader.zig");
 const request_facts = @import("request_facts.zig");
-const Form = @import("form_facts.zig").Form;
+const rewriting = @import("rewriting.zig");
+const form_facts = @import("form_facts.zig");
+const Form = form_facts.Form;
 const Pieces = @import("pieces.zig").Pieces;
+const Worker = @import("worker.zig").Worker;
 
 /// Room for the fields of most calls.
 const fields_bytes_usual = 256;
+
+/// The rewriter reads smaller bodies itself, in 2 ms at most.
+const small_bytes_max = 262_144;
+/// The number of a reading, by which the rewriter finds it.
+const number_key = "reading";
 
 /// What kind of body it is. The first bytes decide, because a call without any has none.
 const Kind = union(enum) {
@@ -24,6 +33,11 @@ const Kind = union(enum) {
 pub const Reading = struct {
     arena: std.heap.ArenaAllocator,
     kind: Kind = .empty,
+    /// How many bytes it has read.
+    length: usize = 0,
+    ahead: ?rewriting.Rewriter = null,
+    is_refused_ahead: bool = false,
+    number: ?u64 = null,
 
     /// Returns null without memory.
     pub fn create() ?*Reading {
@@ -33,6 +47,10 @@ pub const Reading = struct {
     }
 
     pub fn destroy(self: *Reading) void {
+        if (self.number) |number| if (Worker.ofThread()) |worker| {
+            _ = worker.readings.remove(number);
+        };
+        if (self.ahead) |*ahead| ahead.deinit();
         self.arena.deinit();
         std.heap.c_allocator.destroy(self);
     }
@@ -50,16 +68,23 @@ pub const Reading = struct {
         defer pieces.deinit();
         try pieces.read(stream, &.{.received_request});
         if (pieces.length() == 0) return;
-        if (self.kind == .empty) try self.begin(envoy.header(stream, .request, contract.content_type) orelse "");
+        if (self.kind == .empty) try self.begin(envoy.header(stream, .request, contract.content_type) orelse "", isMaybeLarge(stream));
+        self.length += pieces.length();
         for (pieces.slices()) |piece| switch (self.kind) {
-            .json => |*json| try json.push(piece.bytes()),
+            .json => |*json| {
+                try json.push(piece.bytes());
+                if (self.ahead) |*ahead| if (!self.is_refused_ahead) {
+                    self.is_refused_ahead = !ahead.push(piece.bytes());
+                };
+            },
             .form => |*form| form.push(piece.bytes()) catch return,
             else => return,
         };
     }
 
-    fn begin(self: *Reading, content_type: []const u8) !void {
+    fn begin(self: *Reading, content_type: []const u8, is_large: bool) !void {
         if (request_facts.isJson(content_type)) {
+            if (is_large) self.ahead = .init(std.heap.c_allocator);
             self.kind = .{ .json = .init(self.arena.allocator()) };
             return;
         }
@@ -74,6 +99,31 @@ pub const Reading = struct {
         var fields: std.ArrayList(u8) = .empty;
         self.append(&fields) catch return reportUnreadable(stream);
         if (fields.items.len > 0) envoy.setMetadata(stream, contract.request_namespace, fields.items);
+        if (self.length > small_bytes_max) self.keep(stream) catch {}; // the rewriter then reads the body itself
+    }
+
+    fn keep(self: *Reading, stream: envoy.Stream) !void {
+        const worker = Worker.ofThread() orelse return;
+        const number = worker.nextReading();
+        try worker.readings.put(std.heap.c_allocator, number, self);
+        self.number = number;
+        var digits: [20]u8 = undefined;
+        envoy.setMetadataText(stream, contract.rewriter_namespace, number_key, try std.fmt.bufPrint(&digits, "{d}", .{number}));
+    }
+
+    /// Returns the reading of a large body of so many bytes; null if there is none.
+    pub fn of(stream: envoy.Stream, length: usize) ?*Reading {
+        if (length <= small_bytes_max) return null;
+        const digits = envoy.metadataText(stream, contract.rewriter_namespace, number_key) orelse return null;
+        const number = std.fmt.parseInt(u64, digits, 10) catch return null;
+        const worker = Worker.ofThread() orelse return null;
+        const reading = worker.readings.get(number) orelse return null;
+        return if (reading.length == length) reading else null;
+    }
+
+    /// Returns where the model of a sound form is.
+    pub fn modelPlace(self: *const Reading) ?form_facts.Place {
+        return if (self.kind == .form) self.kind.form.modelPlace() else null;
     }
 
     fn append(self: *Reading, fields: *std.ArrayList(u8)) !void {
@@ -94,6 +144,12 @@ pub const Reading = struct {
         }
     }
 };
+
+/// Without a length, a body may have any.
+fn isMaybeLarge(stream: envoy.Stream) bool {
+    const length = envoy.header(stream, .request, contract.content_length) orelse return true;
+    return (std.fmt.parseInt(usize, length, 10) catch return true) > small_bytes_max;
+}
 
 /// If even this runs out of memory, the call has no model in its metadata and is refused.
 pub fn reportUnreadable(stream: envoy.Stream) void {

@@ -1,5 +1,5 @@
 //! The module that Envoy loads: its hooks, which dispatch each call to one of its filters. `connection_filter.zig` has
-//! those of connections.
+//! those of connections, and `ending.zig` those of the end of Envoy.
 
 const std = @import("std");
 const envoy = @import("envoy.zig");
@@ -15,6 +15,7 @@ pub const panic = std.debug.FullPanic(end);
 comptime {
     _ = @import("connection_filter.zig");
     _ = @import("door_probes.zig");
+    _ = @import("ending.zig");
     _ = @import("probes.zig");
     _ = @import("unused_hooks.zig");
 }

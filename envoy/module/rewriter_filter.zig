@@ -13,8 +13,10 @@ const provider_headers = @import("provider_headers.zig");
 const Answer = @import("answers.zig").Answer;
 const multipart = @import("multipart_reader.zig");
 const Configuration = @import("configuration.zig").Configuration;
-const Form = @import("form_facts.zig").Form;
+const form_facts = @import("form_facts.zig");
+const Form = form_facts.Form;
 const Pieces = @import("pieces.zig").Pieces;
+const Reading = @import("facts_reading.zig").Reading;
 const monotonicMs = @import("worker.zig").monotonicMs;
 
 const allocator = std.heap.c_allocator;
@@ -96,7 +98,8 @@ pub const Call = struct {
         defer pieces.deinit();
         try pieces.read(stream, bodies);
         if (pieces.length() == 0) return if (model == null and wish.isEmpty()) null else .body_not_object;
-        if (isMaybeForm(pieces.slices()[0].bytes())) return rewriteForm(stream, bodies, &pieces, model);
+        const known = Reading.of(stream, pieces.length());
+        if (isMaybeForm(pieces.slices()[0].bytes())) return rewriteForm(stream, bodies, &pieces, model, known);
         var model_text: json_text.Text = .empty;
         defer model_text.deinit(allocator);
         if (model) |name| {
@@ -104,7 +107,7 @@ pub const Call = struct {
             wish.model_text = model_text.items;
         }
         var room: rewriting.Room = undefined;
-        switch (readBody(pieces.slices(), wish, &room)) {
+        switch (readBody(pieces.slices(), known, wish, &room)) {
             .refused => |refusal| return refusal,
             .edits => |edits| {
                 if (edits.count > 0) try replace(stream, bodies, &pieces, edits.slice());
@@ -318,19 +321,24 @@ fn isMaybeForm(body: []const u8) bool {
 }
 
 /// Replaces the model of a form. Without a model, it changes nothing.
-fn rewriteForm(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Pieces, model: ?[]const u8) Error!?contract.Refusal {
+fn rewriteForm(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Pieces, model: ?[]const u8, known: ?*const Reading) Error!?contract.Refusal {
     const content_type = envoy.header(stream, .request, contract.content_type) orelse "";
     if (!multipart.isForm(content_type)) return .malformed_body;
     const name = model orelse return null;
-    var form = Form.init(content_type) orelse return .malformed_body;
-    for (pieces.slices()) |piece| form.push(piece.bytes()) catch return .malformed_body;
-    form.finish() catch return .malformed_body;
-    const place = form.modelPlace() orelse return .invalid_model;
+    const place = (if (known) |reading| reading.modelPlace() else readForm(content_type, pieces) catch return .malformed_body) orelse return .invalid_model;
     try replace(stream, bodies, pieces, &.{.{ .first = place.first, .last = place.last, .text = name }});
     return null;
 }
 
-fn readBody(pieces: []const envoy.Slice, wish: rewriting.Wish, room: *rewriting.Room) rewriting.Outcome {
+fn readForm(content_type: []const u8, pieces: *const Pieces) error{Malformed}!?form_facts.Place {
+    var form = Form.init(content_type) orelse return error.Malformed;
+    for (pieces.slices()) |piece| form.push(piece.bytes()) catch return error.Malformed;
+    form.finish() catch return error.Malformed;
+    return form.modelPlace();
+}
+
+fn readBody(pieces: []const envoy.Slice, known: ?*Reading, wish: rewriting.Wish, room: *rewriting.Room) rewriting.Outcome {
+    if (known) |reading| if (reading.ahead) |*ahead| return ahead.outcome(wish, room);
     var rewriter: rewriting.Rewriter = .init(allocator);
     defer rewriter.deinit();
     for (pieces) |piece| {

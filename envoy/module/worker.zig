@@ -5,6 +5,7 @@ const envoy = @import("envoy.zig");
 const strangers = @import("strangers.zig");
 const Allowances = @import("allowances.zig").Allowances;
 const known_keys = @import("known_keys.zig");
+const Reading = @import("facts_reading.zig").Reading;
 
 const allocator = std.heap.c_allocator;
 
@@ -20,6 +21,9 @@ pub const Worker = struct {
     allowances: Allowances = .{},
     /// Every open connection by its number.
     connections: std.AutoHashMapUnmanaged(u64, *strangers.Connection) = .empty,
+    /// Large bodies of running calls.
+    readings: std.AutoHashMapUnmanaged(u64, *Reading) = .empty,
+    last_reading: u64 = 0,
     lists: std.EnumArray(Listener, ?*strangers.Strangers) = .initFill(null),
 
     /// Returns that of the current thread; null without memory.
@@ -35,6 +39,12 @@ pub const Worker = struct {
         if (std.os.linux.getrandom(&secret, secret.len, 0) != secret.len) return error.NoRandomness;
         worker.* = .{ .secret = secret };
         return worker;
+    }
+
+    /// Returns a number that no other reading of this worker has.
+    pub fn nextReading(self: *Worker) u64 {
+        self.last_reading += 1;
+        return self.last_reading;
     }
 
     /// Returns the strangers of a listener. Limits that differ from those before apply from now on.

@@ -6,26 +6,21 @@ CREATE FUNCTION public.begin_carries() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    former text := nullif(current_setting('megarouter.former_time_zone', true), '');
 BEGIN
     IF NOT carries_over(NEW) THEN
         RETURN NULL;
     END IF;
-    INSERT INTO budget_carries
-    SELECT NEW.organization_id, p.counter, budget_of_counter(p.counter), p.revision, p.start, coalesce(k.carried, 0),
-           coalesce(k.carried, 0), NULL, coalesce(k.lineage, p.revision)
-      FROM (SELECT b.*, extract(epoch FROM b.begins)::bigint AS start,
-                   counter_name(NEW.scope_kind, NEW.scope_id, b.cycle, b.begins, b.revision, b.models) AS counter
-              FROM (SELECT d.*, cycle_start(d.cycle, o.time_zone) AS begins
+    INSERT INTO budget_carries (organization_id, counter, budget, revision, period_start, base_nano_credits, cap_nano_credits,
+                                previous, lineage)
+    SELECT NEW.organization_id, p.counter, budget_of_counter(p.counter), p.revision, extract(epoch FROM p.begins)::bigint,
+           coalesce(k.carried, 0), coalesce(k.carried, 0), NULL, coalesce(k.lineage, p.revision)
+      FROM (SELECT b.*, counter_name(NEW.scope_kind, NEW.scope_id, b.cycle, b.begins, b.revision, b.models) AS counter
+              FROM (SELECT d.*, o.time_zone, cycle_start(d.cycle, o.time_zone) AS begins
                       FROM rollover_budgets(NEW) d, organizations o WHERE o.organization_id = NEW.organization_id) AS b) AS p
-      LEFT JOIN LATERAL (
-            SELECT c.lineage,
-                   CASE WHEN c.period_start > extract(epoch FROM now()) - 60 THEN 0
-                        ELSE carried_of(c.organization_id, c.base_nano_credits, c.cap_nano_credits, c.previous) END AS carried
-              FROM budget_carries c
-             WHERE TG_OP = 'UPDATE' AND p.models = '' AND NEW.cycle = OLD.cycle AND NEW.reset_time IS NOT DISTINCT FROM OLD.reset_time
-               AND c.organization_id = NEW.organization_id AND c.budget = budget_of_counter(p.counter)
-               AND c.revision = OLD.cycle_revision AND OLD.rollover IS NOT NULL
-             ORDER BY c.period_start DESC LIMIT 1) AS k ON true
+      LEFT JOIN LATERAL kept_carry(NEW, p.budget, OLD.cycle_revision, former, p.time_zone, p.begins) AS k
+        ON TG_OP = 'UPDATE' AND p.models = '' AND OLD.rollover IS NOT NULL AND former IS NOT NULL
     ON CONFLICT (organization_id, counter) DO NOTHING;
     RETURN NULL;
 END $$;
@@ -146,7 +141,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text DEFAULT NULL::text) RETURNS TABLE(base bigint, cap bigint, lineage bigint)
+CREATE FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text DEFAULT NULL::text) RETURNS TABLE(base bigint, cap bigint, lineage bigint, budget bigint)
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
@@ -160,7 +155,7 @@ DECLARE
 BEGIN
     SELECT * INTO last FROM budget_carries c WHERE c.organization_id = organization AND c.counter = of_counter;
     IF FOUND THEN
-        RETURN QUERY SELECT last.base_nano_credits, last.cap_nano_credits, last.lineage;
+        RETURN QUERY SELECT last.base_nano_credits, last.cap_nano_credits, last.lineage, last.budget_nano_credits;
         RETURN;
     END IF;
     -- A temporary budget that is smaller and in force when the period ends is what the period had.
@@ -181,7 +176,7 @@ BEGIN
        AND c.period_start < start
      ORDER BY c.period_start DESC LIMIT 1;
     IF NOT FOUND THEN
-        RETURN QUERY SELECT 0::bigint, own.cap, of_revision;
+        RETURN QUERY SELECT 0::bigint, own.cap, of_revision, NULL::bigint;
         RETURN;
     END IF;
     SELECT coalesce(in_zone, o.time_zone) INTO zone FROM organizations o WHERE o.organization_id = organization;
@@ -192,7 +187,7 @@ BEGIN
         carried := least(own.cap, greatest(0, own.budget + carried - used_of(organization, last.counter)));
         carried := least(own.cap, carried + (periods - 2)::numeric * own.budget);
     END IF;
-    RETURN QUERY SELECT least(own.budget + carried, 9223372036854775807)::bigint, own.cap, last.lineage;
+    RETURN QUERY SELECT least(own.budget + carried, 9223372036854775807)::bigint, own.cap, last.lineage, own.budget;
 END $$;
 
 CREATE FUNCTION public.counter_name(kind text, id text, cycle text, start timestamp with time zone, revision bigint, models text) RETURNS text
@@ -326,16 +321,15 @@ CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organizatio
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT k.organization_id, k.api_key_id, k.member_id, k.state = 'ACTIVE',
-           extract(epoch FROM least(k.expire_time, CASE WHEN found.replaced THEN k.previous_expire_time END))::float8,
+           extract(epoch FROM least(k.expire_time, CASE WHEN k.replaced THEN k.previous_expire_time END))::float8,
            m.state = 'ACTIVE', coalesce(g.path, '{}'), o.state = 'ACTIVE', o.time_zone, o.input_estimate, o.budget_mode,
-           coalesce(above.guardrails, '[]'), found.replaced, k.ip_allow_list::text[],
+           coalesce(above.guardrails, '[]'), k.replaced, k.ip_allow_list::text[],
            coalesce((SELECT v.revision FROM identity_revisions v WHERE v.organization_id = k.organization_id), 0),
            above.more_limits
-      FROM (SELECT c.organization_id, c.api_key_id, false AS replaced FROM api_keys c WHERE c.secret_hash = key_hash
+      FROM (SELECT c.*, false AS replaced FROM api_keys c WHERE c.secret_hash = key_hash
             UNION ALL
-            SELECT p.organization_id, p.api_key_id, true FROM api_keys p WHERE p.previous_secret_hash = key_hash
-            LIMIT 1) AS found
-      JOIN api_keys k ON k.organization_id = found.organization_id AND k.api_key_id = found.api_key_id
+            SELECT p.*, true FROM api_keys p WHERE p.previous_secret_hash = key_hash
+            LIMIT 1) AS k
       JOIN members m ON m.organization_id = k.organization_id AND m.member_id = k.member_id
       JOIN organizations o ON o.organization_id = k.organization_id
       LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
@@ -343,14 +337,18 @@ CREATE FUNCTION public.identity_of_key(key_hash bytea) RETURNS TABLE(organizatio
         SELECT jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
                                            r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
                                            r.concurrency_limit, r.rate_rules)) AS guardrails,
-               jsonb_object_agg(r.scope_kind || ':' || r.scope_id, m.more) FILTER (WHERE m.more IS NOT NULL) AS more_limits
-          FROM guardrails r
-         CROSS JOIN LATERAL (SELECT more_limits_of(r.temporary_limit, r.soft_budget, r.model_budgets, r.rollover) AS more) AS m
-         WHERE r.organization_id = k.organization_id
-           AND ((r.scope_kind = 'api_key' AND r.scope_id = k.api_key_id)
-                OR (r.scope_kind = 'member' AND r.scope_id = k.member_id)
-                OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
-                OR r.scope_kind = 'organization')) AS above
+               jsonb_object_agg(r.scope_kind || ':' || r.scope_id, r.more) FILTER (WHERE r.more IS NOT NULL) AS more_limits
+          FROM (SELECT 'api_key' AS kind, k.api_key_id AS id
+                UNION ALL SELECT 'member', k.member_id
+                UNION ALL SELECT 'group', unnest(g.path)
+                UNION ALL SELECT 'organization', k.organization_id) AS scope
+         -- OFFSET 0 keeps one lookup for each scope, whatever the statistics say.
+         CROSS JOIN LATERAL (
+            SELECT w.*, CASE WHEN num_nonnulls(w.temporary_limit, w.soft_budget, w.rollover) > 0 OR w.model_budgets <> '[]'
+                             THEN more_limits_of(w.temporary_limit, w.soft_budget, w.model_budgets, w.rollover) END AS more
+              FROM guardrails w
+             WHERE w.organization_id = k.organization_id AND w.scope_kind = scope.kind AND w.scope_id = scope.id
+            OFFSET 0) AS r) AS above
      WHERE k.state <> 'DELETED'
 $$;
 
@@ -380,6 +378,55 @@ CREATE FUNCTION public.is_switched_off(organization text) RETURNS boolean
     SELECT EXISTS (SELECT FROM deployment_settings s CROSS JOIN organizations o
                     WHERE NOT s.personal_accounts AND o.organization_id = organization AND o.kind = 'PERSONAL')
 $$;
+
+CREATE FUNCTION public.kept_carry(r public.guardrails, own_budget bigint, former_revision bigint, former text, time_zone text, start timestamp with time zone) RETURNS TABLE(carried bigint, lineage bigint)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    kept budget_carries;
+    kept_since timestamptz;
+    settled numeric;
+    held_before numeric;
+    own numeric;
+    own_before numeric;
+BEGIN
+    SELECT * INTO kept FROM budget_carries c
+     WHERE c.organization_id = r.organization_id AND c.budget = r.scope_kind || ':' || r.scope_id AND c.revision = former_revision
+       AND (to_timestamp(c.period_start) AT TIME ZONE former)::date <= (start AT TIME ZONE time_zone)::date
+     ORDER BY c.period_start DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    carried := carried_of(kept.organization_id, kept.base_nano_credits, kept.cap_nano_credits, kept.previous);
+    lineage := kept.lineage;
+    IF carried > 0 AND kept.period_start > extract(epoch FROM now()) - 60 THEN
+        carried := 0;
+    ELSIF carried > 0 THEN
+        kept_since := greatest(to_timestamp(kept.period_start), r.reset_time);
+        SELECT coalesce(sum(s.settled_nano_credits), 0), coalesce(sum(h.amount), 0) INTO settled, held_before
+          FROM budget_carries c
+          LEFT JOIN scope_spend s ON s.organization_id = c.organization_id AND s.counter = c.counter
+         CROSS JOIN LATERAL (SELECT sum(o.amount_nano_credits) AS amount FROM holds o
+                              WHERE o.state = 'HELD' AND o.organization_id = c.organization_id AND o.counters @> ARRAY[c.counter]
+                                AND o.place_time < start) AS h
+         WHERE c.organization_id = kept.organization_id AND c.budget = kept.budget AND c.revision = former_revision
+           AND c.period_start >= kept.period_start;
+        SELECT coalesce(sum(u.charge_nano_credits + coalesce(c.delta_nano_credits, 0)), 0),
+               coalesce(sum(u.charge_nano_credits + coalesce(c.delta_nano_credits, 0)) FILTER (WHERE u.place_time < start), 0)
+          INTO own, own_before
+          FROM usage_records u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id
+         WHERE u.organization_id = r.organization_id AND u.place_time >= kept_since
+           AND CASE r.scope_kind
+                   WHEN 'organization' THEN true
+                   WHEN 'group' THEN r.scope_id = ANY (u.group_path)
+                   WHEN 'member' THEN u.member_id = r.scope_id
+                   ELSE u.api_key_id = r.scope_id
+               END;
+        carried := greatest(0, carried - greatest(0, settled - own));
+        carried := least(carried, greatest(0, own_budget + carried - own_before - held_before));
+    END IF;
+    RETURN NEXT;
+END $$;
 
 CREATE FUNCTION public.local_hour(instant timestamp with time zone, zone text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -439,7 +486,7 @@ CREATE FUNCTION public.more_limits_of(temporary_limit jsonb, soft_budget jsonb, 
                                                        'models', nullif(model_budgets, '[]'), 'rollover', rollover)), '{}')
 $$;
 
-CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display_name text, kind text, organization_state text, member_id text, role text, member_state text, group_id text, is_current boolean)
+CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display_name text, kind text, organization_state text, member_id text, role text, member_state text, group_id text, is_current boolean, group_display_name text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -452,10 +499,11 @@ CREATE FUNCTION public.my_accounts() RETURNS TABLE(organization_id text, display
           FROM users u WHERE u.user_id = current_setting('megarouter.user', true)
     )
     SELECT o.organization_id, o.display_name, o.kind, o.state, m.member_id, m.role, m.state, m.group_id,
-           coalesce(o.organization_id = caller.current_id, false)
+           coalesce(o.organization_id = caller.current_id, false), coalesce(g.display_name, '')
       FROM caller
       JOIN members m ON m.user_id = caller.user_id AND m.state <> 'REMOVED'
       JOIN organizations o ON o.organization_id = m.organization_id
+      LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
 $$;
 
 CREATE FUNCTION public.note_pepper() RETURNS trigger
@@ -869,12 +917,16 @@ END $$;
 CREATE FUNCTION public.recorded_carry(organization text, of_counter text, of_previous text, in_zone text DEFAULT NULL::text) RETURNS TABLE(base bigint, cap bigint)
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    head bigint;
 BEGIN
     IF NOT EXISTS (SELECT FROM budget_carries c WHERE c.organization_id = organization AND c.counter = of_counter) THEN
-        PERFORM FROM ledger_heads WHERE organization_id = organization FOR UPDATE;
-        INSERT INTO budget_carries
+        SELECT h.sequence INTO head FROM ledger_heads h WHERE h.organization_id = organization FOR UPDATE;
+        INSERT INTO budget_carries (organization_id, counter, budget, revision, period_start, base_nano_credits, cap_nano_credits,
+                                    previous, lineage, budget_nano_credits, opened_sequence)
         SELECT organization, of_counter, budget_of_counter(of_counter), split_part(of_counter, ':', 5)::bigint,
-               split_part(of_counter, ':', 4)::bigint, t.base, t.cap, of_previous, t.lineage
+               split_part(of_counter, ':', 4)::bigint, t.base, t.cap, of_previous, t.lineage, t.budget,
+               CASE WHEN t.budget IS NOT NULL THEN head END
           FROM carry_terms(organization, of_counter, of_previous, in_zone) t
         ON CONFLICT (organization_id, counter) DO NOTHING;
     END IF;
@@ -922,9 +974,11 @@ CREATE FUNCTION public.restart_cycles() RETURNS trigger
 BEGIN
     PERFORM record_carries(r, OLD.time_zone) FROM guardrails r
       WHERE r.organization_id = NEW.organization_id AND r.rollover IS NOT NULL;
+    PERFORM set_config('megarouter.former_time_zone', OLD.time_zone, true);
     UPDATE guardrails r SET cycle_revision = cycle_revision + 1
      WHERE organization_id = NEW.organization_id
        AND (cycle <> 'NEVER' OR EXISTS (SELECT FROM model_budgets_of(r) b WHERE b.cycle <> 'NEVER'));
+    PERFORM set_config('megarouter.former_time_zone', '', true);
     RETURN NULL;
 END $$;
 
@@ -1260,6 +1314,8 @@ CREATE TABLE public.budget_carries (
     previous text,
     lineage bigint NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
+    budget_nano_credits bigint,
+    opened_sequence bigint,
     CONSTRAINT budget_carries_base_nano_credits_check CHECK ((base_nano_credits >= 0)),
     CONSTRAINT budget_carries_cap_nano_credits_check CHECK ((cap_nano_credits >= 0))
 );
@@ -2577,11 +2633,21 @@ CREATE INDEX scope_spend_by_last_use ON public.scope_spend USING brin (last_use_
 
 CREATE INDEX service_accounts_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((group_path[1] IS NOT NULL) AND (user_id IS NULL));
 
+CREATE INDEX service_accounts_below_1_by_creation ON public.members USING btree (organization_id, (group_path[1]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL) AND (user_id IS NULL));
+
 CREATE INDEX service_accounts_below_2 ON public.members USING btree (organization_id, (group_path[2]), member_id) WHERE ((group_path[2] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_2_by_creation ON public.members USING btree (organization_id, (group_path[2]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[2] IS NOT NULL) AND (user_id IS NULL));
 
 CREATE INDEX service_accounts_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((group_path[3] IS NOT NULL) AND (user_id IS NULL));
 
+CREATE INDEX service_accounts_below_3_by_creation ON public.members USING btree (organization_id, (group_path[3]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL) AND (user_id IS NULL));
+
 CREATE INDEX service_accounts_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((group_path[4] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_below_4_by_creation ON public.members USING btree (organization_id, (group_path[4]), create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL) AND (user_id IS NULL));
+
+CREATE INDEX service_accounts_by_creation ON public.members USING btree (organization_id, create_time, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NULL));
 
 CREATE INDEX service_accounts_by_group ON public.members USING btree (organization_id, group_id, member_id) WHERE (user_id IS NULL);
 
@@ -3407,6 +3473,8 @@ GRANT ALL ON FUNCTION public.invite_of_token(token_hash bytea, caller text) TO m
 REVOKE ALL ON FUNCTION public.is_switched_off(organization text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_authz;
 GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.kept_carry(r public.guardrails, own_budget bigint, former_revision bigint, former text, time_zone text, start timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_usage;

@@ -5,7 +5,6 @@ Tests marked `also_on_cluster` run twice: on one Redis server, and on a cluster 
 
 import asyncio
 import itertools
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from deploy.local.programs.postgres import PostgresServer, start_postgres
 from deploy.local.programs.redis import RedisServer, start_redis
 from gateway_core.schema.logins import SERVICE_URLS
 from gateway_core.stores.redis.connections import open_redis
+from tests.support.ports import free_port
 from tests.support.servers.memory_directory import memory_directory
 from tests.support.servers.redis_cluster import RedisCluster, running_cluster
 
@@ -28,12 +28,6 @@ ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
 LOGINS = ", ".join(SERVICE_URLS)
 
 _numbers = itertools.count(1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import random
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.data.tenants import Tenant, make_tenant
+from tests.support.ports import free_port_base
 from tests.support.servers.identity_provider import ISSUER, IdentityProvider, running_identity_provider
 from tests.support.servers.tls_proxy import TlsProxy, running_tls_proxy
 from tools import sdk as clients
@@ -55,24 +54,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityP
         settings=settings,
     ) as running:
         yield running
-
-
-def free_port_base(count: int = 10) -> int:
-    """Returns the base of a range of free ports, above those of other tests and below the ephemeral ports of the system."""
-    for _ in range(100):
-        base = random.randrange(20_000, 32_000, 10)
-        if all(_is_free(base + offset) for offset in range(count)):
-            return base
-    raise RuntimeError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 @pytest.fixture(scope="session")
@@ -211,7 +192,11 @@ def post(base_url: str, tenant: Tenant, session: aiohttp.ClientSession) -> Post:
             sent.append(("authorization", f"Bearer {key}"))
         if content_type is not None:
             sent.append(("content-type", content_type))
-        data = body if isinstance(body, bytes) else json.dumps(body if body is not None else chat()).encode()
+        data = (
+            body
+            if isinstance(body, bytes | AsyncIterator)
+            else json.dumps(body if body is not None else chat()).encode()
+        )
         async with session.post(
             base_url + path, data=data, headers=sent, skip_auto_headers=["content-type"]
         ) as response:

@@ -16,13 +16,14 @@ from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.catalog.entries import Catalog, load_catalog
 from gateway_core.stores.redis.connections import open_pipelined
-from tests.e2e.conftest import Witness, free_port_base, wait_settled
+from tests.e2e.conftest import Witness, wait_settled
 from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.faults import databases
 from tests.support.faults.counted_calls import Held, find_held
 from tests.support.faults.load import Load, Outcome, call, chat
 from tests.support.faults.recovery import FIGURES, Recovery
 from tests.support.faults.sums import Sum, assert_counters_equal, assert_sum, books_equal, run_audit, settled
+from tests.support.ports import free_port_base
 from usage_service.counters.progress import counted_holds
 
 TENANTS = 3

@@ -4,6 +4,7 @@ The replicas are real processes behind one Envoy; usage_service, PostgreSQL and 
 the start of the period in the names of counters: nothing was served after the reset.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -13,10 +14,11 @@ import pytest
 
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, choose_backends
 from deploy.local.stack.layout import Ports
-from tests.e2e.conftest import free_port_base
+from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import Servers, World
 from tests.support.faults.counted_calls import Held, all_at_once
 from tests.support.faults.replicas import replicated
+from tests.support.ports import free_port_base
 from tests.support.repository import ROOT
 
 REPLICAS = 3
@@ -91,3 +93,36 @@ async def test_a_clock_moved_past_a_reset_opens_one_period_and_reopens_none(
         tenant.organization,
     )
     assert Counter(row["call_count"] for row in periods) == {PER_DAY: 3}
+
+
+@pytest.mark.timeout(120)
+async def test_what_is_left_of_a_period_is_served_in_the_next_and_once(
+    world: World, moved_url: str, set_clocks: SetClocks, held: Held
+) -> None:
+    """Three replicas cross two resets with a budget that carries over. After the first, one clock is still late."""
+    (tenant,) = await world.tenants(1)
+    most = PER_DAY * held.nano_credits
+    await tenant.guard("member", "mia", budget_nano_credits=most, cycle="DAILY", rollover=json.dumps({"cap": 2 * most}))
+    before = await world.witness.last_sequence()
+    answered: list[str] = []
+
+    async def served(calls: int = CALLS) -> int:
+        outcomes = await all_at_once(world.session, moved_url, tenant, [held.request()] * calls)
+        assert {outcome.status for outcome in outcomes} <= {200, 402, 429}
+        ids = [str(outcome.request_id) for outcome in outcomes if outcome.is_served]
+        answered.extend(ids)
+        return len(ids)
+
+    set_clocks(-HOUR_S, -HOUR_S, -HOUR_S)
+    assert await served(PER_DAY - 6) == PER_DAY - 6
+    set_clocks(30, 30, -30)
+    assert await served(3 * CALLS) == PER_DAY + 6
+    set_clocks(30, 30, 30)
+    assert await served() == 0
+    set_clocks(DAY_S + 30, DAY_S + 30, DAY_S + 30)
+    assert await served(PER_DAY - 2) == PER_DAY - 2
+    # What settles later than a whole period counts in the latest period, too.
+    await wait_settled(tenant, len(answered))
+    set_clocks(4 * DAY_S + 30, 4 * DAY_S + 30, 4 * DAY_S + 30)
+    assert await served() == 3 * PER_DAY
+    await world.check([tenant], answered, before)

@@ -12,13 +12,14 @@ import pytest
 
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, choose_backends
 from deploy.local.stack.layout import Ports
-from tests.e2e.conftest import free_port_base, wait_settled
+from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import Servers, World
 from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.faults.counted_calls import Held, all_at_once, counted_call
 from tests.support.faults.load import Request, call
 from tests.support.faults.recovery import FIGURES, Overspend
 from tests.support.faults.replicas import replicated
+from tests.support.ports import free_port_base
 
 CALLS = 1_000
 ADMITTED = 100

@@ -20,7 +20,6 @@ from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.calls.holds import sign_hold, verify_hold
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.stores.redis.connections import open_redis
-from tests.e2e.conftest import free_port_base
 from tests.faults.conftest import REGISTERED_WITHIN_S, World, open_world, survive
 from tests.support.books import cost
 from tests.support.data.example_hold import with_changes
@@ -29,6 +28,7 @@ from tests.support.faults.journal import append, lines_of, payload_of
 from tests.support.faults.load import Load, call, chat_stream
 from tests.support.faults.recovery import FIGURES, Recovery
 from tests.support.faults.sums import books_equal, corrections_of, settled
+from tests.support.ports import free_port_base
 
 HOLD_LIFE_S = 3
 DAY_S = 86_400

@@ -8,10 +8,10 @@ import pytest
 
 from deploy.local.stack.state import Health
 from deploy.local.supervision.embedded_stack import Stack
-from tests.e2e.conftest import free_port_base
 from tests.faults.conftest import World, open_world
 from tests.support.faults.recovery import FIGURES
 from tests.support.faults.steady_load import SteadyLoad
+from tests.support.ports import free_port_base
 
 REPLICAS = 3
 CALLS_PER_SECOND = 120

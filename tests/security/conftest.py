@@ -6,22 +6,12 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from tests.e2e.conftest import (
-    base_url,
-    database,
-    free_port_base,
-    identity_provider,
-    pepper,
-    post,
-    session,
-    settled,
-    stack,
-    witness,
-)
+from tests.e2e.conftest import base_url, database, identity_provider, pepper, post, session, settled, stack, witness
 from tests.security.attack import FIGURES
 from tests.security.bare_envoy import BareEnvoy, bare_envoy
 from tests.support.attacks import secrets_shown
 from tests.support.data.tenants import Tenant, make_tenant
+from tests.support.ports import free_port_base
 
 __all__ = ["base_url", "database", "identity_provider", "pepper", "post", "session", "settled", "stack", "witness"]
 

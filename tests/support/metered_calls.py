@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import yaml
 
+from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import wait_settled
 from tests.support.data.tenants import Tenant
 from tests.support.servers.scripted_upstream import ScriptedUpstream
+from tests.support.unanswered_calls import confirmed_bytes, describe
 
 CALL_TIMEOUT_S = 30.0
 _TOKEN_COLUMNS_SUFFIX = "_tokens"
@@ -90,8 +92,9 @@ class Charged:
 class Metering:
     """Makes the calls of one tenant, and waits for their records."""
 
-    def __init__(self, base_url: str, tenant: Tenant, upstream: ScriptedUpstream) -> None:
-        self._url = urlsplit(base_url)
+    def __init__(self, stack: Stack, tenant: Tenant, upstream: ScriptedUpstream) -> None:
+        self._stack = stack
+        self._url = urlsplit(stack.environment["MEGAROUTER_BASE_URL"])
         self.tenant = tenant
         self.upstream = upstream
 
@@ -116,6 +119,9 @@ class Metering:
             hang_up_after_bytes: closes the connection once this many bytes of the body, as it is framed, have come.
             hang_up_after_events: the same for server-sent events.
             timeout_s: how long the whole call may take.
+
+        Raises:
+            TimeoutError: there was no answer, or no end of it, in time. The message tells how far the call came.
         """
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {
@@ -127,16 +133,37 @@ class Metering:
             **(headers or {}),
         }
         head = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items() if value)]
-        async with asyncio.timeout(timeout_s):
-            reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
-            try:
-                writer.write("\r\n".join([*head, "", ""]).encode() + content)
+        requests_before = len(self.upstream.requests)
+        request = "\r\n".join([*head, "", ""]).encode() + content
+        try:
+            async with asyncio.timeout(timeout_s):
+                reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"no connection within {timeout_s} s\n" + await self._describe(requests_before)
+            ) from error
+        received = bytearray()
+        try:
+            async with asyncio.timeout(timeout_s):
+                writer.write(request)
                 await writer.drain()
-                return await _read(reader, hang_up_after_bytes, hang_up_after_events)
-            finally:
-                writer.close()
-                with contextlib.suppress(ConnectionError):
-                    await writer.wait_closed()
+                return await _read(reader, received, hang_up_after_bytes, hang_up_after_events)
+        except TimeoutError as error:
+            where = await self._describe(requests_before, writer, bytes(received))
+            raise TimeoutError(f"no end of the answer within {timeout_s} s to {request[:1_000]!r}\n{where}") from error
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _describe(
+        self, requests_before: int, writer: asyncio.StreamWriter | None = None, received: bytes = b""
+    ) -> str:
+        own_port = writer.get_extra_info("sockname")[1] if writer else 0
+        where = await describe(
+            self._stack, self.upstream, self.tenant.organization, requests_before, own_port, received
+        )
+        return f"{confirmed_bytes(writer.transport)}\n{where}" if writer else where
 
     async def charged(self, calls: int = 1) -> Charged:
         """Waits until the tenant has exactly this many records and no open hold. Returns the last one."""
@@ -152,19 +179,30 @@ class Metering:
         return rows[0] if rows else None
 
 
-async def _read(reader: asyncio.StreamReader, most_bytes: int | None, most_events: int | None) -> Reply:
-    status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
+async def _read(
+    reader: asyncio.StreamReader, received: bytearray, most_bytes: int | None, most_events: int | None
+) -> Reply:
+    """Reads an answer into `received`, and returns it."""
+    while (head_end := received.find(b"\r\n\r\n")) < 0:
+        part = await reader.read(65_536)
+        if not part:
+            raise asyncio.IncompleteReadError(bytes(received), None)
+        received += part
+    status_line, *lines = received[:head_end].decode("latin-1").splitlines()
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-    body = b""
-    while part := await reader.read(65_536):
+    body = bytes(received[head_end + 4 :])
+    while not _is_enough(body, most_bytes, most_events) and (part := await reader.read(65_536)):
+        received += part
         body += part
-        if most_bytes is not None and len(body) >= most_bytes:
-            break
-        if most_events is not None and body.count(b"\n\n") >= most_events:
-            break
     if headers.get("transfer-encoding") == "chunked":
         body = _unchunked(body)
     return Reply(int(status_line.split()[1]), headers, body)
+
+
+def _is_enough(body: bytes, most_bytes: int | None, most_events: int | None) -> bool:
+    if most_bytes is not None and len(body) >= most_bytes:
+        return True
+    return most_events is not None and body.count(b"\n\n") >= most_events
 
 
 def _unchunked(body: bytes) -> bytes:

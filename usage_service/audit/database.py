@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.schema.logins import AUDIT_ROLE
+from usage_service.audit.carry_checks import CARRIES_ARE_RECOMPUTED
 from usage_service.audit.check import Breach, Check, Finding
 from usage_service.audit.credit_checks import CREDIT_HAS_AUTHORITY, CREDIT_LINE_GUARD
 from usage_service.audit.figures import Figures, read_figures
@@ -23,6 +24,7 @@ CHECKS: Final = (
     *LEDGER_CHECKS,
     CREDIT_HAS_AUTHORITY,
     *USAGE_CHECKS,
+    CARRIES_ARE_RECOMPUTED,
     *ROLLUP_CHECKS,
     *GUARD_CHECKS,
     CREDIT_LINE_GUARD,

@@ -155,6 +155,7 @@ def _account_message(row: AccountRow, grant: Grant) -> Account:
         member=str(ResourceName(row.organization, MEMBERS, row.member)),
         role=Role.Value(f"ROLE_{row.role}"),
         group=str(ResourceName(row.organization, GROUPS, row.group)) if row.group else "",
+        group_display_name=row.group_display_name,
         member_state=Member.State.Value(f"STATE_{row.member_state}"),
         is_current=row.is_current or row.organization == grant.organization,
     )

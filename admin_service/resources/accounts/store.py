@@ -12,7 +12,8 @@ from admin_service.resources.organizations.personal import PersonalAccounts
 from gateway_core.stores.postgres.connections import Connection
 
 ACCOUNT_COLUMNS: Final = """
-a.organization_id, a.display_name, a.kind, a.organization_state, a.member_id, a.role, a.member_state, a.group_id, a.is_current
+a.organization_id, a.display_name, a.kind, a.organization_state, a.member_id, a.role, a.member_state, a.group_id, a.is_current,
+a.group_display_name
 """
 # Reads across organizations, but only those that the user of `acting_for_user` is a member of: see `my_accounts` in the schema.
 ACCOUNTS: Final = "my_accounts() a"
@@ -38,6 +39,8 @@ class AccountRow:
     member_state: str
     group: str | None
     is_current: bool
+    group_display_name: str
+    """Empty without a group."""
 
 
 @dataclass(frozen=True, slots=True)

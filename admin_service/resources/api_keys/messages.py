@@ -23,6 +23,8 @@ from gateway_core.model.limits.model_whitelists import InvalidWhitelistError, pa
 DEFAULT_OVERLAP: Final = dt.timedelta(hours=24)
 MAX_OVERLAP: Final = dt.timedelta(days=7)
 
+NEEDS_CYCLE: Final = "requires a cycle other than CYCLE_NEVER"
+
 _STATES: Final = {
     "ACTIVE": ApiKey.STATE_ACTIVE,
     "DISABLED": ApiKey.STATE_DISABLED,
@@ -117,7 +119,9 @@ def created_limits(request: api_key_pb2.CreateApiKeyRequest) -> Limits:
     key = request.api_key
     budget, cycle = budget_of(request)
     limits = key_limits(expire_time_of(key), key.ip_allow_list, whitelist_of(key))
-    return {**limits, "budget": None if budget is None else [budget, cycle]}
+    rollover = request.budget_rollover
+    most = (rollover.cap_nano_credits if rollover.HasField("cap_nano_credits") else budget,) if rollover.enabled else ()
+    return {**limits, "budget": None if budget is None else [budget, cycle, *most]}
 
 
 def overlap_of(request: api_key_pb2.RotateApiKeyRequest) -> dt.timedelta:
@@ -131,6 +135,19 @@ def check_list(request: api_key_pb2.ListApiKeysRequest) -> Iterable[FieldViolati
         yield FieldViolation("with_descendants", "requires group")
 
 
+def _budget_problems(request: api_key_pb2.CreateApiKeyRequest) -> Iterable[FieldViolation]:
+    rollover = request.budget_rollover
+    if not request.HasField("budget_nano_credits"):
+        given = {"budget_cycle": bool(request.budget_cycle), "budget_rollover": rollover.enabled}
+        yield from (
+            FieldViolation(field, "requires budget_nano_credits") for field, is_given in given.items() if is_given
+        )
+    elif rollover.enabled and request.budget_cycle in {Guardrail.CYCLE_UNSPECIFIED, Guardrail.CYCLE_NEVER}:
+        yield FieldViolation("budget_rollover", NEEDS_CYCLE)
+    if rollover.HasField("cap_nano_credits") and not rollover.enabled:
+        yield FieldViolation("budget_rollover.enabled", "must be true if cap_nano_credits is set")
+
+
 def check_key(
     request: api_key_pb2.CreateApiKeyRequest | api_key_pb2.UpdateApiKeyRequest,
 ) -> Iterable[FieldViolation]:
@@ -138,12 +155,8 @@ def check_key(
     key = request.api_key
     if key.member and key.service_account and isinstance(request, api_key_pb2.CreateApiKeyRequest):
         yield FieldViolation("api_key.service_account", "must be empty if member is set: a key has one owner")
-    if (
-        isinstance(request, api_key_pb2.CreateApiKeyRequest)
-        and request.budget_cycle
-        and not request.HasField("budget_nano_credits")
-    ):
-        yield FieldViolation("budget_cycle", "requires budget_nano_credits")
+    if isinstance(request, api_key_pb2.CreateApiKeyRequest):
+        yield from _budget_problems(request)
     if key.HasField("expire_time"):
         try:
             expire_time_of(key)

@@ -58,6 +58,7 @@ _KEYS: Final = Listing(
         "expire_time": TimeField("k.expire_time"),
         "create_time": TimeField("k.create_time"),
         "update_time": TimeField("k.update_time"),
+        "last_use_time": TimeField(store.API_KEY_LAST_USE),
     },
     searched=("k.display_name", "k.obfuscated_key"),
 )
@@ -65,8 +66,9 @@ _FULL_KEYS: Final = dataclasses.replace(_KEYS, columns=store.FULL_API_KEY_COLUMN
 
 
 _BY_USE: Final = dataclasses.replace(_FULL_KEYS, source=store.API_KEYS_BY_USE_SOURCE)
-_OF_USE: Final = ("last_use_time", "spent_nano_credits", "call_count")
-"""The orders of `_BY_USE`."""
+_BY_SPEND: Final = dataclasses.replace(
+    _KEYS, columns=store.API_KEY_BY_SPEND_COLUMNS, source=store.API_KEYS_BY_SPEND_SOURCE
+)
 
 
 class ApiKeysApi:
@@ -115,8 +117,7 @@ class ApiKeysApi:
         full = request.view == api_key_pb2.API_KEY_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
             group_path = await _group_path(connection, request.group, caller)
-            by_use = any(field in request.order_by for field in _OF_USE)
-            query = (_BY_USE if by_use else _FULL_KEYS if full else _KEYS).query(
+            query = _listing(request.order_by, full=full).query(
                 request, self._page_tokens, organization,
                 Condition("k.organization_id = {}", organization),
                 Condition("true" if request.show_deleted else "k.state <> 'DELETED'"),
@@ -126,6 +127,15 @@ class ApiKeysApi:
         return api_key_pb2.ListApiKeysResponse(
             api_keys=[api_key_message(row, full=full) for row in page.rows], next_page_token=page.next_page_token
         )
+
+
+def _listing(order_by: str, *, full: bool) -> Listing[ApiKeyRow]:
+    """Returns the list whose source has the columns of the order."""
+    if "last_use_time" in order_by:
+        return _BY_USE
+    if "spent_nano_credits" in order_by or "call_count" in order_by:
+        return _BY_SPEND
+    return _FULL_KEYS if full else _KEYS
 
 
 async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 A place is the organization (`ORGANIZATION`) or the id of a group. Limits are JSON values by name, as bounds have them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from gateway_core.model.limits.rollovers import Rollover
 
 ORGANIZATION: Final = ""
 
@@ -28,6 +30,14 @@ def nearest(places: Iterable[tuple[str, LimitValues]]) -> dict[str, DefaultLimit
         for limit, value in limits.items():
             found.setdefault(limit, DefaultLimit(place, value))
     return found
+
+
+def rollover_in(budget: Sequence[Any]) -> Rollover | None:
+    """Returns how a limit `budget` carries over: `[nano-credits, cycle]`, or with the most that is carried as a third value."""
+    amount, _, *most = budget
+    if not most:
+        return None
+    return Rollover() if most == [amount] else Rollover(most[0])
 
 
 def upward(path: Iterable[str]) -> tuple[str, ...]:

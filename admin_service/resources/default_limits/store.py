@@ -4,7 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from admin_service.resources.default_limits.merging import DefaultLimit, LimitValues, nearest, upward
+from admin_service.resources.default_limits.merging import (
+    DefaultLimit,
+    LimitValues,
+    nearest,
+    rollover_in,
+    upward,
+)
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 
@@ -22,6 +28,7 @@ _COLUMNS: Final = (
     "model_whitelist",
     "key_limit",
     "rate_rules",
+    "rollover",
 )
 _WRITE: Final = f"""
 INSERT INTO guardrails (organization_id, scope_kind, scope_id, {", ".join(_COLUMNS)}, set_by_default)
@@ -91,11 +98,13 @@ async def write_limits(
 
 
 def _columns_of(limits: LimitValues) -> dict[str, Any]:
-    budget, cycle = limits.get("budget") or (None, "NEVER")
+    budget, cycle, *most = limits.get("budget") or (None, "NEVER")
+    rollover = rollover_in([budget, cycle, *most])
     names = ("requests_per_minute", "tokens_per_minute", "concurrency_limit", "model_whitelist", "key_limit")
     return {
         **{name: limits.get(name) for name in names},
         "budget_nano_credits": budget,
         "cycle": cycle,
         "rate_rules": json.dumps(limits.get("rate_limits") or []),
+        "rollover": json.dumps(rollover.stored()) if rollover else None,
     }

@@ -15,6 +15,7 @@ from admin_service.resources.default_limits.merging import LimitValues
 from admin_service.resources.default_limits.store import DefaultsOfPlaces
 from admin_service.resources.guardrail_defaults.store import DefaultRow
 from admin_service.resources.guardrails.store import Settings
+from gateway_core.model.limits.rollovers import rollover_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.rate_rules import decode_rules
@@ -24,7 +25,7 @@ MAX_CHANGES: Final = 10_000
 _NAME: Final = "coalesce(m.display_name, nullif(u.display_name, ''), u.email, m.member_id)"
 _LIMITS: Final = """
 r.budget_nano_credits, coalesce(r.cycle, 'NEVER'), r.requests_per_minute, r.tokens_per_minute, r.concurrency_limit,
-r.model_whitelist, r.key_limit, coalesce(r.rate_rules, '[]'), coalesce(r.set_by_default, '{}')
+r.model_whitelist, r.key_limit, coalesce(r.rate_rules, '[]'), r.rollover, coalesce(r.set_by_default, '{}')
 """
 # Those of removed members and deleted keys limit no one.
 _BELOW: Final = f"""
@@ -91,7 +92,7 @@ def _existing(
     bounds: str,
     *limits: Any,  # noqa: ANN401 - as selected
 ) -> Existing:
-    budget, cycle, requests, tokens, concurrency, whitelist, key_limit, rules, origins = limits
+    budget, cycle, requests, tokens, concurrency, whitelist, key_limit, rules, rollover, origins = limits
     settings = Settings(
         budget_nano_credits=budget,
         cycle=cycle,
@@ -101,6 +102,7 @@ def _existing(
         model_whitelist=whitelist,
         key_limit=key_limit,
         rate_rules=decode_rules(json.loads(rules)),
+        rollover=rollover_of(json.loads(rollover)) if rollover else None,
     )
     return Existing(
         Scope(ScopeKind(kind), scope_id),

@@ -12,10 +12,17 @@ from admin_service.api.errors import FieldViolation
 from admin_service.api.guardrail_names import guardrail_name, scope_name
 from admin_service.api.names import GUARDRAIL_DEFAULTS
 from admin_service.api.timestamps import timestamp
-from admin_service.resources.api_keys.messages import check_whitelist
-from admin_service.resources.default_limits.merging import LimitValues
+from admin_service.resources.api_keys.messages import NEEDS_CYCLE, check_whitelist
+from admin_service.resources.default_limits.merging import LimitValues, rollover_in
 from admin_service.resources.guardrail_defaults.store import DefaultRow
-from admin_service.resources.guardrails.messages import CYCLES, changed_settings, check_rate_limits, rate_limit
+from admin_service.resources.guardrails.messages import (
+    CYCLES,
+    changed_settings,
+    check_rate_limits,
+    check_rollover,
+    rate_limit,
+    rollover_message,
+)
 from admin_service.resources.guardrails.store import Settings
 from gateway_core.stores.postgres.rate_rules import decode_rules
 
@@ -39,8 +46,10 @@ def filled(message: Any, limits: LimitValues) -> Any:  # noqa: ANN401 - either m
     """Returns a `DefaultLimits` or a `Guardrail` with these limits."""
     present = {limit: value for limit, value in limits.items() if value is not None}
     if "budget" in present:
-        message.budget_nano_credits, cycle = present["budget"]
+        message.budget_nano_credits, cycle, *_ = present["budget"]
         message.cycle = CYCLES[cycle]
+        if rollover := rollover_in(present["budget"]):
+            message.rollover.CopyFrom(rollover_message(rollover))
     for name in _NUMBERS:
         if name in present:
             setattr(message, name, present[name])
@@ -69,6 +78,11 @@ def check_update(request: guardrail_default_pb2.UpdateGuardrailDefaultRequest) -
         yield from check_rate_limits(limits.rate_limits, f"{field}.rate_limits")
         if limits.cycle and not limits.HasField("budget_nano_credits"):
             yield FieldViolation(f"{field}.cycle", "requires budget_nano_credits")
+        yield from check_rollover(limits.rollover, f"{field}.rollover")
+        if limits.rollover.enabled and not limits.HasField("budget_nano_credits"):
+            yield FieldViolation(f"{field}.rollover", "requires budget_nano_credits")
+        elif limits.rollover.enabled and limits.cycle in {Guardrail.CYCLE_UNSPECIFIED, Guardrail.CYCLE_NEVER}:
+            yield FieldViolation(f"{field}.rollover", NEEDS_CYCLE)
     if default.key_limits.HasField("key_limit"):
         yield FieldViolation("guardrail_default.key_limits.key_limit", "applies to members, not to API keys")
 

@@ -180,10 +180,13 @@ async def _require_held(change: Change, limits: LimitValues) -> None:
     caller: Caller = change.caller
     if not is_bounded(caller.actor, caller.target):
         return
-    budget, cycle = limits.get("budget") or (None, Cycle.NEVER)
+    budget, cycle, *most = limits.get("budget") or (None, Cycle.NEVER)
     whitelist = limits.get("model_whitelist")
     granted = Limits(
-        budget, Cycle(cycle), None if whitelist is None else compile_stored(whitelist), limits.get("key_limit")
+        None if budget is None else budget + sum(most),
+        Cycle(cycle),
+        None if whitelist is None else compile_stored(whitelist),
+        limits.get("key_limit"),
     )
     organization = caller.actor.organization
     held = await held_limits(change.connection, organization, scopes_above(caller.actor))

@@ -17,7 +17,7 @@ from admin_service.api.errors import FieldViolation
 from admin_service.api.guardrail_names import guardrail_name, scope_name
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.api_keys.bound_errors import place_name
-from admin_service.resources.api_keys.messages import check_whitelist
+from admin_service.resources.api_keys.messages import NEEDS_CYCLE, check_whitelist
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.limits.guardrails import GuardrailMode, RateRule
@@ -55,7 +55,6 @@ UNITS: Final = {
 _UNIT_OF: Final = {value: unit for unit, value in UNITS.items()}
 _SETTINGS: Final = {"rate_limits": "rate_rules", "temporary_limit": "temporary", "soft_budget": "soft"}
 """Fields that have another name in `Settings`."""
-_NEEDS_CYCLE: Final = "requires a cycle other than CYCLE_NEVER"
 _NUMBERS: Final = ("budget_nano_credits", *sorted(_THROTTLES), "key_limit", "seat_limit")
 
 
@@ -94,7 +93,7 @@ def guardrail_message(row: GuardrailRow) -> Guardrail:
         threshold = settings.soft.threshold(None if in_force is None else in_force + row.carried_nano_credits)
         message.soft_budget_reached = threshold is not None and row.spent_nano_credits >= threshold
     if settings.rollover:
-        message.rollover.CopyFrom(_rollover_message(settings.rollover))
+        message.rollover.CopyFrom(rollover_message(settings.rollover))
         message.carried_nano_credits = row.carried_nano_credits
     if settings.budget_in_force is not None:
         left = settings.budget_in_force + row.carried_nano_credits - row.spent_nano_credits - row.held_nano_credits
@@ -238,7 +237,7 @@ def _model_budget(budget: ModelBudget, row: GuardrailRow) -> Guardrail.ModelBudg
         threshold = budget.soft.threshold(budget.budget_nano_credits + carried)
         message.soft_budget_reached = threshold is not None and spent >= threshold
     if budget.rollover:
-        message.rollover.CopyFrom(_rollover_message(budget.rollover))
+        message.rollover.CopyFrom(rollover_message(budget.rollover))
     if budget.cycle is not None and start is not None:
         end = period_at(budget.cycle, ZoneInfo(row.time_zone), start).end_epoch_s
         if end is not None:
@@ -273,7 +272,8 @@ def _soft(asked: Guardrail.SoftBudget) -> SoftBudget | None:
     return None if soft == SoftBudget() else soft
 
 
-def _rollover_message(rollover: Rollover) -> Guardrail.Rollover:
+def rollover_message(rollover: Rollover) -> Guardrail.Rollover:
+    """Returns the rollover of a budget as a message."""
     message = Guardrail.Rollover(enabled=True)
     if rollover.cap_nano_credits is not None:
         message.cap_nano_credits = rollover.cap_nano_credits
@@ -315,7 +315,7 @@ def check_update(request: guardrail_pb2.UpdateGuardrailRequest) -> Iterable[Fiel
     yield from check_whitelist(request.guardrail.model_whitelist, "guardrail.model_whitelist")
     yield from check_rate_limits(request.guardrail.rate_limits, "guardrail.rate_limits")
     yield from _model_budget_problems(request.guardrail.model_budgets)
-    yield from _rollover_problems(request.guardrail.rollover, "guardrail.rollover")
+    yield from check_rollover(request.guardrail.rollover, "guardrail.rollover")
 
 
 def check_rate_limits(limits: Iterable[Guardrail.RateLimit], field: str) -> Iterable[FieldViolation]:
@@ -337,14 +337,15 @@ def _model_budget_problems(budgets: Iterable[Guardrail.ModelBudget]) -> Iterable
         if budget.models in seen:
             yield FieldViolation(field, "has the same models as another one")
         seen.add(budget.models)
-        yield from _rollover_problems(budget.rollover, f"guardrail.model_budgets[{index}].rollover")
+        yield from check_rollover(budget.rollover, f"guardrail.model_budgets[{index}].rollover")
         try:
             parse_whitelist([budget.models])
         except InvalidWhitelistError as error:
             yield FieldViolation(field, str(error))
 
 
-def _rollover_problems(rollover: Guardrail.Rollover, field: str) -> Iterable[FieldViolation]:
+def check_rollover(rollover: Guardrail.Rollover, field: str) -> Iterable[FieldViolation]:
+    """Checks that a cap belongs to a rollover."""
     if rollover.HasField("cap_nano_credits") and not rollover.enabled:
         yield FieldViolation(f"{field}.enabled", "must be true if cap_nano_credits is set")
 
@@ -359,10 +360,10 @@ def check_budget(settings: Settings) -> Iterable[FieldViolation]:
     if settings.rollover and settings.budget_nano_credits is None:
         yield FieldViolation("guardrail.rollover", "requires budget_nano_credits; remove both, or set a budget")
     elif settings.rollover and settings.cycle == Cycle.NEVER:
-        yield FieldViolation("guardrail.rollover", _NEEDS_CYCLE)
+        yield FieldViolation("guardrail.rollover", NEEDS_CYCLE)
     for index, budget in enumerate(settings.model_budgets):
         if budget.rollover and (budget.cycle or settings.cycle) == Cycle.NEVER:
-            yield FieldViolation(f"guardrail.model_budgets[{index}].rollover", _NEEDS_CYCLE)
+            yield FieldViolation(f"guardrail.model_budgets[{index}].rollover", NEEDS_CYCLE)
     if settings.soft and settings.budget_nano_credits is None:
         yield FieldViolation("guardrail.soft_budget", "requires budget_nano_credits; remove both, or set a budget")
 

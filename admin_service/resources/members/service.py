@@ -57,9 +57,8 @@ _FULL_MEMBERS: Final = dataclasses.replace(
     _MEMBERS, columns=member_store.FULL_MEMBER_COLUMNS, source=member_store.FULL_MEMBER_SOURCE
 )
 
-_BY_USE: Final = dataclasses.replace(_FULL_MEMBERS, source=member_store.MEMBERS_BY_USE_SOURCE)
-_OF_USE: Final = ("spent_nano_credits", "key_count")
-"""The orders of `_BY_USE`."""
+_BY_SPEND: Final = dataclasses.replace(_FULL_MEMBERS, source=member_store.MEMBERS_BY_SPEND_SOURCE)
+_BY_KEYS: Final = dataclasses.replace(_FULL_MEMBERS, source=member_store.MEMBERS_BY_KEYS_SOURCE)
 
 
 class MembersApi:
@@ -104,8 +103,7 @@ class MembersApi:
         full = request.view == member_pb2.MEMBER_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
             group_path = await _group_path(connection, request.group, caller)
-            by_use = any(field in request.order_by for field in _OF_USE)
-            query = (_BY_USE if by_use else _FULL_MEMBERS if full else _MEMBERS).query(
+            query = _listing(request.order_by, full=full).query(
                 request, self._page_tokens, organization,
                 Condition("m.organization_id = {}", organization),
                 Condition(member_store.IS_PERSON),
@@ -174,6 +172,15 @@ class MembersApi:
 def _check_list(request: member_pb2.ListMembersRequest) -> Iterable[FieldViolation]:
     if request.with_descendants and not request.group:
         yield FieldViolation("with_descendants", "requires group")
+
+
+def _listing(order_by: str, *, full: bool) -> Listing[MemberRow]:
+    """Returns the list whose source has the columns of the order."""
+    if "key_count" in order_by:
+        return _BY_KEYS
+    if "spent_nano_credits" in order_by:
+        return _BY_SPEND
+    return _FULL_MEMBERS if full else _MEMBERS
 
 
 async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:

@@ -38,7 +38,12 @@ _SERVICE_ACCOUNTS: Final = Listing(
     source=store.SERVICE_ACCOUNT_SOURCE,
     make=ServiceAccountRow,
     permission=_READ,
-    orders={"name": SortColumn("m.member_id")},
+    orders={
+        "name": SortColumn("m.member_id"),
+        "create_time": SortColumn("m.create_time", "timestamptz"),
+        "spent_nano_credits": SortColumn("b.spent_nano_credits", "bigint"),
+        "key_count": SortColumn("coalesce(c.key_count, 0)", "bigint"),
+    },
     unique=SortColumn("m.member_id"),
     default_order="name",
     fields={
@@ -54,6 +59,8 @@ _SERVICE_ACCOUNTS: Final = Listing(
 _FULL_SERVICE_ACCOUNTS: Final = dataclasses.replace(
     _SERVICE_ACCOUNTS, columns=store.FULL_SERVICE_ACCOUNT_COLUMNS, source=store.FULL_SERVICE_ACCOUNT_SOURCE
 )
+_BY_SPEND: Final = dataclasses.replace(_FULL_SERVICE_ACCOUNTS, source=store.SERVICE_ACCOUNTS_BY_SPEND_SOURCE)
+_BY_KEYS: Final = dataclasses.replace(_FULL_SERVICE_ACCOUNTS, source=store.SERVICE_ACCOUNTS_BY_KEYS_SOURCE)
 
 
 class ServiceAccountsApi:
@@ -86,7 +93,7 @@ class ServiceAccountsApi:
         full = request.view == service_account_pb2.SERVICE_ACCOUNT_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
             group_path = await _group_path(connection, request.group, caller)
-            query = (_FULL_SERVICE_ACCOUNTS if full else _SERVICE_ACCOUNTS).query(
+            query = _listing(request.order_by, full=full).query(
                 request, self._page_tokens, organization,
                 Condition("m.organization_id = {}", organization),
                 Condition(store.IS_SERVICE_ACCOUNT),
@@ -98,6 +105,15 @@ class ServiceAccountsApi:
             service_accounts=[service_account_message(row, full=full, named=True) for row in page.rows],
             next_page_token=page.next_page_token,
         )
+
+
+def _listing(order_by: str, *, full: bool) -> Listing[ServiceAccountRow]:
+    """Returns the list whose source has the columns of the order."""
+    if "key_count" in order_by:
+        return _BY_KEYS
+    if "spent_nano_credits" in order_by:
+        return _BY_SPEND
+    return _FULL_SERVICE_ACCOUNTS if full else _SERVICE_ACCOUNTS
 
 
 async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:

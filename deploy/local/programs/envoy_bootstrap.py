@@ -8,7 +8,7 @@ from megarouter_envoy.clusters.secret_sources import write_secret_sources
 from megarouter_envoy.filters.admin_api import prepare_admin_api
 from megarouter_envoy.listeners.tls import write_secrets
 from megarouter_envoy.module import ModuleNotBuiltError, find_module
-from megarouter_envoy.options import BootstrapOptions, Credential, ListenerTls, ProviderTarget, ServiceSockets
+from megarouter_envoy.options import BootstrapOptions, Credential, Limits, ListenerTls, ProviderTarget, ServiceSockets
 
 from deploy.local.process.children import StartError
 from deploy.local.process.private_files import write_private
@@ -21,12 +21,13 @@ MOCK_CONTROL_PREFIX = "x-mock-"
 """Begins the names of the headers that control the mock provider."""
 
 
-def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
+def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None, drain_grace_s: int) -> None:
     """Writes the bootstrap and makes Envoy validate it. The secret files that it names must exist.
 
     Args:
         plan: the stack.
         otlp_endpoint: `host:port` of the trace collector, or None to disable tracing.
+        drain_grace_s: how long calls may go on after SIGTERM.
 
     Raises:
         StartError: Envoy refuses the bootstrap, or Envoy's binary or module is missing.
@@ -62,6 +63,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None) -> None:
         front_proxies=plan.front_proxies,
         identity_providers=plan.admin_edge.identity_providers,
         control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
+        limits=Limits(drain_grace_s=drain_grace_s),
         module_path=_module(),
     )
     write_secret_sources(options)

@@ -11,6 +11,7 @@ from megarouter_envoy.module import ModuleNotBuiltError, find_module
 
 from deploy.local.process.children import StartError
 from deploy.local.process.ownership import give_away
+from deploy.local.programs.drain_grace import drain_grace_s
 from deploy.local.stack.environment import OTLP_ENDPOINT
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.remembered import source_of
@@ -48,7 +49,7 @@ def _write_configuration(plan: StackPlan) -> None:
     # Imported here, because Envoy's typed configuration takes a second to load.
     from deploy.local.programs.envoy_bootstrap import write_bootstrap  # noqa: PLC0415
 
-    write_bootstrap(plan, otlp_address(plan.environment))
+    write_bootstrap(plan, otlp_address(plan.environment), drain_grace_s(plan.environment))
     write_stamp(home.bootstrap_stamp_file, Stamp(source, frozenset()))
 
 
@@ -90,6 +91,7 @@ def _source(plan: StackPlan) -> str:
         plan.listeners,
         plan.front_proxies,
         otlp_address(plan.environment),
+        drain_grace_s(plan.environment),
         binary,
         binary.stat().st_mtime_ns,
         module,

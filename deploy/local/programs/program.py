@@ -30,10 +30,10 @@ class Program:
     ]  # receives the pid; of two processes of one program, only the one that serves is ready
     stop_rank: int
     prepare: Callable[[], None] = _nothing  # called once, before the first start
-    drain: Callable[[], None] = _nothing  # called before the stop signal
     stop_signal: signal.Signals = signal.SIGTERM
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 10.0
+    drain_timeout_s: float = 0.0  # how long a ready process may finish its work before that
     ports: tuple[int, ...] = ()  # binds these, so they must be free before the start
     successor: Callable[[int], ChildCommand] | None = None
     """How to start a process that takes over from the running one; receives how many there were before. None: it cannot."""

@@ -194,12 +194,11 @@ class Entry:
         leaving.add_done_callback(lambda _: self._leaving.pop(old, None))
 
     async def stop(self) -> None:
-        """Drains and stops the process. Kills it and its children if it does not end in time."""
+        """Stops the process. Kills it and its children if it does not end in time."""
         process = self._current
         if process is not None:
-            if self.health is Health.READY:
-                await asyncio.to_thread(self.program.drain)
-            await process.end(self.program.stop_signal, self.program.stop_timeout_s)
+            drain_timeout_s = self.program.drain_timeout_s if self.health is Health.READY else 0.0
+            await process.end(self.program.stop_signal, self.program.stop_timeout_s + drain_timeout_s)
         for old, leaving in tuple(self._leaving.items()):
             leaving.cancel()
             await old.end(self.program.stop_signal, self.program.stop_timeout_s)

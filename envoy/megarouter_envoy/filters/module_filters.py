@@ -5,13 +5,14 @@ from pathlib import Path
 
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.listener import v3 as listeners
+from envoy_data_plane.envoy.extensions.bootstrap.dynamic_modules import v3 as bootstrap_extension
 from envoy_data_plane.envoy.extensions.dynamic_modules import v3 as dynamic_modules
 from envoy_data_plane.envoy.extensions.filters.http.dynamic_modules import v3 as module_filter
 from envoy_data_plane.envoy.extensions.filters.network.dynamic_modules import v3 as network_filter
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.google.protobuf import StringValue
 
-from megarouter_envoy.typed_config import http_filter, pack
+from megarouter_envoy.typed_config import extension, http_filter, pack
 
 
 def request_facts(module: Path, cluster: str, timeout_s: float) -> hcm.HttpFilter:
@@ -45,6 +46,23 @@ def strangers(module: Path, listener: str, per_address: int, total: int) -> list
         filter_config=pack(StringValue(f"{listener} {per_address} {total}")),
     )
     return listeners.Filter(name="megarouter.strangers", typed_config=pack(config))
+
+
+def ending(module: Path, grace_s: int, admin_cluster: str, admin_socket: Path) -> core.TypedExtensionConfig:
+    """Returns the extension that drains Envoy on SIGTERM, before it exits.
+
+    Args:
+        module: the dynamic module.
+        grace_s: how long running calls may take.
+        admin_cluster: the cluster with Envoy's own admin page, which closes the listeners.
+        admin_socket: where that page is. A successor listens at the same path.
+    """
+    config = bootstrap_extension.DynamicModuleBootstrapExtension(
+        dynamic_module_config=_code(module),
+        extension_name="ending",
+        extension_config=pack(StringValue(f"{grace_s * 1_000} {admin_cluster} {admin_socket}")),
+    )
+    return extension("megarouter.ending", config)
 
 
 def _question(cluster: str, timeout_s: float) -> StringValue:

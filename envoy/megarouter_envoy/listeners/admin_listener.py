@@ -17,7 +17,7 @@ def admin_listener(options: BootstrapOptions) -> listener.Listener:
 
     Envoy translates, verifies token signatures and reports the client; admin_service checks permissions.
     """
-    manager = hardened_manager("admin", options)
+    manager = hardened_manager("admin_api", options)  # Envoy counts its own admin page as `admin`
     manager.path_with_escaped_slashes_action = hcm.HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST
     manager.request_timeout = seconds(options.limits.admin_request_timeout_s)
     manager.local_reply_config = admin_replies()

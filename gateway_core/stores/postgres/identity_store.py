@@ -68,13 +68,15 @@ SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active,
     SELECT jsonb_agg(jsonb_build_array(r.scope_kind, r.scope_id, r.budget_nano_credits, r.cycle, r.cycle_revision,
                                        r.requests_per_minute, r.model_whitelist, r.mode, r.tokens_per_minute,
                                        r.concurrency_limit, r.rate_rules)) AS guardrails,
-           jsonb_object_agg(r.scope_kind || ':' || r.scope_id, o.more) FILTER (WHERE o.more IS NOT NULL) AS more_limits
-      FROM guardrails r
-     CROSS JOIN LATERAL (SELECT more_limits_of(r.temporary_limit, r.soft_budget, r.model_budgets, r.rollover) AS more) AS o
-     WHERE r.organization_id = m.organization_id
-       AND ((r.scope_kind = 'member' AND r.scope_id = m.member_id)
-            OR (r.scope_kind = 'group' AND r.scope_id = ANY (g.path))
-            OR r.scope_kind = 'organization')) AS above
+           jsonb_object_agg(r.scope_kind || ':' || r.scope_id, r.more) FILTER (WHERE r.more IS NOT NULL) AS more_limits
+      FROM (SELECT 'member' AS kind, m.member_id AS id
+            UNION ALL SELECT 'group', unnest(g.path)
+            UNION ALL SELECT 'organization', m.organization_id) AS scope
+     CROSS JOIN LATERAL (
+        SELECT w.*, more_limits_of(w.temporary_limit, w.soft_budget, w.model_budgets, w.rollover) AS more
+          FROM guardrails w
+         WHERE w.organization_id = m.organization_id AND w.scope_kind = scope.kind AND w.scope_id = scope.id
+        OFFSET 0) AS r) AS above
  WHERE m.organization_id = $1 AND m.member_id = $2
 """
 

@@ -34,6 +34,7 @@ ADMIN = "megarouter_admin"
 PEPPER = "70" * 32
 SIGNING_KEY = "5a" * 32
 KEY = API_KEY.make(b"k" * 32)
+DECIDED_WITHIN_S = 30
 
 CATALOG = Catalog.model_validate(
     {
@@ -112,6 +113,17 @@ class Answer:
     @property
     def metadata(self) -> dict[str, Any]:
         return dict(self.response.dynamic_metadata.items())
+
+
+async def decided(service: AuthzService, request: external_auth_pb2.CheckRequest) -> Answer:
+    """Returns the answer to a call, which is repeated for a bounded time while the gateway cannot check it.
+
+    On a busy machine a rebuild takes longer than a call waits for it. The rebuild goes on, and a later call finds it done.
+    """
+    async with asyncio.timeout(DECIDED_WITHIN_S):
+        while (answer := Answer(await checked(service, request))).status == 503:
+            await asyncio.sleep(0.05)
+        return answer
 
 
 def amount_of(answer: Answer) -> int:

@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 
 from deploy.local.programs.redis import RedisServer, start_redis
 from gateway_core.runtime.telemetry.tracing import Tracing
-from tests.contract.conftest import free_port
 from tests.contract.ratelimit_service.conftest import Ask, running_service, until
+from tests.support.ports import free_port
 from tests.unit.ratelimit_service.requests import rate_limit_request
 
 REQUEST = rate_limit_request(("member", "mia", 5))

@@ -13,7 +13,7 @@ import aiohttp
 from megarouter_envoy.binary import command, find_binary
 
 from deploy.local.programs.probes import admin_request
-from tests.contract.conftest import free_port
+from tests.support.ports import free_port
 from usage_service.settlement.charge_decision import CallReport
 
 _LINE = "\t".join(("%REQ(x-hold)%", "%REQ(x-usage)%", "%RESPONSE_CODE%", *"-" * 13)) + "\n"

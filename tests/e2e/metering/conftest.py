@@ -8,9 +8,10 @@ import pytest
 from deploy.local.stack.environment import MODEL_ALLOWED_ORIGINS
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
-from tests.e2e.conftest import CONSOLE_ORIGIN, free_port_base, pepper_of
+from tests.e2e.conftest import CONSOLE_ORIGIN, pepper_of
 from tests.support.data.tenants import make_tenant
 from tests.support.metered_calls import Metering, catalog_for
+from tests.support.ports import free_port_base
 from tests.support.servers.scripted_upstream import ScriptedUpstream, running_upstream
 
 
@@ -50,4 +51,4 @@ def upstream(shared_upstream: ScriptedUpstream) -> ScriptedUpstream:
 async def metering(metered_stack: Stack, metered_database: asyncpg.Pool, upstream: ScriptedUpstream) -> Metering:
     """Calls of a tenant for this test alone, with 10,000 credits."""
     tenant = await make_tenant(metered_database, pepper_of(metered_stack))
-    return Metering(metered_stack.environment["MEGAROUTER_BASE_URL"], tenant, upstream)
+    return Metering(metered_stack, tenant, upstream)

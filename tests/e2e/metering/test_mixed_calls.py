@@ -103,7 +103,7 @@ async def test_the_books_agree_with_the_tally_of_the_upstream(
     metered_stack: Stack, metered_database: asyncpg.Pool, upstream: ScriptedUpstream
 ) -> None:
     tenant = await make_tenant(metered_database, pepper_of(metered_stack), PAID_IN)
-    metering = Metering(metered_stack.environment["MEGAROUTER_BASE_URL"], tenant, upstream)
+    metering = Metering(metered_stack, tenant, upstream)
     prices = PriceList(DEFAULT_CATALOG)
     plans = make_plans(SEED, CALLS, prices)
     planned = PlannedUpstream(plans)

@@ -1,5 +1,9 @@
 """The scripted upstream behind the real stack: what it receives, what the caller gets, and what is charged."""
 
+import re
+
+import pytest
+
 from tests.e2e.conftest import chat
 from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import Send, UntilClientLeaves, events, json_answer, stream, stream_head
@@ -47,3 +51,19 @@ async def test_the_upstream_sees_a_caller_that_hangs_up(metering: Metering) -> N
     assert request.ended.wait(5)
     assert request.cut_off
     assert (await metering.charged()).detail == "client_disconnected"
+
+
+async def test_a_call_without_an_answer_tells_where_it_waits(metering: Metering) -> None:
+    metering.upstream.answer([Send(stream_head()), *events({"choices": []}), UntilClientLeaves()])
+    with pytest.raises(TimeoutError) as raised:
+        await metering.call(chat(model="gpt-4o", stream=True), timeout_s=1)
+    for part in (
+        r"[1-9]\d+ bytes of the answer came, 0 retransmits",
+        r"answer so far: [1-9]\d+ bytes\n.*data: ",
+        r"connection\n +\d+ -> \d+ ESTABLISHED, 0 unsent, 0 unread, inode [1-9]\d* of .*envoy",
+        r"listener\n +port \d+ LISTEN, 0 unsent, 0 unread, inode [1-9]\d* of .*envoy",
+        r"requests of the upstream since: 1\n +under way, [1-9]\d+ bytes sent: POST /v1/chat/completions ",
+        r"lines of the journal about tenant-.*: 0\n",
+        r"downstream_rq_active\{.*model.*\} 1",
+    ):
+        assert re.search(part, str(raised.value)), (part, str(raised.value))

@@ -15,7 +15,8 @@ import pytest
 
 from deploy.local.stack.environment import parse_environment
 from deploy.local.stack.layout import REPOSITORY, Home
-from tests.e2e.conftest import chat, free_port_base
+from tests.e2e.conftest import chat
+from tests.support.ports import free_port_base
 
 UP_TIMEOUT_S = 280
 DOWN_TIMEOUT_S = 60

@@ -11,9 +11,9 @@ import pytest
 from deploy.local.cli.watch import take_sample
 from deploy.local.stack.layout import SERVICES
 from deploy.local.supervision.embedded_stack import Stack
-from tests.e2e.conftest import free_port_base
 from tests.support.checkout.observability_names import asked_names, instruments, scraped_names
 from tests.support.clients.sdk_calls import chat, connect
+from tests.support.ports import free_port_base
 from tests.support.servers.otlp_receiver import OtlpReceiver, receiving
 
 EXPECTED = {

@@ -11,9 +11,10 @@ import pytest
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.schema.logins import SERVICE_URLS
-from tests.e2e.conftest import Post, free_port_base
+from tests.e2e.conftest import Post
 from tests.support.clients.sdk_calls import chat as sdk_chat
 from tests.support.clients.sdk_calls import connect
+from tests.support.ports import free_port_base
 from tests.support.servers.identity_provider import encode
 from tests.support.servers.otlp_receiver import OtlpReceiver, ReceivedSpan, receiving
 

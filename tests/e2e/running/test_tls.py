@@ -19,7 +19,7 @@ from deploy.local.cli.warnings import stack_warnings
 from deploy.local.stack.environment import TLS_CERTIFICATE_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
-from tests.e2e.conftest import free_port_base
+from tests.support.ports import free_port_base
 from tests.support.servers.certificates import Authority, Pair
 from tests.support.servers.tls_server import running_tls_server
 

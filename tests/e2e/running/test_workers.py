@@ -13,8 +13,9 @@ from deploy.local.cli.watch import take_sample
 from deploy.local.stack.layout import process_name
 from deploy.local.stack.state import Health
 from deploy.local.supervision.embedded_stack import Stack
-from tests.e2e.conftest import chat, free_port_base, wait_settled
+from tests.e2e.conftest import chat, wait_settled
 from tests.support.data.tenants import Tenant, make_tenant
+from tests.support.ports import free_port_base
 
 WORKERS = 3
 LIMIT = 40

@@ -11,14 +11,14 @@ import pytest
 
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.stores.redis.keys import pool_key
-from tests.contract.conftest import free_port
-from tests.e2e.conftest import free_port_base, wait_settled
+from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import CALLS_AFTER, CALLS_BEFORE, World, open_world, timed
 from tests.faults.redis.test_redis import budget_for, several
 from tests.support.data.tenants import Tenant
 from tests.support.faults.load import PLACES, Load, call, chat
 from tests.support.faults.recovery import FIGURES, Recovery
 from tests.support.faults.sums import books_equal
+from tests.support.ports import free_port, free_port_base
 from tests.support.servers.redis_cluster import MASTERS, NODE_TIMEOUT_MS, ClusterNode, RedisCluster, running_cluster
 
 RECOVERED_WITHIN_S = 10.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from deploy.local.process.children import ChildCommand, start_child, stop_child, wait_until_ready
 from deploy.local.programs import postgres, redis
-from tests.contract.conftest import free_port
 from tests.support.faults.tcp_proxy import TcpProxy
+from tests.support.ports import free_port
 
 PASSWORD = "fault-suite-only"
 START_TIMEOUT_S = 30.0

@@ -23,6 +23,7 @@ FIELDS: Final = {
     "ListAccessTokens": ("name", "create_time"),
     "ListApiKeys": ("name", "create_time", "last_use_time", "spent_nano_credits", "call_count"),
     "ListMembers": ("name", "create_time", "spent_nano_credits", "key_count"),
+    "ListServiceAccounts": ("name", "create_time", "spent_nano_credits", "key_count"),
 }
 
 
@@ -121,6 +122,40 @@ async def test_keys_are_ordered_by_what_they_did(client: Client, owner: asyncpg.
     request_of = request(keys, order_by="spent_nano_credits desc,name", page_size=1)
     (key,) = (await client.call("ListApiKeys", request_of, "sub")).api_keys
     assert key.name.endswith("/key-sub")
+
+
+async def test_idle_keys_are_found_by_a_filter(client: Client, owner: asyncpg.Connection) -> None:
+    """Whichever cycle the key was last used in. A field that is not set meets no comparison."""
+    await spend(owner, "api_key:key-super:NEVER:0:0", 5, 9, "2026-01-01T00:00:00Z")
+    await spend(owner, "api_key:key-super:DAILY:0:1", 5, 9, "2026-04-01T00:00:00Z")
+    await spend(owner, "api_key:key-sub:NEVER:0:0", 7, 1, "2026-03-01T00:00:00Z")
+    keys = ORDERED["ListApiKeys"]
+
+    async def found(filter_text: str, **more: Any) -> set[str]:
+        answer = await client.call("ListApiKeys", request(keys, filter=filter_text, page_size=1000, **more))
+        return {one.name.rpartition("/")[2] for one in answer.api_keys}
+
+    everything = await found("")
+    never = everything - {"key-super", "key-sub"}
+    assert never
+    for order in ("", "spent_nano_credits", "last_use_time"):
+        assert await found("NOT last_use_time:*", order_by=order) == never
+        assert await found("last_use_time < 2026-03-15T00:00:00Z", order_by=order) == {"key-sub"}
+        assert await found("NOT last_use_time >= 2026-03-15T00:00:00Z", order_by=order) == never | {"key-sub"}
+
+
+async def test_service_accounts_are_ordered_by_spend_and_keys(client: Client, owner: asyncpg.Connection) -> None:
+    revision = await owner.fetchval(
+        "INSERT INTO guardrails (organization_id, scope_kind, scope_id, cycle) VALUES ('acme', 'member', 'sa-2', 'DAILY')"
+        " RETURNING cycle_revision"
+    )
+    start = await owner.fetchval("SELECT extract(epoch FROM cycle_start('DAILY', 'UTC'))::bigint")
+    await spend(owner, f"member:sa-2:DAILY:{start}:{revision}", 7, 1)
+    await spend(owner, f"member:sa-1:DAILY:{start}:{revision}", 100, 1)
+    await owner.execute("UPDATE api_keys SET member_id = 'sa-3' WHERE api_key_id = 'key-member'")
+    accounts = ORDERED["ListServiceAccounts"]
+    assert (await names(client, accounts, "spent_nano_credits desc", 2))[0].endswith("/sa-2")
+    assert (await names(client, accounts, "key_count desc", 2))[0].endswith("/sa-3")
 
 
 async def test_a_basic_view_in_the_order_of_spend_shows_no_spend(client: Client, owner: asyncpg.Connection) -> None:

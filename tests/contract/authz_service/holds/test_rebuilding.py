@@ -16,7 +16,16 @@ from gateway_core.model.catalog.pricing import ChargeLine
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
-from tests.contract.authz_service.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, ready
+from tests.contract.authz_service.conftest import (
+    SIGNING_KEY,
+    Answer,
+    Ask,
+    check_request,
+    checked,
+    decided,
+    guard,
+    ready,
+)
 from tests.contract.usage_service.settlement_cases import make_report
 from tests.support.data.example_hold import HOLD as EXAMPLE
 from tests.support.data.example_hold import with_changes
@@ -50,8 +59,8 @@ async def restore(redis: Redis, saved: Mapping[str, bytes]) -> None:
 
 async def admitted(service: AuthzService, calls: int) -> int:
     """Makes concurrent calls that hold one credit each, and returns how many pass."""
-    answers = await asyncio.gather(*(checked(service, check_request()) for _ in range(calls)))
-    return sum(Answer(answer).allowed for answer in answers)
+    answers = await asyncio.gather(*(decided(service, check_request()) for _ in range(calls)))
+    return sum(answer.allowed for answer in answers)
 
 
 async def registered(owner: asyncpg.Connection, count: int) -> None:

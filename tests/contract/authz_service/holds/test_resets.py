@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from authz_service.check import AuthzService
 from gateway_core.stores.redis.keys import holds_key
-from tests.contract.authz_service.conftest import check_request, checked, guard
+from tests.contract.authz_service.conftest import check_request, decided, guard
 from tests.contract.authz_service.holds.test_rebuilding import (
     admitted,
     dump,
@@ -20,6 +20,7 @@ from tests.contract.authz_service.holds.test_rebuilding import (
 )
 
 CREDIT = 10**9
+CALLERS, PAUSE_S, PERIODS = 8, 0.02, 4
 SCOPES = [("api_key", "key-1"), ("member", "mia"), ("group", "g1"), ("organization", "acme")]
 
 
@@ -72,29 +73,45 @@ async def test_a_redis_that_lost_its_state_after_a_reset_admits_exactly_the_budg
     await expect_redis_equals_the_holds_table(owner, redis)
 
 
+async def in_periods(owner: asyncpg.Connection, count: int) -> None:
+    """Waits until the holds table has calls of so many periods of the member."""
+    async with asyncio.timeout(30):
+        while count > await owner.fetchval(
+            "SELECT count(DISTINCT counter) FROM holds, unnest(counters) AS counter WHERE starts_with(counter, 'member:mia:')"
+        ):
+            await asyncio.sleep(0.01)
+
+
 async def test_each_call_counts_in_exactly_one_period_however_resets_race_with_calls(
     service: AuthzService, owner: asyncpg.Connection, redis: Redis, database_url: str
 ) -> None:
-    await guard(owner, "member", "mia", budget_nano_credits=1_000 * CREDIT, cycle="DAILY")
+    await guard(owner, "member", "mia", budget_nano_credits=10**6 * CREDIT, cycle="DAILY")
     await asyncio.sleep(0.2)
+    is_over = False
 
-    async def call(number: int) -> bool:
-        await asyncio.sleep(number / 200)
-        return bool((await checked(service, check_request())).HasField("ok_response"))
+    async def caller() -> int:
+        made = 0
+        while not is_over:
+            assert (await decided(service, check_request())).allowed
+            made += 1
+            await asyncio.sleep(PAUSE_S)
+        return made
 
-    load = asyncio.gather(*(call(number) for number in range(120)))
-    for placed in (10, 40, 80):
-        await registered(owner, placed)
+    callers = asyncio.gather(*(caller() for _ in range(CALLERS)))
+    for period in range(1, PERIODS):
+        await in_periods(owner, period)
         await settle(owner, 7)
         await reset(owner, 0)
-    assert all(await load)
-    await registered(owner, 120)
-    await settle(owner, 120)
+    await in_periods(owner, PERIODS)
+    is_over = True
+    made = sum(await callers)
+    await registered(owner, made)
+    await settle(owner, made)
     await follow(database_url, redis)
     await expect_redis_equals_the_holds_table(owner, redis)
     rows = await owner.fetch(
         "SELECT settled_nano_credits, call_count FROM scope_spend WHERE counter LIKE 'member:mia:%'"
     )
-    assert len(rows) >= 3
-    assert (sum(row[0] for row in rows), sum(row[1] for row in rows)) == (120 * CREDIT, 120)
+    assert len(rows) == PERIODS
+    assert (sum(row[0] for row in rows), sum(row[1] for row in rows)) == (made * CREDIT, made)
     assert all(row[0] >= 0 for row in rows)

@@ -14,7 +14,6 @@ from deploy.local.programs.redis import start_redis
 from gateway_core.model.ledger.transfers import top_up
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.ledger_store import post_transfers
-from tests.contract.conftest import free_port
 from tests.contract.usage_service.service_runs import (
     START_BALANCE,
     message,
@@ -31,6 +30,7 @@ from tests.contract.usage_service.settlement_cases import (
     make_settlement,
     prepare,
 )
+from tests.support.ports import free_port
 from usage_service.settlement.store import settle_batch
 
 

@@ -83,7 +83,7 @@ async def prepare(
         )
     await tenant.guard("member", "mia", budget_nano_credits=kind.budget_nano_credits(PRICES))
     await asyncio.sleep(0.3)
-    return Metering(stack.environment["MEGAROUTER_BASE_URL"], tenant, upstream)
+    return Metering(stack, tenant, upstream)
 
 
 async def race(metering: Metering, kind: Kind, rounds: int) -> Outcome:
@@ -105,6 +105,7 @@ async def status_of(metering: Metering, kind: Kind) -> int:
     try:
         reply = await metering.call(kind.body, kind.path, headers=kind.headers, timeout_s=ANSWER_TIMEOUT_S)
     except TimeoutError:
+        logger.exception("a racing call got no answer")
         return NO_ANSWER
     return reply.status
 

@@ -11,7 +11,7 @@ from tests.support.metered_calls import Metering
 async def stranger(metering: Metering, database: asyncpg.Pool, stack: Stack) -> Metering:
     """Returns the calls of a member of another organization."""
     tenant = await make_tenant(database, pepper_of(stack))
-    return Metering(stack.environment["MEGAROUTER_BASE_URL"], tenant, metering.upstream)
+    return Metering(stack, tenant, metering.upstream)
 
 
 async def colleague(metering: Metering, stack: Stack) -> Metering:
@@ -30,4 +30,4 @@ async def colleague(metering: Metering, stack: Stack) -> Metering:
         tenant.organization,
     )
     other = Tenant(database, tenant.pepper, tenant.organization, key, "key-max")
-    return Metering(stack.environment["MEGAROUTER_BASE_URL"], other, metering.upstream)
+    return Metering(stack, other, metering.upstream)

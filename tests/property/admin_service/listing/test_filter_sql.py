@@ -34,7 +34,7 @@ from admin_service.listing.filters import (
 )
 from admin_service.listing.sql_parameters import Parameters
 from deploy.local.programs.postgres import start_postgres
-from tests.contract.conftest import free_port
+from tests.support.ports import free_port
 from tests.support.repository import ROOT
 
 FIELDS: Mapping[str, FilterField] = {

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.gateway import peers
 from benchmarks.gateway.peers import LITELLM, PORTKEY, Peer, Place, find_executable, measure_all
-from tests.contract.conftest import free_port
+from tests.support.ports import free_port
 
 # Answers health checks, plain calls, and streams with the given response.
 GATEWAY = """

@@ -203,7 +203,7 @@ def test_a_question_to_a_service_is_repeated_only_if_no_answer_came(usable: Boot
 
 
 def test_an_admin_call_is_repeated_only_if_no_server_received_it(usable: BootstrapOptions) -> None:
-    routes = managers(usable)["admin"]["route_config"]["virtual_hosts"][0]["routes"]
+    routes = managers(usable)["admin_api"]["route_config"]["virtual_hosts"][0]["routes"]
     policies = [route["route"]["retry_policy"]["retry_on"] for route in routes if "route" in route]
     assert policies == ["connect-failure,refused-stream"] * 2
 
@@ -224,7 +224,9 @@ def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
 
 
 def test_tokens_and_json_are_checked_before_rest_is_translated(usable: BootstrapOptions) -> None:
-    names = [entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin"]["http_filters"]]
+    names = [
+        entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin_api"]["http_filters"]
+    ]
     deadline_check, status = "megarouter.deadline_check", "megarouter.answer_status"
     before = [
         "header_to_metadata",
@@ -276,7 +278,7 @@ def test_only_the_header_of_authz_service_routes_to_a_provider(usable: Bootstrap
     assert "x-megarouter-cluster" in host["request_headers_to_remove"]
 
 
-@pytest.mark.parametrize("listener", ["model", "admin"])
+@pytest.mark.parametrize("listener", ["model", "admin_api"])
 def test_clients_cannot_send_headers_that_control_the_gateway(usable: BootstrapOptions, listener: str) -> None:
     (early,) = managers(usable)[listener]["early_header_mutation_extensions"]
     removed = json.dumps(early)

@@ -16,9 +16,9 @@ from megarouter_envoy.clusters.credentials import write_secret_file
 from megarouter_envoy.filters.admin_api import prepare_admin_api
 from megarouter_envoy.options import FrontProxies, ProviderTarget
 
-from tests.contract.conftest import free_port
+from tests.support.lone_envoy import until_ready
+from tests.support.ports import free_port
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
-from tests.unit.envoy.module.test_module_in_envoy import until_ready
 
 SEEN = "x-seen-address"
 PROXIED = b"PROXY TCP4 203.0.113.9 127.0.0.1 4000 10000\r\n"

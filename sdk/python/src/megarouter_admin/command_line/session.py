@@ -144,18 +144,6 @@ class Session:
                 return self._first(items, limit, more=bool(page.next_page_token))
         return items
 
-    def kept(
-        self,
-        method: Callable[[Any], Any],
-        request: Any,  # noqa: ANN401 - any list
-        field: str,
-        limit: int,
-        keeps: Callable[[Any], bool],
-    ) -> list[Any]:
-        """Returns the items of a list that meet a condition that the service does not know. It reads the whole list first."""
-        items = [item for item in self.listed(method, request, field, 0) if keeps(item)]
-        return self._first(items, limit, more=False) if limit else items
-
     def _first(self, items: list[Any], limit: int, *, more: bool) -> list[Any]:
         if more or len(items) > limit:
             self.output.remark(f"showing the first {limit}; use --limit N for more, 0 for all")

@@ -1,6 +1,7 @@
 """A limit that was set from above binds the owner of a key, by every way to change it; an organization can require limits."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import asyncpg
@@ -253,3 +254,40 @@ async def test_a_longest_life_out_of_range_is_refused(client: Client, life: Dura
     request = organization_pb2.UpdateOrganizationRequest(organization=organization)
     failure = await client.failure("UpdateOrganization", request)
     assert failure.fields == ("organization.key_requirements.max_life_duration",)
+
+
+async def test_the_budget_of_a_new_key_carries_over_within_what_a_default_allows(
+    client: Client, owner: asyncpg.Connection, people: None
+) -> None:
+    request = create("member", key="carrying")
+    request.budget_nano_credits, request.budget_cycle = 7, Guardrail.CYCLE_DAILY
+    request.budget_rollover.CopyFrom(Guardrail.Rollover(enabled=True, cap_nano_credits=3))
+    await client.call("CreateApiKey", request)
+    stored = "SELECT rollover FROM guardrails WHERE scope_id = $1"
+    assert json.loads(await owner.fetchval(stored, "carrying")) == {"cap": 3}
+    await owner.execute(
+        "INSERT INTO guardrail_defaults (organization_id, scope_kind, scope_id, key_limits)"
+        " VALUES ('acme', 'organization', 'acme', $1)",
+        json.dumps({"budget": [7, "DAILY", 2]}),
+    )
+    request.api_key_id = "carrying-more"
+    assert (await client.failure("CreateApiKey", request, "member")).reason == "LIMIT_SET_ABOVE"
+    request.budget_rollover.cap_nano_credits = 2
+    await client.call("CreateApiKey", request, "member")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"budget_rollover": Guardrail.Rollover(enabled=True)}, "budget_rollover"),
+        ({"budget_nano_credits": 5, "budget_rollover": Guardrail.Rollover(enabled=True)}, "budget_rollover"),
+        ({"budget_rollover": Guardrail.Rollover(cap_nano_credits=5)}, "budget_rollover.enabled"),
+        ({"budget_cycle": Guardrail.CYCLE_DAILY}, "budget_cycle"),
+    ],
+)
+async def test_a_rollover_of_a_new_key_needs_a_budget_with_periods(
+    client: Client, people: None, fields: dict[str, Any], field: str
+) -> None:
+    request = create("member")
+    request.MergeFrom(api_key_pb2.CreateApiKeyRequest(**fields))
+    assert (await client.failure("CreateApiKey", request)).fields == (field,)

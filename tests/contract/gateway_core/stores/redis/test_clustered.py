@@ -19,7 +19,7 @@ from deploy.local.programs.redis import RedisServer
 from gateway_core.stores.redis.clustered import ClusteredRedis
 from gateway_core.stores.redis.connections import UNAVAILABLE, open_pipelined
 from gateway_core.stores.redis.wire import NotSentError
-from tests.contract.conftest import free_port
+from tests.support.ports import free_port
 from tests.support.servers.fake_cluster_node import FakeNode, fake_node
 from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
 

@@ -15,8 +15,8 @@ from deploy.local.programs.redis import RedisServer, start_redis
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from gateway_core.stores.redis.pipelined import PipelinedRedis
 from gateway_core.stores.redis.wire import NotSentError
-from tests.contract.conftest import free_port
 from tests.support.faults.tcp_proxy import TcpProxy
+from tests.support.ports import free_port
 
 ECHO = "return {KEYS[1], ARGV[1]}"
 

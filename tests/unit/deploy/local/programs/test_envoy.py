@@ -1,24 +1,16 @@
-from deploy.local.programs.envoy import Active, active_on_listeners
+import pytest
+
+from deploy.local.programs.drain_grace import DrainGraceError, drain_grace_s
 from deploy.local.programs.envoy_files import otlp_address
 from deploy.local.programs.stack_programs import without_credentials
 
 
-def test_active_connections_are_summed_without_the_admin_page() -> None:
-    stats = "".join(
-        f"http.{name}.downstream_{kind}_active: {count}\n"
-        for name, kind, count in [
-            ("admin", "rq", 1),
-            ("admin", "cx", 1),
-            ("model", "rq", 2),
-            ("model", "cx", 4),
-            ("api", "rq", 3),
-        ]
-    )
-    assert active_on_listeners(stats) == Active(requests=5, connections=4)
-
-
-def test_missing_statistics_count_as_no_active_requests() -> None:
-    assert active_on_listeners("") == Active(requests=0, connections=0)
+def test_the_grace_is_a_number_of_seconds() -> None:
+    variable = "MEGAROUTER_DRAIN_GRACE_S"
+    assert [drain_grace_s(settings) for settings in ({}, {variable: "1"}, {variable: "3600"})] == [30, 1, 3600]
+    for text in ("0", "3601", "1.5", "-1", ""):
+        with pytest.raises(DrainGraceError, match=variable):
+            drain_grace_s({variable: text})
 
 
 def test_the_collector_is_read_from_the_standard_variable() -> None:

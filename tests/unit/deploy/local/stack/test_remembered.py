@@ -79,9 +79,9 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[StackPlan]:
     collected: list[StackPlan] = []
     build = envoy_bootstrap.write_bootstrap
 
-    def collect(plan: StackPlan, otlp_endpoint: str | None) -> None:
+    def collect(plan: StackPlan, otlp_endpoint: str | None, drain_grace_s: int) -> None:
         collected.append(plan)
-        build(plan, otlp_endpoint)
+        build(plan, otlp_endpoint, drain_grace_s)
 
     monkeypatch.setattr(envoy_bootstrap, "write_bootstrap", collect)
     return collected

@@ -30,7 +30,9 @@ UnknownModelsOption = Annotated[
 ]
 BelowOption = Annotated[bool, Option("--below", text="With --group: also in the groups below it.")]
 
-ReverseOption = Annotated[bool, Option("--reverse", text="With --sort: the smallest or oldest first.")]
+ReverseOption = Annotated[
+    bool, Option("--reverse", text="Reverse the order: the smallest, the oldest or the last name first.")
+]
 
 CONNECTION: Final[dict[str, tuple[Any, Any]]] = {
     "organization": (

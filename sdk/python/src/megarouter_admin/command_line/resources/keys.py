@@ -3,7 +3,6 @@
 import datetime as dt
 import enum
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -41,9 +40,9 @@ from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import budget_text, counted, format_credits, parse_credits
 from megarouter_admin.command_line.values.filters import all_of, ordered_by, quoted
-from megarouter_admin.command_line.values.limits import CycleChoice
+from megarouter_admin.command_line.values.limits import CycleChoice, rollover_of
 from megarouter_admin.command_line.values.names import Collection, short_name, short_scope
-from megarouter_admin.command_line.values.times import duration, moment_of, parse_duration, parse_moment, timestamp
+from megarouter_admin.command_line.values.times import duration, parse_duration, parse_moment, timestamp
 
 application = Section()
 
@@ -165,32 +164,31 @@ def list_keys(
     """List API keys, with their usage in the current cycle, and the total of it."""
     owner = f"member = {quoted(session.member(member))}" if member else ""
     account = f"service_account = {quoted(_account(session, service_account))}" if service_account else ""
+    idle = _idle(session.now - parse_duration(unused_for) if unused_for else None, never_used=never_used)
     request = ListApiKeysRequest(
         parent=session.organization,
-        filter=all_of(filter_text, owner, account, quoted(search) if search else ""),
+        filter=all_of(filter_text, owner, account, quoted(search) if search else "", idle),
         group=session.group(group) if group else "",
         with_descendants=below,
         show_deleted=deleted,
         view=ApiKeyView.API_KEY_VIEW_FULL,
-        order_by=ordered_by(_ORDERS[sort], smallest_first=reverse) if sort else "",
+        order_by=ordered_by(_ORDERS[sort] if sort else None, reverse=reverse),
     )
-    idle_since = session.now - parse_duration(unused_for) if unused_for else None
-    if never_used or idle_since:
-        is_shown = partial(_is_idle, since=None if never_used else idle_since)
-        keys = session.kept(session.router.api_keys.ListApiKeys, request, "api_keys", limit, is_shown)
-    else:
-        keys = session.listed(session.router.api_keys.ListApiKeys, request, "api_keys", limit)
+    keys = session.listed(session.router.api_keys.ListApiKeys, request, "api_keys", limit)
     session.output.rows(_columns(session), keys, "no keys")
     spent = format_credits(sum(key.spent_nano_credits for key in keys))
     calls = sum(key.call_count for key in keys)
     session.output.total(keys, f"{counted(len(keys), 'key')}, {counted(calls, 'call')}, {spent} credits spent")
 
 
-def _is_idle(key: ApiKey, since: dt.datetime | None) -> bool:
-    """Returns whether a key was not used since a time; without a time, whether it was never used."""
+def _idle(since: dt.datetime | None, *, never_used: bool) -> str:
+    """Returns the filter of the keys that were never used, or not since a time. A new key is not idle."""
+    never = "NOT last_use_time:*"
     if since is None:
-        return not key.last_use_time.seconds
-    return moment_of(key.last_use_time if key.last_use_time.seconds else key.create_time) < since
+        return never if never_used else ""
+    before = f"{since:%Y-%m-%dT%H:%M:%SZ}"
+    created = f"create_time < {before}"
+    return f"{never} AND {created}" if never_used else f"NOT last_use_time >= {before} AND {created}"
 
 
 @command(application, "show", "keys show emma-default")
@@ -216,6 +214,13 @@ def create(
     expires: ExpiresOption = "",
     budget: Annotated[str, Option(metavar="CREDITS", text="Maximum cost of the calls in a cycle, such as 25.50.")] = "",
     cycle: Annotated[CycleChoice | None, Option(text="How often the budget starts again.")] = None,
+    rollover: Annotated[
+        str,
+        Option(
+            metavar="MOST",
+            text="Carry what is left into the next cycle: on for at most one cycle's budget, or an amount.",
+        ),
+    ] = "",
     *,
     allow_unknown_models: UnknownModelsOption = False,
 ) -> None:
@@ -233,6 +238,7 @@ def create(
         allow_unknown_models=allow_unknown_models,
         budget_nano_credits=parse_credits(budget) if budget else None,
         budget_cycle=Guardrail.Cycle.Value(f"CYCLE_{cycle.name}") if cycle else Guardrail.CYCLE_UNSPECIFIED,
+        budget_rollover=rollover_of(rollover) if rollover else None,
     )
     made = session.router.api_keys.CreateApiKey(request)
     session.output.one(made, [*_facts(session, made.api_key), ("secret", made.secret)])

@@ -135,7 +135,7 @@ def list_members(
         ),
         show_removed=removed,
         view=MemberView.MEMBER_VIEW_FULL,
-        order_by=ordered_by(_ORDERS[sort], smallest_first=reverse) if sort else "",
+        order_by=ordered_by(_ORDERS[sort] if sort else None, reverse=reverse),
     )
     members = session.listed(session.router.members.ListMembers, request, "members", limit)
     session.output.rows(_COLUMNS, members, "no members")

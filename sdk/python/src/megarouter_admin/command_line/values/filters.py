@@ -25,6 +25,13 @@ def created_since(since: str, now: dt.datetime) -> str:
     return f"create_time >= {parse_moment(since, now).isoformat().replace('+00:00', 'Z')}" if since else ""
 
 
-def ordered_by(field: str, *, smallest_first: bool) -> str:
-    """Returns `order_by` for one field. By default the largest or newest comes first."""
-    return field if smallest_first else f"{field} desc"
+def ordered_by(field: str | None, *, reverse: bool) -> str:
+    """Returns `order_by` for one field, largest or newest first, or the other way round if it is reversed.
+
+    Args:
+        field: None for the order of the names, which begins with the first.
+        reverse: whether to reverse the order.
+    """
+    if field is None:
+        return "name desc" if reverse else ""
+    return field if reverse else f"{field} desc"

@@ -37,7 +37,7 @@ _COLUMNS = (
     Column[Account]("kind", lambda account: kind_of(account.kind)),
     Column[Account]("state", lambda account: state_of(account.state)),
     Column[Account]("role", lambda account: role(account.role)),
-    Column[Account]("group", lambda account: short_name(account.group)),
+    Column[Account]("group", lambda account: account.group_display_name or short_name(account.group)),
     Column[Account]("you are", lambda account: label(Member.State.Name(account.member_state), "STATE_")),
     Column[Account]("current", lambda account: "yes" if account.is_current else ""),
 )

@@ -29,7 +29,14 @@ from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
-from megarouter_admin.command_line.values.limits import NONE, CycleChoice, Limits, change_of, format_rate
+from megarouter_admin.command_line.values.limits import (
+    NONE,
+    CycleChoice,
+    Limits,
+    change_of,
+    format_rate,
+    format_rollover,
+)
 from megarouter_admin.command_line.values.names import default_name, short_name, short_scope
 
 application = Section()
@@ -52,7 +59,11 @@ def _words(limits: DefaultLimits) -> str:
     words = []
     if limits.HasField("budget_nano_credits"):
         cycle = label(Guardrail.Cycle.Name(limits.cycle), "CYCLE_") or "never"
-        words.append(f"{format_credits(limits.budget_nano_credits)} credits {cycle}")
+        carries = format_rollover(limits.rollover)
+        words.append(
+            f"{format_credits(limits.budget_nano_credits)} credits {cycle}"
+            + (f", carries over {carries}" if carries else "")
+        )
     words += [
         f"{getattr(limits, field):,} {unit}"
         for field, unit in (
@@ -115,6 +126,7 @@ def show(session: Session, place: PlaceArgument) -> None:
     application,
     "set",
     "defaults set groups/engineering --for members --budget 20 --cycle monthly --keys 3",
+    "defaults set groups/engineering --for members --budget 20 --cycle monthly --rollover on",
     "defaults set organization --for keys --requests 60 --model openai/*",
     "defaults set organization --for keys --budget none",
 )
@@ -124,6 +136,9 @@ def set_default(
     newcomers: Annotated[ForChoice, Option("--for", text="Whose guardrails begin with it.")],
     budget: Annotated[str, Option(metavar="CREDITS", text="Maximum cost of the calls in a cycle, such as 25.50.")] = "",
     cycle: Annotated[CycleChoice | None, Option(text="How often the budget starts again.")] = None,
+    rollover: Annotated[
+        str, Option(metavar="CREDITS", text="Carry over what is left of the budget: on, or at most these credits.")
+    ] = "",
     requests: Annotated[str, Option(metavar="N", text="Requests per minute.")] = "",
     tokens: Annotated[str, Option(metavar="N", text="Tokens per minute.")] = "",
     concurrency: Annotated[str, Option(metavar="N", text="Concurrent calls.")] = "",
@@ -141,13 +156,13 @@ def set_default(
     """Set what new members or keys begin with. Limits that are not named stay; `none` removes one. No one who is there changes."""
     given = Limits(
         budget=budget, requests=requests, tokens=tokens, concurrency=concurrency, keys=keys, cycle=cycle,
-        models=models or [], rates=rates or [],
+        models=models or [], rates=rates or [], rollover=rollover,
     )  # fmt: skip
     changed, paths = change_of(given)
     present, field = _present(session, place), _FIELD_OF[newcomers]
     limits = DefaultLimits()
     limits.CopyFrom(getattr(present, field))
-    for path in [*paths, *(["cycle"] if budget == NONE else [])]:
+    for path in [*paths, *(["cycle", "rollover"] if budget == NONE else [])]:
         limits.ClearField(path)  # type: ignore[arg-type] # one of its fields
     limits.MergeFromString(changed_limits(changed, paths).SerializeToString())
     asked = GuardrailDefault(name=present.name, etag=present.etag)
@@ -176,6 +191,9 @@ def changed_limits(changed: Guardrail, paths: list[str]) -> DefaultLimits:
         elif changed.HasField(path):  # type: ignore[arg-type] # one of its fields
             if path == "model_whitelist":
                 limits.model_whitelist.CopyFrom(value)
+            elif path == "rollover":
+                if value.enabled:
+                    limits.rollover.CopyFrom(value)
             else:
                 setattr(limits, path, value)
     return limits

@@ -1,6 +1,7 @@
 """The commands `megarouter service-accounts`."""
 
-from typing import Annotated
+import enum
+from typing import Annotated, Final
 
 from megarouter.admin.v1.messages import (
     CreateServiceAccountRequest,
@@ -21,6 +22,7 @@ from megarouter_admin.command_line.parsing.commands import (
     FilterOption,
     GroupOption,
     LimitOption,
+    ReverseOption,
     Section,
     YesOption,
     command,
@@ -31,13 +33,29 @@ from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
-from megarouter_admin.command_line.values.filters import all_of, quoted
+from megarouter_admin.command_line.values.filters import all_of, ordered_by, quoted
 from megarouter_admin.command_line.values.names import Collection, short_name
 
 application = Section()
 
 AccountArgument = Annotated[str, Argument(metavar="ACCOUNT", text="Its id or name, such as sa-build.")]
 NameArgument = Annotated[str, Argument(metavar="NAME", text="Human-readable name.")]
+
+
+class AccountOrder(enum.StrEnum):
+    """What service accounts are ordered by."""
+
+    SPENT = "spent"
+    KEYS = "keys"
+    CREATED = "created"
+
+
+_ORDERS: Final = {
+    AccountOrder.SPENT: "spent_nano_credits",
+    AccountOrder.KEYS: "key_count",
+    AccountOrder.CREATED: "create_time",
+}
+"""The fields of `order_by`."""
 
 
 def _state(account: ServiceAccount) -> str:
@@ -66,7 +84,10 @@ def _show(session: Session, account: ServiceAccount) -> None:
         [
             ("service account", account.name),
             ("name", account.display_name),
-            ("group", account.group),
+            (
+                "group",
+                f"{account.group_display_name} ({account.group})" if account.group_display_name else account.group,
+            ),
             ("state", _state(account)),
             ("keys", f"{account.key_count:,}"),
             ("spent", format_credits(account.spent_nano_credits)),
@@ -80,14 +101,24 @@ def _named(session: Session, account: str) -> str:
     return session.name(Collection.SERVICE_ACCOUNTS, account)
 
 
-@command(application, "list", "service-accounts list", "service-accounts list --group engineering --below")
+@command(
+    application,
+    "list",
+    "service-accounts list",
+    "service-accounts list --group engineering --below",
+    "service-accounts list --sort spent",
+)
 def list_service_accounts(
     session: Session,
     group: GroupOption = "",
     search: Annotated[str, Option(metavar="TEXT", text="Search in the name.")] = "",
     filter_text: FilterOption = "",
     limit: LimitOption = 0,
+    sort: Annotated[
+        AccountOrder | None, Option("--sort", text="Largest or newest first: spent, keys or created.")
+    ] = None,
     *,
+    reverse: ReverseOption = False,
     below: BelowOption = False,
     deleted: Annotated[bool, Option("--deleted", text="Also deleted ones.")] = False,
 ) -> None:
@@ -99,6 +130,7 @@ def list_service_accounts(
         filter=all_of(filter_text, quoted(search) if search else ""),
         show_deleted=deleted,
         view=ServiceAccountView.SERVICE_ACCOUNT_VIEW_FULL,
+        order_by=ordered_by(_ORDERS[sort] if sort else None, reverse=reverse),
     )
     method = session.router.service_accounts.ListServiceAccounts
     accounts = session.listed(method, request, "service_accounts", limit)
