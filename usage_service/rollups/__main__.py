@@ -69,8 +69,9 @@ async def _run(url: str, arguments: argparse.Namespace) -> None:
         if arguments.command == "rebuild":
             await rebuild(store, arguments.organization, arguments.wait_s)
         else:
-            for generation in (await _ledger(store, arguments.organization)).generations:
-                _print(await _ledger(store, arguments.organization), generation)
+            ledger = await _ledger(store, arguments.organization)
+            for generation in ledger.generations:
+                _print(ledger, generation)
 
 
 async def rebuild(store: RollupStore, organization: str, wait_s: float) -> None:
@@ -83,15 +84,16 @@ async def rebuild(store: RollupStore, organization: str, wait_s: float) -> None:
     new = rebuilt(ledger)
     if new is None or not await store.begin(organization, new):
         raise RebuildError("its rollups are being built already" if ledger.generations else "it has no rollups yet")
-    deadline_s, shown = time.monotonic() + wait_s, -1
+    deadline_s = time.monotonic() + wait_s
+    shown: Generation | None = None
     while True:
         ledger = await _ledger(store, organization)
         mine = next((one for one in ledger.generations if one.number == new.number), None)
         if mine is None or mine.state is State.RETIRED:
             raise RebuildError("another rebuild replaced this one, because the time zone changed")
-        if mine.sequence != shown:
+        if mine != shown:
             _print(ledger, mine)
-            shown = mine.sequence
+            shown = mine
         if mine.state is State.CURRENT:
             return
         if time.monotonic() > deadline_s:

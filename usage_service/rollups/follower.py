@@ -79,7 +79,8 @@ class RollupFollower:
 
     async def follow_once(self) -> bool:
         """Gives every organization one turn. Returns whether one of them has more to do."""
-        await self._store.open_month(self._clock() + _MONTH_AHEAD)
+        now = self._clock()
+        await self._store.open_month(now, now + _MONTH_AHEAD)
         started_s = time.monotonic()
         is_behind, has_failed, after, lag_events = False, False, "", 0
         while organizations := await self._store.organizations(after, _ORGANIZATIONS_PER_PAGE, self._clock()):

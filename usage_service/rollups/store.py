@@ -157,9 +157,9 @@ class RollupStore:
                 sequence + most,
             )
 
-    async def open_month(self, instant: dt.datetime) -> None:
-        """Creates the partition of a month."""
-        await self._pool.execute("SELECT open_usage_month($1)", instant)
+    async def open_month(self, *instants: dt.datetime) -> None:
+        """Creates the partitions of months, unless they exist."""
+        await self._pool.execute("SELECT open_usage_month(i) FROM unnest($1::timestamptz[]) AS i", instants)
 
     async def replace(self, organization: str, finished: int) -> bool:
         """Makes a generation that is being built the current one, if it is not behind that. Returns whether it is current."""
