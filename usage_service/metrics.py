@@ -12,6 +12,7 @@ from gateway_core.runtime.telemetry.metrics import Labels, Metrics
 from usage_service.counters.follower import CounterFollower
 from usage_service.journal.replay import JournalReplay
 from usage_service.provider_refusals import ProviderRefusals
+from usage_service.rollups.follower import RollupFollower
 from usage_service.settlement.entries import Entry, SettlementCounts
 from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
@@ -111,10 +112,13 @@ def publish(
     settlements: SettlementPipeline,
     replay: JournalReplay,
     follower: CounterFollower,
+    rollups: RollupFollower,
 ) -> None:
     """Registers the figures to be read at every export."""
     metrics.gauge(semconv.SETTLEMENT_QUEUE, lambda: [(settlements.waiting, {})])
     metrics.gauge(semconv.REDIS_LAG, lambda: [(follower.lag_events, {})])
+    metrics.gauge(semconv.ROLLUP_LAG, lambda: [(rollups.lag_events, {})])
+    metrics.gauge(semconv.ROLLUP_AGE, lambda: [(rollups.age_s, {})])
     # A process that does not read the journal does not know its lag.
     metrics.gauge(semconv.JOURNAL_LAG, lambda: [(replay.lag.size_bytes, {})] if replay.is_reading else [])
     metrics.gauge(semconv.JOURNAL_AGE, lambda: [(replay.lag.age_s, {})] if replay.is_reading else [])

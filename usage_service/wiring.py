@@ -25,6 +25,8 @@ from usage_service.counters.reconciler import Reconciler
 from usage_service.journal import replay as journal_replay
 from usage_service.journal.replay import JournalFiles, JournalReplay, claim_with
 from usage_service.metrics import SettlementMetrics, publish
+from usage_service.rollups import follower as rollup_follower
+from usage_service.rollups.follower import RollupFollower
 from usage_service.settlement import open_holds, pipeline, sweeper
 from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
@@ -58,9 +60,16 @@ async def open_service(
             settings, ROLE, [ledger_store.CHANNEL], lambda _channel, payload: follower.ledger_changed(payload)
         )
         await stack.enter_async_context(listening(ledger_listener))
+        rollups = RollupFollower(pool)
+        await stack.enter_async_context(rollup_follower.running(rollups))
+
+        def committed(recorded: Sequence[RecordedSettlement]) -> None:
+            follower.committed(recorded)
+            rollups.committed(len(recorded))
+
         measures = SettlementMetrics(metrics)
         settler = Settler(
-            pool, catalog, settings.signing_keys, tracing, follower.committed, measures, settings.stored_object_life_ms
+            pool, catalog, settings.signing_keys, tracing, committed, measures, settings.stored_object_life_ms
         )
         settlements = SettlementPipeline(
             settler.settle,
@@ -79,7 +88,7 @@ async def open_service(
         await stack.enter_async_context(journal_replay.running(replay))
 
         def expired(recorded: Sequence[RecordedSettlement]) -> None:
-            follower.committed(recorded)
+            committed(recorded)
             measures.swept(recorded)
 
         expiry = Sweeper(
@@ -95,7 +104,7 @@ async def open_service(
         await stack.enter_async_context(forgetting.running(pool))
         comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
         await stack.enter_async_context(reconciler.running(comparison))
-        publish(metrics, settler.counts, settlements, replay, follower)
+        publish(metrics, settler.counts, settlements, replay, follower, rollups)
         await stack.enter_async_context(open_holds.counted(pool, metrics))
         await stack.enter_async_context(
             dependencies.reported(

@@ -1,1 +1,1 @@
-"""Questions about usage, and their answers."""
+"""Questions about usage, and their answers, true to the ledger at one position."""

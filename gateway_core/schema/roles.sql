@@ -84,7 +84,8 @@ GRANT INSERT ON holds TO megarouter_authz;
 GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer), soft_threshold(jsonb, bigint, jsonb),
     temporary_limit_now(jsonb), soft_threshold(jsonb, bigint, jsonb, bigint), used_of(text, text),
     carried_of(text, bigint, bigint, text), model_budgets_of(guardrails), encoded_models(text),
-    threshold_of_counter(guardrails, text) TO megarouter_usage;
+    threshold_of_counter(guardrails, text), local_hour(timestamp with time zone, text),
+    cycle_start_at(text, text, timestamp with time zone), open_usage_month(timestamp with time zone) TO megarouter_usage;
 -- Without is_registered: only the owner registers ids.
 GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
@@ -98,6 +99,9 @@ GRANT SELECT, INSERT, UPDATE (settled_nano_credits, call_count, shadow_refusal_c
 -- Without deliver_time: it only reports.
 GRANT SELECT, INSERT (organization_id, counter, threshold_nano_credits, spent_nano_credits) ON budget_events TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON journal_offsets TO megarouter_usage;
+-- Rollups are computed from the records, and can be computed again.
+GRANT SELECT ON usage_facts TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE, DELETE ON usage_rollups, usage_hours, usage_days, usage_months TO megarouter_usage;
 
 
 -- admin_service -------------------------------------------------------------------------------------------------------------------
@@ -145,11 +149,15 @@ GRANT SELECT, INSERT ON credit_grants TO megarouter_admin;
 GRANT SELECT, UPDATE (deliver_time) ON budget_events TO megarouter_admin;
 -- To show usage in the admin API.
 GRANT SELECT ON budget_carries, ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
-    usage_quarantine, usage_discrepancies TO megarouter_admin;
+    usage_quarantine, usage_discrepancies, usage_facts, usage_rollups, usage_hours, usage_days, usage_months,
+    usage_names TO megarouter_admin;
 
 
 -- The audit -----------------------------------------------------------------------------------------------------------------------
 
 GRANT SELECT ON organizations, groups, members, guardrails, budget_carries, providers, models, price_versions, ledger_accounts, ledger_heads,
     ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_findings, usage_quarantine,
-    usage_discrepancies, scope_spend, journal_offsets, credit_lines, top_up_requests, credit_grants TO megarouter_audit;
+    usage_discrepancies, scope_spend, journal_offsets, credit_lines, top_up_requests, credit_grants, usage_facts, usage_rollups,
+    usage_hours, usage_days, usage_months TO megarouter_audit;
+GRANT EXECUTE ON FUNCTION local_hour(timestamp with time zone, text), cycle_start_at(text, text, timestamp with time zone)
+    TO megarouter_audit;

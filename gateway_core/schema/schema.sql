@@ -428,6 +428,16 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+CREATE FUNCTION public.local_hour(instant timestamp with time zone, zone text) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN instant - truncated.h = (instant AT TIME ZONE zone) - (truncated.h AT TIME ZONE zone) THEN truncated.h
+                ELSE (SELECT coalesce(min(q), truncated.h)
+                        FROM generate_series(truncated.h, instant, interval '15 minutes') AS q
+                       WHERE instant - q = (instant AT TIME ZONE zone) - (q AT TIME ZONE zone)) END
+      FROM (SELECT date_trunc('hour', instant, zone) AS h) AS truncated
+$$;
+
 CREATE FUNCTION public.mark_carries() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -524,6 +534,52 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.note_usage_name(of_organization text, of_kind text, of_id text, name text, path text[], deleted boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    since timestamptz;
+BEGIN
+    UPDATE usage_names SET valid_to = greatest(clock_timestamp(), valid_from + interval '1 microsecond')
+     WHERE organization_id = of_organization AND kind = of_kind AND id = of_id AND valid_to IS NULL
+       AND (display_name, group_path, is_deleted) IS DISTINCT FROM (name, path, deleted)
+    RETURNING valid_to INTO since;
+    IF since IS NULL THEN
+        PERFORM FROM usage_names WHERE organization_id = of_organization AND kind = of_kind AND id = of_id AND valid_to IS NULL;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    -- Two transactions may change what a member is called: one their membership, the other their user. The later one wins.
+    INSERT INTO usage_names (organization_id, kind, id, valid_from, display_name, group_path, is_deleted)
+    VALUES (of_organization, of_kind, of_id, coalesce(since, clock_timestamp()), name, path, deleted)
+    ON CONFLICT (organization_id, kind, id) WHERE valid_to IS NULL
+    DO UPDATE SET display_name = excluded.display_name, group_path = excluded.group_path, is_deleted = excluded.is_deleted;
+END $$;
+
+CREATE FUNCTION public.note_usage_name_of_row() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'groups' THEN
+        PERFORM note_usage_name(NEW.organization_id, 'group', NEW.group_id, NEW.display_name, NEW.path, NEW.delete_time IS NOT NULL);
+    ELSIF TG_TABLE_NAME = 'api_keys' THEN
+        PERFORM note_usage_name(NEW.organization_id, 'api_key', NEW.api_key_id, NEW.display_name, NEW.group_path,
+                                NEW.state = 'DELETED');
+    ELSIF TG_TABLE_NAME = 'members' THEN
+        PERFORM note_usage_name(
+            NEW.organization_id, 'member', NEW.member_id,
+            coalesce(NEW.display_name, (SELECT coalesce(nullif(display_name, ''), email) FROM users WHERE user_id = NEW.user_id), ''),
+            NEW.group_path, NEW.state = 'REMOVED');
+    ELSE
+        PERFORM note_usage_name(m.organization_id, 'member', m.member_id, coalesce(nullif(NEW.display_name, ''), NEW.email, ''),
+                                m.group_path, m.state = 'REMOVED')
+           FROM members m WHERE m.user_id = NEW.user_id;
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.notify_catalog_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -583,6 +639,27 @@ BEGIN
         INSERT INTO credit_lines (organization_id) VALUES (NEW.organization_id);
     END IF;
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.open_usage_month(instant timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    first CONSTANT timestamptz := date_trunc('month', instant, 'UTC');
+    after CONSTANT timestamptz := first + interval '1 month';
+    partition CONSTANT text := 'usage_hours_' || to_char(first AT TIME ZONE 'UTC', 'YYYYMM');
+BEGIN
+    IF to_regclass(partition) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    -- Another transaction may be creating it. An advisory lock would not make its table visible here.
+    LOCK TABLE usage_hours IN SHARE UPDATE EXCLUSIVE MODE;
+    IF to_regclass(partition) IS NULL THEN
+        EXECUTE format('CREATE TABLE %I (LIKE usage_hours)', partition);
+        CALL divide_by_organization(partition);
+        EXECUTE format('ALTER TABLE usage_hours ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', partition, first, after);
+    END IF;
 END $$;
 
 CREATE FUNCTION public.organization_summaries(only_organization text) RETURNS TABLE(organization_id text, display_name text, kind text, state text, is_blocked boolean, balance_nano_credits bigint, topped_up_nano_credits bigint, adjusted_nano_credits bigint, spent_nano_credits bigint, line_nano_credits bigint, used_nano_credits bigint, pending_request_count bigint, create_time timestamp with time zone)
@@ -1813,6 +1890,70 @@ CREATE TABLE public.usage_corrections (
     CONSTRAINT usage_corrections_uses_check CHECK ((jsonb_typeof(uses) = 'object'::text))
 );
 
+CREATE TABLE public.usage_days (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    day_start timestamp with time zone NOT NULL,
+    model text NOT NULL,
+    status text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    call_count bigint NOT NULL,
+    voided_call_count bigint NOT NULL,
+    unconfirmed_call_count bigint NOT NULL,
+    input_tokens bigint NOT NULL,
+    cache_read_tokens bigint NOT NULL,
+    cache_write_5m_tokens bigint NOT NULL,
+    cache_write_1h_tokens bigint NOT NULL,
+    input_audio_tokens bigint NOT NULL,
+    input_image_tokens bigint NOT NULL,
+    cache_read_audio_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    output_audio_tokens bigint NOT NULL,
+    output_image_tokens bigint NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    baseline_nano_credits bigint NOT NULL,
+    correction_count bigint NOT NULL,
+    correction_nano_credits bigint NOT NULL,
+    duration_00 bigint,
+    duration_01 bigint,
+    duration_02 bigint,
+    duration_03 bigint,
+    duration_04 bigint,
+    duration_05 bigint,
+    duration_06 bigint,
+    duration_07 bigint,
+    duration_08 bigint,
+    duration_09 bigint,
+    duration_10 bigint,
+    duration_11 bigint,
+    duration_12 bigint,
+    duration_13 bigint,
+    duration_14 bigint,
+    duration_15 bigint,
+    first_byte_00 bigint,
+    first_byte_01 bigint,
+    first_byte_02 bigint,
+    first_byte_03 bigint,
+    first_byte_04 bigint,
+    first_byte_05 bigint,
+    first_byte_06 bigint,
+    first_byte_07 bigint,
+    first_byte_08 bigint,
+    first_byte_09 bigint,
+    first_byte_10 bigint,
+    first_byte_11 bigint,
+    first_byte_12 bigint,
+    first_byte_13 bigint,
+    first_byte_14 bigint,
+    first_byte_15 bigint,
+    CONSTRAINT usage_days_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'leaf'::text, 'member'::text, 'api_key'::text])))
+)
+WITH (fillfactor='70');
+
 CREATE TABLE public.usage_discrepancies (
     discrepancy_id bigint NOT NULL,
     hold_id text NOT NULL,
@@ -1828,39 +1969,6 @@ ALTER TABLE public.usage_discrepancies ALTER COLUMN discrepancy_id ADD GENERATED
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE public.usage_findings (
-    hold_id text NOT NULL,
-    organization_id text NOT NULL,
-    group_path text[] NOT NULL,
-    member_id text NOT NULL,
-    api_key_id text NOT NULL,
-    provider_id text NOT NULL,
-    requested_model text NOT NULL,
-    answered_model text,
-    kinds text[] NOT NULL,
-    reason text NOT NULL,
-    report text NOT NULL,
-    source text NOT NULL,
-    charge_nano_credits bigint NOT NULL,
-    place_time timestamp with time zone NOT NULL,
-    create_time timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT usage_findings_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
-    CONSTRAINT usage_findings_kinds_check CHECK (((cardinality(kinds) >= 1) AND (cardinality(kinds) <= 16))),
-    CONSTRAINT usage_findings_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
-    CONSTRAINT usage_findings_report_check CHECK ((length(report) <= 16384)),
-    CONSTRAINT usage_findings_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text])))
-);
-
-CREATE TABLE public.usage_quarantine (
-    hold_id text NOT NULL,
-    organization_id text NOT NULL,
-    reason text NOT NULL,
-    report text NOT NULL,
-    create_time timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT usage_quarantine_reason_check CHECK ((reason = ANY (ARRAY['invalid_usage'::text, 'implausible_usage'::text]))),
-    CONSTRAINT usage_quarantine_report_check CHECK ((length(report) <= 65536))
 );
 
 CREATE TABLE public.usage_records (
@@ -1928,6 +2036,251 @@ CREATE TABLE public.usage_records (
 );
 
 COMMENT ON COLUMN public.usage_records.charge_lines IS '[[category, count, price, amount], ...]. Tokens are priced per million, uses (fee:<name>) each. The sum of the amounts is the charge.';
+
+CREATE VIEW public.usage_facts WITH (security_invoker='true') AS
+ SELECT u.organization_id,
+    u.sequence,
+    1 AS weight,
+    u.place_time,
+    u.group_path,
+    u.member_id,
+    u.api_key_id,
+    u.requested_model AS model,
+    u.provider_id,
+    u.endpoint,
+    u.outcome AS status,
+    u.input_tokens,
+    u.cache_read_tokens,
+    u.cache_write_5m_tokens,
+    u.cache_write_1h_tokens,
+    u.input_audio_tokens,
+    u.input_image_tokens,
+    u.cache_read_audio_tokens,
+    u.output_tokens,
+    u.reasoning_tokens,
+    u.output_audio_tokens,
+    u.output_image_tokens,
+    u.charge_nano_credits,
+    u.charge_nano_credits AS baseline_nano_credits,
+    0 AS correction_count,
+    (0)::bigint AS correction_nano_credits,
+    u.duration_ms,
+    u.time_to_first_byte_ms
+   FROM public.usage_records u
+UNION ALL
+ SELECT c.organization_id,
+    c.sequence,
+    '-1'::integer AS weight,
+    u.place_time,
+    u.group_path,
+    u.member_id,
+    u.api_key_id,
+    u.requested_model AS model,
+    u.provider_id,
+    u.endpoint,
+    u.outcome AS status,
+    (- u.input_tokens) AS input_tokens,
+    (- u.cache_read_tokens) AS cache_read_tokens,
+    (- u.cache_write_5m_tokens) AS cache_write_5m_tokens,
+    (- u.cache_write_1h_tokens) AS cache_write_1h_tokens,
+    (- u.input_audio_tokens) AS input_audio_tokens,
+    (- u.input_image_tokens) AS input_image_tokens,
+    (- u.cache_read_audio_tokens) AS cache_read_audio_tokens,
+    (- u.output_tokens) AS output_tokens,
+    (- u.reasoning_tokens) AS reasoning_tokens,
+    (- u.output_audio_tokens) AS output_audio_tokens,
+    (- u.output_image_tokens) AS output_image_tokens,
+    (- u.charge_nano_credits) AS charge_nano_credits,
+    (- u.charge_nano_credits) AS baseline_nano_credits,
+    0 AS correction_count,
+    0 AS correction_nano_credits,
+    u.duration_ms,
+    u.time_to_first_byte_ms
+   FROM (public.usage_corrections c
+     JOIN public.usage_records u ON ((u.hold_id = c.hold_id)))
+UNION ALL
+ SELECT c.organization_id,
+    c.sequence,
+    1 AS weight,
+    u.place_time,
+    u.group_path,
+    u.member_id,
+    u.api_key_id,
+    u.requested_model AS model,
+    u.provider_id,
+    u.endpoint,
+    c.outcome AS status,
+    c.input_tokens,
+    c.cache_read_tokens,
+    c.cache_write_5m_tokens,
+    c.cache_write_1h_tokens,
+    c.input_audio_tokens,
+    c.input_image_tokens,
+    c.cache_read_audio_tokens,
+    c.output_tokens,
+    c.reasoning_tokens,
+    c.output_audio_tokens,
+    c.output_image_tokens,
+    c.charge_nano_credits,
+    c.charge_nano_credits AS baseline_nano_credits,
+    1 AS correction_count,
+    c.delta_nano_credits AS correction_nano_credits,
+    c.duration_ms,
+    c.time_to_first_byte_ms
+   FROM (public.usage_corrections c
+     JOIN public.usage_records u ON ((u.hold_id = c.hold_id)));
+
+CREATE TABLE public.usage_findings (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    api_key_id text NOT NULL,
+    provider_id text NOT NULL,
+    requested_model text NOT NULL,
+    answered_model text,
+    kinds text[] NOT NULL,
+    reason text NOT NULL,
+    report text NOT NULL,
+    source text NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    place_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_findings_charge_nano_credits_check CHECK ((charge_nano_credits >= 0)),
+    CONSTRAINT usage_findings_kinds_check CHECK (((cardinality(kinds) >= 1) AND (cardinality(kinds) <= 16))),
+    CONSTRAINT usage_findings_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
+    CONSTRAINT usage_findings_report_check CHECK ((length(report) <= 16384)),
+    CONSTRAINT usage_findings_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text])))
+);
+
+CREATE TABLE public.usage_hours (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    hour_start timestamp with time zone NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    api_key_id text NOT NULL,
+    model text NOT NULL,
+    provider_id text NOT NULL,
+    endpoint text NOT NULL,
+    status text NOT NULL,
+    call_count bigint NOT NULL,
+    voided_call_count bigint NOT NULL,
+    unconfirmed_call_count bigint NOT NULL,
+    input_tokens bigint NOT NULL,
+    cache_read_tokens bigint NOT NULL,
+    cache_write_5m_tokens bigint NOT NULL,
+    cache_write_1h_tokens bigint NOT NULL,
+    input_audio_tokens bigint NOT NULL,
+    input_image_tokens bigint NOT NULL,
+    cache_read_audio_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    output_audio_tokens bigint NOT NULL,
+    output_image_tokens bigint NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    baseline_nano_credits bigint NOT NULL,
+    correction_count bigint NOT NULL,
+    correction_nano_credits bigint NOT NULL,
+    duration_00 bigint,
+    duration_01 bigint,
+    duration_02 bigint,
+    duration_03 bigint,
+    duration_04 bigint,
+    duration_05 bigint,
+    duration_06 bigint,
+    duration_07 bigint,
+    duration_08 bigint,
+    duration_09 bigint,
+    duration_10 bigint,
+    duration_11 bigint,
+    duration_12 bigint,
+    duration_13 bigint,
+    duration_14 bigint,
+    duration_15 bigint,
+    first_byte_00 bigint,
+    first_byte_01 bigint,
+    first_byte_02 bigint,
+    first_byte_03 bigint,
+    first_byte_04 bigint,
+    first_byte_05 bigint,
+    first_byte_06 bigint,
+    first_byte_07 bigint,
+    first_byte_08 bigint,
+    first_byte_09 bigint,
+    first_byte_10 bigint,
+    first_byte_11 bigint,
+    first_byte_12 bigint,
+    first_byte_13 bigint,
+    first_byte_14 bigint,
+    first_byte_15 bigint
+)
+PARTITION BY RANGE (hour_start);
+
+CREATE TABLE public.usage_months (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    month_start timestamp with time zone NOT NULL,
+    member_id text NOT NULL,
+    call_count bigint NOT NULL,
+    voided_call_count bigint NOT NULL,
+    unconfirmed_call_count bigint NOT NULL,
+    input_tokens bigint NOT NULL,
+    cache_read_tokens bigint NOT NULL,
+    cache_write_5m_tokens bigint NOT NULL,
+    cache_write_1h_tokens bigint NOT NULL,
+    input_audio_tokens bigint NOT NULL,
+    input_image_tokens bigint NOT NULL,
+    cache_read_audio_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    output_audio_tokens bigint NOT NULL,
+    output_image_tokens bigint NOT NULL,
+    charge_nano_credits bigint NOT NULL,
+    baseline_nano_credits bigint NOT NULL,
+    correction_count bigint NOT NULL,
+    correction_nano_credits bigint NOT NULL,
+    CONSTRAINT usage_months_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text])))
+)
+WITH (fillfactor='70');
+
+CREATE TABLE public.usage_names (
+    organization_id text NOT NULL,
+    kind text NOT NULL,
+    id text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    display_name text NOT NULL,
+    group_path text[] NOT NULL,
+    is_deleted boolean NOT NULL,
+    CONSTRAINT usage_names_kind_check CHECK ((kind = ANY (ARRAY['group'::text, 'member'::text, 'api_key'::text])))
+);
+
+CREATE TABLE public.usage_quarantine (
+    hold_id text NOT NULL,
+    organization_id text NOT NULL,
+    reason text NOT NULL,
+    report text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_quarantine_reason_check CHECK ((reason = ANY (ARRAY['invalid_usage'::text, 'implausible_usage'::text]))),
+    CONSTRAINT usage_quarantine_report_check CHECK ((length(report) <= 65536))
+);
+
+CREATE TABLE public.usage_rollups (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    time_zone text NOT NULL,
+    state text NOT NULL,
+    sequence bigint DEFAULT 0 NOT NULL,
+    days_until timestamp with time zone DEFAULT '2000-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_rollups_generation_check CHECK ((generation > 0)),
+    CONSTRAINT usage_rollups_sequence_check CHECK ((sequence >= 0)),
+    CONSTRAINT usage_rollups_state_check CHECK ((state = ANY (ARRAY['BUILDING'::text, 'CURRENT'::text, 'RETIRED'::text])))
+);
 
 CREATE TABLE public.user_identities (
     issuer text NOT NULL,
@@ -2111,6 +2464,9 @@ ALTER TABLE ONLY public.usage_corrections
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_pkey PRIMARY KEY (hold_id);
 
+ALTER TABLE ONLY public.usage_days
+    ADD CONSTRAINT usage_days_pkey PRIMARY KEY (organization_id, generation, scope_kind, scope_id, day_start, model, status, group_path, member_id);
+
 ALTER TABLE ONLY public.usage_discrepancies
     ADD CONSTRAINT usage_discrepancies_hold_id_key UNIQUE (hold_id);
 
@@ -2120,6 +2476,15 @@ ALTER TABLE ONLY public.usage_discrepancies
 ALTER TABLE ONLY public.usage_findings
     ADD CONSTRAINT usage_findings_pkey PRIMARY KEY (hold_id);
 
+ALTER TABLE ONLY public.usage_hours
+    ADD CONSTRAINT usage_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path);
+
+ALTER TABLE ONLY public.usage_months
+    ADD CONSTRAINT usage_months_pkey PRIMARY KEY (organization_id, generation, scope_kind, scope_id, month_start, member_id);
+
+ALTER TABLE ONLY public.usage_names
+    ADD CONSTRAINT usage_names_pkey PRIMARY KEY (organization_id, kind, id, valid_from);
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_pkey PRIMARY KEY (hold_id);
 
@@ -2128,6 +2493,9 @@ ALTER TABLE ONLY public.usage_records
 
 ALTER TABLE ONLY public.usage_records
     ADD CONSTRAINT usage_records_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.usage_rollups
+    ADD CONSTRAINT usage_rollups_pkey PRIMARY KEY (organization_id, generation);
 
 ALTER TABLE ONLY public.user_identities
     ADD CONSTRAINT user_identities_pkey PRIMARY KEY (issuer, subject);
@@ -2293,13 +2661,23 @@ CREATE INDEX top_up_requests_by_state ON public.top_up_requests USING btree (sta
 
 CREATE INDEX usage_findings_by_time ON public.usage_findings USING btree (organization_id, create_time, hold_id);
 
+CREATE UNIQUE INDEX usage_names_present ON public.usage_names USING btree (organization_id, kind, id) WHERE (valid_to IS NULL);
+
 CREATE INDEX usage_quarantine_by_time ON public.usage_quarantine USING btree (organization_id, create_time);
 
 CREATE INDEX usage_records_by_provider ON public.usage_records USING btree (provider_id, settle_time);
 
 CREATE INDEX usage_records_by_time ON public.usage_records USING btree (organization_id, place_time);
 
+CREATE UNIQUE INDEX usage_rollups_building ON public.usage_rollups USING btree (organization_id) WHERE (state = 'BUILDING'::text);
+
+CREATE UNIQUE INDEX usage_rollups_current ON public.usage_rollups USING btree (organization_id) WHERE (state = 'CURRENT'::text);
+
+CREATE INDEX usage_rollups_retired ON public.usage_rollups USING btree (organization_id, generation) WHERE (state = 'RETIRED'::text);
+
 CREATE INDEX user_identities_by_user ON public.user_identities USING btree (user_id);
+
+CREATE TRIGGER api_keys_note_name AFTER INSERT OR UPDATE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.note_usage_name_of_row();
 
 CREATE TRIGGER api_keys_notify AFTER INSERT OR DELETE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('api_key');
 
@@ -2320,6 +2698,8 @@ CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_
 CREATE TRIGGER credit_grants_not_truncated BEFORE TRUNCATE ON public.credit_grants FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER deployment_settings_notify AFTER INSERT OR DELETE OR UPDATE ON public.deployment_settings FOR EACH ROW EXECUTE FUNCTION public.notify_deployment_change();
+
+CREATE TRIGGER groups_note_name AFTER INSERT OR UPDATE ON public.groups FOR EACH ROW EXECUTE FUNCTION public.note_usage_name_of_row();
 
 CREATE TRIGGER groups_notify AFTER INSERT OR DELETE OR UPDATE ON public.groups FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('group');
 
@@ -2360,6 +2740,8 @@ CREATE TRIGGER ledger_transfers_not_truncated BEFORE TRUNCATE ON public.ledger_t
 CREATE TRIGGER ledger_transfers_use_credit_line AFTER INSERT ON public.ledger_transfers FOR EACH ROW WHEN (((new.credit_account = 'CREDIT_POOL'::text) AND (new.kind = ANY (ARRAY['TOP_UP'::text, 'ADJUSTMENT'::text])))) EXECUTE FUNCTION public.use_credit_line();
 
 CREATE TRIGGER members_forget_scim_suspension AFTER UPDATE ON public.members FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION public.forget_scim_suspension();
+
+CREATE TRIGGER members_note_name AFTER INSERT OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION public.note_usage_name_of_row();
 
 CREATE TRIGGER members_notify AFTER INSERT OR DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('member');
 
@@ -2432,6 +2814,8 @@ CREATE TRIGGER usage_quarantine_not_truncated BEFORE TRUNCATE ON public.usage_qu
 CREATE TRIGGER usage_records_immutable BEFORE DELETE OR UPDATE ON public.usage_records FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER usage_records_not_truncated BEFORE TRUNCATE ON public.usage_records FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER users_note_names AFTER UPDATE OF display_name, email ON public.users FOR EACH ROW WHEN (((old.display_name IS DISTINCT FROM new.display_name) OR (old.email IS DISTINCT FROM new.email))) EXECUTE FUNCTION public.note_usage_name_of_row();
 
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_only_organization_id_fkey FOREIGN KEY (only_organization_id) REFERENCES public.organizations(organization_id);
@@ -2601,8 +2985,14 @@ ALTER TABLE ONLY public.usage_corrections
 ALTER TABLE ONLY public.usage_findings
     ADD CONSTRAINT usage_findings_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
 
+ALTER TABLE ONLY public.usage_names
+    ADD CONSTRAINT usage_names_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.usage_quarantine
     ADD CONSTRAINT usage_quarantine_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
+
+ALTER TABLE ONLY public.usage_rollups
+    ADD CONSTRAINT usage_rollups_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.user_identities
     ADD CONSTRAINT user_identities_only_organization_id_fkey FOREIGN KEY (only_organization_id) REFERENCES public.organizations(organization_id);
@@ -2680,13 +3070,23 @@ CREATE POLICY audit_reads ON public.top_up_requests FOR SELECT TO megarouter_aud
 
 CREATE POLICY audit_reads ON public.usage_corrections FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_days FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_discrepancies FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_findings FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_hours FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_months FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_names FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_rollups FOR SELECT TO megarouter_audit USING (true);
 
 ALTER TABLE public.budget_carries ENABLE ROW LEVEL SECURITY;
 
@@ -2762,13 +3162,23 @@ CREATE POLICY every_organization_lock ON public.top_up_requests FOR UPDATE TO me
 
 CREATE POLICY every_organization_lock ON public.usage_corrections FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_days FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_discrepancies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_findings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_months FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_names FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_quarantine FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_rollups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -2830,13 +3240,23 @@ CREATE POLICY every_organization_read ON public.top_up_requests FOR SELECT TO me
 
 CREATE POLICY every_organization_read ON public.usage_corrections FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.usage_days FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.usage_discrepancies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_findings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.usage_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_months FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_names FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.usage_quarantine FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_records FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_rollups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
 
@@ -2920,13 +3340,23 @@ CREATE POLICY organization_wall ON public.top_up_requests TO megarouter_admin, m
 
 CREATE POLICY organization_wall ON public.usage_corrections TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_days TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_discrepancies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_findings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_months TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_names TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_quarantine TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_records TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_rollups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
@@ -2948,13 +3378,23 @@ ALTER TABLE public.top_up_requests ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.usage_days ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.usage_discrepancies ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_findings ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.usage_hours ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_months ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_names ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.usage_quarantine ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_rollups ENABLE ROW LEVEL SECURITY;
 
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO megarouter_authz;
@@ -2995,7 +3435,9 @@ REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLI
 GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) TO megarouter_admin;
+GRANT ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) TO megarouter_audit;
 
 REVOKE ALL ON PROCEDURE public.divide_by_organization(IN divided regclass) FROM PUBLIC;
 
@@ -3034,6 +3476,10 @@ GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_ad
 
 REVOKE ALL ON FUNCTION public.kept_carry(r public.guardrails, own_budget bigint, former_revision bigint, former text, time_zone text, start timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_audit;
+
 REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
@@ -3055,6 +3501,10 @@ REVOKE ALL ON FUNCTION public.note_pepper() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_previous_pepper() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.note_usage_name(of_organization text, of_kind text, of_id text, name text, path text[], deleted boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.note_usage_name_of_row() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.notify_catalog_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.notify_deployment_change() FROM PUBLIC;
@@ -3065,6 +3515,9 @@ REVOKE ALL ON FUNCTION public.open_carry(organization text, of_counter text, of_
 GRANT ALL ON FUNCTION public.open_carry(organization text, of_counter text, of_previous text) TO megarouter_authz;
 
 REVOKE ALL ON FUNCTION public.open_ledger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.open_usage_month(instant timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_usage_month(instant timestamp with time zone) TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.organization_summaries(only_organization text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organization_summaries(only_organization text) TO megarouter_admin;
@@ -3430,21 +3883,43 @@ GRANT SELECT,INSERT ON TABLE public.usage_corrections TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_corrections TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_corrections TO megarouter_audit;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_days TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_days TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_days TO megarouter_audit;
+
 GRANT SELECT,INSERT ON TABLE public.usage_discrepancies TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_audit;
+
+GRANT SELECT,INSERT ON TABLE public.usage_records TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_records TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.usage_facts TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_facts TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_facts TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.usage_findings TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_findings TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_findings TO megarouter_audit;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_hours TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_hours TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_hours TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_months TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_months TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.usage_names TO megarouter_admin;
+
 GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_audit;
 
-GRANT SELECT,INSERT ON TABLE public.usage_records TO megarouter_usage;
-GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;
-GRANT SELECT ON TABLE public.usage_records TO megarouter_audit;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rollups TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_rollups TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_rollups TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.user_identities TO megarouter_admin;
 

@@ -27,6 +27,7 @@ NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",
     "python -m admin_service.analytics.anomalies": "a unit test runs it on files of its own",
     "python -m usage_service.stored_objects": "the contract test of registrations runs it on its own data",
+    "python -m usage_service.rollups": "the contract test of rebuilds runs it on its own data",
     "./dev bench": "takes minutes; its options are checked below",
     "./dev lint": "CI runs it in addition to the suite",
     "./dev protos": "writes into the repository; its options are checked below, and tests run its checks",

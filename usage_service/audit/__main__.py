@@ -16,7 +16,7 @@ from rich.console import Console
 from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.redis.connections import open_redis
-from usage_service.audit.break_out_attempts import try_break_outs
+from usage_service.audit.break_outs.attempts import try_break_outs
 from usage_service.audit.check import Finding
 from usage_service.audit.database import audit_database, open_snapshot
 from usage_service.audit.page import print_figures, print_findings

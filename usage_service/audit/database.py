@@ -15,6 +15,7 @@ from usage_service.audit.figures import Figures, read_figures
 from usage_service.audit.guard_checks import GUARD_CHECKS
 from usage_service.audit.ledger_checks import LEDGER_CHECKS
 from usage_service.audit.rights_checks import LEAST_RIGHTS, ROLES_CONFINED
+from usage_service.audit.rollup_checks import ROLLUP_CHECKS
 from usage_service.audit.usage_checks import USAGE_CHECKS
 
 ROLE: Final = AUDIT_ROLE
@@ -22,6 +23,7 @@ CHECKS: Final = (
     *LEDGER_CHECKS,
     CREDIT_HAS_AUTHORITY,
     *USAGE_CHECKS,
+    *ROLLUP_CHECKS,
     *GUARD_CHECKS,
     CREDIT_LINE_GUARD,
     LEAST_RIGHTS,

@@ -168,6 +168,14 @@ JOURNAL_RESCUED: Final = Instrument(
 REDIS_LAG: Final = Instrument(
     "megarouter.redis.lag", "{event}", "Committed ledger events that Redis lacked at the last comparison."
 )
+ROLLUP_LAG: Final = Instrument(
+    "megarouter.rollups.lag",
+    "{event}",
+    "Committed ledger events that the rollups lacked at the last round. Answers read them from the records.",
+)
+ROLLUP_AGE: Final = Instrument(
+    "megarouter.rollups.age", "s", "How long ago the rollups were last found in step with every ledger."
+)
 OUTBOX_WAITING: Final = Instrument(
     "megarouter.outbox.waiting", "{message}", "E-mail that waits for delivery. Without a mail server all of it waits."
 )

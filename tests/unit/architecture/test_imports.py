@@ -30,7 +30,7 @@ ROOMS = {
     "gateway_core": ("model", "contract", "runtime", "schema", "stores"),
     "gateway_core.model": ("organization", "limits", "catalog", "ledger", "calls"),
     "authz_service": ("request", "identities", "stored_objects", "holds"),
-    "usage_service": ("provider_reports", "stored_objects", "settlement", "journal", "counters", "audit"),
+    "usage_service": ("provider_reports", "stored_objects", "settlement", "journal", "counters", "rollups", "audit"),
     "admin_service": (
         "api",
         "access",

@@ -373,7 +373,7 @@ async def test_the_command_prints_the_report_and_exits_with_its_result(
 ) -> None:
     await fill_redis(owner, redis)
     status, text = await run_command(database_url, redis_server.url, "--redis")
-    assert (status, "every promise holds; 26 checks" in text) == (0, True), text
+    assert (status, "every promise holds; 30 checks" in text) == (0, True), text
     assert "unconfirmed" in text
     async with unguarded(owner):
         await owner.execute("UPDATE holds SET state = 'HELD', resolve_time = NULL WHERE state = 'VOIDED'")

@@ -9,8 +9,8 @@ from deploy.local.stack.database_urls import login_url, service_database_urls
 from gateway_core.schema.logins import SERVICE_URLS
 from tests.contract.conftest import Databases
 from tests.contract.usage_service.audit.books import audit, broken
-from usage_service.audit.break_out_attempts import fault_of_attempt, fault_of_return, try_break_outs
-from usage_service.audit.break_outs import ATTEMPTS, RETURNS, Attempt, Return
+from usage_service.audit.break_outs.attempts import fault_of_attempt, fault_of_return, try_break_outs
+from usage_service.audit.break_outs.cases import ATTEMPTS, RETURNS, Attempt, Return
 
 OWNER = "megarouter"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from gateway_core.schema.dump import SCHEMA_FILE
 
-TABLE = re.compile(r"^CREATE TABLE public\.(\w+) \(\n(.*?)^\);", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"^CREATE TABLE public\.(\w+) \(\n(.*?)^\)[^;]*;", re.MULTILINE | re.DOTALL)
 
 BOX = re.compile(r'<rect (class="table" )?x="([\d.]+)" y="([\d.]+)" width="(\d{3})" height="(\d+)"')
 """A table, or the panel of a subject. Narrower boxes are marks."""

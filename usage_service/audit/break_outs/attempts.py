@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.schema.logins import SERVICE_URLS
-from usage_service.audit.break_outs import ATTEMPTS, RETURNS, Attempt, Return
+from usage_service.audit.break_outs.cases import ATTEMPTS, RETURNS, Attempt, Return
 from usage_service.audit.check import Breach, Finding
 
 _CONNECT_TIMEOUT_S: Final = 10

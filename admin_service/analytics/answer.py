@@ -1,0 +1,169 @@
+"""Answers about usage. All figures are exact integers."""
+
+import datetime as dt
+from dataclasses import dataclass, fields
+from typing import Final, Self
+
+from gateway_core.model.usage_measures import (
+    COUNT_COLUMNS,
+    FIRST_BUCKET_MS,
+    INPUT_TOKEN_COLUMNS,
+    LATENCY_BUCKETS,
+    OUTPUT_TOKEN_COLUMNS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Calls by how long they took. Bucket 0 is below 32 ms; each later bucket begins at twice the last."""
+
+    counts: tuple[int, ...] = (0,) * LATENCY_BUCKETS
+
+    def percentile_ms(self, share: float) -> float | None:
+        """Estimates how long the given share (0 to 1) of calls took at most; None without a call.
+
+        The value is in the right bucket, so it is off by a factor of at most two.
+        """
+        total = sum(self.counts)
+        if total <= 0:
+            return None
+        rank = share * total
+        for bucket, count in enumerate(self.counts):
+            if count > 0 and rank <= count:
+                low = 0.0 if bucket == 0 else float(FIRST_BUCKET_MS << bucket - 1)
+                high = float(FIRST_BUCKET_MS << bucket)
+                return float(low + (high - low) * max(0.0, rank) / count)
+            rank -= count
+        return float(FIRST_BUCKET_MS << LATENCY_BUCKETS - 1)
+
+
+NO_LATENCIES: Final = Latencies()
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """The sums of calls. The fields are the columns of the rollups."""
+
+    call_count: int = 0
+    """Settled and unconfirmed calls: those that budgets count."""
+    voided_call_count: int = 0
+    """Calls that failed and cost nothing."""
+    unconfirmed_call_count: int = 0
+    """Calls without a report, charged by the organization's policy. They are in `call_count`."""
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    cache_read_audio_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
+    output_image_tokens: int = 0
+    charge_nano_credits: int = 0
+    """After corrections."""
+    baseline_nano_credits: int = 0
+    """What the calls would have cost without routing. It equals the charge while no call is routed."""
+    correction_count: int = 0
+    correction_nano_credits: int = 0
+    """By how much corrections changed the charge, which includes them."""
+    durations: Latencies = NO_LATENCIES
+    """Empty unless the query asks for latencies."""
+    first_bytes: Latencies = NO_LATENCIES
+
+    @property
+    def all_input_tokens(self) -> int:
+        """Tokens of every kind of input."""
+        return sum(getattr(self, name) for name in INPUT_TOKEN_COLUMNS)
+
+    @property
+    def all_output_tokens(self) -> int:
+        """Tokens of every kind of output."""
+        return sum(getattr(self, name) for name in OUTPUT_TOKEN_COLUMNS)
+
+    @property
+    def tokens(self) -> int:
+        """All tokens."""
+        return self.all_input_tokens + self.all_output_tokens
+
+    @property
+    def savings_nano_credits(self) -> int:
+        """The baseline charge less the charge."""
+        return self.baseline_nano_credits - self.charge_nano_credits
+
+    def __add__(self, other: Self) -> "Measures":
+        counts = {name: getattr(self, name) + getattr(other, name) for name in COUNT_COLUMNS}
+        return Measures(**counts, durations=_sum(self.durations, other.durations),
+                        first_bytes=_sum(self.first_bytes, other.first_bytes))  # fmt: skip
+
+
+def _sum(one: Latencies, other: Latencies) -> Latencies:
+    # Most answers have none, and adding is most of what an answer costs here.
+    if other is NO_LATENCIES:
+        return one
+    if one is NO_LATENCIES:
+        return other
+    return Latencies(tuple(a + b for a, b in zip(one.counts, other.counts, strict=True)))
+
+
+NO_USAGE: Final = Measures()
+assert tuple(field.name for field in fields(Measures))[: len(COUNT_COLUMNS)] == COUNT_COLUMNS  # noqa: S101
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The part `[start, end)` of a bucket of time that is in the range."""
+
+    start: dt.datetime
+    end: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsageGroup:
+    """One group of calls, or all that are beyond the limit."""
+
+    values: tuple[str, ...] | None
+    """Ids, one for each dimension of the query; None for `other`, all groups beyond the limit."""
+    total: Measures
+    series: tuple[Measures, ...]
+    """One for each bucket of the answer."""
+    previous: Measures | None
+    """The total of the previous period; None unless the query compares. `other` has all that is in no other group."""
+
+    @property
+    def is_other(self) -> bool:
+        """Whether this is everything beyond the limit."""
+        return self.values is None
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The state of the ledger that an answer is true to."""
+
+    sequence: int
+    """Every event of the organization up to this number is in the answer, and none after it."""
+    time: dt.datetime
+    rolled_sequence: int
+    """Up to this number the rollups were used, and the records themselves after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageAnswer:
+    """The answer to a `UsageQuery`."""
+
+    buckets: tuple[Bucket, ...]
+    groups: tuple[UsageGroup, ...]
+    """In the order of the query, `other` last. Without dimensions there is one group, also if there are no calls."""
+    group_count: int
+    """How many groups there are without the limit."""
+    total: Measures
+    """The sum of all groups."""
+    previous: Measures | None
+    """The total of the previous period; None unless the query compares."""
+    previous_range: Bucket | None
+    time_zone: str
+    """In which buckets begin. After a change of the organization's zone it is the old one until the rollups are rebuilt."""
+    as_of: AsOf
+    complete: bool
+    """Whether no call is open that began before the end of the range. Otherwise the figures will still grow."""

@@ -1,0 +1,71 @@
+"""Chooses the smallest rollups that can answer a query. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from admin_service.analytics.query import Dimension, Granularity, Tree, UsageQuery
+from admin_service.analytics.time_ranges import Source
+
+GROUP_LEVELS: Final = {
+    Dimension.GROUP_LEVEL_1: 1,
+    Dimension.GROUP_LEVEL_2: 2,
+    Dimension.GROUP_LEVEL_3: 3,
+    Dimension.GROUP_LEVEL_4: 4,
+}
+_GROUPS: Final = frozenset({Dimension.GROUP, *GROUP_LEVELS})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The rollups that can answer a query, and the rows of them that do."""
+
+    sources: Sequence[Source]
+    """The largest first. Hours can answer everything."""
+    day_scope: tuple[str, str | None]
+    """Kind and id of the scope whose days are read; None for every scope of the kind."""
+    month_scope: tuple[str, str]
+
+
+def choose(query: UsageQuery, granularity: Granularity) -> Choice:
+    """Returns the rollups to read for a query, in buckets of the given size."""
+    uses_groups = bool(query.filter.groups or query.reach.group or _GROUPS & set(query.group_by))
+    uses_tree_of_now = uses_groups and query.tree is Tree.AS_IT_IS
+    uses_member = bool(
+        query.filter.members or query.reach.member or Dimension.MEMBER in query.group_by or uses_tree_of_now
+    )
+    uses_key = bool(query.filter.api_keys) or Dimension.API_KEY in query.group_by
+    uses_model = bool(query.filter.models or query.filter.statuses) or not {
+        Dimension.MODEL,
+        Dimension.STATUS,
+    }.isdisjoint(query.group_by)
+    only_hours = bool(query.filter.providers or query.filter.endpoints) or not {
+        Dimension.PROVIDER,
+        Dimension.ENDPOINT,
+    }.isdisjoint(query.group_by)
+    only_group = None if uses_tree_of_now else _only_group(query)
+    sources = [Source.HOURS]
+    if not only_hours and granularity is not Granularity.HOUR:
+        sources.insert(0, Source.DAYS)
+        of_members = uses_member and not uses_key and not uses_model and not query.with_latencies
+        needs_path = uses_groups and not uses_tree_of_now and only_group is None
+        if of_members and not needs_path and granularity in {Granularity.TOTAL, Granularity.MONTH}:
+            sources.insert(0, Source.MONTHS)
+    if uses_key:
+        day_scope: tuple[str, str | None] = ("api_key", None)
+    elif uses_member:
+        day_scope = ("member", None)
+    elif not uses_groups:
+        day_scope = ("organization", query.organization)
+    else:
+        day_scope = ("group", only_group) if only_group is not None else ("leaf", None)
+    month_scope = ("organization", query.organization) if only_group is None else ("group", only_group)
+    return Choice(sources, day_scope, month_scope)
+
+
+def _only_group(query: UsageQuery) -> str | None:
+    """Returns the one group that confines a query that does not tell groups apart; None if there is no such."""
+    confining = query.filter.groups | ({query.reach.group} if query.reach.group else set())
+    if len(confining) != 1 or _GROUPS & set(query.group_by):
+        return None
+    return next(iter(confining))

@@ -1,0 +1,160 @@
+"""Local hours, days, weeks and months: the buckets of an answer, and the pieces of a range that rollups can answer."""
+
+import datetime as dt
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from admin_service.analytics.answer import Bucket
+from admin_service.analytics.query import Granularity
+from gateway_core.model.limits.cycles import Cycle, period_at
+
+_QUARTER: Final = dt.timedelta(minutes=15)
+_CYCLES: Final = {
+    Granularity.DAY: Cycle.DAILY,
+    Granularity.WEEK: Cycle.WEEKLY,
+    Granularity.MONTH: Cycle.MONTHLY,
+}
+
+
+class Source(enum.StrEnum):
+    """Where the usage of a piece of a range is read."""
+
+    RECORDS = "usage_facts"
+    HOURS = "usage_hours"
+    DAYS = "usage_days"
+    MONTHS = "usage_months"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part `[start, end)` of a range that is read from one source."""
+
+    source: Source
+    start: dt.datetime
+    end: dt.datetime
+
+
+def period_of(granularity: Granularity, zone: ZoneInfo, instant: dt.datetime) -> Bucket:
+    """Returns the whole local hour, day, week or month that contains the instant."""
+    if granularity is Granularity.HOUR:
+        return Bucket(_hour_start(zone, instant), _next_hour(zone, instant))
+    second = int(instant.replace(microsecond=0).timestamp())
+    period = period_at(_CYCLES[granularity], zone, second)
+    assert period.end_epoch_s is not None  # noqa: S101 - only NEVER has no end
+    return Bucket(_instant(period.start_epoch_s), _instant(period.end_epoch_s))
+
+
+def buckets_of(
+    granularity: Granularity, zone: ZoneInfo, start: dt.datetime, end: dt.datetime, most: int
+) -> tuple[Bucket, ...] | None:
+    """Returns the buckets of a range, the first and the last cut to it; None if there are more than `most`."""
+    if granularity is Granularity.TOTAL:
+        return (Bucket(start, end),)
+    buckets: list[Bucket] = []
+    at = start
+    while at < end:
+        if len(buckets) == most:
+            return None
+        period = period_of(granularity, zone, at)
+        buckets.append(Bucket(at, min(period.end, end)))
+        at = period.end
+    return tuple(buckets)
+
+
+def pieces_of(
+    zone: ZoneInfo, start: dt.datetime, end: dt.datetime, sources: Sequence[Source], days_until: dt.datetime
+) -> tuple[Piece, ...]:
+    """Cuts a range into the largest pieces: months, days, hours at its edges, and records for parts of an hour.
+
+    Args:
+        zone: of the rollups.
+        start: first instant of the range.
+        end: first instant after it.
+        sources: the rollups that may be used, the largest first.
+        days_until: before it, days and months have everything that hours have. From it on, they have nothing.
+    """
+    small = [source for source in sources if source is Source.HOURS]
+    if days_until <= start:
+        return tuple(_cut(zone, start, end, small))
+    if end <= days_until:
+        return tuple(_cut(zone, start, end, sources, ends_whole=end == days_until))
+    return (
+        *_cut(zone, start, days_until, sources, ends_whole=True),
+        *_cut(zone, days_until, end, small),
+    )
+
+
+def previous_range(zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> Bucket:
+    """Returns the range before, of the same number of local months or days if the range consists of them."""
+    for granularity in (Granularity.MONTH, Granularity.DAY):
+        if period_of(granularity, zone, start).start == start and period_of(granularity, zone, end).start == end:
+            return Bucket(_earlier(granularity, zone, start, end), start)
+    return Bucket(start - (end - start), start)
+
+
+def _earlier(granularity: Granularity, zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> dt.datetime:
+    """Returns the start of as many periods before `start` as are between it and `end`."""
+    at, earlier = start, start
+    while at < end:
+        at = period_of(granularity, zone, at).end
+        earlier = period_of(granularity, zone, earlier - dt.timedelta(microseconds=1)).start
+    return earlier
+
+
+_GRANULARITIES: Final = {
+    Source.MONTHS: Granularity.MONTH,
+    Source.DAYS: Granularity.DAY,
+    Source.HOURS: Granularity.HOUR,
+}
+
+
+def _cut(
+    zone: ZoneInfo, start: dt.datetime, end: dt.datetime, sources: Sequence[Source], *, ends_whole: bool = False
+) -> list[Piece]:
+    """Cuts a range. If it `ends_whole`, nothing of its last period is after its end, so the whole period is read."""
+    if start >= end:
+        return []
+    if not sources:
+        return [Piece(Source.RECORDS, start, end)]
+    granularity, rest = _GRANULARITIES[sources[0]], sources[1:]
+    first, last = period_of(granularity, zone, start), period_of(granularity, zone, end)
+    whole_start = first.start if first.start == start else first.end
+    whole_end = end if ends_whole else last.start
+    if whole_start >= whole_end:
+        return _cut(zone, start, end, rest, ends_whole=ends_whole)
+    return [
+        *_cut(zone, start, whole_start, rest),
+        Piece(sources[0], whole_start, whole_end),
+        *_cut(zone, whole_end, end, rest),
+    ]
+
+
+def _hour_start(zone: ZoneInfo, instant: dt.datetime) -> dt.datetime:
+    """As `local_hour` in the database: an hour in which clocks change by half an hour begins again at the change."""
+    offset = _offset(zone, instant)
+    local = instant.astimezone(dt.timezone(offset))
+    at = local.replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)
+    while _offset(zone, at) != offset:
+        at += _QUARTER
+    return at
+
+
+def _next_hour(zone: ZoneInfo, instant: dt.datetime) -> dt.datetime:
+    start = _hour_start(zone, instant)
+    at = start + _QUARTER
+    while _hour_start(zone, at) == start:
+        at += _QUARTER
+    return at
+
+
+def _offset(zone: ZoneInfo, instant: dt.datetime) -> dt.timedelta:
+    offset = instant.astimezone(zone).utcoffset()
+    assert offset is not None  # noqa: S101 - a time zone has an offset
+    return offset
+
+
+def _instant(epoch_s: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(epoch_s, dt.UTC)

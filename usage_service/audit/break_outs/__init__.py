@@ -1,0 +1,1 @@
+"""Tries to do more with a service's login than its role may."""

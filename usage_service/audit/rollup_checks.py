@@ -1,0 +1,112 @@
+"""Checks of the rollups: each total is what the records say at the position of its generation, in its time zone."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway_core.model.usage_measures import COUNT_COLUMNS, LATENCY_COLUMNS
+from usage_service.audit.check import Check
+from usage_service.rollups.statements import (
+    DAY_KEY,
+    DAYS_OF_HOURS,
+    HOUR_KEY,
+    HOURS_OF_FACTS,
+    MONTH_KEY,
+    MONTHS_OF_HOURS,
+)
+
+_ALL: Final = (*COUNT_COLUMNS, *LATENCY_COLUMNS)
+
+
+def _differences(table: str, key: Sequence[str], measures: Sequence[str], recomputed: str) -> str:
+    """Returns the query for every row of a table that is not what is recomputed for its generation `r`."""
+    compared = ", ".join(
+        f"CASE WHEN coalesce(s.{name}, 0) <> coalesce(f.{name}, 0)"
+        f" THEN format('{name} is %s instead of %s', coalesce(s.{name}, 0), coalesce(f.{name}, 0)) END"
+        for name in measures
+    )
+    place = ", ".join(f"coalesce(s.{name}::text, f.{name}::text)" for name in key)
+    return f"""
+    SELECT organization_id, '{table} ' || place, fault
+      FROM (SELECT coalesce(s.organization_id, f.organization_id) AS organization_id, concat_ws(' ', {place}) AS place,
+                   concat_ws(', ', {compared}) AS fault
+              FROM (SELECT t.* FROM {table} t JOIN usage_rollups r ON r.organization_id = t.organization_id
+                       AND r.generation = t.generation WHERE r.state <> 'RETIRED') s
+              FULL JOIN (SELECT r.organization_id, r.generation, counted.*
+                           FROM usage_rollups r CROSS JOIN LATERAL ({recomputed}) AS counted WHERE r.state <> 'RETIRED') f
+                ON {" AND ".join(f"s.{name} = f.{name}" for name in ("organization_id", "generation", *key))}) compared
+     WHERE fault <> ''
+    """  # noqa: S608 - our own names
+
+
+_HOURS: Final = "usage_hours h"
+_OF_GENERATION: Final = (
+    "h.organization_id = r.organization_id AND h.generation = r.generation AND h.hour_start < r.days_until"
+)
+
+ROLLUPS_AT_A_POSITION: Final = Check(
+    "rollups-at-a-position",
+    "INV-31",
+    "rollups are at a position that their ledger has reached, and no rows are without a generation",
+    ("usage_rollups",),
+    """
+    SELECT r.organization_id, 'generation ' || r.generation, format('is at %s of %s events', r.sequence, h.sequence)
+      FROM usage_rollups r JOIN ledger_heads h ON h.organization_id = r.organization_id WHERE r.sequence > h.sequence
+    UNION ALL
+    SELECT DISTINCT d.organization_id, 'generation ' || d.generation, 'has rows and no position'
+      FROM usage_days d
+     WHERE NOT EXISTS (SELECT FROM usage_rollups r WHERE r.organization_id = d.organization_id AND r.generation = d.generation)
+    """,
+)
+
+HOURS_ARE_RECORDS: Final = Check(
+    "rollup-hours-are-records",
+    "INV-31",
+    "every hour has the sums of the records and corrections up to its position, in the organization's time zone",
+    ("usage_hours", "usage_records"),
+    _differences(
+        "usage_hours",
+        HOUR_KEY,
+        _ALL,
+        HOURS_OF_FACTS.format(
+            zone="r.time_zone", condition="organization_id = r.organization_id AND sequence <= r.sequence"
+        ),
+    ),
+)
+
+DAYS_ARE_HOURS: Final = Check(
+    "rollup-days-are-hours",
+    "INV-31",
+    "every day of a scope has the sums of its hours that are over",
+    ("usage_days",),
+    _differences(
+        "usage_days",
+        DAY_KEY,
+        _ALL,
+        DAYS_OF_HOURS.format(
+            organization="r.organization_id",
+            day_start="cycle_start_at('DAILY', r.time_zone, h.hour_start)",
+            hours=_HOURS,
+            condition=_OF_GENERATION,
+        ),
+    ),
+)
+
+MONTHS_ARE_HOURS: Final = Check(
+    "rollup-months-are-hours",
+    "INV-31",
+    "every month of a member has the sums of its hours that are over",
+    ("usage_months",),
+    _differences(
+        "usage_months",
+        MONTH_KEY,
+        COUNT_COLUMNS,
+        MONTHS_OF_HOURS.format(
+            organization="r.organization_id",
+            month_start="cycle_start_at('MONTHLY', r.time_zone, h.hour_start)",
+            hours=_HOURS,
+            condition=_OF_GENERATION,
+        ),
+    ),
+)
+
+ROLLUP_CHECKS: Final = (ROLLUPS_AT_A_POSITION, HOURS_ARE_RECORDS, DAYS_ARE_HOURS, MONTHS_ARE_HOURS)

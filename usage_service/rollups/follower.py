@@ -1,0 +1,170 @@
+"""Follows the ledgers: once a second, or after a thousand settlements, adds what is new to the rollups.
+
+The position is stored in the transaction that adds, so nothing is added twice or left out, whenever a process dies. Any number of
+processes may follow: each locks the position of the generation that it advances, and skips what another has locked.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import asyncpg
+
+from gateway_core.runtime.background import in_background
+from gateway_core.stores.postgres.connections import UNAVAILABLE
+from usage_service.rollups.generations import Generation, Ledger, State, has_hours_to_close, to_begin, to_retire
+from usage_service.rollups.store import RollupStore
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S: Final = 1.0
+WAKE_AFTER: Final = 1_000
+"""Settlements after which the follower does not wait for the next second."""
+EVENTS_PER_STEP: Final = 5_000
+_STEPS_PER_ROUND: Final = 4
+"""Of one generation, before the next organization has its turn."""
+_ROWS_PER_DELETION: Final = 5_000
+_ROWS_PER_CLOSING: Final = 20_000
+_ORGANIZATIONS_PER_PAGE: Final = 500
+_FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
+_MONTH_AHEAD: Final = dt.timedelta(days=7)
+
+
+class RollupFollower:
+    """Keeps the rollups in step with the ledgers."""
+
+    def __init__(self, pool: asyncpg.Pool, clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)) -> None:
+        """Creates a follower.
+
+        Args:
+            pool: connections of usage_service.
+            clock: decides which hours are over.
+        """
+        self._store = RollupStore(pool)
+        self._clock = clock
+        self._settled = 0
+        self._wake = asyncio.Event()
+        self.lag_events = 0
+        """Events of all organizations that were not in their rollups before the last round."""
+        self._in_step_s = time.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since every organization's rollups were in step, after a round or before it."""
+        return time.monotonic() - self._in_step_s
+
+    def committed(self, count: int) -> None:
+        """Notes that settlements have been committed."""
+        self._settled += count
+        if self._settled >= WAKE_AFTER:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Follows until canceled."""
+        while True:
+            self._settled = 0
+            self._wake.clear()
+            try:
+                is_behind = await self.follow_once()
+            except _FAILURES as error:
+                logger.info("rollups are waiting for PostgreSQL", extra={"error": type(error).__name__})
+                is_behind = False
+            if not is_behind:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), INTERVAL_S)
+
+    async def follow_once(self) -> bool:
+        """Gives every organization one turn. Returns whether one of them has more to do."""
+        now = self._clock()
+        await self._store.open_month(now, now + _MONTH_AHEAD)
+        started_s = time.monotonic()
+        is_behind, has_failed, after, lag_events = False, False, "", 0
+        while organizations := await self._store.organizations(after, _ORGANIZATIONS_PER_PAGE, self._clock()):
+            for ledger in await self._store.ledgers(organizations):
+                lag_events += ledger.lag_events
+                try:
+                    is_behind |= await self._turn(ledger)
+                except _FAILURES as error:
+                    has_failed = True
+                    logger.warning(
+                        "rollups stay behind",
+                        extra={"organization": ledger.organization, "error": type(error).__name__},
+                    )
+            after = organizations[-1]
+        self.lag_events = lag_events
+        if not is_behind and not has_failed:
+            self._in_step_s = started_s
+        return is_behind
+
+    async def _turn(self, ledger: Ledger) -> bool:
+        """Does a bounded part of an organization's work. Returns whether there is more."""
+        organization = ledger.organization
+        if (outdated := to_retire(ledger)) is not None:
+            await self._store.retire(organization, outdated.number)
+            return True
+        if (new := to_begin(ledger)) is not None:
+            if await self._store.begin(organization, new):
+                logger.info("rollups begin", extra={"organization": organization, "generation": new.number})
+            return True
+        is_behind = False
+        for generation in ledger.generations:
+            match generation.state:
+                case State.CURRENT:
+                    is_behind |= await self._keep_up(organization, generation)
+                case State.BUILDING:
+                    is_behind |= await self._build(organization, generation)
+                case State.RETIRED:
+                    is_behind |= not await self._store.remove(organization, generation.number, _ROWS_PER_DELETION)
+        return is_behind
+
+    async def _build(self, organization: str, generation: Generation) -> bool:
+        if await self._keep_up(organization, generation):
+            return True
+        if await self._store.replace(organization, generation.number):
+            logger.info("rollups were rebuilt", extra={"organization": organization, "time_zone": generation.time_zone})
+        return True
+
+    async def _keep_up(self, organization: str, generation: Generation) -> bool:
+        """Adds events, and closes hours once there are no more. Returns whether there is more to do."""
+        if await self._advance(organization, generation):
+            return True
+        now = self._clock()
+        if not has_hours_to_close(generation, now):
+            return False
+        return await self._store.close_hours(organization, generation.number, now, _ROWS_PER_CLOSING)
+
+    async def _advance(self, organization: str, generation: Generation) -> bool:
+        """Adds a bounded number of events. Returns whether there are more."""
+        for _ in range(_STEPS_PER_ROUND):
+            try:
+                step = await self._store.advance(organization, generation.number, EVENTS_PER_STEP)
+            except asyncpg.CheckViolationError:
+                # Only a missing partition is expected. Any other violation fails again.
+                await self._store.open_months(organization, generation.sequence, _STEPS_PER_ROUND * EVENTS_PER_STEP)
+                step = await self._store.advance(organization, generation.number, EVENTS_PER_STEP)
+            if step is None or step.sequence >= step.head:
+                return False
+        return True
+
+
+async def caught_up(follower: RollupFollower, rounds: int = 1_000) -> None:
+    """Follows until no organization has more to do.
+
+    Raises:
+        TimeoutError: they still have after so many rounds.
+    """
+    for _ in range(rounds):
+        if not await follower.follow_once():
+            return
+    raise TimeoutError("the rollups do not catch up")
+
+
+@asynccontextmanager
+async def running(follower: RollupFollower) -> AsyncIterator[None]:
+    """Follows while the context is open."""
+    async with in_background(follower.run()):
+        yield

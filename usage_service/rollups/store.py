@@ -1,0 +1,227 @@
+"""Reads and writes the generations of rollups."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
+from usage_service.rollups.generations import GRACE, Generation, Ledger, State
+from usage_service.rollups.statements import CLOSE_HOURS, ROLL_UP
+
+_LEDGERS: Final = """
+SELECT h.organization_id, h.sequence AS head, o.time_zone AS zone, r.generation, r.state, r.time_zone, r.sequence,
+       r.days_until
+  FROM ledger_heads h JOIN organizations o ON o.organization_id = h.organization_id
+  LEFT JOIN usage_rollups r ON r.organization_id = h.organization_id
+ WHERE h.sequence > 0 AND h.organization_id = ANY ($1)
+ ORDER BY h.organization_id, r.generation
+"""
+
+# The position is claimed with the lock on its row. Whoever does not get it leaves the work to the one who has it.
+_CLAIM: Final = """
+SELECT r.sequence, r.time_zone, h.sequence AS head, r.days_until
+  FROM usage_rollups r JOIN ledger_heads h ON h.organization_id = r.organization_id
+ WHERE r.organization_id = $1 AND r.generation = $2 AND r.state <> 'RETIRED' FOR UPDATE OF r SKIP LOCKED
+"""
+
+# The first hour that is too much, but never the first of all. NULL if nothing is.
+_HOURS_AT_A_TIME: Final = """
+SELECT CASE WHEN too_much > first THEN too_much
+            WHEN too_much = first THEN (SELECT min(hour_start) FROM usage_hours WHERE organization_id = $1 AND generation = $2
+                                           AND hour_start > first AND hour_start < $4) END
+  FROM (SELECT min(hour_start) AS first FROM usage_hours
+         WHERE organization_id = $1 AND generation = $2 AND hour_start >= $3 AND hour_start < $4) AS one,
+       (SELECT (SELECT hour_start FROM usage_hours
+                 WHERE organization_id = $1 AND generation = $2 AND hour_start >= $3 AND hour_start < $4
+                 ORDER BY hour_start OFFSET $5 LIMIT 1) AS too_much) AS other
+"""
+_CLOSE_TIMEOUT_S: Final = 120
+
+# An hour begins before its calls, perhaps in the month before.
+_OPEN_MONTHS: Final = """
+SELECT open_usage_month(month)
+  FROM (SELECT DISTINCT date_trunc('month', place_time - earlier, 'UTC') AS month
+          FROM usage_facts, unnest(ARRAY[interval '0', interval '1 hour']) AS earlier
+         WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3) AS months
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transaction added."""
+
+    before: int
+    sequence: int
+    head: int
+
+
+class RollupStore:
+    """The generations of every organization's rollups."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def organizations(self, after: str, limit: int, now: dt.datetime) -> Sequence[str]:
+        """Returns a page of the organizations that have work to do, by id."""
+        async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
+            rows = await connection.fetch(
+                """
+                SELECT h.organization_id
+                  FROM ledger_heads h JOIN organizations o ON o.organization_id = h.organization_id
+                  LEFT JOIN usage_rollups r ON r.organization_id = h.organization_id AND r.state = 'CURRENT'
+                 WHERE h.sequence > 0 AND h.organization_id > $1
+                   AND (r.sequence IS NULL OR r.sequence < h.sequence OR r.time_zone <> o.time_zone
+                        OR r.days_until < $3::timestamptz - interval '2 hours'
+                        OR EXISTS (SELECT FROM usage_rollups other
+                                    WHERE other.organization_id = h.organization_id AND other.state <> 'CURRENT'))
+                 ORDER BY h.organization_id LIMIT $2""",
+                after,
+                limit,
+                now,
+            )
+        return [row["organization_id"] for row in rows]
+
+    async def ledgers(self, organizations: Sequence[str]) -> Sequence[Ledger]:
+        """Returns the ledgers of organizations with their generations."""
+        async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
+            rows = await connection.fetch(_LEDGERS, list(organizations))
+        ledgers: dict[str, Ledger] = {}
+        for organization, head, zone, number, *rest in rows:
+            known = ledgers.get(organization) or Ledger(organization, head, zone, ())
+            generation = () if number is None else (_generation(number, *rest),)
+            ledgers[organization] = Ledger(organization, head, zone, (*known.generations, *generation))
+        return list(ledgers.values())
+
+    async def begin(self, organization: str, generation: Generation) -> bool:
+        """Adds an empty generation. Returns False if another process did."""
+        async with acting_for(self._pool, organization) as connection:
+            return bool(
+                await connection.fetchval(
+                    "INSERT INTO usage_rollups (organization_id, generation, time_zone, state) VALUES ($1, $2, $3, $4)"
+                    " ON CONFLICT DO NOTHING RETURNING true",
+                    organization,
+                    generation.number,
+                    generation.time_zone,
+                    generation.state,
+                )
+            )
+
+    async def advance(self, organization: str, generation: int, most: int) -> Step | None:
+        """Adds at most `most` events of the ledger to a generation. Returns None if another process is doing so.
+
+        Raises:
+            asyncpg.CheckViolationError: a month has no partition yet. Nothing was added (`open_months`).
+        """
+        async with acting_for(self._pool, organization) as connection:
+            claimed = await connection.fetchrow(_CLAIM, organization, generation)
+            if claimed is None:
+                return None
+            before, zone, head, days_until = claimed
+            upto = min(before + most, head)
+            if upto > before:
+                await connection.execute(ROLL_UP, organization, generation, before, zone, upto, days_until)
+        return Step(before, upto, head)
+
+    async def close_hours(self, organization: str, generation: int, now: dt.datetime, most: int) -> bool:
+        """Adds hours that are over to their days and months, about `most` rows. Returns whether there are more.
+
+        Does nothing if another process is at work on the generation.
+        """
+        async with acting_for(self._pool, organization) as connection:
+            claimed = await connection.fetchrow(_CLAIM, organization, generation)
+            if claimed is None:
+                return False
+            first, zone = claimed["days_until"], claimed["time_zone"]
+            last = await connection.fetchval("SELECT local_hour($1::timestamptz, $2::text)", now - GRACE, zone)
+            if last <= first:
+                return False
+            after = await connection.fetchval(_HOURS_AT_A_TIME, organization, generation, first, last, most)
+            end = after or last
+            # One hour of a large organization may take long.
+            await connection.execute(f"SET LOCAL statement_timeout = {_CLOSE_TIMEOUT_S * 1_000}")
+            await connection.execute(
+                CLOSE_HOURS, organization, generation, first, zone, end, end, timeout=_CLOSE_TIMEOUT_S
+            )
+        return bool(end < last)
+
+    async def open_months(self, organization: str, sequence: int, most: int) -> None:
+        """Creates the partitions that the next events after a number of the ledger need."""
+        async with acting_for(self._pool, organization) as connection:
+            await connection.execute(
+                _OPEN_MONTHS,
+                organization,
+                sequence,
+                sequence + most,
+            )
+
+    async def open_month(self, *instants: dt.datetime) -> None:
+        """Creates the partitions of months, unless they exist."""
+        await self._pool.execute("SELECT open_usage_month(i) FROM unnest($1::timestamptz[]) AS i", instants)
+
+    async def replace(self, organization: str, finished: int) -> bool:
+        """Makes a generation that is being built the current one, if it is not behind that. Returns whether it is current."""
+        async with acting_for(self._pool, organization) as connection:
+            rows = await connection.fetch(
+                "SELECT generation, state, sequence FROM usage_rollups"
+                " WHERE organization_id = $1 AND state <> 'RETIRED' ORDER BY generation FOR UPDATE",
+                organization,
+            )
+            by_state = {row["state"]: row for row in rows}
+            current, building = by_state.get(State.CURRENT), by_state.get(State.BUILDING)
+            if current is None or building is None or building["generation"] != finished:
+                return False
+            if building["sequence"] < current["sequence"]:
+                return False
+            for number, state in ((current["generation"], State.RETIRED), (finished, State.CURRENT)):
+                await connection.execute(
+                    "UPDATE usage_rollups SET state = $3, update_time = now() WHERE organization_id = $1 AND generation = $2",
+                    organization,
+                    number,
+                    state,
+                )
+        return True
+
+    async def retire(self, organization: str, generation: int) -> None:
+        """Gives up a generation that is being built."""
+        async with acting_for(self._pool, organization) as connection:
+            await connection.execute(
+                "UPDATE usage_rollups SET state = 'RETIRED', update_time = now()"
+                " WHERE organization_id = $1 AND generation = $2 AND state = 'BUILDING'",
+                organization,
+                generation,
+            )
+
+    async def remove(self, organization: str, generation: int, most: int) -> bool:
+        """Deletes at most `most` rows of each table of a retired generation. Returns whether nothing is left."""
+        async with acting_for(self._pool, organization) as connection:
+            claimed = await connection.fetchval(
+                "SELECT true FROM usage_rollups WHERE organization_id = $1 AND generation = $2 AND state = 'RETIRED'"
+                " FOR UPDATE SKIP LOCKED",
+                organization,
+                generation,
+            )
+            if claimed is None:
+                return True
+            left = 0
+            for table in ("usage_hours", "usage_days", "usage_months"):
+                deleted = await connection.fetchval(
+                    f"WITH gone AS (DELETE FROM {table} WHERE (tableoid, ctid) IN"  # noqa: S608 - our own names
+                    f" (SELECT tableoid, ctid FROM {table} WHERE organization_id = $1 AND generation = $2 LIMIT $3)"
+                    " RETURNING 1) SELECT count(*) FROM gone",
+                    organization,
+                    generation,
+                    most,
+                )
+                left += deleted
+            if not left:
+                await connection.execute(
+                    "DELETE FROM usage_rollups WHERE organization_id = $1 AND generation = $2", organization, generation
+                )
+            return not left
+
+
+def _generation(number: int, state: str, time_zone: str, sequence: int, days_until: dt.datetime) -> Generation:
+    return Generation(number, State(state), time_zone, sequence, days_until)
