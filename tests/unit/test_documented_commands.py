@@ -26,6 +26,7 @@ RUN = {
 NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",
     "python -m admin_service.analytics.anomalies": "a unit test runs it on files of its own",
+    "python -m admin_service.analytics.exports": "the contract test of its command line runs it on its own data",
     "python -m usage_service.stored_objects": "the contract test of registrations runs it on its own data",
     "python -m usage_service.rollups": "the contract test of rebuilds runs it on its own data",
     "./dev bench": "takes minutes; its options are checked below",

@@ -7,18 +7,17 @@ from zoneinfo import ZoneInfo
 
 from gateway_core.model.money import NANO_CREDITS_PER_CREDIT
 
-NO_VALUE: Final = ""
-"""Null: a cell with nothing in it."""
-
+_FIRST: Final = frozenset("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _FORMULA: Final = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """What spreadsheets may take for the beginning of a formula, also in full width. Apostrophes before it are included, so
 that every text has its own escaped form."""
 _NANO_DIGITS: Final = 9
+_UTC_OFFSET: Final = "+00:00"
 
 
 def escaped(text: str) -> str:
     """Returns the text with an apostrophe before it if a spreadsheet could take it for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if text[:1] in _FIRST and _FORMULA.match(text) else text
 
 
 def unescaped(cell: str) -> str:
@@ -28,9 +27,10 @@ def unescaped(cell: str) -> str:
 
 def amount(nano_credits: int) -> str:
     """Returns credits as a decimal with nine places, exactly: `1` becomes `0.000000001`."""
-    sign = "-" if nano_credits < 0 else ""
-    whole, nano = divmod(abs(nano_credits), NANO_CREDITS_PER_CREDIT)
-    return f"{sign}{whole}.{nano:09d}"
+    if nano_credits < 0:
+        return f"-{amount(-nano_credits)}"
+    whole, nano = divmod(nano_credits, NANO_CREDITS_PER_CREDIT)
+    return f"{whole}.{nano:09d}"
 
 
 def decimal(value: int, places: int) -> str:
@@ -46,7 +46,7 @@ def decimal(value: int, places: int) -> str:
 
 def utc_time(instant: dt.datetime) -> str:
     """Returns RFC 3339 in UTC, with microseconds."""
-    return f"{instant.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{instant.astimezone(dt.UTC).isoformat(timespec='microseconds').removesuffix(_UTC_OFFSET)}Z"
 
 
 def local_time(instant: dt.datetime, zone: ZoneInfo) -> str:
@@ -56,14 +56,9 @@ def local_time(instant: dt.datetime, zone: ZoneInfo) -> str:
 
 def whole_second(instant: dt.datetime) -> str:
     """Returns RFC 3339 in UTC, without a fraction."""
-    return f"{instant.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{instant.astimezone(dt.UTC).isoformat(timespec='seconds').removesuffix(_UTC_OFFSET)}Z"
 
 
 def flag(*, value: bool) -> str:
     """Returns `true` or `false`."""
     return "true" if value else "false"
-
-
-def number(value: int | None) -> str:
-    """Returns an integer, or null."""
-    return NO_VALUE if value is None else str(value)

@@ -14,6 +14,9 @@ T = TypeVar("T")
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes the next bytes of a file. The export waits for it, so a slow one slows the export down."""
 
+Cell = str | int | None
+"""None is null: a cell with nothing in it."""
+
 CHUNK_BYTES: Final = 256 * 1024
 """The most that a sink gets at once."""
 _BYTE_ORDER_MARK: Final = "\ufeff"
@@ -26,17 +29,16 @@ class Column(Generic[T]):
     name: str
     meaning: str
     """For the documentation."""
-    value: Callable[[T], str]
+    value: Callable[[T], Cell]
     is_text: bool = False
     """Whether the cells may hold what people or providers wrote. Only these are escaped."""
 
 
-class CsvStream(Generic[T]):
+class CsvStream:
     """A file under way. Every write ends with a whole row."""
 
     def __init__(self, columns: Sequence[Column[T]], sink: Sink, *, raw: bool = False) -> None:
-        self._columns = columns
-        self._values = [column.value for column in columns]
+        self._names = [column.name for column in columns]
         self._escaped = [] if raw else [place for place, column in enumerate(columns) if column.is_text]
         self._sink = sink
         self._hash = hashlib.sha256()
@@ -51,21 +53,22 @@ class CsvStream(Generic[T]):
 
     async def write_header(self) -> None:
         """Writes the byte order mark and the names of the columns."""
-        await self._write([[column.name for column in self._columns]], _BYTE_ORDER_MARK)
+        await self._write([self._names], _BYTE_ORDER_MARK)
 
-    async def write_rows(self, items: Iterable[T]) -> None:
-        """Writes a row for each item. Holds all of them in memory, so pass a batch at a time."""
-        rows = [self._cells(item) for item in items]
-        self.row_count += len(rows)
-        await self._write(rows)
+    async def write_rows(self, rows: Iterable[list[Cell]]) -> None:
+        """Writes rows of cells in the order of the columns. Holds all of them in memory, so pass a batch at a time."""
+        batch = [self._safe(row) for row in rows]
+        self.row_count += len(batch)
+        await self._write(batch)
 
-    def _cells(self, item: T) -> list[str]:
-        cells = [value(item) for value in self._values]
+    def _safe(self, row: list[Cell]) -> list[Cell]:
         for place in self._escaped:
-            cells[place] = escaped(cells[place])
-        return cells
+            cell = row[place]
+            if cell:
+                row[place] = escaped(str(cell))
+        return row
 
-    async def _write(self, rows: Sequence[Sequence[str]], beginning: str = "") -> None:
+    async def _write(self, rows: Sequence[Sequence[Cell]], beginning: str = "") -> None:
         text = io.StringIO(newline="")
         text.write(beginning)
         csv.writer(text, lineterminator="\r\n").writerows(rows)

@@ -9,9 +9,10 @@ import asyncpg
 
 from admin_service.analytics.answer import UsageAnswer
 from admin_service.analytics.exports.call_rows import named
-from admin_service.analytics.exports.calls import CALL_COLUMNS
-from admin_service.analytics.exports.csv_stream import CsvStream, Sink, T
-from admin_service.analytics.exports.focus import FOCUS_COLUMNS, focus_rows
+from admin_service.analytics.exports.calls import CALL_COLUMNS, call_cells
+from admin_service.analytics.exports.csv_stream import CsvStream, Sink
+from admin_service.analytics.exports.focus import FOCUS_COLUMNS, focus_cells
+from admin_service.analytics.exports.focus_lines import focus_rows
 from admin_service.analytics.exports.name_history import NameHistory
 from admin_service.analytics.exports.reading import CallReader, Selection, reading_calls
 from admin_service.analytics.exports.usage import usage_columns, usage_rows
@@ -83,7 +84,8 @@ async def export_calls(
         await stream.write_header()
         names, charge = NameHistory(reader.connection, selection.organization), 0
         async for records in reader.batches():
-            await stream.write_rows(await named(records, names, reader.snapshot.zone))
+            calls = await named(records, names, reader.snapshot.zone)
+            await stream.write_rows(map(call_cells, calls))
             charge += sum([record["charge_nano_credits"] for record in records])
             report(Progress(stream.row_count, records[-1]["sequence"], reader.snapshot.position))
         return _result(stream, charge, reader)
@@ -102,7 +104,7 @@ async def export_focus(
         async for records in reader.batches("charge_lines"):
             calls = await named(records, names, reader.snapshot.zone)
             rows = list(focus_rows(calls, reader.snapshot, publishers))
-            await stream.write_rows(rows)
+            await stream.write_rows(focus_cells(rows))
             charge += sum([row.amount for row in rows])
             report(Progress(stream.row_count, records[-1]["sequence"], reader.snapshot.position))
         return _result(stream, charge, reader)
@@ -123,9 +125,10 @@ async def export_usage(pool: asyncpg.Pool, query: UsageQuery, sink: Sink, *, raw
             )
             for place, dimension in enumerate(query.group_by)
         }
-    stream = CsvStream(usage_columns(query.group_by, names), sink, raw=raw)
+    columns = usage_columns(query.group_by, names)
+    stream = CsvStream(columns, sink, raw=raw)
     await stream.write_header()
-    await stream.write_rows(usage_rows(answer))
+    await stream.write_rows([column.value(row) for column in columns] for row in usage_rows(answer))
     return ExportResult(
         row_count=stream.row_count,
         size_bytes=stream.size_bytes,
@@ -146,7 +149,7 @@ async def _publishers(connection: Connection) -> dict[str, str]:
     return {provider: name or provider for provider, name in await connection.fetch(_PROVIDERS)}
 
 
-def _result(stream: CsvStream[T], charge_nano_credits: int, reader: CallReader) -> ExportResult:
+def _result(stream: CsvStream, charge_nano_credits: int, reader: CallReader) -> ExportResult:
     return ExportResult(
         row_count=stream.row_count,
         size_bytes=stream.size_bytes,

@@ -6,8 +6,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from admin_service.analytics.answer import NO_USAGE, Bucket, Measures, UsageAnswer
-from admin_service.analytics.exports.cells import NO_VALUE, amount, flag, local_time, utc_time
-from admin_service.analytics.exports.csv_stream import Column
+from admin_service.analytics.exports.cells import amount, flag, local_time, utc_time
+from admin_service.analytics.exports.csv_stream import Cell, Column
 from admin_service.analytics.names import UsageName
 from admin_service.analytics.query import Dimension
 from gateway_core.model.usage_measures import INPUT_TOKEN_COLUMNS, OUTPUT_TOKEN_COLUMNS
@@ -42,7 +42,7 @@ class UsageRow:
 
 
 def _count(name: str, meaning: str) -> Column[UsageRow]:
-    return Column(name, meaning, lambda row: str(getattr(row.measures, name)))
+    return Column(name, meaning, lambda row: getattr(row.measures, name))
 
 
 def _credits(name: str, meaning: str, field: str) -> Column[UsageRow]:
@@ -69,7 +69,7 @@ _MEASURES: Final[tuple[Column[UsageRow], ...]] = (
     _count("unconfirmed_call_count", "calls without a report, which are in `call_count`"),
     *(_count(name, f"{name.removesuffix('_tokens').replace('_', ' ')} tokens") for name in INPUT_TOKEN_COLUMNS),
     *(_count(name, f"{name.removesuffix('_tokens').replace('_', ' ')} tokens") for name in OUTPUT_TOKEN_COLUMNS),
-    Column("total_tokens", "the sum of all tokens", lambda row: str(row.measures.tokens)),
+    Column("total_tokens", "the sum of all tokens", lambda row: row.measures.tokens),
     _credits("charge_credits", "what the calls cost, after corrections", "charge_nano_credits"),
     _credits("baseline_credits", "what they would have cost without routing", "baseline_nano_credits"),
     _credits("savings_credits", "the baseline less the charge", "savings_nano_credits"),
@@ -104,12 +104,12 @@ def usage_rows(answer: UsageAnswer) -> Iterable[UsageRow]:
 
 
 def _of_dimension(place: int, dimension: Dimension, names: Names) -> Iterable[Column[UsageRow]]:
-    def value(row: UsageRow) -> str:
-        return NO_VALUE if row.values is None else row.values[place]
+    def value(row: UsageRow) -> str | None:
+        return None if row.values is None else row.values[place]
 
-    def name(row: UsageRow) -> str:
-        known = names.get(value(row))
-        return NO_VALUE if known is None else known.display_name
+    def name(row: UsageRow) -> Cell:
+        known = names.get(value(row) or "")
+        return None if known is None else known.display_name
 
     yield Column(DIMENSION_COLUMNS[dimension][0], "", value)
     for column in DIMENSION_COLUMNS[dimension][1:]:
