@@ -95,16 +95,25 @@ def up(
 
 
 def _bring_up_with_demo_data(specification: StackSpecification, *, detach: bool) -> None:
-    """Starts the stack and loads a year of calls. Ctrl-C stops the stack as it does without them."""
+    """Starts the stack and loads a year of calls, unless the organization has calls already. Ctrl-C stops the stack."""
+    # Imported here: other commands need neither the services nor a database.
+    from deploy.local.cli import demo_data  # noqa: PLC0415
+
     bring_up(specification, detach=True)
-    _load_demo_data(specification.home, year=True)
-    if not detach:
-        console.print("Ctrl-C stops everything.")
-        try:
-            while running_state(specification.home) is not None:
-                time.sleep(1)
-        except KeyboardInterrupt:
-            stop_stack(specification.home)
+    try:
+        demo_data.load_demo_data(specification.home, year=True)
+    except demo_data.NotNewError as error:
+        console.print(f"no demo data: {error}", markup=False, soft_wrap=True)
+    except demo_data.DemoDataError as error:
+        raise _fail(str(error)) from error
+    if detach:
+        return
+    console.print("Ctrl-C stops everything.")
+    try:
+        while running_state(specification.home) is not None:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        down(specification.home.directory)
 
 
 @application.command("demo-data")
@@ -122,15 +131,11 @@ def load_demo_data(
     """
     place = home_in(home)
     _state_of(place)
-    _load_demo_data(place, year=year)
-
-
-def _load_demo_data(home: Home, *, year: bool) -> None:
-    # Imported here: other commands need neither the services nor a database.
+    # Imported here: see `_bring_up_with_demo_data`.
     from deploy.local.cli import demo_data  # noqa: PLC0415
 
     try:
-        demo_data.load_demo_data(home, year=year)
+        demo_data.load_demo_data(place, year=year)
     except demo_data.DemoDataError as error:
         raise _fail(str(error)) from error
 

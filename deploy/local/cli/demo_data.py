@@ -37,6 +37,10 @@ class DemoDataError(Exception):
     """The past was not loaded, or not everything has followed it. The message says why."""
 
 
+class NotNewError(DemoDataError):
+    """The organization has more than a new one."""
+
+
 def plan_until(today: dt.date, *, year: bool) -> Plan:
     """Returns the plan of a year, or of a month, that ends with yesterday."""
     days = YEAR_DAYS if year else MONTH_DAYS
@@ -51,15 +55,18 @@ def load_demo_data(home: Home, *, year: bool) -> None:
         year: a year instead of a month.
 
     Raises:
-        DemoDataError: see there.
+        NotNewError: there is something already. Nothing was loaded.
+        DemoDataError: the past was not loaded, or the rollups or Redis have not followed it in time.
     """
     environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
     plan = plan_until(dt.datetime.now(ZoneInfo(TIME_ZONE)).date(), year=year)
     started_s = time.monotonic()
     try:
         summary = asyncio.run(_load(environment, plan))
-    except (NotEmptyError, UnknownModelError) as error:
-        raise DemoDataError(f"{error}. Nothing was loaded: use a new --home for demo data") from error
+    except NotEmptyError as error:
+        raise NotNewError(f"{error}. Nothing was loaded: use a new --home for demo data") from error
+    except UnknownModelError as error:
+        raise DemoDataError(f"{error}. Nothing was loaded") from error
     except (asyncpg.PostgresError, *UNAVAILABLE) as error:
         # Only the type: the message may quote a URL with a password.
         raise DemoDataError(f"the database failed: {type(error).__name__}") from error

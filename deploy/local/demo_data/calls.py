@@ -14,12 +14,11 @@ from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
-from gateway_core.model.catalog.pricing import charge_lines, total_nano_credits
-from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle, PeriodClock
+from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.catalog_store import CatalogSnapshot
 from usage_service.settlement.charge_decision import CallReport, ExpiredHoldPolicy, expire, resolve
@@ -153,7 +152,8 @@ class CallMaker:
 
     def _hold(self, draft: Draft, claims: Claims, model: Model, schedule: PriceSchedule) -> Hold:
         output = model.default_output_reserve_tokens
-        most = total_nano_credits(charge_lines(TokenUsage(input=draft.input_tokens, output=output), schedule))
+        prices = schedule.prices_for(draft.input_tokens).by_category
+        most = charge_nano_credits(draft.input_tokens, prices["input"]) + charge_nano_credits(output, prices["output"])
         return Hold(
             hold_id=make_id("hold", draft.placed_epoch_us // 1_000, self._randomness.randbytes(_RANDOM_BYTES)),
             claims=claims,

@@ -8,9 +8,9 @@ from typing import Final
 from gateway_core.model.endpoints import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Use:
-    """A kind of call. Token counts are medians."""
+    """A kind of call, compared by identity. Token counts are medians."""
 
     model: str
     """The public name in the catalog."""

@@ -143,10 +143,13 @@ class _Placer:
         self._maker = maker
         self._budgets = budgets
         self._spent: dict[Counter, int] = defaultdict(int)
+        self._limits: dict[str, tuple[tuple[Counter, int], ...]] = {}
+        """The budgets above each key on the present day."""
         self.refused = 0
 
     def of_day(self, day: dt.date) -> list[Event]:
         """Returns what becomes of the calls of a day. Days must come in order."""
+        self._limits = {}
         return [event for draft in self._traffic.of_day(day) for event in self._placed(draft, day)]
 
     def _placed(self, draft: Draft, day: dt.date) -> tuple[Event, ...]:
@@ -156,12 +159,15 @@ class _Placer:
             events[0].settlement.hold.amount_nano_credits,
             events[-1].settlement.resolution.charge_nano_credits,
         )
-        for counter in claims.counters:
-            budget = self._budgets.get(counter.scope, NO_BUDGET).nano_credits
-            if budget is not None and self._spent[counter] + held > budget:
-                self.refused += 1
-                return ()
-        for counter in claims.counters:
+        limits = self._limits.get(claims.api_key)
+        if limits is None:
+            budgets = ((one, self._budgets.get(one.scope, NO_BUDGET).nano_credits) for one in claims.counters)
+            limits = tuple((counter, budget) for counter, budget in budgets if budget is not None)
+            self._limits[claims.api_key] = limits
+        if any(self._spent[counter] + held > budget for counter, budget in limits):
+            self.refused += 1
+            return ()
+        for counter, _ in limits:
             self._spent[counter] += charge
         return events
 
