@@ -21,7 +21,7 @@ def load_demo_data(
 ) -> None:
     """Fill the demo organization with the past calls of a company of 200 people, until yesterday.
 
-    The stack must be running and new: nobody may have called or topped up. A day always loads the same calls. Make no
+    The stack must be running and new: without calls and top-ups. A day always loads the same calls. Make no
     calls meanwhile: they wait or fail until all is loaded.
     """
     from deploy.local.cli import demo_data  # noqa: PLC0415
