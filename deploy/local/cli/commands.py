@@ -14,9 +14,11 @@ from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
 from rich.console import Group
 
 from deploy.local.cli import logs as log_reader
+from deploy.local.cli.demo_commands import bring_up_with_demo_data, load_demo_data
+from deploy.local.cli.options import HomeOption, fail
 from deploy.local.cli.report import is_healthy, process_table, providers_line
 from deploy.local.cli.restart import UnknownProcessError, processes_to_restart
-from deploy.local.cli.terminal import console, errors
+from deploy.local.cli.terminal import console
 from deploy.local.cli.up import bring_up
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
@@ -24,7 +26,6 @@ from deploy.local.stack.specification import (
     DEFAULT_CATALOG,
     DEFAULT_HOME,
     DEFAULT_PORT_BASE,
-    StackSpecification,
     home_in,
     specified,
 )
@@ -43,15 +44,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-HomeOption = Annotated[
-    Path, typer.Option("--home", metavar="DIR", help="Directory that holds all state.", show_default=".run")
-]
 LINT_MODULES = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-
-
-def _fail(message: str) -> typer.Exit:
-    errors.print(f"dev: {message}", markup=False, soft_wrap=True)
-    return typer.Exit(1)
 
 
 @application.command()
@@ -87,57 +80,14 @@ def up(
     """
     try:
         if demo_data:
-            _bring_up_with_demo_data(specified(home, port_base, catalog, workers), detach=detach)
+            bring_up_with_demo_data(specified(home, port_base, catalog, workers), detach=detach)
         else:
             bring_up(specified(home, port_base, catalog, workers), detach=detach)
     except (LayoutError, StackError) as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
 
 
-def _bring_up_with_demo_data(specification: StackSpecification, *, detach: bool) -> None:
-    """Starts the stack and loads a year of calls, unless the organization has calls already. Ctrl-C stops the stack."""
-    # Imported here: other commands need neither the services nor a database.
-    from deploy.local.cli import demo_data  # noqa: PLC0415
-
-    bring_up(specification, detach=True)
-    try:
-        demo_data.load_demo_data(specification.home, year=True)
-    except demo_data.NotNewError as error:
-        console.print(f"no demo data: {error}", markup=False, soft_wrap=True)
-    except demo_data.DemoDataError as error:
-        raise _fail(str(error)) from error
-    if detach:
-        return
-    console.print("Ctrl-C stops everything.")
-    try:
-        while running_state(specification.home) is not None:
-            time.sleep(1)
-    except KeyboardInterrupt:
-        down(specification.home.directory)
-
-
-@application.command("demo-data")
-def load_demo_data(
-    home: HomeOption = DEFAULT_HOME,
-    *,
-    year: Annotated[
-        bool, typer.Option("--year", help="Load a year with about 400,000 calls instead of 30 days.")
-    ] = False,
-) -> None:
-    """Fill the demo organization with the past calls of a company of 200 people, until yesterday.
-
-    The stack must be running and new: nobody may have called or topped up. A day always loads the same calls. Make no
-    calls meanwhile: they wait or fail until all is loaded.
-    """
-    place = home_in(home)
-    _state_of(place)
-    # Imported here: see `_bring_up_with_demo_data`.
-    from deploy.local.cli import demo_data  # noqa: PLC0415
-
-    try:
-        demo_data.load_demo_data(place, year=year)
-    except demo_data.DemoDataError as error:
-        raise _fail(str(error)) from error
+application.command("demo-data")(load_demo_data)
 
 
 @application.command()
@@ -148,7 +98,7 @@ def down(home: HomeOption = DEFAULT_HOME) -> None:
         with console.status("stopping"):
             ended = stop_stack(place)
     except StackError as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
     console.print("stopped" if ended else f"nothing is running in {place.directory}", markup=False, soft_wrap=True)
 
 
@@ -177,7 +127,7 @@ def restart(
                 request_control(place.control_socket, "restart", name)
             console.print(f"restarted {name}", markup=False)
     except (ControlError, UnknownProcessError) as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
 
 
 @application.command()
@@ -214,7 +164,7 @@ def _state_of(home: Home) -> StackState:
     if state is None:
         last = read_state(home.state_file)
         reason = f"; the last start failed: {last.failure}" if last is not None and last.failure else ""
-        raise _fail(f"nothing is running in {home.directory}{reason}")
+        raise fail(f"nothing is running in {home.directory}{reason}")
     return state
 
 
@@ -262,7 +212,7 @@ def logs(
     names = log_reader.log_names(directory)
     if service is not None and service not in names:
         known = ", ".join(names) or "none yet"
-        raise _fail(f"there is no log of {service} in {directory}. Choose one of: {known}")
+        raise fail(f"there is no log of {service} in {directory}. Choose one of: {known}")
     chosen = names if service is None else [service]
     try:
         for line in log_reader.tail(directory, chosen):
@@ -321,7 +271,7 @@ def audit(
     """Check the invariants of the accounting on the running stack. The exit status is 1 if one is broken."""
     place = home_in(home)
     if not place.environment_file.exists():
-        raise _fail(f"nothing is running in {place.directory}")
+        raise fail(f"nothing is running in {place.directory}")
     urls = parse_environment(place.environment_file.read_text(encoding="utf-8"))
     command = [sys.executable, "-m", "usage_service.audit", "--grace-s", str(grace_s), "--rows", str(rows)]
     command += ["--redis"] if redis else []
@@ -350,7 +300,7 @@ def protos(
     try:
         image = compiled()
     except ProtoError as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
     if accept:
         buf.accept(image)
     if pages:
@@ -359,7 +309,7 @@ def protos(
     for breach in breaches:
         console.print(breach, markup=False, soft_wrap=True)
     if breaches:
-        raise _fail(f"{len(breaches)} breaches")
+        raise fail(f"{len(breaches)} breaches")
 
 
 @application.command()
@@ -380,7 +330,7 @@ def sdk(
     from tools import sdk as builders  # noqa: PLC0415 - see `protos`
 
     if (language is None) != (out is None):
-        raise _fail("give --language and --out together")
+        raise fail("give --language and --out together")
     try:
         if language is not None and out is not None:
             builders.generate_language(language, out.expanduser().resolve())
@@ -388,7 +338,7 @@ def sdk(
         with console.status("building"):
             packages = builders.build(clients or [])
     except builders.ClientError as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
     for package in packages:
         console.print(str(package), markup=False, soft_wrap=True)
     if test:
@@ -421,11 +371,11 @@ def lint() -> None:
     try:
         zig_format = (str(find_compiler()), "fmt", "--check", str(MODULE_SOURCES.relative_to(REPOSITORY)))
     except ModuleNotBuiltError as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
     failed = []
     for command in (*((sys.executable, "-m", *module) for module in LINT_MODULES), zig_format):
         result = subprocess.run(command, cwd=REPOSITORY, check=False)
         if result.returncode != 0:
             failed.append(" ".join(command))
     if failed:
-        raise _fail("failed: " + "; ".join(failed))
+        raise fail("failed: " + "; ".join(failed))

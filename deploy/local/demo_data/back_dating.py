@@ -5,7 +5,7 @@ triggers set the moment of settlement instead. The owner creates them and drops 
 other transaction ever sees them, and a crash leaves none behind. No setting and no function stays that could do it again.
 Services cannot: only the owner of a table can create a trigger on it, and `./dev audit` tries whether a service can alter
 one. The owner can write any row as it is, so this adds no power. Everything else is as for any other call: the same
-statements, constraints and guards, and rows that nobody can change later.
+statements, constraints and guards, and rows that no one can change later.
 
 The triggers lock the tables against other writers until the transaction ends.
 """

@@ -30,7 +30,7 @@ _SEEDED_TABLES: Final = ("groups", "members", "api_keys")
 async def write_company(connection: asyncpg.Connection, company: Company, span: Span) -> None:
     """Writes the company as if it had always been there. The connection is one of the owner, in a transaction.
 
-    No secret of the keys exists: their hashes are random, so nobody can call with them.
+    No secret of the keys exists: their hashes are random, so no one can call with them.
     """
     beginning = _moment(span, span.first)
     await connection.execute(

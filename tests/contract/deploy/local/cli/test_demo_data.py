@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from deploy.local.cli import commands as cli
-from deploy.local.cli import demo_data
+from deploy.local.cli import demo_commands, demo_data
 from deploy.local.demo_data.load import Plan
 from deploy.local.programs.redis import RedisServer
 from deploy.local.stack.database_urls import login_url
@@ -34,7 +34,7 @@ async def home(
     place = home_in(tmp_path / "home")
     place.directory.mkdir()
     place.environment_file.write_text(f"{DATABASE_URL}='{database_url}'\n{REDIS_URL}='{redis_server.url}'\n")
-    monkeypatch.setattr(cli, "_state_of", lambda _: None)
+    monkeypatch.setattr(demo_commands, "running_state", lambda _: object())
     monkeypatch.setattr(demo_data, "plan_until", lambda _, *, year: Plan(TODAY, 10 + year, 150))
     async with (
         asyncpg.create_pool(login_url(database_url, "megarouter_usage"), min_size=1, max_size=2) as pool,
@@ -60,7 +60,7 @@ async def test_it_loads_once(home: Path, owner: asyncpg.Connection) -> None:
 
 async def test_up_loads_a_year(home: Path, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[bool] = []
-    monkeypatch.setattr(cli, "bring_up", lambda _, *, detach: started.append(detach))
+    monkeypatch.setattr(demo_commands, "bring_up", lambda _, *, detach: started.append(detach))
     result = await run("up", "--demo-data", "--detach", "--home", str(home))
     assert result.exit_code == 0, result.output
     assert "calls of 11 days in" in result.output
