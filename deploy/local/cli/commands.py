@@ -20,7 +20,14 @@ from deploy.local.cli.terminal import console, errors
 from deploy.local.cli.up import bring_up
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
-from deploy.local.stack.specification import DEFAULT_CATALOG, DEFAULT_HOME, DEFAULT_PORT_BASE, home_in, specified
+from deploy.local.stack.specification import (
+    DEFAULT_CATALOG,
+    DEFAULT_HOME,
+    DEFAULT_PORT_BASE,
+    StackSpecification,
+    home_in,
+    specified,
+)
 from deploy.local.stack.state import StackState, read_state
 from deploy.local.supervision.background import running_state, stop_stack
 from deploy.local.supervision.control import ControlError, request_control
@@ -68,6 +75,9 @@ def up(
     ] = 1,
     *,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
+    demo_data: Annotated[
+        bool, typer.Option("--demo-data", help="Also load a year of calls, as `demo-data --year` does.")
+    ] = False,
 ) -> None:
     """Start everything.
 
@@ -76,8 +86,57 @@ def up(
     embedded one.
     """
     try:
-        bring_up(specified(home, port_base, catalog, workers), detach=detach)
+        if demo_data:
+            _bring_up_with_demo_data(specified(home, port_base, catalog, workers), detach=detach)
+        else:
+            bring_up(specified(home, port_base, catalog, workers), detach=detach)
     except (LayoutError, StackError) as error:
+        raise _fail(str(error)) from error
+
+
+def _bring_up_with_demo_data(specification: StackSpecification, *, detach: bool) -> None:
+    """Starts the stack and loads a year of calls, unless the organization has calls already. Ctrl-C stops the stack."""
+    # Imported here: other commands need neither the services nor a database.
+    from deploy.local.cli import demo_data  # noqa: PLC0415
+
+    bring_up(specification, detach=True)
+    try:
+        demo_data.load_demo_data(specification.home, year=True)
+    except demo_data.NotNewError as error:
+        console.print(f"no demo data: {error}", markup=False, soft_wrap=True)
+    except demo_data.DemoDataError as error:
+        raise _fail(str(error)) from error
+    if detach:
+        return
+    console.print("Ctrl-C stops everything.")
+    try:
+        while running_state(specification.home) is not None:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        down(specification.home.directory)
+
+
+@application.command("demo-data")
+def load_demo_data(
+    home: HomeOption = DEFAULT_HOME,
+    *,
+    year: Annotated[
+        bool, typer.Option("--year", help="Load a year with about 400,000 calls instead of 30 days.")
+    ] = False,
+) -> None:
+    """Fill the demo organization with the past calls of a company of 200 people, until yesterday.
+
+    The stack must be running and new: nobody may have called or topped up. A day always loads the same calls. Make no
+    calls meanwhile: they wait or fail until all is loaded.
+    """
+    place = home_in(home)
+    _state_of(place)
+    # Imported here: see `_bring_up_with_demo_data`.
+    from deploy.local.cli import demo_data  # noqa: PLC0415
+
+    try:
+        demo_data.load_demo_data(place, year=year)
+    except demo_data.DemoDataError as error:
         raise _fail(str(error)) from error
 
 

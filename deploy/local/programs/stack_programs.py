@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from deploy.local.process.accounts import for_account, python_account
 from deploy.local.process.children import ChildCommand
-from deploy.local.programs import envoy, postgres, probes, redis
+from deploy.local.programs import postgres, probes, redis
+from deploy.local.programs.envoy.program import envoy_program
 from deploy.local.programs.program import SERVICE, STORAGE, Program
 from deploy.local.stack.environment import (
     DEMO_OPERATORS,
@@ -24,7 +25,7 @@ from deploy.local.stack.plan import StackPlan
 def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
     """Returns all programs in the order of the status table."""
     return (
-        envoy.envoy_program(plan),
+        envoy_program(plan),
         *(_service_program(plan, service, worker) for service in SERVICES for worker in plan.ports.workers_of(service)),
         *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
         *([_redis_program(plan)] if plan.backends.embedded_redis else []),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from deploy.local.programs.demo import seed_demo
-from deploy.local.programs.drain_grace import DrainGraceError, drain_grace_s
+from deploy.local.programs.envoy.drain_grace import DrainGraceError, drain_grace_s
 from deploy.local.programs.migration import migrate_database
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url

@@ -24,6 +24,7 @@ NAMES_THAT_SAY_NOTHING = frozenset({"util", "utils", "helper", "helpers", "commo
 MIRRORED = ("unit", "contract", "property")
 """Kinds of tests whose folders mirror the source."""
 SOURCE_OF = {
+    "envoy/module/rewriter": "envoy/module",
     "sdk/command_line": "sdk/python/src/megarouter_admin/command_line",
     "sdk/command_line/resources/people": "sdk/python/src/megarouter_admin/command_line/resources/people",
     "sdk/command_line/sign_in": "sdk/python/src/megarouter_admin/command_line/sign_in",

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from megarouter_envoy.options import FrontProxies, IdentityProvider
 
-from deploy.local.programs import envoy_bootstrap, envoy_files
-from deploy.local.programs.envoy_files import prepare_files
+from deploy.local.programs.envoy import bootstrap, files
+from deploy.local.programs.envoy.files import prepare_files
 from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.environment import Backends
 from deploy.local.stack.layout import REPOSITORY, Home, Ports, make_home
@@ -77,13 +77,13 @@ def plan(tmp_path: Path) -> StackPlan:
 def built(monkeypatch: pytest.MonkeyPatch) -> list[StackPlan]:
     """Builds the configuration, and returns the inputs it was built from."""
     collected: list[StackPlan] = []
-    build = envoy_bootstrap.write_bootstrap
+    build = bootstrap.write_bootstrap
 
     def collect(plan: StackPlan, otlp_endpoint: str | None, drain_grace_s: int) -> None:
         collected.append(plan)
         build(plan, otlp_endpoint, drain_grace_s)
 
-    monkeypatch.setattr(envoy_bootstrap, "write_bootstrap", collect)
+    monkeypatch.setattr(bootstrap, "write_bootstrap", collect)
     return collected
 
 
@@ -132,7 +132,7 @@ def test_changed_code_counts_as_a_changed_input(
     plan: StackPlan, built: list[StackPlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare_files(plan)
-    monkeypatch.setattr(envoy_files, "source_of", lambda *_: "of other code")
+    monkeypatch.setattr(files, "source_of", lambda *_: "of other code")
     prepare_files(plan)
     assert len(built) == 2
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process.children import StartError
-from deploy.local.programs.envoy_bootstrap import _write_validated
+from deploy.local.programs.envoy.bootstrap import _write_validated
 
 
 def test_a_bootstrap_that_envoy_refuses_stops_the_start_and_is_not_kept(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from deploy.local.process.accounts import for_account
 from deploy.local.process.children import ChildCommand, StartError
 from deploy.local.process.privilege import service_account, unprivileged_account
 from deploy.local.programs import probes
-from deploy.local.programs.drain_grace import drain_grace_s
-from deploy.local.programs.envoy_files import prepare_files
+from deploy.local.programs.envoy.drain_grace import drain_grace_s
+from deploy.local.programs.envoy.files import prepare_files
 from deploy.local.programs.program import EDGE, Program
 from deploy.local.stack.plan import StackPlan
 

@@ -11,7 +11,7 @@ from megarouter_envoy.module import ModuleNotBuiltError, find_module
 
 from deploy.local.process.children import StartError
 from deploy.local.process.ownership import give_away
-from deploy.local.programs.drain_grace import drain_grace_s
+from deploy.local.programs.envoy.drain_grace import drain_grace_s
 from deploy.local.stack.environment import OTLP_ENDPOINT
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.remembered import source_of
@@ -47,7 +47,7 @@ def _write_configuration(plan: StackPlan) -> None:
     if stamp is not None and stamp.covers(source, frozenset()) and all(file.exists() for file in written):
         return
     # Imported here, because Envoy's typed configuration takes a second to load.
-    from deploy.local.programs.envoy_bootstrap import write_bootstrap  # noqa: PLC0415
+    from deploy.local.programs.envoy.bootstrap import write_bootstrap  # noqa: PLC0415
 
     write_bootstrap(plan, otlp_address(plan.environment), drain_grace_s(plan.environment))
     write_stamp(home.bootstrap_stamp_file, Stamp(source, frozenset()))

@@ -1,7 +1,7 @@
 import pytest
 
-from deploy.local.programs.drain_grace import DrainGraceError, drain_grace_s
-from deploy.local.programs.envoy_files import otlp_address
+from deploy.local.programs.envoy.drain_grace import DrainGraceError, drain_grace_s
+from deploy.local.programs.envoy.files import otlp_address
 from deploy.local.programs.stack_programs import without_credentials
 
 

@@ -1,0 +1,1 @@
+"""Envoy: its files, its bootstrap and its process."""
