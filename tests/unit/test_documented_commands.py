@@ -17,6 +17,7 @@ RUN = {
     "docs/start/first-organization.md": "tests/e2e/docs/test_admin_guide.py",
     "docs/guides/admin-api.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/audit.md": "tests/e2e/docs/test_readme.py",
+    "docs/guides/usage.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/operators.md": "tests/e2e/docs/test_operators_guide.py",
     "docs/guides/people.md": "tests/e2e/docs/test_people_guide.py",
     "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
