@@ -241,6 +241,8 @@ def run_tests(
     if port_base is not None:
         os.environ["MEGAROUTER_TEST_PORT_BASE"] = str(port_base)
     os.chdir(REPOSITORY)
+    # Tests start hundreds of Python processes. Without cached bytecode, each would compile all its modules again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     arguments = context.args or ["-n", "3", "--no-loadscope-reorder"]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell wanted
 
