@@ -23,6 +23,7 @@ from admin_service.resources.access_tokens.lives import TokenLives
 from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
+from admin_service.resources.analytics.service import AnalyticsApi
 from admin_service.resources.api_keys.changes import KeyMaker
 from admin_service.resources.api_keys.service import ApiKeysApi
 from admin_service.resources.audit_log.service import AuditLogApi
@@ -181,6 +182,7 @@ def _apis(
     return (
         AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
         AccountsApi(pool, page_tokens, personal_accounts),
+        AnalyticsApi(pool, _now),
         ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
         AuditLogApi(pool, page_tokens),
         CatalogApi(pool, page_tokens),
@@ -239,6 +241,10 @@ async def _store(pool: asyncpg.Pool, catalog: Catalog, settings: AdminSettings) 
     async with pool.acquire() as connection:
         await sync_catalog(connection, catalog)
         await apply_deployment_settings(connection, offers_personal_accounts=settings.personal_accounts)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _now_us() -> int:

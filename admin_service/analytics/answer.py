@@ -1,6 +1,7 @@
 """Answers about usage. All figures are exact integers."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
@@ -167,3 +168,12 @@ class UsageAnswer:
     as_of: AsOf
     complete: bool
     """Whether no call is open that began before the end of the range. Otherwise the figures will still grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCounts:
+    """How many members and service accounts have a call that counts in budgets."""
+
+    total: int
+    by_value: Mapping[str, int]
+    """Those that have one with each value of the query's first dimension."""

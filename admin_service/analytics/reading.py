@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from admin_service.analytics.answer import (
     Bucket,
     Latencies,
     Measures,
+    MemberCounts,
     UsageAnswer,
     UsageGroup,
 )
@@ -22,12 +23,19 @@ from admin_service.analytics.query import (
     MAX_GROUP_BY,
     MAX_LIMIT,
     MAX_POINTS,
+    Dimension,
     Granularity,
     InvalidQueryError,
     UsageQuery,
 )
 from admin_service.analytics.rollup_choice import choose
-from admin_service.analytics.statements import Position, Selection, matching_statement, ranked_statement
+from admin_service.analytics.statements import (
+    Position,
+    Selection,
+    matching_statement,
+    member_counts_statement,
+    ranked_statement,
+)
 from admin_service.analytics.time_ranges import buckets_of, pieces_of, previous_range
 from admin_service.listing.sql_parameters import Parameters
 from gateway_core.model.usage_measures import COUNT_COLUMNS, DURATION_COLUMNS, FIRST_BYTE_COLUMNS
@@ -71,9 +79,8 @@ async def answer_query(pool: asyncpg.Pool, query: UsageQuery) -> UsageAnswer:
         InvalidQueryError: the question cannot be answered as it is.
         UnknownOrganizationError: there is no such organization.
     """
-    require_valid(query)
     async with acting_for(pool, query.organization, isolation="repeatable_read") as connection:
-        return await _answer(connection, query)
+        return await answer_in(connection, query)
 
 
 def require_valid(query: UsageQuery) -> None:
@@ -105,16 +112,19 @@ def require_valid(query: UsageQuery) -> None:
             raise InvalidQueryError("filter", f"must have at most {MAX_FILTER_VALUES} values of a kind")
 
 
-async def _answer(connection: Connection, query: UsageQuery) -> UsageAnswer:
-    row = await connection.fetchrow(_POSITION, query.organization, query.end)
-    if row is None:
-        raise UnknownOrganizationError(query.organization)
-    zone = ZoneInfo(row["time_zone"])
+async def answer_in(connection: Connection, query: UsageQuery) -> UsageAnswer:
+    """Answers a question in a transaction that acts for the organization. It must be repeatable read.
+
+    Raises:
+        InvalidQueryError: the question cannot be answered as it is.
+        UnknownOrganizationError: there is no such organization.
+    """
+    require_valid(query)
+    row, zone, position = await _position(connection, query)
     groups_at_most = 1 + (query.limit if query.group_by else 0)
     buckets = buckets_of(query.granularity, zone, query.start, query.end, MAX_POINTS // groups_at_most)
     if buckets is None:
         raise InvalidQueryError("granularity", f"gives more than {MAX_POINTS} points with this range and limit")
-    position = Position(row["generation"], row["rolled"], row["head"], row["days_until"])
     found, other, group_count = await _read_groups(connection, query, zone, position, buckets)
     totals = [one.total for one in found]
     other_total = other.total
@@ -141,6 +151,33 @@ async def _answer(connection: Connection, query: UsageQuery) -> UsageAnswer:
         as_of=AsOf(position.head, row["time"], position.rolled),
         complete=row["has_no_open_call"] and query.end <= row["time"],
     )
+
+
+async def member_counts(
+    connection: Connection, query: UsageQuery, start: dt.datetime, end: dt.datetime
+) -> MemberCounts:
+    """Counts the members of the calls in `[start, end)` that match a valid question, by its first dimension.
+
+    The transaction is that of `answer_in`.
+
+    Raises:
+        UnknownOrganizationError: there is no such organization.
+    """
+    of_members = replace(query, group_by=(query.group_by[0], Dimension.MEMBER))
+    _, zone, position = await _position(connection, query)
+    parameters = Parameters()
+    selection = _selection(of_members, zone, position, (Bucket(start, end),), Granularity.TOTAL)
+    rows = await connection.fetch(member_counts_statement(selection, parameters), *parameters.values)
+    counts = {value: count for value, count in rows if value is not None}
+    return MemberCounts(next(count for value, count in rows if value is None), counts)
+
+
+async def _position(connection: Connection, query: UsageQuery) -> tuple[asyncpg.Record, ZoneInfo, Position]:
+    row = await connection.fetchrow(_POSITION, query.organization, query.end)
+    if row is None:
+        raise UnknownOrganizationError(query.organization)
+    position = Position(row["generation"], row["rolled"], row["head"], row["days_until"])
+    return row, ZoneInfo(row["time_zone"]), position
 
 
 def _selection(

@@ -115,6 +115,14 @@ def matching_statement(selection: Selection, shown: Sequence[Sequence[str]], par
     SELECT place, {_sums(selection.measures)} FROM grouped {joined} GROUP BY place"""  # noqa: S608
 
 
+def member_counts_statement(selection: Selection, parameters: Parameters) -> str:
+    """Returns the statement that counts values of the second dimension with counted calls, by the first one and (NULL) in all."""
+    return f"""
+    WITH grouped AS ({_grouped(selection, parameters)}),
+    used AS (SELECT value_1, value_2 FROM grouped GROUP BY value_1, value_2 HAVING sum(call_count) > 0)
+    SELECT value_1, count(DISTINCT value_2) FROM used GROUP BY GROUPING SETS ((value_1), ())"""  # noqa: S608
+
+
 def _grouped(selection: Selection, parameters: Parameters) -> str:
     values = _names(selection.query.group_by)
     parts = [_part(selection, piece, _of_piece(piece, selection, parameters), parameters) for piece in selection.pieces]

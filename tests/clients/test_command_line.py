@@ -130,7 +130,7 @@ async def test_a_spent_budget_is_shown_as_such(command_line: CommandLine, name: 
     ended, exchange = await _recorded(command_line, name)
     assert ended.status != 0, str(ended)
     assert set(exchange.statuses) - {426} == {402}, exchange
-    assert "The budget of member 'mia' is exhausted" in ended.output + ended.errors, str(ended)
+    assert "The budget of this API key's member is exhausted" in ended.output + ended.errors, str(ended)
 
 
 async def test_claude_code_says_of_an_unknown_model_that_it_may_not_exist(command_line: CommandLine) -> None:

@@ -17,6 +17,7 @@ RUN = {
     "docs/start/first-organization.md": "tests/e2e/docs/test_admin_guide.py",
     "docs/guides/admin-api.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/audit.md": "tests/e2e/docs/test_readme.py",
+    "docs/guides/usage.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/operators.md": "tests/e2e/docs/test_operators_guide.py",
     "docs/guides/people.md": "tests/e2e/docs/test_people_guide.py",
     "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
@@ -26,6 +27,7 @@ RUN = {
 NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",
     "python -m admin_service.analytics.anomalies": "a unit test runs it on files of its own",
+    "python -m admin_service.analytics.exports": "the contract test of its command line runs it on its own data",
     "python -m usage_service.stored_objects": "the contract test of registrations runs it on its own data",
     "python -m usage_service.rollups": "the contract test of rebuilds runs it on its own data",
     "./dev bench": "takes minutes; its options are checked below",

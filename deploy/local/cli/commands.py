@@ -14,13 +14,21 @@ from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
 from rich.console import Group
 
 from deploy.local.cli import logs as log_reader
+from deploy.local.cli.demo_commands import bring_up_with_demo_data, load_demo_data
+from deploy.local.cli.options import HomeOption, fail
 from deploy.local.cli.report import is_healthy, process_table, providers_line
 from deploy.local.cli.restart import UnknownProcessError, processes_to_restart
-from deploy.local.cli.terminal import console, errors
+from deploy.local.cli.terminal import console
 from deploy.local.cli.up import bring_up
 from deploy.local.stack.environment import DATABASE_URL, REDIS_URL, parse_environment
 from deploy.local.stack.layout import MAX_WORKERS, REPOSITORY, Home, LayoutError, Ports
-from deploy.local.stack.specification import DEFAULT_CATALOG, DEFAULT_HOME, DEFAULT_PORT_BASE, home_in, specified
+from deploy.local.stack.specification import (
+    DEFAULT_CATALOG,
+    DEFAULT_HOME,
+    DEFAULT_PORT_BASE,
+    home_in,
+    specified,
+)
 from deploy.local.stack.state import StackState, read_state
 from deploy.local.supervision.background import running_state, stop_stack
 from deploy.local.supervision.control import ControlError, request_control
@@ -36,15 +44,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-HomeOption = Annotated[
-    Path, typer.Option("--home", metavar="DIR", help="Directory that holds all state.", show_default=".run")
-]
 LINT_MODULES = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-
-
-def _fail(message: str) -> typer.Exit:
-    errors.print(f"dev: {message}", markup=False, soft_wrap=True)
-    return typer.Exit(1)
 
 
 @application.command()
@@ -68,6 +68,9 @@ def up(
     ] = 1,
     *,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
+    demo_data: Annotated[
+        bool, typer.Option("--demo-data", help="Also load a year of calls, as `demo-data --year` does.")
+    ] = False,
 ) -> None:
     """Start everything.
 
@@ -76,9 +79,15 @@ def up(
     embedded one.
     """
     try:
-        bring_up(specified(home, port_base, catalog, workers), detach=detach)
+        if demo_data:
+            bring_up_with_demo_data(specified(home, port_base, catalog, workers), detach=detach)
+        else:
+            bring_up(specified(home, port_base, catalog, workers), detach=detach)
     except (LayoutError, StackError) as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
+
+
+application.command("demo-data")(load_demo_data)
 
 
 @application.command()
@@ -89,7 +98,7 @@ def down(home: HomeOption = DEFAULT_HOME) -> None:
         with console.status("stopping"):
             ended = stop_stack(place)
     except StackError as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
     console.print("stopped" if ended else f"nothing is running in {place.directory}", markup=False, soft_wrap=True)
 
 
@@ -118,7 +127,7 @@ def restart(
                 request_control(place.control_socket, "restart", name)
             console.print(f"restarted {name}", markup=False)
     except (ControlError, UnknownProcessError) as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
 
 
 @application.command()
@@ -155,7 +164,7 @@ def _state_of(home: Home) -> StackState:
     if state is None:
         last = read_state(home.state_file)
         reason = f"; the last start failed: {last.failure}" if last is not None and last.failure else ""
-        raise _fail(f"nothing is running in {home.directory}{reason}")
+        raise fail(f"nothing is running in {home.directory}{reason}")
     return state
 
 
@@ -203,7 +212,7 @@ def logs(
     names = log_reader.log_names(directory)
     if service is not None and service not in names:
         known = ", ".join(names) or "none yet"
-        raise _fail(f"there is no log of {service} in {directory}. Choose one of: {known}")
+        raise fail(f"there is no log of {service} in {directory}. Choose one of: {known}")
     chosen = names if service is None else [service]
     try:
         for line in log_reader.tail(directory, chosen):
@@ -264,7 +273,7 @@ def audit(
     """Check the invariants of the accounting on the running stack. The exit status is 1 if one is broken."""
     place = home_in(home)
     if not place.environment_file.exists():
-        raise _fail(f"nothing is running in {place.directory}")
+        raise fail(f"nothing is running in {place.directory}")
     urls = parse_environment(place.environment_file.read_text(encoding="utf-8"))
     command = [sys.executable, "-m", "usage_service.audit", "--grace-s", str(grace_s), "--rows", str(rows)]
     command += ["--redis"] if redis else []
@@ -293,7 +302,7 @@ def protos(
     try:
         image = compiled()
     except ProtoError as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
     if accept:
         buf.accept(image)
     if pages:
@@ -302,7 +311,7 @@ def protos(
     for breach in breaches:
         console.print(breach, markup=False, soft_wrap=True)
     if breaches:
-        raise _fail(f"{len(breaches)} breaches")
+        raise fail(f"{len(breaches)} breaches")
 
 
 @application.command()
@@ -323,7 +332,7 @@ def sdk(
     from tools import sdk as builders  # noqa: PLC0415 - see `protos`
 
     if (language is None) != (out is None):
-        raise _fail("give --language and --out together")
+        raise fail("give --language and --out together")
     try:
         if language is not None and out is not None:
             builders.generate_language(language, out.expanduser().resolve())
@@ -331,7 +340,7 @@ def sdk(
         with console.status("building"):
             packages = builders.build(clients or [])
     except builders.ClientError as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
     for package in packages:
         console.print(str(package), markup=False, soft_wrap=True)
     if test:
@@ -364,11 +373,11 @@ def lint() -> None:
     try:
         zig_format = (str(find_compiler()), "fmt", "--check", str(MODULE_SOURCES.relative_to(REPOSITORY)))
     except ModuleNotBuiltError as error:
-        raise _fail(str(error)) from error
+        raise fail(str(error)) from error
     failed = []
     for command in (*((sys.executable, "-m", *module) for module in LINT_MODULES), zig_format):
         result = subprocess.run(command, cwd=REPOSITORY, check=False)
         if result.returncode != 0:
             failed.append(" ".join(command))
     if failed:
-        raise _fail("failed: " + "; ".join(failed))
+        raise fail("failed: " + "; ".join(failed))

@@ -15,8 +15,9 @@ from tests.support.repository import ROOT
 
 @pytest.fixture
 def tour_directory(stack: Stack, tmp_path: Path) -> Path:
-    """A directory whose `.run` is the home of the running stack, and whose `./dev` uses that home."""
+    """A directory with the installed programs, whose `.run` is the home of the running stack, and whose `./dev` uses that home."""
     (tmp_path / ".run").symlink_to(stack.home.directory)
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
     dev = tmp_path / "dev"
     home = shlex.quote(str(stack.home.directory))
     dev.write_text(f'#!/bin/sh\nexec {shlex.quote(str(ROOT / "dev"))} "$@" --home {home}\n', encoding="utf-8")
@@ -26,7 +27,13 @@ def tour_directory(stack: Stack, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("page", "first"),
-    [("README.md", 1), ("docs/start/tour.md", 0), ("docs/guides/admin-api.md", 0), ("docs/guides/audit.md", 0)],
+    [
+        ("README.md", 1),
+        ("docs/start/tour.md", 0),
+        ("docs/guides/admin-api.md", 0),
+        ("docs/guides/audit.md", 0),
+        ("docs/guides/usage.md", 0),
+    ],
 )
 def test_every_command_prints_what_its_comment_says(tour_directory: Path, page: str, first: int) -> None:
     script = blocks(page, "sh")[first:]

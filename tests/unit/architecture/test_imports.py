@@ -45,7 +45,7 @@ ROOMS = {
         "peppers",
     ),
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
-    "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "cli"),
+    "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "demo_data", "cli"),
 }
 """The folders of each package, lowest first. A folder imports only from those before it."""
 

@@ -61,7 +61,7 @@ PARTS: Final = (
     Part("defaults", "Defaults: the limits that new members and new keys begin with.", "limits.defaults"),
     Part("credits", "Credits: the pool that pays for all calls of an organization.", "credits.documents"),
     Part("models", "Models: the models that can be called.", "models"),
-    Part("usage", "Usage: how calls were metered.", "usage"),
+    Part("usage", "Usage: what was called and spent, and how calls were metered.", "usage"),
     Part(
         "operator",
         "For operators of the deployment: credit lines, requests, grants, suspensions and their log.",

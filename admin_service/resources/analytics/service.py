@@ -1,0 +1,99 @@
+"""Serves `megarouter.admin.v1.Analytics`."""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+import grpc
+from megarouter.admin.v1 import analytics_pb2
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.access.authorization import Caller
+from admin_service.analytics.answer import UsageAnswer
+from admin_service.analytics.names import names_of
+from admin_service.analytics.query import InvalidQueryError, UsageQuery
+from admin_service.analytics.reading import answer_in, member_counts
+from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
+from admin_service.resources.analytics import messages
+from admin_service.resources.analytics.questions import consumers_query_of, query_of, summary_query_of
+from admin_service.serving.change_transaction import MakeChange
+from admin_service.serving.guard import Handle, Rule
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import acting_for
+
+_FIELDS: Final = {"start": "time_range", "end": "time_range", "filter": "usage_filter"}
+"""Fields of a request by those of a question, where they differ."""
+
+
+class AnalyticsApi:
+    """Answers questions about usage. Each answer is read in one snapshot of the database. Nothing here changes anything."""
+
+    service = analytics_pb2.DESCRIPTOR.services_by_name["Analytics"]
+
+    def __init__(self, pool: asyncpg.Pool, now: Callable[[], dt.datetime]) -> None:
+        self._pool = pool
+        self._now = now
+        self.handlers: Mapping[str, Handle] = {
+            "GetUsageSummary": self.get_summary,
+            "ListTopConsumers": self.list_top_consumers,
+            "QueryUsage": self.query_usage,
+        }
+        self.changes: Mapping[str, MakeChange] = {}
+        self.rules: Mapping[str, Rule] = {}
+
+    async def get_summary(
+        self, request: analytics_pb2.GetUsageSummaryRequest, caller: Caller
+    ) -> analytics_pb2.UsageSummary:
+        """GetUsageSummary returns totals, averages and the models in use."""
+        query = summary_query_of(request, caller.actor, self._now())
+        async with self._reading(query) as connection:
+            answer = await answer_in(connection, query)
+            before = answer.previous_range
+            if before is None:
+                raise AssertionError("a summary compares")
+            members = await member_counts(connection, query, query.start, query.end)
+            members_before = await member_counts(connection, query, before.start, before.end)
+        return messages.summary_message(query, answer, members, members_before)
+
+    async def list_top_consumers(
+        self, request: analytics_pb2.ListTopConsumersRequest, caller: Caller
+    ) -> analytics_pb2.ListTopConsumersResponse:
+        """ListTopConsumers returns who or what used most, as far as the caller may see it."""
+        if request.page_token:
+            message = "The list has one page: leave page_token empty."
+            raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.PAGE_TOKEN_INVALID, message)
+        query = consumers_query_of(request, caller.actor, self._now())
+        async with self._reading(query) as connection:
+            answer = await answer_in(connection, query)
+            names = await _names(connection, query, answer)
+        return messages.consumers_message(query, answer, names)
+
+    async def query_usage(
+        self, request: analytics_pb2.QueryUsageRequest, caller: Caller
+    ) -> analytics_pb2.QueryUsageResponse:
+        """QueryUsage returns usage by dimensions and buckets of time, as far as the caller may see it."""
+        query = query_of(request, caller.actor, self._now())
+        async with self._reading(query) as connection:
+            answer = await answer_in(connection, query)
+            names = await _names(connection, query, answer)
+        return messages.query_message(query, answer, names)
+
+    @asynccontextmanager
+    async def _reading(self, query: UsageQuery) -> AsyncIterator[Connection]:
+        try:
+            async with acting_for(self._pool, query.organization, isolation="repeatable_read") as connection:
+                yield connection
+        except InvalidQueryError as error:
+            raise invalid_fields(FieldViolation(_FIELDS.get(error.field, error.field), str(error))) from error
+
+
+async def _names(connection: Connection, query: UsageQuery, answer: UsageAnswer) -> messages.Names:
+    shown = [group.values for group in answer.groups if group.values is not None]
+    return {
+        dimension: await names_of(
+            connection, query.organization, dimension, {values[index] for values in shown}, query.end
+        )
+        for index, dimension in enumerate(query.group_by)
+    }
