@@ -8,15 +8,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 _STACK = "stack"
-_METERED_STACK = "metered stack"
-_LONGEST = (_STACK, _METERED_STACK)
-_ONE_AT_A_TIME = {
-    "tests/e2e": _STACK,
-    "tests/e2e/metering": _METERED_STACK,
-    "tests/unit/sdk": _STACK,
-    "tests/unit/local": "local",
-}
-"""Folders whose tests share one stack, one build folder of the clients, or fixed ports. The innermost folder counts."""
+_ONE_AT_A_TIME = {"tests/e2e": _STACK, "tests/unit/sdk": _STACK, "tests/unit/local": "local"}
+"""Folders whose tests share one stack, one build folder of the clients, or fixed ports."""
 
 
 class _OneWorkerForEach(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
@@ -34,13 +27,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the tests of each stack first because they take longest; the other workers start with the rest."""
-    items.sort(key=_place_of)
-
-
-def _place_of(item: pytest.Item) -> int:
-    group = _group_of(item.nodeid)
-    return _LONGEST.index(group) if group in _LONGEST else len(_LONGEST)
+    """Puts the stack's tests first because they take longest; the other workers start with the rest."""
+    items.sort(key=lambda item: _group_of(item.nodeid) != _STACK)
 
 
 def _group_of(nodeid: str) -> str:
