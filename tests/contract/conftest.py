@@ -5,6 +5,7 @@ Tests marked `also_on_cluster` run twice: on one Redis server, and on a cluster 
 
 import asyncio
 import itertools
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ ABOUT_SERVERS = ("CONFIG SET", "CLIENT PAUSE", "INFO")
 """Commands that tests send to every server of a cluster."""
 
 LOGINS = ", ".join(SERVICE_URLS)
+
+logger = logging.getLogger(__name__)
 
 _numbers = itertools.count(1)
 
@@ -86,7 +89,13 @@ class Databases:
         """Drops the database in the background."""
         task = asyncio.create_task(self._run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)"))
         self._going.add(task)
-        task.add_done_callback(self._going.discard)
+        task.add_done_callback(self._dropped)
+
+    def _dropped(self, task: asyncio.Task[None]) -> None:
+        """Forgets a drop. One that failed leaves a database behind, until the server ends with the tests."""
+        self._going.discard(task)
+        if not task.cancelled() and task.exception():
+            logger.warning("a test's database was not dropped: %r", task.exception())
 
     async def close(self) -> None:
         """Waits for copies and drops under way."""

@@ -21,7 +21,9 @@ _OWN_COLUMNS: Final = ("series", "date", "nano_credits")
 _BENCHMARK_COLUMNS: Final = ("timestamp", "value")
 _LEAST_CREDITS: Final = 1.0
 """Smaller labeled events are left out."""
-_POINTS_MAX: Final = 5_000_000
+_ROWS_MAX: Final = 5_000_000
+_BUCKETS_MAX: Final = 100_000
+"""More than eleven years of hours."""
 
 
 class UnreadableDataError(Exception):
@@ -66,12 +68,12 @@ def read_series(path: Path, *, hourly: bool = False) -> dict[str, list[Point]]:
                 f"{path}: has the columns {','.join(columns) or 'of no header'}; give it {wanted}"
             )
         for number, row in enumerate(rows, 2):
-            if number > _POINTS_MAX:
-                raise UnreadableDataError(f"{path}: has more than {_POINTS_MAX:,} rows; split it by series")
+            if number > _ROWS_MAX:
+                raise UnreadableDataError(f"{path}: has more than {_ROWS_MAX:,} rows; split it by series")
             series = row[names[0]] if names[0] else _series_name(path)
             start, amount = _point(row, names[1], names[2], f"{path}:{number}")
             amounts[series][_bucket(start, hourly=hourly)] += amount
-    return {series: _without_gaps(found, hourly=hourly) for series, found in amounts.items()}
+    return {series: _without_gaps(found, path, hourly=hourly) for series, found in amounts.items()}
 
 
 def read_labels(path: Path, series: Sequence[str]) -> dict[str, list[Event]]:
@@ -129,11 +131,13 @@ def _bucket(start: dt.datetime, *, hourly: bool) -> dt.datetime:
     return start.replace(hour=start.hour if hourly else 0, minute=0, second=0, microsecond=0)
 
 
-def _without_gaps(amounts: Mapping[dt.datetime, int], *, hourly: bool) -> list[Point]:
+def _without_gaps(amounts: Mapping[dt.datetime, int], path: Path, *, hourly: bool) -> list[Point]:
     step = dt.timedelta(hours=1) if hourly else dt.timedelta(days=1)
     first, last = min(amounts), max(amounts)
-    if (last - first) / step > _POINTS_MAX:
-        raise UnreadableDataError(f"the series from {first} to {last} is too long")
+    if (last - first) / step > _BUCKETS_MAX:
+        raise UnreadableDataError(
+            f"{path}: the series from {first:%Y-%m-%d} to {last:%Y-%m-%d} has more than {_BUCKETS_MAX:,} buckets"
+        )
     return [Point(start, amounts.get(start, 0)) for start in _starts(first, last, step)]
 
 

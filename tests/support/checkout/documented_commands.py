@@ -35,7 +35,7 @@ def broken_promises(
         ["bash", "-euc", marked],
         cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=150, check=False, env=dict(environment),
     )  # fmt: skip
-    assert result.returncode == 0, (result.stdout[-500:], result.stderr)
+    assert result.returncode == 0, (result.stdout[-5_000:], result.stderr)
     shown = [part.partition("\n")[2] for part in result.stdout.split(_MARK)[1:]]
     promised = ["" if line.startswith(("set ", "export ")) else line.partition(" # ")[2].strip() for line in lines]
     return [case for case in zip(lines, promised, shown, strict=True) if case[1] not in case[2]]

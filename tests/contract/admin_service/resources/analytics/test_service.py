@@ -82,7 +82,7 @@ def time_range(start: dt.datetime = START, end: dt.datetime | None = END) -> Tim
 
 
 def query(**fields: Any) -> analytics_pb2.QueryUsageRequest:
-    return analytics_pb2.QueryUsageRequest(organization=ORGANIZATION, **{"time_range": time_range(), **fields})
+    return analytics_pb2.QueryUsageRequest(name=ORGANIZATION, **{"time_range": time_range(), **fields})
 
 
 async def asked(client: Client, member: str = "super", **fields: Any) -> analytics_pb2.QueryUsageResponse:

@@ -81,7 +81,7 @@ def show(
     """Show what you may see of the organization's usage: the total, and by day. Days are those of the organization's time zone."""
     answer = session.router.analytics.QueryUsage(
         QueryUsageRequest(
-            organization=session.organization,
+            name=session.organization,
             time_range=_period(session, since, until),
             group_by=[by.value_of_api()] if by else [],
             granularity=UsageGranularity.USAGE_GRANULARITY_DAY,
