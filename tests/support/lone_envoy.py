@@ -1,4 +1,4 @@
-"""An Envoy of its own without services. It asks nobody for a decision."""
+"""An Envoy of its own without services. It requests no decision."""
 
 import asyncio
 import json

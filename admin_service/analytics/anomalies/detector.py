@@ -102,26 +102,11 @@ class Anomaly:
 
 
 @dataclass(slots=True)
-class _History:
-    """The buckets before the one to judge that may be references: their indexes, and logarithms of amounts in order."""
-
-    indexes: list[int] = field(default_factory=list)
-
-    def since(self, index: int) -> Sequence[int]:
-        return self.indexes[bisect_left(self.indexes, index) :]
-
-    def remove(self, index: int) -> None:
-        place = bisect_left(self.indexes, index)
-        if place < len(self.indexes) and self.indexes[place] == index:
-            del self.indexes[place]
-
-
-@dataclass(slots=True)
 class _Class:
-    """The buckets of one kind, such as weekends."""
+    """The indexes of the earlier buckets of one kind, such as weekends, that may be references. In order."""
 
-    all: _History = field(default_factory=_History)
-    active: _History = field(default_factory=_History)
+    all: list[int] = field(default_factory=list)
+    active: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +141,7 @@ class _Judge:
         self._distances = [0.0] * len(points)
         self._surprises = [0.0] * len(points)
         self._classes: dict[tuple[bool, int], _Class] = {}
-        self._active = _History()
+        self._active: list[int] = []
         self._unusual: set[int] = set()
         self._reported: set[int] = set()
         self._level_start = 0
@@ -210,14 +195,14 @@ class _Judge:
     def _expectation(self, index: int) -> _Expectation | None:
         """Returns what is usual at a bucket; None for a new series."""
         window = self._window_start(index)
-        active = self._active.since(window)
+        active = _since(self._active, window)
         if len(active) < self._settings.sparse_below:
             longest = self._longest_start(index)
-            active = self._active.since(longest)[-self._settings.sparse_below :]
+            active = _since(self._active, longest)[-self._settings.sparse_below :]
         if len(active) < self._settings.new_below:
             return None
         own = self._class_of(index)
-        of_class, active_of_class = own.all.since(window), own.active.since(window)
+        of_class, active_of_class = _since(own.all, window), _since(own.active, window)
         if len(of_class) < _LEAST_OF_CLASS:
             return None
         enough = max(_LEAST_OF_CLASS, _LEAST_SHARE_OF_CLASS * len(of_class))
@@ -289,10 +274,10 @@ class _Judge:
 
     def _learn(self, index: int) -> None:
         own = self._class_of(index)
-        insort(own.all.indexes, index)
+        insort(own.all, index)
         if self._points[index].amount > 0:
-            insort(own.active.indexes, index)
-            insort(self._active.indexes, index)
+            insort(own.active, index)
+            insort(self._active, index)
 
     def _class_of(self, index: int) -> _Class:
         start = self._points[index].start
@@ -304,6 +289,11 @@ class _Judge:
 
     def _longest_start(self, index: int) -> int:
         return max(self._level_start, index - _SEARCHED_LONGEST.days * self._per_day)
+
+
+def _since(indexes: Sequence[int], first: int) -> Sequence[int]:
+    """Returns the indexes from one on. They are in order."""
+    return indexes[bisect_left(indexes, first) :]
 
 
 def _median(ordered: Sequence[float]) -> float:

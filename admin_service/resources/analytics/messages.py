@@ -42,9 +42,7 @@ def query_message(query: UsageQuery, answer: UsageAnswer, names: Names) -> analy
         as_of=_as_of(answer),
         complete=answer.complete,
     )
-    if answer.previous is not None and answer.previous_range is not None:
-        message.previous_total.CopyFrom(_measures(answer.previous))
-        message.previous_time_range.CopyFrom(_range(answer.previous_range))
+    _add_previous(message, answer)
     return message
 
 
@@ -58,10 +56,16 @@ def consumers_message(query: UsageQuery, answer: UsageAnswer, names: Names) -> a
         as_of=_as_of(answer),
         complete=answer.complete,
     )
+    _add_previous(message, answer)
+    return message
+
+
+def _add_previous(
+    message: analytics_pb2.QueryUsageResponse | analytics_pb2.ListTopConsumersResponse, answer: UsageAnswer
+) -> None:
     if answer.previous is not None and answer.previous_range is not None:
         message.previous_total.CopyFrom(_measures(answer.previous))
         message.previous_time_range.CopyFrom(_range(answer.previous_range))
-    return message
 
 
 def summary_message(

@@ -1,4 +1,4 @@
-"""A changed time zone lets nobody spend again what was spent of a carry, or what a period that goes on again had left."""
+"""After a change of the time zone, a carry that was spent is not spent again, nor what a period that goes on again had left."""
 
 import datetime as dt
 import random

@@ -1,4 +1,4 @@
-"""Answers about usage over gRPC: what they say, and that nobody sees the usage of others by any question."""
+"""Answers about usage over gRPC: what they say, and that no question shows a caller the usage of others."""
 
 import datetime as dt
 import random
