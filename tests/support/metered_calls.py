@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import socket
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import wait_settled
 from tests.support.data.tenants import Tenant
 from tests.support.servers.scripted_upstream import ScriptedUpstream
-from tests.support.unanswered_calls import confirmed_bytes, describe
+from tests.support.unanswered_calls import UnreadAnswerWarning, confirmed_bytes, describe
 
 CALL_TIMEOUT_S = 30.0
 _TOKEN_COLUMNS_SUFFIX = "_tokens"
@@ -122,6 +124,9 @@ class Metering:
 
         Raises:
             TimeoutError: there was no answer, or no end of it, in time. The message tells how far the call came.
+
+        Warns:
+            UnreadAnswerWarning: the whole answer was in the socket, and the event loop had not read it. It is read then.
         """
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {
@@ -150,6 +155,10 @@ class Metering:
                 return await _read(reader, received, hang_up_after_bytes, hang_up_after_events)
         except TimeoutError as error:
             where = await self._describe(requests_before, writer, bytes(received))
+            unread = _unread(writer)
+            if unread is not None and not received:
+                warnings.warn(UnreadAnswerWarning(where), stacklevel=1)
+                return await _read(unread, received, hang_up_after_bytes, hang_up_after_events)
             raise TimeoutError(f"no end of the answer within {timeout_s} s to {request[:1_000]!r}\n{where}") from error
         finally:
             writer.close()
@@ -197,6 +206,22 @@ async def _read(
     if headers.get("transfer-encoding") == "chunked":
         body = _unchunked(body)
     return Reply(int(status_line.split()[1]), headers, body)
+
+
+def _unread(writer: asyncio.StreamWriter) -> asyncio.StreamReader | None:
+    """Returns what has come to the socket and was not read; None unless the other side has closed, so that it is everything."""
+    content = b""
+    with socket.fromfd(writer.get_extra_info("socket").fileno(), socket.AF_INET, socket.SOCK_STREAM) as own:
+        own.settimeout(0)
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while part := own.recv(65_536):
+                content += part
+            if content:
+                reader = asyncio.StreamReader()
+                reader.feed_data(content)
+                reader.feed_eof()
+                return reader
+    return None
 
 
 def _is_enough(body: bytes, most_bytes: int | None, most_events: int | None) -> bool:

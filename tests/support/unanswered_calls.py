@@ -18,8 +18,9 @@ STATES = {
 }  # fmt: skip
 STATS_TIMEOUT_S = 5.0
 MOST_UNANSWERED = 1
-"""An open fault: on a busy machine, one call in thousands got no answer and was never decided. The cause is not known. A run of
-many calls goes on without one of them, and warns with all there is to know."""
+"""On a busy machine, one call in thousands got no answer. Where its place was seen, the whole answer was in the caller's socket,
+and the event loop of the tests no longer watched it; why is not known. A run of many calls goes on without one call whose answer
+did not come even that far, and warns with all there is to know."""
 _TCP_INFO_BYTES = 192
 _STATS = re.compile(
     rb"^(envoy_(?:http_downstream_(?:cx|rq)_(?:active|total)|cluster_upstream_(?:cx|rq)_(?:active|pending_active|total)"
@@ -27,6 +28,10 @@ _STATS = re.compile(
     rb"|cx_active|cx_total|global_cx_overflow|pre_cx_active|pre_cx_timeout)|overload_[a-z_]+|server_live)\{?.*) ([1-9]\S*)$",
     re.MULTILINE,
 )
+
+
+class UnreadAnswerWarning(UserWarning):
+    """A whole answer came to the caller's socket, and the event loop did not read it. The text says what was seen."""
 
 
 class UnansweredCallWarning(UserWarning):

@@ -1,5 +1,6 @@
 """The scripted upstream behind the real stack: what it receives, what the caller gets, and what is charged."""
 
+import asyncio
 import re
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.e2e.conftest import chat
 from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import Send, UntilClientLeaves, events, json_answer, stream, stream_head
+from tests.support.unanswered_calls import UnreadAnswerWarning
 
 USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
 
@@ -67,3 +69,21 @@ async def test_a_call_without_an_answer_tells_where_it_waits(metering: Metering)
         r"downstream_rq_active\{.*model.*\} 1",
     ):
         assert re.search(part, str(raised.value)), (part, str(raised.value))
+
+
+async def test_an_answer_that_the_event_loop_did_not_read_is_read_late(
+    metering: Metering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = asyncio.open_connection
+
+    async def unwatched(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await connect(host, port)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        return reader, writer
+
+    monkeypatch.setattr(asyncio, "open_connection", unwatched)
+    metering.upstream.answer(json_answer({"model": "gpt-4o", "choices": [], "usage": USAGE}))
+    with pytest.warns(UnreadAnswerWarning, match=r"CLOSE_WAIT, 0 unsent, [1-9]\d* unread"):
+        reply = await metering.call(chat(model="gpt-4o"), timeout_s=1)
+    assert (reply.status, reply.json["usage"]) == (200, USAGE)
+    assert (await metering.charged()).nano_credits == 60_000
