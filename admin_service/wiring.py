@@ -15,6 +15,8 @@ import grpc
 from admin_service.access.directory import Directory
 from admin_service.access.identity_tokens import EdgeProof
 from admin_service.access.operators import Operators, parse_operators
+from admin_service.analytics.reports.rendering import Renderer
+from admin_service.analytics.writing.model_call import ModelCaller
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.outbox import metrics as outbox_metrics
 from admin_service.outbox.delivery import Outbox
@@ -23,7 +25,9 @@ from admin_service.resources.access_tokens.lives import TokenLives
 from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
 from admin_service.resources.access_tokens.service import AccessTokensApi
 from admin_service.resources.accounts.service import AccountsApi
+from admin_service.resources.analyses.service import AnalysesApi
 from admin_service.resources.analytics.service import AnalyticsApi
+from admin_service.resources.anomalies.service import AnomaliesApi
 from admin_service.resources.api_keys.changes import KeyMaker
 from admin_service.resources.api_keys.service import ApiKeysApi
 from admin_service.resources.audit_log.service import AuditLogApi
@@ -40,6 +44,10 @@ from admin_service.resources.invites.service import InvitesApi
 from admin_service.resources.member_imports.importing import MemberImports
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
+from admin_service.resources.notification_channels.service import NotificationChannelsApi
+from admin_service.resources.notification_deliveries.service import NotificationDeliveriesApi
+from admin_service.resources.notification_rules.service import NotificationRulesApi
+from admin_service.resources.notifications.service import NotificationsApi
 from admin_service.resources.operators.deployment_settings import apply_deployment_settings
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
@@ -48,6 +56,10 @@ from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.sign_in_links.changes import SignInLinkMaker
 from admin_service.resources.sign_in_links.service import SignInLinksApi
 from admin_service.resources.usage.service import UsageApi
+from admin_service.resources.usage_exports.downloads import FilesApi, files_handler
+from admin_service.resources.usage_exports.running import ExportRunner, process_of
+from admin_service.resources.usage_exports.service import UsageExportsApi
+from admin_service.resources.usage_reports.service import UsageReportsApi
 from admin_service.scim.endpoint import ScimApi, scim_handler
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
@@ -77,11 +89,13 @@ _PROBE_TIMEOUT_S: Final = 1.0
 class AdminService:
     """The service that the service shell runs."""
 
-    def __init__(self, pool: asyncpg.Pool, apis: Sequence[ResourceApi], scim: ScimApi, guard: Guard) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, apis: Sequence[ResourceApi], scim: ScimApi, files: FilesApi, guard: Guard
+    ) -> None:
         self._pool = pool
         self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = [guard.generic_handler(api) for api in apis]
-        self._handlers.append(scim_handler(guard, scim))
-        self.service_names: Sequence[str] = tuple(api.service.full_name for api in (*apis, scim))
+        self._handlers += [scim_handler(guard, scim), files_handler(guard, files)]
+        self.service_names: Sequence[str] = tuple(api.service.full_name for api in (*apis, scim, files))
         self.health_names: Sequence[str] = ()
         self.unary_methods: Sequence[UnaryMethod] = ()
         self._answers = False
@@ -147,13 +161,17 @@ async def open_service(
         )
         apis = _apis(settings, pool, redis, page_tokens, issuers, IdentityLinks(issuers))
         scim = ScimApi(pool, _new_id, GroupsApi(pool, page_tokens, _new_id), issuers)
-        service = AdminService(pool, apis, scim, guard)
+        service = AdminService(pool, apis, scim, FilesApi(pool), guard)
         probes: dict[str, dependencies.Probe] = {
             "postgres": lambda: pool.fetchval(dependencies.CLOCK),
             "redis": redis.ping,
         }
+        exports = ExportRunner(
+            pool, process_of(settings.database_url.get_secret_value()), lambda: secrets.token_hex(16)
+        )
         async with (
             in_background(service.watch_database()),
+            in_background(exports.keep_running()),
             in_background(Changes(pool).keep_forgetting()),
             _delivering(pool, settings),
             outbox_metrics.counted(pool, metrics),
@@ -182,7 +200,15 @@ def _apis(
     return (
         AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
         AccountsApi(pool, page_tokens, personal_accounts),
+        AnalysesApi(
+            pool,
+            settings.peppers,
+            secrets.token_bytes,
+            ModelCaller(settings.model_url) if settings.model_url else None,
+            _now,
+        ),
         AnalyticsApi(pool, _now),
+        AnomaliesApi(pool, page_tokens),
         ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
         AuditLogApi(pool, page_tokens),
         CatalogApi(pool, page_tokens),
@@ -202,11 +228,17 @@ def _apis(
         invites,
         MemberAccessTokensApi(pool, page_tokens),
         MembersApi(pool, page_tokens, links, MemberImports(invites.issue, groups.create).run),
+        NotificationChannelsApi(pool, page_tokens, _new_id, secrets.token_bytes, settings.sealing_key),
+        NotificationDeliveriesApi(pool, page_tokens),
+        NotificationRulesApi(pool, page_tokens, _new_id),
+        NotificationsApi(pool, page_tokens),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
         ServiceAccountsApi(pool, page_tokens, _new_id),
         SignInLinksApi(pool, page_tokens, maker),
-        UsageApi(pool, page_tokens),
+        UsageApi(pool, page_tokens, _now),
+        UsageExportsApi(pool, page_tokens, _new_id, _now),
+        UsageReportsApi(pool, page_tokens, Renderer(), _now),
     )
 
 

@@ -28,8 +28,9 @@ from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
 from authz_service.unserved import explain_unserved
-from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY
+from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY, TAGS
 from gateway_core.contract.path_dialects import dialect_of_path
+from gateway_core.model.call_tags import Tags, TagsError, read_tags
 from gateway_core.model.calls.decision import (
     MICROSECONDS_PER_SECOND,
     Admission,
@@ -42,7 +43,7 @@ from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal, refuse_principal
-from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
 from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
 from gateway_core.model.endpoints import (
     Dialect,
@@ -100,6 +101,8 @@ class Denied:
 
     refusal: Refusal
     dialect: Dialect
+    principal: Principal | None = None
+    """Whose call it is, if the key is known."""
 
 
 Outcome = Admitted | Forwarded | Answered | Denied
@@ -147,11 +150,11 @@ class Authorizer:
             logger.warning("call refused: a dependency is unavailable", extra={"error": type(error).__name__})
             outcome = _TRY_AGAIN
         if isinstance(outcome, Refusal):
-            return Denied(outcome, _error_dialect(call, path, route))
+            return Denied(outcome, _error_dialect(call, path, route), self._remembered(call))
         return outcome
 
-    async def refuse_stranger(self, call: Call) -> Denied | None:
-        """Returns why a call must be refused whatever its body is, or None. It places no hold.
+    async def recognize(self, call: Call) -> Principal | Denied:
+        """Returns whose call it is, or why it must be refused whatever its body is. It places no hold.
 
         Envoy asks this at the headers of a call whose key it does not know, and keeps no byte of the body before.
         """
@@ -162,7 +165,14 @@ class Authorizer:
         except _UNAVAILABLE as error:
             logger.warning("key not checked: a dependency is unavailable", extra={"error": type(error).__name__})
             known = _TRY_AGAIN
-        return Denied(known, _error_dialect(call, path, route)) if isinstance(known, Refusal) else None
+        if not isinstance(known, Refusal):
+            return known[0]
+        return Denied(known, _error_dialect(call, path, route), self._remembered(call))
+
+    def _remembered(self, call: Call) -> Principal | None:
+        """Returns whose call a refused call is, if the decision has found that out."""
+        key = find_api_key(call)
+        return None if isinstance(key, Refusal) else self.identities.remembered(self._key_hashes.hash_of(key))
 
     async def _principal_of(self, call: Call, now_ns: int) -> tuple[Principal, bytes] | Refusal:
         """Returns whose call it is, and the hash of the key."""
@@ -225,6 +235,9 @@ class Authorizer:
         """Places the hold that the call needs. Returns the refusal in place of parameters as it is."""
         if isinstance(parameters, Refusal):
             return parameters
+        tags = _tags_of(call)
+        if isinstance(tags, Refusal):
+            return tags
         if self.hold_writer.is_full:
             return _TRY_AGAIN
         prepared = self.terms.terms_of(
@@ -244,6 +257,7 @@ class Authorizer:
             now_epoch_us=now_epoch_us,
             hold_life_ms=self.hold_life_ms,
             hold_id=hold_id_of(call, now_epoch_us // 1_000, self.random_bytes),
+            tags=tags,
         )
         betas = read_betas(call, endpoint.dialect, prepared.terms.provider)
         placement = await self.admissions.place(
@@ -276,6 +290,16 @@ class Authorizer:
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
         is_awaited = self.admissions.awaits_ends(prepared.terms.claims.organization)
         return Admitted(admission, token, betas, prepared.answer, is_awaited)
+
+
+def _tags_of(call: Call) -> Tags | Refusal:
+    lines = [value for name, value in call.headers if name == TAGS]
+    if not lines:
+        return ()
+    try:
+        return read_tags(lines)
+    except TagsError as error:
+        return refuse_parameter(TAGS, str(error))
 
 
 def _unserved(call: Call, path: str) -> Refusal:

@@ -10,9 +10,9 @@ import grpc
 from envoy.service.auth.v3 import external_auth_pb2
 from google.protobuf.message import DecodeError
 
-from authz_service.authorizer import Admitted, Answered, Authorizer, Outcome
+from authz_service.authorizer import Admitted, Answered, Authorizer, Denied, Outcome
 from authz_service.request.call import Call
-from authz_service.request.envoy_messages import KEY_IS_KNOWN, Forwarded, allow, answer, deny, forward, read_call
+from authz_service.request.envoy_messages import Forwarded, allow, answer, deny, forward, key_is_known, read_call
 from authz_service.request.readings import FactsMemory
 from gateway_core.contract.doors import KEY_QUESTION
 from gateway_core.model.calls.holds import Hold
@@ -96,11 +96,11 @@ class AuthzService:
 
     async def _answer_key_question(self, request: bytes, _metadata: Metadata) -> bytes:
         """Answers whether the key of a call is valid (`KEY_QUESTION`)."""
-        refusal = await self._authorizer.refuse_stranger(_read(request, self._facts))
-        if refusal is None:
-            return KEY_IS_KNOWN
-        self._decisions.add(*_decision(refusal))
-        return deny(refusal.refusal, refusal.dialect)
+        outcome = await self._authorizer.recognize(_read(request, self._facts))
+        if not isinstance(outcome, Denied):
+            return key_is_known(outcome.organization)
+        self._decisions.add(*_decision(outcome))
+        return deny(outcome.refusal, outcome.dialect, outcome.principal)
 
     async def _decide(self, call: Call) -> Outcome:
         start_s = time.monotonic()
@@ -159,7 +159,7 @@ def _render(outcome: Outcome, traceparent: str | None) -> bytes:
         return forward(outcome)
     if isinstance(outcome, Answered):
         return answer(outcome.body)
-    return deny(outcome.refusal, outcome.dialect)
+    return deny(outcome.refusal, outcome.dialect, outcome.principal)
 
 
 def _attributes(outcome: Outcome) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Opens the resources that authz_service runs on, and the service on top of them."""
 
+import itertools
 import logging
 import secrets
 import time
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_authz"
 _CONFIRMATION_GRACE_MS: Final = 500
+_ATTEMPT_BITS: Final = 48
+"""Replicas count their attempts from random numbers of this size, so two attempts at one call never have the same number."""
 _REGISTER_DELAY_INTERVALS: Final = 2
 """A hold reaches the holds table within one flush interval plus its writing, which is allowed another interval."""
 
@@ -88,13 +91,7 @@ async def open_service(
         )
         authorizer = Authorizer(
             identities=identities,
-            admissions=Admissions(
-                counters,
-                spend,
-                PlacementFloors(spend.highest_placement, time.monotonic),
-                settings.hold_flush_interval_ms * _REGISTER_DELAY_INTERVALS,
-                lambda: secrets.token_hex(8),
-            ),
+            admissions=_admissions(settings, counters, spend),
             hold_writer=hold_writer,
             stored_objects=StoredObjects(StoredObjectStore(pool)),
             prices=lambda: CatalogView(
@@ -114,6 +111,17 @@ async def open_service(
         await stack.enter_async_context(dependencies.reported(metrics, probes))
         metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(hold_writer.waiting, {})])
         yield AuthzService(authorizer, catalog, listener, tracing, metrics, lambda: warm_start.is_over)
+
+
+def _admissions(settings: AuthzSettings, counters: HoldCounters, spend: SpendStore) -> Admissions:
+    return Admissions(
+        counters,
+        spend,
+        PlacementFloors(spend.highest_placement, time.monotonic),
+        settings.hold_flush_interval_ms * _REGISTER_DELAY_INTERVALS,
+        lambda: secrets.token_hex(8),
+        itertools.count(secrets.randbits(_ATTEMPT_BITS)).__next__,
+    )
 
 
 async def _replaced_peppers(

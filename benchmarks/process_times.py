@@ -32,7 +32,7 @@ async def redis_process(client: Redis) -> int:
 def _own_s(process_id: int, *, ended_children: bool = False) -> float:
     try:
         fields = _fields(Path(f"/proc/{process_id}/stat").read_text(encoding="ascii"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return sum(int(ticks) for ticks in fields[11 : 15 if ended_children else 13]) / _TICKS_PER_S
 

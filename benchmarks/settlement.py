@@ -7,13 +7,13 @@ PostgreSQL alone and with Redis following, for one organization that owns everyt
 import argparse
 import asyncio
 import itertools
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 from redis.asyncio import Redis
@@ -22,11 +22,14 @@ from rich.table import Table
 
 from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import PlacementFloors
+from benchmarks.process_times import cpu_s, postgres_process
 from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import start_postgres
 from deploy.local.programs.redis import start_redis
+from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold, sign_hold
+from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.runtime.telemetry.metrics import NO_METRICS
 from gateway_core.runtime.telemetry.tracing import Tracing
@@ -35,13 +38,22 @@ from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.hold_store import SpendStore, insert_holds
 from gateway_core.stores.redis.hold_counters import HoldCounters
 from gateway_core.stores.redis.placing import placing_terms
-from tests.contract.usage_service.settlement_cases import SIGNING_KEY, make_hold, make_report, make_settings, prepare
+from tests.contract.usage_service.settlement_cases import (
+    SIGNING_KEY,
+    make_hold,
+    make_report,
+    make_settings,
+    prepare,
+)
+from tests.support.ports import free_port
 from usage_service.counters import follower as counter_follower
 from usage_service.counters.finished_calls import FinishedCalls
 from usage_service.counters.follower import CounterFollower
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.progress import applied_sequences
 from usage_service.metrics import SettlementMetrics
+from usage_service.rollups import follower as rollup_follower
+from usage_service.rollups.follower import RollupFollower
 from usage_service.settlement import pipeline
 from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.entries import Entry, Origin
@@ -53,6 +65,7 @@ from usage_service.wiring import CONCURRENT_BATCHES, ROLE
 HOLDS_PER_INSERT = 1_000
 KEYS = 20
 """Keys of each organization."""
+_SAMPLE_S: Final = 0.05
 _numbers = itertools.count(1)
 
 
@@ -68,6 +81,10 @@ class Figures:
     batches: int
     batch_s: float
     """The sum over all batches, several of which are concurrent."""
+    cpu_us_per_call: float = 0.0
+    """Of PostgreSQL and this process together, until every follower has caught up."""
+    rollup_lag_s: float | None = None
+    """The longest time for which the rollups were not in step; None if nothing rolls up."""
 
     @property
     def calls_per_s(self) -> float:
@@ -75,20 +92,68 @@ class Figures:
         return self.calls / (self.follow_s or self.settle_s)
 
 
-async def measure(database_url: str, redis_url: str | None, calls: int, organizations: int) -> Figures:
-    """Settles calls that are spread evenly over organizations, in a fresh database."""
+async def measure(
+    database_url: str,
+    redis_url: str | None,
+    calls: int,
+    organizations: int,
+    *,
+    tags: Tags = (),
+    rolls_up: bool = False,
+) -> Figures:
+    """Settles calls that are spread evenly over organizations, in a fresh database.
+
+    Args:
+        database_url: of the owner.
+        redis_url: None settles without Redis.
+        calls: how many.
+        organizations: how many own them.
+        tags: of each call.
+        rolls_up: whether rollups follow meanwhile.
+    """
     settings = make_settings(database_url, redis_url or "redis://unused")
     names = [f"org-{number}" for number in range(1, organizations + 1)]
-    reports = await _prepare(database_url, names, calls)
-    async with open_pool(settings, ROLE) as pool, _following(pool, redis_url, names) as follower:
-        return await _settle(settings, pool, follower, reports)
+    reports = await _prepare(database_url, names, calls, tags)
+    server = await postgres_process(database_url)
+    async with open_pool(settings, ROLE, by_index=True) as pool, _following(pool, redis_url, names) as follower:
+        before_s = cpu_s(server) + time.process_time()
+        async with _rolling_up(pool if rolls_up else None) as rollups:
+            figures = await _settle(settings, pool, follower, reports, rollups)
+        cpu_us = (cpu_s(server) + time.process_time() - before_s) / calls * 1_000_000
+        return replace(figures, cpu_us_per_call=cpu_us, rollup_lag_s=rollups.longest_s if rollups else None)
 
 
-async def _prepare(database_url: str, organizations: Sequence[str], calls: int) -> list[CallReport]:
+class _Rollups:
+    """Rollups that follow, and the longest time for which they were behind."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.follower = RollupFollower(pool)
+        self.longest_s = 0.0
+
+    async def watch(self) -> None:
+        while True:
+            self.longest_s = max(self.longest_s, self.follower.age_s)
+            await asyncio.sleep(_SAMPLE_S)
+
+
+@asynccontextmanager
+async def _rolling_up(pool: asyncpg.Pool | None) -> AsyncIterator[_Rollups | None]:
+    """Lets rollups follow, and waits at the end until they have caught up."""
+    if pool is None:
+        yield None
+        return
+    rollups = _Rollups(pool)
+    # Partitions are there before the first call, as in any running deployment.
+    await rollup_follower.caught_up(rollups.follower)
+    async with rollup_follower.running(rollups.follower), in_background(rollups.watch()):
+        yield rollups
+    await rollup_follower.caught_up(rollups.follower)
+
+
+async def _prepare(database_url: str, organizations: Sequence[str], calls: int, tags: Tags) -> list[CallReport]:
     connection = await asyncpg.connect(database_url)
-    await migrate_with_derived_logins(connection, database_url)
-    await prepare(connection, *organizations)
-    holds = [_hold(organizations[number % len(organizations)], number) for number in range(calls)]
+    await make_organizations(connection, database_url, organizations)
+    holds = [call_hold(organizations[number % len(organizations)], number, tags) for number in range(calls)]
     signed = [(hold, sign_hold(hold, SIGNING_KEY)) for hold in holds]
     for start in range(0, calls, HOLDS_PER_INSERT):
         await insert_holds(connection, signed[start : start + HOLDS_PER_INSERT])
@@ -97,12 +162,21 @@ async def _prepare(database_url: str, organizations: Sequence[str], calls: int) 
     return [make_report(hold) for hold in holds]
 
 
-def _hold(organization: str, number: int) -> Hold:
+async def make_organizations(owner: asyncpg.Connection, database_url: str, organizations: Sequence[str]) -> None:
+    """Migrates a fresh database and adds organizations with credit."""
+    await migrate_with_derived_logins(owner, database_url)
+    # New organizations have no credit to top up by default.
+    await owner.execute("ALTER TABLE credit_lines ALTER line_nano_credits SET DEFAULT NULL")
+    await prepare(owner, *organizations)
+
+
+def call_hold(organization: str, number: int, tags: Tags = ()) -> Hold:
+    """Returns the hold of a call of an organization, of one of its keys."""
     hold = make_hold(organization)
     key, *others = hold.claims.counters
     name = f"key-{number % KEYS}"
     claims = replace(hold.claims, api_key=name, counters=(replace(key, scope_id=name), *others))
-    return replace(hold, claims=claims, placement=number + 1)
+    return replace(hold, claims=claims, placement=number + 1, tags=tags)
 
 
 @asynccontextmanager
@@ -127,9 +201,11 @@ async def _following(
 async def _seed(redis: Redis, store: SpendStore, organization: str) -> None:
     """Seeds Redis as authz_service does, with a call of each key that costs nothing."""
     floors = PlacementFloors(store.highest_placement, time.monotonic)
-    admissions = Admissions(HoldCounters(redis), store, floors, 1, lambda: f"generation-{next(_numbers)}")
+    admissions = Admissions(
+        HoldCounters(redis), store, floors, 1, lambda: f"generation-{next(_numbers)}", _numbers.__next__
+    )
     for number in range(KEYS):
-        hold = replace(_hold(organization, number), amount_nano_credits=0)
+        hold = replace(call_hold(organization, number), amount_nano_credits=0)
         unlimited = (None,) * len(hold.claims.counters)
         limits = Limits(budgets=unlimited, reset_epoch_s=unlimited)
         await admissions.place(hold, placing_terms(hold.claims, limits))
@@ -143,13 +219,19 @@ async def _check_in_step(redis: Redis, pool: asyncpg.Pool, organizations: Sequen
 
 
 async def _settle(
-    settings: UsageSettings, pool: asyncpg.Pool, follower: CounterFollower | None, reports: Sequence[CallReport]
+    settings: UsageSettings,
+    pool: asyncpg.Pool,
+    follower: CounterFollower | None,
+    reports: Sequence[CallReport],
+    rollups: _Rollups | None,
 ) -> Figures:
     durations_s: list[float] = []
 
     def committed(recorded: Sequence[RecordedSettlement]) -> None:
         if follower is not None:
             follower.committed(recorded)
+        if rollups is not None:
+            rollups.follower.committed(len(recorded))
 
     async with open_catalog_cache(pool, settings, ROLE) as catalog:
         await catalog.loaded()
@@ -186,19 +268,14 @@ async def _settle(
 def databases(directory: Path) -> Iterator[tuple[str, str]]:
     """Runs a PostgreSQL and a Redis, and yields their URLs."""
     with (
-        start_postgres(directory / "postgres", _free_port()) as postgres,
-        start_redis(directory / "redis", _free_port()) as redis,
+        start_postgres(directory / "postgres", free_port()) as postgres,
+        start_redis(directory / "redis", free_port()) as redis,
     ):
         yield postgres.url, redis.url
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def _fresh_database(server_url: str) -> str:
+async def fresh_database(server_url: str) -> str:
+    """Creates a database. Returns its URL."""
     name = f"settlement_{next(_numbers)}"
     connection = await asyncpg.connect(server_url)
     await connection.execute(f"CREATE DATABASE {name}")
@@ -211,7 +288,7 @@ async def _run_all(postgres_url: str, redis_url: str, calls: int) -> Table:
     for column in ("organizations", "Redis", "calls/s", "batches", "calls per batch", "ms per batch"):
         table.add_column(column, justify="right")
     for organizations, follows in itertools.product((1, 100), (False, True)):
-        database_url = await _fresh_database(postgres_url)
+        database_url = await fresh_database(postgres_url)
         figures = await measure(database_url, redis_url if follows else None, calls, organizations)
         table.add_row(
             str(organizations),

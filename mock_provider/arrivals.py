@@ -8,6 +8,7 @@ from mock_provider.tally import CallRecord
 
 _CREDENTIAL_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "cookie"})
 _GATEWAY_PREFIX = "x-megarouter-"
+_TRACE_CONTEXT = frozenset({"traceparent", "tracestate", "baggage"})
 _TEXT_MAX = 256
 
 
@@ -21,7 +22,7 @@ def note_headers(record: CallRecord, headers: Iterable[tuple[str, str]], query: 
             credentials.append((name, _digest(value)))
         elif name == "x-request-id":
             record.request_id = value[:_TEXT_MAX]
-        elif name.startswith(_GATEWAY_PREFIX):
+        elif name.startswith(_GATEWAY_PREFIX) or name in _TRACE_CONTEXT:
             gateway_headers.append(name)
     if "key=" in query:
         credentials.extend(("query", _digest(value)) for value in parse_qs(query).get("key", []))

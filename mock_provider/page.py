@@ -7,7 +7,7 @@ from mock_provider.tally import COUNT_NAMES, CallRecord, Finished, Tally, Totals
 
 _RECENT_CALLS = 50
 _COUNT_TITLES = ("Input", "Cache read", "Cache write 5m", "Cache write 1h", "Output", "Reasoning")
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --line: #d9dee5; --dim: #667085; --card: #f6f8fa; --bad: #b42318; --good: #067647 }
 @media (prefers-color-scheme: dark) {
   :root { --line: #30363d; --dim: #98a2b3; --card: #161b22; --bad: #f97066; --good: #47cd89 } }
@@ -29,7 +29,7 @@ def render_page(tally: Tally) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Mock provider</title>
-<style>{_STYLE}</style></head><body>
+<style>{STYLE}</style></head><body>
 <h1>Mock provider</h1>
 <p>What this provider has served, by its own count. Token sums cover complete calls.
 As JSON: <a href="tally">/tally</a>, <a href="tally/calls">/tally/calls</a>.</p>

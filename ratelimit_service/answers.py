@@ -14,7 +14,7 @@ from gateway_core.contract.headers import (
     remaining_header,
     reset_header,
 )
-from gateway_core.contract.metadata import SHADOW_REFUSED
+from gateway_core.contract.metadata import REFUSED, SHADOW_REFUSED, encode_refusal
 from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
@@ -135,6 +135,7 @@ def _report_shadows(response: rls_pb2.RateLimitResponse, states: Sequence[Counte
 
 def _refuse(response: rls_pb2.RateLimitResponse, refusal: Refusal, dialect: Dialect) -> None:
     response.overall_code = _OVER_LIMIT
+    response.dynamic_metadata.update({REFUSED: encode_refusal(refusal)})
     response.raw_body = error_body(error_of(refusal), dialect).encode()
     _add_headers(response, {CONTENT_TYPE: JSON, **retry_headers(refusal)})
 

@@ -1,7 +1,7 @@
 """Turns Envoy's descriptors into demands on counters.
 
 One descriptor has all limits of a call: `(organization, id)`, `(rate_limits, text)` as authz_service put them into the call's
-metadata (`request_limits.encode_limits`), and `(dialect, name)` for the error body.
+metadata (`request_limits.encode_limits`), `(dialect, name)` for the error body, and `(hold_id, id)` or `(call_id, id)`.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from envoy.service.ratelimit.v3 import rls_pb2
 
-from gateway_core.contract.metadata import RATE_LIMIT_DOMAIN, RATE_LIMIT_ENTRIES, DecisionKey
+from gateway_core.contract.metadata import CALL_ENTRIES, RATE_LIMIT_DOMAIN, RATE_LIMIT_ENTRIES, DecisionKey
 from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import MAX_ID_BYTES, Demand
 from gateway_core.model.limits.request_limits import decode_limits, demands_of
@@ -22,8 +22,8 @@ MAX_LIMITS: Final = 128
 _MAX_LIMITS_BYTES: Final = 32 * 1024
 _UINT32_MAX: Final = 2**32 - 1
 
-_ALLOWED: Final = frozenset(RATE_LIMIT_ENTRIES)
-_REQUIRED: Final = _ALLOWED - {DecisionKey.DIALECT}
+_ALLOWED: Final = frozenset((*RATE_LIMIT_ENTRIES, *CALL_ENTRIES))
+_REQUIRED: Final = frozenset(RATE_LIMIT_ENTRIES) - {DecisionKey.DIALECT}
 
 
 class InvalidDescriptorsError(Exception):
@@ -43,6 +43,8 @@ class DescribedCall:
     """The demands of each descriptor; empty for one without limits."""
     dialect: Dialect
     """The dialect of the error body."""
+    call_id: str = ""
+    """The same if Envoy repeats its question; empty if it names no call."""
 
 
 def read_call(request: rls_pb2.RateLimitRequest) -> DescribedCall:
@@ -57,6 +59,7 @@ def read_call(request: rls_pb2.RateLimitRequest) -> DescribedCall:
         raise InvalidDescriptorsError(f"a request must have 1 to {MAX_DESCRIPTORS} descriptors")
     request_hits = request.hits_addend or 1
     organizations: set[str] = set()
+    call_ids: set[str] = set()
     dialect = Dialect.OPENAI
     descriptors = []
     for descriptor in request.descriptors:
@@ -65,10 +68,13 @@ def read_call(request: rls_pb2.RateLimitRequest) -> DescribedCall:
         demands = _demands(values[DecisionKey.ORGANIZATION], values[DecisionKey.RATE_LIMITS])
         descriptors.append(demands if hits == 1 else tuple(replace(demand, hits=hits) for demand in demands))
         organizations.add(values[DecisionKey.ORGANIZATION])
+        call_ids.update(values[key] for key in CALL_ENTRIES if key in values)
         dialect = _DIALECTS.get(values.get(DecisionKey.DIALECT, ""), dialect)
     if len(organizations) > 1:
         raise InvalidDescriptorsError("all descriptors of a request must name the same organization")
-    return DescribedCall(tuple(descriptors), dialect)
+    if len(call_ids) > 1:
+        raise InvalidDescriptorsError("all descriptors of a request must name the same call")
+    return DescribedCall(tuple(descriptors), dialect, next(iter(call_ids), ""))
 
 
 _DIALECTS: Final = {str(dialect): dialect for dialect in Dialect}
@@ -105,8 +111,10 @@ def _values(entries: Sequence[_Entry]) -> dict[str, str]:
     values = {entry.key: entry.value for entry in entries}
     if len(values) != len(entries) or not _REQUIRED <= values.keys() <= _ALLOWED:
         raise InvalidDescriptorsError(
-            "a descriptor must have organization and rate_limits once each, and at most one dialect"
+            "a descriptor must have organization and rate_limits once each, and at most one dialect, hold_id and call_id"
         )
     if not _is_id(values[DecisionKey.ORGANIZATION]):
         raise InvalidDescriptorsError(f"an organization must have 1 to {MAX_ID_BYTES} bytes")
+    if any(not _is_id(values[key]) for key in CALL_ENTRIES if key in values):
+        raise InvalidDescriptorsError(f"the id of a call must have 1 to {MAX_ID_BYTES} bytes")
     return values

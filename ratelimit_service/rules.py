@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gateway_core.contract.metadata import RATE_LIMIT_DOMAIN
 from gateway_core.model.limits.rate_limits import RateUnit
+from gateway_core.model.validation_problems import problems_of
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 16
@@ -221,7 +222,7 @@ def _parsed(name: str, text: str) -> _File:
         mark = getattr(error, "problem_mark", None)
         raise RulesError(f"{name}: not valid YAML{f', line {mark.line + 1}' if mark else ''}") from error
     except ValidationError as error:
-        places = (f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors())
+        places = (f"{place or 'the file'}: {problem}" for place, problem in problems_of(error))
         raise RulesError(f"{name}: {'; '.join(places)}") from error
 
 

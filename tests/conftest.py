@@ -1,5 +1,6 @@
 """Distributes the suite over several workers, for `./dev test` without arguments."""
 
+import os
 from pathlib import PurePosixPath
 
 import grpc
@@ -8,12 +9,24 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 _STACK = "stack"
-_ONE_AT_A_TIME = {"tests/e2e": _STACK, "tests/unit/sdk": _STACK, "tests/unit/local": "local"}
-"""Folders whose tests share one stack, one build folder of the clients, or fixed ports."""
+_STACK_FOR_PEOPLE = _STACK if "MEGAROUTER_TEST_HOME" in os.environ else "stack for people"
+"""Two stacks cannot share the home that `./dev test --home` names."""
+_METERED_STACK = "metered stack"
+_ONE_AT_A_TIME = {
+    "tests/e2e/admin": _STACK_FOR_PEOPLE,
+    "tests/e2e/clients": _STACK_FOR_PEOPLE,
+    "tests/e2e/metering/test_usage_answers.py": _STACK,
+    "tests/e2e/metering": _METERED_STACK,
+    "tests/e2e": _STACK,
+    "tests/unit/sdk/test_other_languages.py": _STACK_FOR_PEOPLE,
+    "tests/unit/architecture": "architecture",
+}
+"""Folders and modules whose tests share one stack, one build folder of the clients, or the parsed source."""
+_FIRST = (_STACK, _STACK_FOR_PEOPLE, _METERED_STACK)
 
 
 class _OneWorkerForEach(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Gives each module, or each folder of `_ONE_AT_A_TIME`, to one worker, so that its shared fixtures start once.
+    """Gives each module, or each group of `_ONE_AT_A_TIME`, to one worker, so that its shared fixtures start once.
 
     xdist's own `loadgroup` does not work here: it writes the group into the node id, which is read-only since pytest 9.2.
     """
@@ -27,14 +40,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the stack's tests first because they take longest; the other workers start with the rest."""
-    items.sort(key=lambda item: _group_of(item.nodeid) != _STACK)
+    """Puts the stacks' tests first because they take longest."""
+    items.sort(key=lambda item: _FIRST.index(group) if (group := _group_of(item.nodeid)) in _FIRST else len(_FIRST))
 
 
 def _group_of(nodeid: str) -> str:
     module = PurePosixPath(nodeid.partition("::")[0])
     return next(
-        (_ONE_AT_A_TIME[str(folder)] for folder in module.parents if str(folder) in _ONE_AT_A_TIME), str(module)
+        (_ONE_AT_A_TIME[str(place)] for place in (module, *module.parents) if str(place) in _ONE_AT_A_TIME), str(module)
     )
 
 

@@ -44,6 +44,7 @@ def _constants() -> Iterator[str]:
         "decision_namespace": metadata.DECISION_NAMESPACE,
         "rewriter_namespace": metadata.REWRITER_NAMESPACE,
         "answered": metadata.ANSWERED,
+        "refused": metadata.REFUSED,
         "usage": metadata.USAGE,
         "cost": headers.COST,
         "should_retry": headers.SHOULD_RETRY,
@@ -71,6 +72,9 @@ def _constants() -> Iterator[str]:
         "admin_unauthenticated_message": doors.ADMIN_UNAUTHENTICATED,
         "admin_unauthenticated_details": _unauthenticated_details(),
         "admin_too_many_message": doors.ADMIN_TOO_MANY,
+        "admin_too_many_own_message": doors.ADMIN_TOO_MANY_OWN,
+        "admin_busy_message": doors.ADMIN_BUSY,
+        "several_hosts_message": doors.SEVERAL_HOSTS.message,
     }
     yield from (f"pub const {name} = {_string(value)};" for name, value in names.items())
     yield f"pub const retry_after_max_s = {RETRY_AFTER_MAX_S};"

@@ -12,6 +12,7 @@ from gateway_core.runtime.telemetry.metrics import Labels, Metrics
 from usage_service.counters.follower import CounterFollower
 from usage_service.journal.replay import JournalReplay
 from usage_service.provider_refusals import ProviderRefusals
+from usage_service.refusals.counts import RefusalCounts
 from usage_service.rollups.follower import RollupFollower
 from usage_service.settlement.entries import Entry, SettlementCounts
 from usage_service.settlement.pipeline import SettlementPipeline
@@ -113,8 +114,13 @@ def publish(
     replay: JournalReplay,
     follower: CounterFollower,
     rollups: RollupFollower,
+    refusals: RefusalCounts,
 ) -> None:
     """Registers the figures to be read at every export."""
+    metrics.total(
+        semconv.REFUSED_CALLS,
+        lambda: [(count, {semconv.DECISION_REASON: reason}) for reason, count in refusals.by_reason.copy().items()],
+    )
     metrics.gauge(semconv.SETTLEMENT_QUEUE, lambda: [(settlements.waiting, {})])
     metrics.gauge(semconv.REDIS_LAG, lambda: [(follower.lag_events, {})])
     metrics.gauge(semconv.ROLLUP_LAG, lambda: [(rollups.lag_events, {})])

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import grpc
 from envoy.data.accesslog.v3 import accesslog_pb2
 from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
 
+from gateway_core.contract.access_log_line import REFUSAL_TAG
 from gateway_core.runtime.unary import UnaryMethod
 from gateway_core.stores.postgres.catalog_store import CatalogCache
 from usage_service.call_reports import MalformedReportError, report_of, statement_of, values_of_entry
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 _DECISIONS_AT_A_STRETCH: Final = 25
 Decide = Callable[[CallReport], Settlement | None]
+TakeRefused = Callable[[Sequence[accesslog_pb2.HTTPAccessLogEntry]], Awaitable[None]]
 OnFinished = Callable[[Sequence[Settlement]], None]
 
 
@@ -38,6 +40,7 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
         counts: SettlementCounts,
         decide: Decide,
         on_finished: OnFinished,
+        take_refused: TakeRefused,
     ) -> None:
         """Creates the service.
 
@@ -47,10 +50,12 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
             counts: where bad entries are counted.
             decide: decides a call without waiting; returns None if its batch has to.
             on_finished: receives decided calls before they are settled; must not block or raise.
+            take_refused: counts refused calls.
         """
         self._settlements = settlements
         self._decide = decide
         self._on_finished = on_finished
+        self._take_refused = take_refused
         self._catalog = catalog
         self.counts = counts
         self._stopping = asyncio.Event()
@@ -89,6 +94,10 @@ class UsageService(als_pb2_grpc.AccessLogServiceServicer):  # type: ignore[misc]
     async def take(self, message: als_pb2.StreamAccessLogsMessage) -> None:
         """Decides the finished calls of one message, and queues them for settlement."""
         entries = message.http_logs.log_entry
+        # Each of Envoy's logs has a stream of its own.
+        if entries and REFUSAL_TAG in entries[0].common_properties.custom_tags:
+            await self._take_refused(entries)
+            return
         for start in range(0, len(entries), _DECISIONS_AT_A_STRETCH):
             taken = [
                 entry

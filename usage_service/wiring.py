@@ -1,10 +1,14 @@
 """Opens the resources that usage_service runs on, and the service on top of them."""
 
+import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
+import asyncpg
+
+from gateway_core.model.calls.holds import Hold, verify_hold_by_any
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.runtime.telemetry import dependencies
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
@@ -16,6 +20,10 @@ from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener
 from gateway_core.stores.postgres.notifications import running as listening
 from gateway_core.stores.redis.connections import open_pipelined
+from usage_service.alerts import follower as alert_follower
+from usage_service.alerts.follower import AlertFollower
+from usage_service.anomalies import watch as anomaly_watch
+from usage_service.anomalies.watch import AnomalyWatch
 from usage_service.counters import finished_calls, reconciler
 from usage_service.counters import follower as counter_follower
 from usage_service.counters.finished_calls import FinishedCalls
@@ -25,13 +33,19 @@ from usage_service.counters.reconciler import Reconciler
 from usage_service.journal import replay as journal_replay
 from usage_service.journal.replay import JournalFiles, JournalReplay, claim_with
 from usage_service.metrics import SettlementMetrics, publish
+from usage_service.refusals import recorder as refusal_recorder
+from usage_service.refusals.recorder import RefusalRecorder
 from usage_service.rollups import follower as rollup_follower
+from usage_service.rollups import retention
 from usage_service.rollups.follower import RollupFollower
+from usage_service.rollups.retention import HoursRetention
 from usage_service.settlement import open_holds, pipeline, sweeper
 from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 from usage_service.settlement.settler import Settler
 from usage_service.settlement.sweeper import Sweeper
+from usage_service.standings import follower as standing_follower
+from usage_service.standings.follower import StandingFollower
 from usage_service.stored_objects import forgetting
 from usage_service.stream import UsageService
 
@@ -60,13 +74,13 @@ async def open_service(
             settings, ROLE, [ledger_store.CHANNEL], lambda _channel, payload: follower.ledger_changed(payload)
         )
         await stack.enter_async_context(listening(ledger_listener))
-        rollups = RollupFollower(pool)
-        await stack.enter_async_context(rollup_follower.running(rollups))
+        rollups = await stack.enter_async_context(_following(pool, settings.hours_retention_months))
 
         def committed(recorded: Sequence[RecordedSettlement]) -> None:
             follower.committed(recorded)
             rollups.committed(len(recorded))
 
+        refusals = await stack.enter_async_context(_recording_refusals(pool, settings))
         measures = SettlementMetrics(metrics)
         settler = Settler(
             pool, catalog, settings.signing_keys, tracing, committed, measures, settings.stored_object_life_ms
@@ -104,11 +118,35 @@ async def open_service(
         await stack.enter_async_context(forgetting.running(pool))
         comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
         await stack.enter_async_context(reconciler.running(comparison))
-        publish(metrics, settler.counts, settlements, replay, follower, rollups)
+        publish(metrics, settler.counts, settlements, replay, follower, rollups, refusals.counts)
         await stack.enter_async_context(open_holds.counted(pool, metrics))
         await stack.enter_async_context(
             dependencies.reported(
                 metrics, {"postgres": lambda: pool.fetchval(dependencies.CLOCK), "redis": redis.clock}
             )
         )
-        yield UsageService(settlements, catalog, settler.counts, settler.decide_now, finished.add)
+        yield UsageService(settlements, catalog, settler.counts, settler.decide_now, finished.add, refusals.take)
+
+
+@asynccontextmanager
+async def _following(pool: asyncpg.Pool, hours_months: int) -> AsyncIterator[RollupFollower]:
+    """Keeps rollups, the anomalies that are found in them, standings and alerts in step with the ledger."""
+    follower = RollupFollower(pool)
+    async with (
+        rollup_follower.running(follower),
+        anomaly_watch.running(AnomalyWatch(pool)),
+        retention.running(HoursRetention(pool, hours_months)),
+        standing_follower.running(StandingFollower(pool)),
+        alert_follower.running(AlertFollower(pool)),
+    ):
+        yield follower
+
+
+@asynccontextmanager
+async def _recording_refusals(pool: asyncpg.Pool, settings: UsageSettings) -> AsyncIterator[RefusalRecorder]:
+    def verify(token: str) -> Hold:
+        return verify_hold_by_any(token, settings.signing_keys)
+
+    recorder = RefusalRecorder(pool, verify, lambda: dt.datetime.now(dt.UTC))
+    async with refusal_recorder.running(recorder):
+        yield recorder

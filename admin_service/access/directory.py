@@ -11,6 +11,7 @@ from admin_service.access.operators import Identity, Operators
 from admin_service.access.permissions import Actor, Permission, Role, Target, TargetKind
 from admin_service.api.names import (
     ACCESS_TOKENS,
+    ANOMALIES,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
     CLAIM_MAPPINGS,
@@ -19,6 +20,9 @@ from admin_service.api.names import (
     GUARDRAILS,
     INVITES,
     MEMBERS,
+    NOTIFICATION_CHANNELS,
+    NOTIFICATION_DELIVERIES,
+    NOTIFICATION_RULES,
     SERVICE_ACCOUNTS,
     SIGN_IN_LINKS,
     ResourceName,
@@ -105,6 +109,27 @@ SELECT NULL AS member_id, p.role, coalesce(g.path, '{}') AS path
  WHERE p.organization_id = $1 AND p.claim_mapping_id = $2
 """
 _AUDIT_LOG_ENTRY: Final = "SELECT group_path AS path FROM audit_log WHERE organization_id = $1 AND sequence = $2"
+_ANOMALY: Final = """
+SELECT nullif(member_id, '') AS member_id, group_path AS path FROM usage_anomalies WHERE organization_id = $1 AND anomaly_id = $2
+"""
+_CHANNEL: Final = """
+SELECT coalesce(g.path, '{}') AS path FROM notification_channels c
+  LEFT JOIN groups g ON g.organization_id = c.organization_id AND g.group_id = c.group_id
+ WHERE c.organization_id = $1 AND c.channel_id = $2
+"""
+_DELIVERY: Final = """
+SELECT coalesce(g.path, '{}') AS path FROM notification_deliveries d
+  LEFT JOIN notification_channels c ON c.organization_id = d.organization_id AND c.channel_id = d.channel_id
+  LEFT JOIN groups g ON g.organization_id = c.organization_id AND g.group_id = c.group_id
+ WHERE d.organization_id = $1 AND d.delivery_id = $2
+"""
+_RULE: Final = """
+SELECT coalesce(g.path, m.group_path, k.group_path, '{}') AS path FROM notification_rules r
+  LEFT JOIN groups g ON r.scope_kind = 'group' AND g.organization_id = r.organization_id AND g.group_id = r.scope_id
+  LEFT JOIN members m ON r.scope_kind = 'member' AND m.organization_id = r.organization_id AND m.member_id = r.scope_id
+  LEFT JOIN api_keys k ON r.scope_kind = 'api_key' AND k.organization_id = r.organization_id AND k.api_key_id = r.scope_id
+ WHERE r.organization_id = $1 AND r.rule_id = $2
+"""
 _ORGANIZATION: Final = "SELECT true FROM organizations WHERE organization_id = $1"
 
 
@@ -298,12 +323,27 @@ async def _audit_log_entry(connection: Connection, name: ResourceName) -> Target
     return None if path is None else Target(name.organization, TargetKind.PERSON, tuple(path))
 
 
+async def _anomaly(connection: Connection, name: ResourceName) -> Target | None:
+    row = await connection.fetchrow(_ANOMALY, name.organization, name.resource_id)
+    return Target(name.organization, TargetKind.SPEND, tuple(row["path"]), row["member_id"]) if row else None
+
+
 def _person(query: str, kind: TargetKind) -> "_Finder":
     async def find(connection: Connection, name: ResourceName) -> Target | None:
         row = await connection.fetchrow(query, name.organization, name.resource_id)
         if row is None:
             return None
         return Target(name.organization, kind, tuple(row["path"]), row["member_id"], Role(row["role"]))
+
+    return find
+
+
+def _in_subtree(query: str) -> "_Finder":
+    """Finds what belongs to a group, or to the whole organization, and to no member."""
+
+    async def find(connection: Connection, name: ResourceName) -> Target | None:
+        path = await connection.fetchval(query, name.organization, name.resource_id)
+        return None if path is None else Target(name.organization, TargetKind.SPEND, tuple(path))
 
     return find
 
@@ -319,6 +359,7 @@ _Finder = Callable[[Connection, ResourceName], Awaitable[Target | None]]
 _FINDERS: Final[dict[str | None, _Finder]] = {
     None: _organization,
     ACCESS_TOKENS: _person(_OWNER_OF_CREDENTIAL, TargetKind.BELONGING),
+    ANOMALIES: _anomaly,
     API_KEYS: _person(_OWNER_OF_API_KEY, TargetKind.BELONGING),
     AUDIT_LOG_ENTRIES: _audit_log_entry,
     CLAIM_MAPPINGS: _person(_CLAIM_MAPPING, TargetKind.PERSON),
@@ -327,6 +368,9 @@ _FINDERS: Final[dict[str | None, _Finder]] = {
     GUARDRAILS: _guardrail,
     INVITES: _person(_INVITE, TargetKind.PERSON),
     MEMBERS: _person(_MEMBER, TargetKind.PERSON),
+    NOTIFICATION_CHANNELS: _in_subtree(_CHANNEL),
+    NOTIFICATION_DELIVERIES: _in_subtree(_DELIVERY),
+    NOTIFICATION_RULES: _in_subtree(_RULE),
     SIGN_IN_LINKS: _person(_SIGN_IN_LINK, TargetKind.PERSON),
     SERVICE_ACCOUNTS: _person(_MEMBER, TargetKind.PERSON),
 }

@@ -24,6 +24,9 @@ _MAX_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
 # ASCII only: some letters of other scripts become ASCII when lowercased, and would match another person's address.
 # A domain has no empty label: `acme.example.` with a final dot would be another spelling of a domain that an issuer vouches for.
 _EMAIL: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*", re.ASCII)
+# Entra ID says with it whether the domain of `email` was verified, in one of several forms.
+_ENTRA_VERIFIED: Final = "xms_edov"
+_ENTRA_TRUE: Final = (True, 1, "1", "true")
 
 Metadata = Sequence[tuple[str, str | bytes]]
 
@@ -77,23 +80,32 @@ def _claims(payload: str) -> dict[str, Any] | None:
     return claims if isinstance(claims, dict) else None
 
 
-def identity_of_claims(claims: dict[str, Any]) -> ProviderUser | None:
-    """Returns the identity in the claims of an ID token, or None if they lack a usable issuer or subject."""
+def identity_of_claims(claims: dict[str, Any], email_claim: str | None = None) -> ProviderUser | None:
+    """Returns the identity in the claims of an ID token, or None if they lack a usable issuer or subject.
+
+    Args:
+        claims: of a token that Envoy verified.
+        email_claim: where the issuer has an address that counts without `email_verified`.
+    """
     issuer, subject, name = claims.get("iss"), claims.get("sub"), claims.get("name")
     if not (_is_text(issuer, _MAX_ISSUER) and _is_text(subject, _MAX_SUBJECT)):
         return None
-    email = _verified_email(claims)
+    email = _verified_email(claims, email_claim)
     if _is_text(name, _MAX_NAME):
         return ProviderUser(str(issuer), str(subject), email, str(name))
     return ProviderUser(str(issuer), str(subject), email, email or str(subject)[:_MAX_NAME], has_name=False)
 
 
-def _verified_email(claims: dict[str, Any]) -> str | None:
-    """Returns the address only if `email_verified` is the boolean true. Other truthy values, such as "true", do not count."""
-    email = claims.get("email")
-    if claims.get("email_verified") is not True or not _is_text(email, _MAX_EMAIL) or not _EMAIL.fullmatch(str(email)):
+def _verified_email(claims: dict[str, Any], email_claim: str | None) -> str | None:
+    """Returns the address only if `email_verified` is the boolean true. Other truthy values, such as "true", do not count.
+
+    With an `email_claim`, no claim has to say that the address is verified, but none may say that it is not.
+    """
+    verified = claims.get("email_verified", email_claim is not None)
+    if verified is not True or (email_claim and claims.get(_ENTRA_VERIFIED, True) not in _ENTRA_TRUE):
         return None
-    return str(email).lower()
+    email = claims.get(email_claim or "email")
+    return str(email).lower() if _is_text(email, _MAX_EMAIL) and _EMAIL.fullmatch(str(email)) else None
 
 
 def _is_text(value: object, maximum: int) -> bool:

@@ -18,8 +18,11 @@ from admin_service.access.permissions import Actor, Role, Target, TargetKind, ma
 from admin_service.access.rpc_declarations import Method, declared_methods
 from admin_service.api.names import (
     ACCESS_TOKENS,
+    ANALYSIS_SETTINGS,
+    ANOMALIES,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CALLS,
     CLAIM_MAPPINGS,
     CREDENTIALS,
     CREDIT_BALANCE,
@@ -31,9 +34,14 @@ from admin_service.api.names import (
     INVITES,
     INVOICE_REQUESTS,
     MEMBERS,
+    NOTIFICATION_CHANNELS,
+    NOTIFICATION_DELIVERIES,
+    NOTIFICATION_RULES,
+    NOTIFICATIONS,
     SERVICE_ACCOUNTS,
     SIGN_IN_LINKS,
     TOP_UP_REQUESTS,
+    USAGE_EXPORTS,
 )
 
 ORGANIZATION: Final = "acme"
@@ -110,8 +118,11 @@ _GROUP_AT: Final[Mapping[Relation, Mapping[Role, tuple[str, ...]]]] = {
 _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     # Subject: the collection in its name, its kind, and a pattern for its id, filled with the id of a group or member.
     "access token of a member": (ACCESS_TOKENS, TargetKind.BELONGING, "{}"),
+    "analysis settings": (ANALYSIS_SETTINGS, TargetKind.WITHIN, ""),
+    "anomaly": (ANOMALIES, TargetKind.SPEND, "anomaly-{}"),
     "API key": (API_KEYS, TargetKind.BELONGING, "key-{}"),
     "audit log entry": (AUDIT_LOG_ENTRIES, TargetKind.PERSON, "{}"),
+    "call": (CALLS, TargetKind.WITHIN, "hold-1"),
     "claim mapping": (CLAIM_MAPPINGS, TargetKind.PERSON, "claim-{}"),
     "credential": (CREDENTIALS, TargetKind.WITHIN, "cred-1"),
     "credit balance": (CREDIT_BALANCE, TargetKind.WITHIN, ""),
@@ -128,11 +139,21 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "invite": (INVITES, TargetKind.PERSON, "invite-{}"),
     "invoice request": (INVOICE_REQUESTS, TargetKind.WITHIN, "inv-1"),
     "member": (MEMBERS, TargetKind.PERSON, "{}"),
+    "notification": (NOTIFICATIONS, TargetKind.WITHIN, "evt-1"),
+    "notification channel": (NOTIFICATION_CHANNELS, TargetKind.SPEND, "channel-{}"),
+    "notification delivery": (NOTIFICATION_DELIVERIES, TargetKind.SPEND, "dlv-{}"),
+    "notification rule": (NOTIFICATION_RULES, TargetKind.SPEND, "rule-{}"),
     "service account": (SERVICE_ACCOUNTS, TargetKind.PERSON, "sa-{}"),
     "sign-in link": (SIGN_IN_LINKS, TargetKind.PERSON, "link-{}"),
     "top-up request": (TOP_UP_REQUESTS, TargetKind.WITHIN, "topup-1"),
+    "usage export": (USAGE_EXPORTS, TargetKind.WITHIN, "export-1"),
 }
-_WITHOUT_OWNER: Final = frozenset({"audit log entry", "claim mapping", "invite"})
+_WITHOUT_OWNER: Final = frozenset(
+    {
+        *("audit log entry", "claim mapping", "invite"),
+        *("notification channel", "notification delivery", "notification rule"),
+    }
+)
 """Subjects that are about a person but belong to no member."""
 _OF_SERVICE_ACCOUNTS: Final = frozenset({"guardrail of a service account", "service account"})
 """Subjects that are about a service account, which is in the group of the person it is named after."""
@@ -212,7 +233,7 @@ def place_at(subject: str, role: Role, relation: Relation) -> Place | None:
         return Place(target, _name(ORGANIZATION, collection, ident.format(person.member)))
     member = None if subject in _WITHOUT_OWNER else person.member
     described = str(audit_log_sequence(person)) if collection == AUDIT_LOG_ENTRIES else person.member
-    role_there = None if collection == AUDIT_LOG_ENTRIES else person.role
+    role_there = None if kind is TargetKind.SPEND or collection == AUDIT_LOG_ENTRIES else person.role
     target = Target(ORGANIZATION, kind, person.group_path, member, role_there)
     return Place(target, _name(ORGANIZATION, collection, ident.format(described)))
 

@@ -30,6 +30,11 @@ class Permission(enum.StrEnum):
     ACCOUNTS_LEAVE = "accounts:leave"
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_SWITCH = "accounts:switch"
+    ANALYSES_WRITE = "analyses:write"
+    ANALYSIS_SETTINGS_READ = "analysis_settings:read"
+    ANALYSIS_SETTINGS_WRITE = "analysis_settings:write"
+    ANOMALIES_READ = "anomalies:read"
+    ANOMALIES_WRITE = "anomalies:write"
     API_KEYS_DISABLE = "api_keys:disable"
     API_KEYS_READ = "api_keys:read"
     API_KEYS_WRITE = "api_keys:write"
@@ -57,6 +62,12 @@ class Permission(enum.StrEnum):
     MEMBER_ACCESS_TOKENS_WRITE = "member_access_tokens:write"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
+    NOTIFICATION_CHANNELS_READ = "notification_channels:read"
+    NOTIFICATION_CHANNELS_WRITE = "notification_channels:write"
+    NOTIFICATION_RULES_READ = "notification_rules:read"
+    NOTIFICATION_RULES_WRITE = "notification_rules:write"
+    NOTIFICATIONS_READ = "notifications:read"
+    NOTIFICATIONS_WRITE = "notifications:write"
     OPERATORS_READ = "operators:read"
     OPERATORS_WRITE = "operators:write"
     ORGANIZATIONS_CREATE = "organizations:create"
@@ -71,6 +82,8 @@ class Permission(enum.StrEnum):
     SIGN_IN_LINKS_EXCHANGE = "sign_in_links:exchange"
     SIGN_IN_LINKS_READ = "sign_in_links:read"
     SIGN_IN_LINKS_WRITE = "sign_in_links:write"
+    USAGE_EXPORTS_READ = "usage_exports:read"
+    USAGE_EXPORTS_WRITE = "usage_exports:write"
     USAGE_READ = "usage:read"
 
 
@@ -87,6 +100,8 @@ class TargetKind(enum.Enum):
     """A member or a service account, and their guardrail. Also an invite, which stands for a future member."""
     BELONGING = "belonging"
     """Something that belongs to a member, such as an API key and its guardrail."""
+    SPEND = "spend"
+    """What is known about the spend of a member or a group. Members see their own, admins that of their subtree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +147,11 @@ _SUPER_ADMINS: Final = frozenset({Role.SUPER_ADMIN})
 
 ROLES_OF: Final = {
     Permission.ACCESS_EXPLAIN: _ALL,
+    Permission.ANALYSES_WRITE: _ADMINS,
+    Permission.ANALYSIS_SETTINGS_READ: _SUPER_ADMINS,
+    Permission.ANALYSIS_SETTINGS_WRITE: _SUPER_ADMINS,
+    Permission.ANOMALIES_READ: _ALL,
+    Permission.ANOMALIES_WRITE: _ADMINS,
     Permission.API_KEYS_DISABLE: _ALL,
     Permission.API_KEYS_READ: _ALL,
     Permission.API_KEYS_WRITE: _ALL,
@@ -157,6 +177,12 @@ ROLES_OF: Final = {
     Permission.MEMBER_ACCESS_TOKENS_WRITE: _ADMINS,
     Permission.MEMBERS_READ: _ALL,
     Permission.MEMBERS_WRITE: _ADMINS,
+    Permission.NOTIFICATION_CHANNELS_READ: _ADMINS,
+    Permission.NOTIFICATION_CHANNELS_WRITE: _ADMINS,
+    Permission.NOTIFICATION_RULES_READ: _ADMINS,
+    Permission.NOTIFICATION_RULES_WRITE: _ADMINS,
+    Permission.NOTIFICATIONS_READ: _ALL,
+    Permission.NOTIFICATIONS_WRITE: _ALL,
     Permission.ORGANIZATIONS_DELETE: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
@@ -167,6 +193,8 @@ ROLES_OF: Final = {
     Permission.SERVICE_ACCOUNTS_WRITE: _ADMINS,
     Permission.SIGN_IN_LINKS_READ: _ADMINS,
     Permission.SIGN_IN_LINKS_WRITE: _ADMINS,
+    Permission.USAGE_EXPORTS_READ: _ALL,
+    Permission.USAGE_EXPORTS_WRITE: _ALL,
     Permission.USAGE_READ: _ALL,
 }
 """The roles that hold each permission inside an organization."""
@@ -185,6 +213,7 @@ SCIM_PERMISSIONS: Final = _DIRECTORY | {Permission.SCIM_READ, Permission.SCIM_WR
 """What the credential of a SCIM connection may do."""
 
 AUTOMATION_PERMISSIONS: Final = _DIRECTORY | {
+    Permission.ANOMALIES_READ,
     Permission.API_KEYS_DISABLE,
     Permission.API_KEYS_READ,
     Permission.API_KEYS_WRITE,
@@ -198,6 +227,8 @@ AUTOMATION_PERMISSIONS: Final = _DIRECTORY | {
     Permission.ORGANIZATIONS_READ,
     Permission.SERVICE_ACCOUNTS_READ,
     Permission.SERVICE_ACCOUNTS_WRITE,
+    Permission.USAGE_EXPORTS_READ,
+    Permission.USAGE_EXPORTS_WRITE,
     Permission.USAGE_READ,
 }
 """What a credential for automation may be given: nothing that moves credit, or that makes another credential."""
@@ -217,8 +248,12 @@ def may(actor: Actor, permission: Permission, target: Target) -> bool:
         return False
     if actor.role is Role.SUPER_ADMIN or target.kind is TargetKind.WITHIN:
         return True
+    if target.kind is TargetKind.SPEND:
+        is_own = target.member is not None and target.member == actor.member
+        return _reaches(actor, target.group_path) or (reads and is_own)
     if target.kind is TargetKind.ORGANIZATION:
-        return reads
+        # An analysis of what the caller sees changes nothing.
+        return reads or permission is Permission.ANALYSES_WRITE
     if target.kind is TargetKind.GROUP:
         if permission is Permission.GUARDRAIL_DEFAULTS_WRITE:
             # What newcomers begin with does not bind the admin of the group, as its guardrail does.

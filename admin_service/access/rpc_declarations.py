@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from google.api import resource_pb2
@@ -12,8 +13,11 @@ from megarouter.type.v1 import permission_pb2
 from admin_service.access.permissions import OPERATOR_PERMISSIONS, PERMISSIONS_OF_EVERY_USER, Permission
 from admin_service.api.names import (
     ACCESS_TOKENS,
+    ANALYSIS_SETTINGS,
+    ANOMALIES,
     API_KEYS,
     AUDIT_LOG_ENTRIES,
+    CALLS,
     CLAIM_MAPPINGS,
     CREDENTIALS,
     CREDIT_BALANCE,
@@ -27,10 +31,15 @@ from admin_service.api.names import (
     INVOICE_REQUESTS,
     MEMBERS,
     MYSELF,
+    NOTIFICATION_CHANNELS,
+    NOTIFICATION_DELIVERIES,
+    NOTIFICATION_RULES,
+    NOTIFICATIONS,
     SERVICE_ACCOUNTS,
     SIGN_IN_LINKS,
     SUMMARY,
     TOP_UP_REQUESTS,
+    USAGE_EXPORTS,
     USAGE_FINDINGS,
     USERS,
     ResourceName,
@@ -45,8 +54,11 @@ _ANY_TYPE: Final = "*"
 _ORGANIZATION_TYPE: Final = "megarouter/Organization"
 _USER_TYPE: Final = "megarouter/User"
 _COLLECTION_OF_TYPE: Final = {
+    "megarouter/AnalysisSettings": ANALYSIS_SETTINGS,
+    "megarouter/Anomaly": ANOMALIES,
     "megarouter/ApiKey": API_KEYS,
     "megarouter/AuditLogEntry": AUDIT_LOG_ENTRIES,
+    "megarouter/Call": CALLS,
     "megarouter/ClaimMapping": CLAIM_MAPPINGS,
     "megarouter/Credential": CREDENTIALS,
     "megarouter/CreditBalance": CREDIT_BALANCE,
@@ -60,10 +72,15 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/InvoiceRequest": INVOICE_REQUESTS,
     "megarouter/Member": MEMBERS,
     "megarouter/MemberAccessToken": ACCESS_TOKENS,
+    "megarouter/Notification": NOTIFICATIONS,
+    "megarouter/NotificationChannel": NOTIFICATION_CHANNELS,
+    "megarouter/NotificationDelivery": NOTIFICATION_DELIVERIES,
+    "megarouter/NotificationRule": NOTIFICATION_RULES,
     "megarouter/OrganizationSummary": SUMMARY,
     "megarouter/ServiceAccount": SERVICE_ACCOUNTS,
     "megarouter/SignInLink": SIGN_IN_LINKS,
     "megarouter/TopUpRequest": TOP_UP_REQUESTS,
+    "megarouter/UsageExport": USAGE_EXPORTS,
     "megarouter/UsageFinding": USAGE_FINDINGS,
 }
 _COLLECTION_OF_USER_TYPE: Final = {_USER_TYPE: None, "megarouter/AccessToken": ACCESS_TOKENS}
@@ -120,6 +137,7 @@ class Method:
         return value if isinstance(value, str) else ""
 
 
+@cache
 def declared_methods(service: ServiceDescriptor) -> tuple[Method, ...]:
     """Returns every RPC of a service with its declaration.
 

@@ -1,9 +1,11 @@
 """Answers about usage. All figures are exact integers."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Self
+from itertools import accumulate
+from operator import attrgetter
+from typing import Any, Final, Self
 
 from gateway_core.model.usage_measures import (
     COUNT_COLUMNS,
@@ -15,30 +17,35 @@ from gateway_core.model.usage_measures import (
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyRange:
+    """A half-open range of latencies."""
+
+    at_least_ms: int
+    below_ms: int | None
+    """None: without an end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Latencies:
     """Calls by how long they took. Bucket 0 is below 32 ms; each later bucket begins at twice the last."""
 
     counts: tuple[int, ...] = (0,) * LATENCY_BUCKETS
 
-    def percentile_ms(self, share: float) -> float | None:
-        """Estimates how long the given share (0 to 1) of calls took at most; None without a call.
+    @property
+    def call_count(self) -> int:
+        """Calls whose latency is known."""
+        return sum(self.counts)
 
-        The value is in the right bucket, so it is off by a factor of at most two.
-        """
-        total = sum(self.counts)
-        if total <= 0:
+    def percentile(self, percent: int) -> LatencyRange | None:
+        """Returns the bucket of the smallest latency that this share of calls do not exceed (nearest rank); None without a call."""
+        rank = -(-self.call_count * percent // 100)
+        if rank <= 0:
             return None
-        rank = share * total
-        for bucket, count in enumerate(self.counts):
-            if count > 0 and rank <= count:
-                low = 0.0 if bucket == 0 else float(FIRST_BUCKET_MS << bucket - 1)
-                high = float(FIRST_BUCKET_MS << bucket)
-                return float(low + (high - low) * max(0.0, rank) / count)
-            rank -= count
-        return float(FIRST_BUCKET_MS << LATENCY_BUCKETS - 1)
-
-
-NO_LATENCIES: Final = Latencies()
+        bucket = next(bucket for bucket, calls in enumerate(accumulate(self.counts)) if rank <= calls)
+        is_last = bucket == LATENCY_BUCKETS - 1
+        return LatencyRange(
+            FIRST_BUCKET_MS << bucket - 1 if bucket else 0, None if is_last else FIRST_BUCKET_MS << bucket
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +76,9 @@ class Measures:
     correction_count: int = 0
     correction_nano_credits: int = 0
     """By how much corrections changed the charge, which includes them."""
-    durations: Latencies = NO_LATENCIES
-    """Empty unless the query asks for latencies."""
-    first_bytes: Latencies = NO_LATENCIES
+    durations: Latencies | None = None
+    """None unless the query asks for latencies, and without a call that has one."""
+    first_bytes: Latencies | None = None
 
     @property
     def all_input_tokens(self) -> int:
@@ -94,18 +101,53 @@ class Measures:
         return self.baseline_nano_credits - self.charge_nano_credits
 
     def __add__(self, other: Self) -> "Measures":
-        counts = {name: getattr(self, name) + getattr(other, name) for name in COUNT_COLUMNS}
-        return Measures(**counts, durations=_sum(self.durations, other.durations),
-                        first_bytes=_sum(self.first_bytes, other.first_bytes))  # fmt: skip
+        return total_of((self, other))
+
+    def __sub__(self, other: Self) -> "Measures":
+        return measures_of(
+            (a - b for a, b in zip(_counts(self), _counts(other), strict=True)),
+            _less(self.durations, other.durations),
+            _less(self.first_bytes, other.first_bytes),
+        )
 
 
-def _sum(one: Latencies, other: Latencies) -> Latencies:
-    # Most answers have none, and adding is most of what an answer costs here.
-    if other is NO_LATENCIES:
-        return one
-    if one is NO_LATENCIES:
-        return other
-    return Latencies(tuple(a + b for a, b in zip(one.counts, other.counts, strict=True)))
+_counts: Final = attrgetter(*COUNT_COLUMNS)
+
+
+def measures_of(counts: Iterable[int], durations: Latencies | None, first_bytes: Latencies | None) -> Measures:
+    """Returns measures.
+
+    Args:
+        counts: in the order of `COUNT_COLUMNS`.
+        durations: as in `Measures`.
+        first_bytes: as in `Measures`.
+    """
+    fields_in_order: tuple[Any, ...] = (*counts, durations, first_bytes)
+    return Measures(*fields_in_order)
+
+
+def total_of(added: Iterable[Measures]) -> Measures:
+    """Adds up measures. An answer of a year has thousands, so the integers of a column are added at once."""
+    listed = list(added)
+    if not listed:
+        return NO_USAGE
+    return measures_of(
+        map(sum, zip(*map(_counts, listed), strict=True)),
+        _sum(one.durations for one in listed),
+        _sum(one.first_bytes for one in listed),
+    )
+
+
+def _sum(latencies: Iterable[Latencies | None]) -> Latencies | None:
+    counts = [one.counts for one in latencies if one is not None]
+    return Latencies(tuple(map(sum, zip(*counts, strict=True)))) if counts else None
+
+
+def _less(latencies: Latencies | None, other: Latencies | None) -> Latencies | None:
+    if latencies is None or other is None:
+        return latencies
+    counts = tuple(a - b for a, b in zip(latencies.counts, other.counts, strict=True))
+    return Latencies(counts) if any(counts) else None
 
 
 NO_USAGE: Final = Measures()

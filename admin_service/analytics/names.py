@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from admin_service.analytics.query import Dimension
+from admin_service.analytics.query import AnyDimension, Dimension
 from admin_service.analytics.rollup_choice import GROUP_LEVELS
 from gateway_core.stores.postgres.connections import Connection
 
-_KINDS: Final = {
+_KINDS: Final[Mapping[AnyDimension, str]] = {
     Dimension.MEMBER: "member",
     Dimension.API_KEY: "api_key",
     Dimension.GROUP: "group",
@@ -37,11 +37,11 @@ class UsageName:
 
 
 async def names_of(
-    connection: Connection, organization: str, dimension: Dimension, ids: Collection[str], at: dt.datetime
+    connection: Connection, organization: str, dimension: AnyDimension, ids: Collection[str], at: dt.datetime
 ) -> Mapping[str, UsageName]:
     """Returns the names of the values of a dimension at a moment, by id. Ids without a name are left out.
 
-    Models, providers, endpoints and states have no names here: the result is empty.
+    Models, providers, endpoints, states and tags have no names here: the result is empty.
     """
     kind = _KINDS.get(dimension)
     if kind is None or not ids:

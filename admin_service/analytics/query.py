@@ -46,6 +46,20 @@ class Dimension(enum.StrEnum):
     GROUP_LEVEL_4 = "group_level_4"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class TagDimension:
+    """The values of a tag. "" stands for calls without it."""
+
+    name: str
+    """As it is stored."""
+
+    def __str__(self) -> str:
+        return f"tag:{self.name}"
+
+
+AnyDimension = Dimension | TagDimension
+
+
 class Granularity(enum.StrEnum):
     """The buckets of time, in the time zone of the rollups."""
 
@@ -89,6 +103,8 @@ class Filter:
     providers: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
     statuses: frozenset[str] = frozenset()
+    tags: frozenset[tuple[str, str]] = frozenset()
+    """Names and values. A call must have one of the values of each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +119,7 @@ class UsageQuery:
     """First instant of the range. Need not be the start of an hour or a day."""
     end: dt.datetime
     """First instant after the range."""
-    group_by: tuple[Dimension, ...] = ()
+    group_by: tuple[AnyDimension, ...] = ()
     filter: Filter = Filter()
     reach: Reach = Reach()
     granularity: Granularity = Granularity.TOTAL
@@ -117,6 +133,8 @@ class UsageQuery:
     consists of months, of local days if it consists of days, of seconds otherwise."""
     with_latencies: bool = False
     """Also return the latencies."""
+    only_charge: bool = False
+    """Return the charge and the numbers of calls, and zero for everything else. Adding up fewer columns takes less time."""
 
 
 class InvalidQueryError(ValueError):

@@ -39,7 +39,7 @@ def choose(query: UsageQuery, granularity: Granularity) -> Choice:
         Dimension.MODEL,
         Dimension.STATUS,
     }.isdisjoint(query.group_by)
-    only_hours = bool(query.filter.providers or query.filter.endpoints) or not {
+    only_hours = bool(query.filter.providers or query.filter.endpoints or query.filter.tags) or not {
         Dimension.PROVIDER,
         Dimension.ENDPOINT,
     }.isdisjoint(query.group_by)

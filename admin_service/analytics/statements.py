@@ -1,12 +1,21 @@
 """Builds the statement that answers a query: one SELECT for each piece of the range, added up, ranked and cut."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from admin_service.analytics.query import Dimension, Metric, Tree, UsageQuery
-from admin_service.analytics.rollup_choice import GROUP_LEVELS, Choice
+from admin_service.analytics.kept_conditions import kept_conditions
+from admin_service.analytics.query import (
+    AnyDimension,
+    Dimension,
+    Granularity,
+    Metric,
+    TagDimension,
+    Tree,
+    UsageQuery,
+)
+from admin_service.analytics.rollup_choice import GROUP_LEVELS, Choice, choose
 from admin_service.analytics.time_ranges import Piece, Source
 from admin_service.listing.sql_parameters import Parameters
 from gateway_core.model.usage_measures import (
@@ -17,21 +26,23 @@ from gateway_core.model.usage_measures import (
 )
 from gateway_core.stores.postgres.usage_sums import measures_of_facts, with_latency_buckets
 
-_INPUT: Final = " + ".join(INPUT_TOKEN_COLUMNS)
-_OUTPUT: Final = " + ".join(OUTPUT_TOKEN_COLUMNS)
-_METRICS: Final = {
-    Metric.TOKENS: f"{_INPUT} + {_OUTPUT}",
-    Metric.INPUT_TOKENS: _INPUT,
-    Metric.OUTPUT_TOKENS: _OUTPUT,
-    Metric.SAVINGS: "baseline_nano_credits - charge_nano_credits",
+_COLUMNS_OF_METRICS: Final[Mapping[Metric, Sequence[str]]] = {
+    Metric.TOKENS: (*INPUT_TOKEN_COLUMNS, *OUTPUT_TOKEN_COLUMNS),
+    Metric.INPUT_TOKENS: INPUT_TOKEN_COLUMNS,
+    Metric.OUTPUT_TOKENS: OUTPUT_TOKEN_COLUMNS,
+    Metric.SAVINGS: ("baseline_nano_credits", "charge_nano_credits"),
 }
 _TIMES: Final = {
     Source.RECORDS: "place_time",
     Source.HOURS: "hour_start",
+    Source.TAGGED_HOURS: "hour_start",
     Source.DAYS: "day_start",
     Source.MONTHS: "month_start",
 }
-_COLUMNS: Final = {
+ONLY_CHARGE: Final = ("call_count", "voided_call_count", "charge_nano_credits")
+_SCOPE_KINDS: Final[Mapping[AnyDimension, str]] = {Dimension.MEMBER: "member", Dimension.API_KEY: "api_key"}
+_WITH_TAGS: Final = frozenset({Source.RECORDS, Source.TAGGED_HOURS})
+_COLUMNS: Final[Mapping[AnyDimension, str]] = {
     Dimension.MODEL: "s.model",
     Dimension.PROVIDER: "s.provider_id",
     Dimension.ENDPOINT: "s.endpoint",
@@ -53,6 +64,8 @@ class Position:
     """The last event of the ledger."""
     days_until: dt.datetime
     """The instant before which hours are in days and months."""
+    hours_from: dt.datetime
+    """Hours before it were dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +77,28 @@ class Selection:
     position: Position
     pieces: Sequence[Piece]
     bucket_starts: Sequence[dt.datetime]
+    tagged: Sequence[Piece] = ()
+    """The hours of tagged calls, if the query divides by tags. In `pieces`, no call has tags. So each call here counts with its
+    tags, and is taken back without them."""
 
     @property
     def measures(self) -> tuple[str, ...]:
         """The names of the measures."""
-        return (*COUNT_COLUMNS, *LATENCY_COLUMNS) if self.query.with_latencies else COUNT_COLUMNS
+        counts = ONLY_CHARGE if self.query.only_charge else COUNT_COLUMNS
+        return (*counts, *LATENCY_COLUMNS) if self.query.with_latencies else counts
 
     @property
     def span(self) -> Piece:
         """The whole range, as records."""
         return Piece(Source.RECORDS, self.pieces[0].start, self.pieces[-1].end)
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHours:
+    """The hours of the days on which some callers had calls."""
+
+    starts: Sequence[dt.datetime]
+    members: Sequence[str]
 
 
 def ranked_statement(selection: Selection, parameters: Parameters) -> str:
@@ -82,14 +107,14 @@ def ranked_statement(selection: Selection, parameters: Parameters) -> str:
     Its columns: rank (NULL: all others), bucket, values, number of groups, measures.
     """
     query = selection.query
-    metric = _METRICS.get(query.order_by, query.order_by.value)
     values = _names(query.group_by)
     return f"""
     WITH grouped AS ({_grouped(selection, parameters)}),
     ranked AS (
-        SELECT {_listed(values)} row_number() OVER (ORDER BY sum({metric}) DESC {"".join(f", {name}" for name in values)}) AS place,
+        SELECT {_listed(values)}
+               row_number() OVER (ORDER BY sum({_metric(query)}) DESC {"".join(f", {name}" for name in values)}) AS place,
                count(*) OVER () AS group_count
-          FROM grouped {_group_by(values)}
+          FROM grouped {f"GROUP BY {', '.join(values)}" if values else ""}
         HAVING sum(call_count + voided_call_count) > 0
     )
     SELECT CASE WHEN place <= {parameters.add(query.limit)} THEN place END AS shown, bucket,
@@ -98,8 +123,22 @@ def ranked_statement(selection: Selection, parameters: Parameters) -> str:
      GROUP BY 1, 2 ORDER BY 1 NULLS LAST, 2"""  # noqa: S608 - our own names, and values as parameters
 
 
+def ranking_statement(selection: Selection, parameters: Parameters) -> str:
+    """Returns the statement for the values of the first groups by the query's order. Its columns: values, number of all groups."""
+    query = selection.query
+    values = ", ".join(_names(query.group_by))
+    needed = list(dict.fromkeys(("call_count", "voided_call_count", *_columns_of_metric(query))))
+    return f"""
+    SELECT {values}, count(*) OVER () AS group_count FROM ({_grouped(selection, parameters, needed)}) AS grouped
+     GROUP BY {values} HAVING sum(call_count + voided_call_count) > 0
+     ORDER BY sum({_metric(query)}) DESC, {values} LIMIT {parameters.add(query.limit)}"""  # noqa: S608 - our own names, and values as parameters
+
+
 def matching_statement(selection: Selection, shown: Sequence[Sequence[str]], parameters: Parameters) -> str:
-    """Returns the statement for the given groups, and the sum of the others. Its columns: index of the group or NULL, measures."""
+    """Returns the statement for the given groups, and the sum of the others.
+
+    Its columns: place of the group from 1 on (NULL: all others), bucket, measures.
+    """
     values = _names(selection.query.group_by)
     columns = [
         parameters.add([group[index] for group in shown]) + "::text[]" for index in range(len(selection.query.group_by))
@@ -112,28 +151,118 @@ def matching_statement(selection: Selection, shown: Sequence[Sequence[str]], par
     )
     return f"""
     WITH grouped AS ({_grouped(selection, parameters)})
-    SELECT place, {_sums(selection.measures)} FROM grouped {joined} GROUP BY place"""  # noqa: S608
+    SELECT place, bucket, {_sums(selection.measures)} FROM grouped {joined} GROUP BY place, bucket"""  # noqa: S608
 
 
 def member_counts_statement(selection: Selection, parameters: Parameters) -> str:
-    """Returns the statement that counts values of the second dimension with counted calls, by the first one and (NULL) in all."""
+    """Returns the statement that counts values of the last dimension with counted calls: by the one before, and (NULL) in all."""
+    *others, last = _names(selection.query.group_by)
+    by_value = "".join(f"SELECT {other}, count(*) FROM used GROUP BY {other} UNION ALL " for other in others)  # noqa: S608
     return f"""
-    WITH grouped AS ({_grouped(selection, parameters)}),
-    used AS (SELECT value_1, value_2 FROM grouped GROUP BY value_1, value_2 HAVING sum(call_count) > 0)
-    SELECT value_1, count(DISTINCT value_2) FROM used GROUP BY GROUPING SETS ((value_1), ())"""  # noqa: S608
+    WITH grouped AS ({_grouped(selection, parameters, ("call_count",))}),
+    used AS (SELECT {", ".join((*others, last))} FROM grouped GROUP BY {", ".join((*others, last))} HAVING sum(call_count) > 0)
+    {by_value}SELECT NULL, count(*) FROM (SELECT DISTINCT {last} FROM used) AS counted"""  # noqa: S608 - our own names
 
 
-def _grouped(selection: Selection, parameters: Parameters) -> str:
-    values = _names(selection.query.group_by)
-    parts = [_part(selection, piece, _of_piece(piece, selection, parameters), parameters) for piece in selection.pieces]
+def hours_statement(
+    query: UsageQuery,
+    position: Position,
+    first: dt.datetime,
+    last: dt.datetime,
+    most: int,
+    parameters: Parameters,
+    callers: CallerHours | None = None,
+) -> str:
+    """Returns the statement for the latest hours, from one instant to another, that have calls of a question.
+
+    Its columns: start of the hour, number of its calls. With `callers`, only their hours are looked up, one by one: the callers
+    of a question are few, and the index begins with the hour.
+    """
+    source = Source.TAGGED_HOURS if query.filter.tags else Source.HOURS
+    selection = Selection(query, choose(query, Granularity.HOUR), position, (), ())
+    conditions = [
+        f"s.organization_id = {parameters.add(query.organization)}",
+        f"s.generation = {parameters.add(position.generation)}",
+        f"s.hour_start >= {parameters.add(first)}",
+        f"s.hour_start <= {parameters.add(last)}",
+        *_conditions(selection, source, parameters),
+    ]
+    if callers is not None:
+        # An array is looked up in the index; a join may read all hours.
+        conditions.append(f"s.hour_start = ANY ({parameters.add(callers.starts)}::timestamptz[])")
+        conditions.append(f"s.member_id = ANY ({parameters.add(callers.members)}::text[])")
+    return f"""
+    SELECT s.hour_start, sum(s.call_count + s.voided_call_count)::bigint AS calls
+      FROM {source} s{_joined(query)} WHERE {" AND ".join(conditions)}
+     GROUP BY s.hour_start HAVING sum(s.call_count + s.voided_call_count) > 0
+     ORDER BY s.hour_start DESC LIMIT {parameters.add(most)}"""  # noqa: S608 - our own names, and values as parameters
+
+
+def days_with_calls_statement(
+    query: UsageQuery, position: Position, last: dt.datetime, most: int, parameters: Parameters
+) -> str | None:
+    """Returns the statement for the latest days, up to an instant, that have calls of a question.
+
+    Its column: start of the day. None if days cannot tell.
+    """
+    choice = choose(query, Granularity.DAY)
+    if Source.DAYS not in choice.sources:
+        return None
+    conditions = [
+        f"s.organization_id = {parameters.add(query.organization)}",
+        f"s.generation = {parameters.add(position.generation)}",
+        f"s.day_start > {parameters.add(query.start)}::timestamptz - interval '25 hours'",
+        f"s.day_start <= {parameters.add(last)}",
+        *_conditions(Selection(query, choice, position, (), ()), Source.DAYS, parameters),
+    ]
+    return f"""
+    SELECT DISTINCT s.day_start FROM usage_days s{_joined(query)} WHERE {" AND ".join(conditions)}
+     ORDER BY s.day_start DESC LIMIT {parameters.add(most)}"""  # noqa: S608 - our own names, and values as parameters
+
+
+def days_statement(
+    query: UsageQuery, position: Position, last: dt.datetime, most: int, parameters: Parameters
+) -> str | None:
+    """Returns the statement for the latest days, up to an instant, on which the callers of a question had calls.
+
+    Its columns: start of the day, the members whose calls they are. None if the question is about every caller.
+    """
+    kept, reach = query.filter, query.reach
+    members = kept.members | ({reach.member} if reach.member else set())
+    if not kept.api_keys and not members:
+        return None
+    kind, ids = ("api_key", kept.api_keys) if kept.api_keys else ("member", members)
+    return f"""
+    SELECT day_start, array_agg(DISTINCT member_id) AS members FROM usage_days
+     WHERE organization_id = {parameters.add(query.organization)} AND generation = {parameters.add(position.generation)}
+       AND scope_kind = {parameters.add(kind)} AND scope_id = ANY ({parameters.add(sorted(ids))}::text[])
+       AND day_start > {parameters.add(query.start)}::timestamptz - interval '25 hours' AND day_start <= {parameters.add(last)}
+     GROUP BY day_start ORDER BY day_start DESC LIMIT {parameters.add(most)}"""  # noqa: S608 - our own names
+
+
+def _joined(query: UsageQuery) -> str:
+    """Returns the join with the present group of each member, if the query needs it."""
+    if query.tree is Tree.AS_IT_IS and _uses_path(query):
+        return " LEFT JOIN members present ON present.organization_id = s.organization_id AND present.member_id = s.member_id"
+    return ""
+
+
+def _grouped(selection: Selection, parameters: Parameters, measures: Sequence[str] | None = None) -> str:
+    """Returns the sums of each part by bucket and values, of some measures or all. Whoever reads them adds them up."""
+    added = selection.measures if measures is None else measures
+    parts = [
+        _part(selection, piece, _of_piece(piece, selection, parameters), parameters, added)
+        for piece in selection.pieces
+    ]
+    parts += [
+        _part(selection, piece, _of_piece(piece, selection, parameters), parameters, added, takes_back=True)
+        for piece in selection.tagged
+    ]
     if selection.position.head > selection.position.rolled:
-        tail = f"sequence > {parameters.add(selection.position.rolled)} AND sequence <= {parameters.add(selection.position.head)}"
-        parts.append(_part(selection, selection.span, tail, parameters))
-    together = " UNION ALL ".join(parts)
-    return (
-        f"SELECT bucket, {_listed(values)} {_sums(selection.measures)} FROM ({together}) AS parts"  # noqa: S608
-        f" GROUP BY bucket{''.join(f', {name}' for name in values)}"
-    )
+        # Literals tell PostgreSQL that these are few. For any two numbers, it may read all records of the range by their time.
+        tail = f"sequence > {int(selection.position.rolled)} AND sequence <= {int(selection.position.head)}"
+        parts.append(_part(selection, selection.span, tail, parameters, added))
+    return " UNION ALL ".join(parts)
 
 
 def _of_piece(piece: Piece, selection: Selection, parameters: Parameters) -> str:
@@ -143,7 +272,16 @@ def _of_piece(piece: Piece, selection: Selection, parameters: Parameters) -> str
     return f"generation = {parameters.add(selection.position.generation)}"
 
 
-def _part(selection: Selection, piece: Piece, condition: str, parameters: Parameters) -> str:
+def _part(
+    selection: Selection,
+    piece: Piece,
+    condition: str,
+    parameters: Parameters,
+    measures: Sequence[str],
+    *,
+    takes_back: bool = False,
+) -> str:
+    """Returns the sums of a piece. If it `takes_back`, they are those of its calls with tags less the same without tags."""
     query, time = selection.query, _TIMES[piece.source]
     conditions = [
         f"s.organization_id = {parameters.add(query.organization)}",
@@ -154,55 +292,73 @@ def _part(selection: Selection, piece: Piece, condition: str, parameters: Parame
     bucket = "1"
     if len(selection.bucket_starts) > 1:
         bucket = f"width_bucket(s.{time}, {parameters.add(selection.bucket_starts)}::timestamptz[])"
-    source = f"{piece.source} s"
-    if query.tree is Tree.AS_IT_IS and _uses_path(query):
-        source += " LEFT JOIN members present ON present.organization_id = s.organization_id AND present.member_id = s.member_id"
+    source = f"{piece.source} s{_joined(query)}"
     values = [
-        f"{_value(dimension, selection, piece.source)} AS {name}"
+        f"{_value(dimension, selection, piece.source, parameters, takes_back=takes_back)} AS {name}"
         for dimension, name in zip(query.group_by, _names(query.group_by), strict=True)
     ]
     of_facts = piece.source is Source.RECORDS
-    rows = f"SELECT {bucket} AS bucket, {_listed(values)} s.* FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608
-    if of_facts and selection.query.with_latencies:
+    if takes_back:
+        source += " CROSS JOIN (VALUES (1), (-1)) AS side (sign)"
+    columns = "s.*, side.sign" if takes_back else "s.*"
+    rows = f"SELECT {bucket} AS bucket, {_listed(values)} {columns} FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608
+    if of_facts and not set(measures).isdisjoint(LATENCY_COLUMNS):
         rows = with_latency_buckets(rows)
-    sums = measures_of_facts(selection.measures) if of_facts else _sums(selection.measures)
+    factor = "sign * " if takes_back else ""
+    sums = measures_of_facts(measures) if of_facts else _sums(measures, factor)
     grouping = "".join(f", {name}" for name in _names(query.group_by))
     return f"SELECT bucket{grouping}, {sums} FROM ({rows}) AS rows GROUP BY bucket{grouping}"  # noqa: S608
 
 
 def _conditions(selection: Selection, source: Source, parameters: Parameters) -> Iterable[str]:
-    query, kept = selection.query, selection.query.filter
+    query = selection.query
     scope = {Source.DAYS: selection.choice.day_scope, Source.MONTHS: selection.choice.month_scope}.get(source)
     if scope is not None:
         yield f"s.scope_kind = {parameters.add(scope[0])}"
         if scope[1] is not None:
             yield f"s.scope_id = {parameters.add(scope[1])}"
-    api_key = "s.scope_id" if source is Source.DAYS else "s.api_key_id"
+    if source is Source.DAYS and scope == ("member", None) and selection.choice.month_scope[0] == "group":
+        yield _with_calls_in_group(selection, parameters)
     # The same id, but the index begins with this column.
     member = "s.scope_id" if source is Source.DAYS and selection.choice.day_scope[0] == "member" else "s.member_id"
-    for column, allowed in (
-        (member, kept.members),
-        (api_key, kept.api_keys),
-        ("s.model", kept.models),
-        ("s.provider_id", kept.providers),
-        ("s.endpoint", kept.endpoints),
-        ("s.status", kept.statuses),
-    ):
-        if allowed:
-            yield f"{column} = ANY ({parameters.add(sorted(allowed))}::text[])"
-    if query.reach.member is not None:
-        yield f"{member} = {parameters.add(query.reach.member)}"
-    if scope is not None and scope[0] == "group":
-        return
-    path = _path(query)
-    if kept.groups:
-        yield f"{path} && {parameters.add(sorted(kept.groups))}::text[]"
-    if query.reach.group is not None:
-        yield f"{parameters.add(query.reach.group)} = ANY ({path})"
+    columns = {
+        "members": member,
+        "api_keys": "s.scope_id" if source is Source.DAYS else "s.api_key_id",
+        "models": "s.model",
+        "providers": "s.provider_id",
+        "endpoints": "s.endpoint",
+        "statuses": "s.status",
+    }
+    # Rows of a group are of its whole subtree.
+    path = None if scope is not None and scope[0] == "group" else _path(query)
+    yield from kept_conditions(columns, query.filter, query.reach, parameters, path=path, tags="s.tags")
 
 
-def _value(dimension: Dimension, selection: Selection, source: Source) -> str:
-    if dimension is Dimension.API_KEY and source is Source.DAYS:
+def _with_calls_in_group(selection: Selection, parameters: Parameters) -> str:
+    """Returns the condition for the members who had calls in the query's one group in the months of the range.
+
+    It keeps no row that the path of the group does not keep. But members are looked up, and paths are not.
+    """
+    span, scope = selection.span, selection.choice.month_scope
+    return (
+        "s.scope_id = ANY (ARRAY(SELECT DISTINCT m.member_id FROM usage_months m"  # noqa: S608 - our own names
+        " WHERE (m.organization_id, m.generation, m.scope_kind, m.scope_id) = "
+        f"({', '.join(map(parameters.add, (selection.query.organization, selection.position.generation, *scope)))})"
+        f" AND m.month_start > {parameters.add(span.start)}::timestamptz - interval '32 days'"
+        f" AND m.month_start < {parameters.add(span.end)}))"
+    )
+
+
+def _value(
+    dimension: AnyDimension, selection: Selection, source: Source, parameters: Parameters, *, takes_back: bool
+) -> str:
+    if isinstance(dimension, TagDimension):
+        if source not in _WITH_TAGS:
+            return "''"
+        value = f"coalesce(s.tags ->> {parameters.add(dimension.name)}, '')"
+        return f"CASE WHEN side.sign > 0 THEN {value} ELSE '' END" if takes_back else value
+    if source is Source.DAYS and _SCOPE_KINDS.get(dimension) == selection.choice.day_scope[0]:
+        # The same id, and an index of days has it.
         return "s.scope_id"
     if dimension in _COLUMNS:
         return _COLUMNS[dimension]
@@ -223,7 +379,15 @@ def _uses_path(query: UsageQuery) -> bool:
     )
 
 
-def _names(group_by: Sequence[Dimension]) -> list[str]:
+def _columns_of_metric(query: UsageQuery) -> Sequence[str]:
+    return _COLUMNS_OF_METRICS.get(query.order_by, (query.order_by.value,))
+
+
+def _metric(query: UsageQuery) -> str:
+    return (" - " if query.order_by is Metric.SAVINGS else " + ").join(_columns_of_metric(query))
+
+
+def _names(group_by: Sequence[AnyDimension]) -> list[str]:
     return [f"value_{number}" for number in range(1, len(group_by) + 1)]
 
 
@@ -232,9 +396,5 @@ def _listed(items: Iterable[str]) -> str:
     return "".join(f"{item}, " for item in items)
 
 
-def _group_by(values: Sequence[str]) -> str:
-    return f"GROUP BY {', '.join(values)}" if values else ""
-
-
-def _sums(names: Iterable[str]) -> str:
-    return ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in names)
+def _sums(names: Iterable[str], factor: str = "") -> str:
+    return ", ".join(f"coalesce(bigint_sum({factor}{name}), 0) AS {name}" for name in names)

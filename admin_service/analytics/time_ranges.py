@@ -12,6 +12,7 @@ from admin_service.analytics.query import Granularity
 from gateway_core.model.limits.cycles import Cycle, period_at
 
 _QUARTER: Final = dt.timedelta(minutes=15)
+_HOUR: Final = dt.timedelta(hours=1)
 _CYCLES: Final = {
     Granularity.DAY: Cycle.DAILY,
     Granularity.WEEK: Cycle.WEEKLY,
@@ -24,6 +25,8 @@ class Source(enum.StrEnum):
 
     RECORDS = "usage_facts"
     HOURS = "usage_hours"
+    TAGGED_HOURS = "usage_tagged_hours"
+    """Tagged calls alone, by their tags."""
     DAYS = "usage_days"
     MONTHS = "usage_months"
 
@@ -87,6 +90,36 @@ def pieces_of(
     )
 
 
+def first_kept_hour(zone: ZoneInfo, hours_from: dt.datetime) -> dt.datetime:
+    """Returns the start of the first local hour that begins at an instant or later."""
+    hour = Bucket(_hour_start(zone, hours_from), _next_hour(zone, hours_from))
+    return hours_from if hour.start == hours_from else hour.end
+
+
+def without_dropped_hours(pieces: Sequence[Piece], kept_from: dt.datetime) -> tuple[Piece, ...]:
+    """Returns pieces that read the records where hours were dropped: before the start of an hour."""
+    found: list[Piece] = []
+    for piece in pieces:
+        if piece.source not in _OF_HOURS or piece.start >= kept_from:
+            found.append(piece)
+            continue
+        found.append(Piece(Source.RECORDS, piece.start, min(piece.end, kept_from)))
+        if piece.end > kept_from:
+            found.append(Piece(piece.source, kept_from, piece.end))
+    return tuple(found)
+
+
+def hours_of_day(zone: ZoneInfo, start: dt.datetime) -> list[dt.datetime]:
+    """Returns the starts of the hours of a local day, and in rare cases instants between them.
+
+    When clocks change by half an hour, hours begin at other minutes. So all quarters of a day with a change are returned.
+    """
+    end = period_of(Granularity.DAY, zone, start).end
+    is_even = _offset(zone, start) == _offset(zone, end) and not start.astimezone(zone).minute
+    step = _HOUR if is_even else _QUARTER
+    return [start + number * step for number in range(-(-(end - start) // step))]
+
+
 def previous_range(zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> Bucket:
     """Returns the range before, of the same number of local months or days if the range consists of them."""
     for granularity in (Granularity.MONTH, Granularity.DAY):
@@ -97,13 +130,21 @@ def previous_range(zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> Buck
 
 def _earlier(granularity: Granularity, zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> dt.datetime:
     """Returns the start of as many periods before `start` as are between it and `end`."""
-    at, earlier = start, start
+    at, count = start, 0
     while at < end:
-        at = period_of(granularity, zone, at).end
-        earlier = period_of(granularity, zone, earlier - dt.timedelta(microseconds=1)).start
-    return earlier
+        at, count = period_of(granularity, zone, at).end, count + 1
+    return periods_before(granularity, zone, start, count)
 
 
+def periods_before(granularity: Granularity, zone: ZoneInfo, start: dt.datetime, count: int) -> dt.datetime:
+    """Returns the start of the local period so many periods before the one that begins at `start`."""
+    at = start
+    for _ in range(count):
+        at = period_of(granularity, zone, at - dt.timedelta(microseconds=1)).start
+    return at
+
+
+_OF_HOURS: Final = frozenset({Source.HOURS, Source.TAGGED_HOURS})
 _GRANULARITIES: Final = {
     Source.MONTHS: Granularity.MONTH,
     Source.DAYS: Granularity.DAY,

@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from admin_service.api.names import API_KEYS, GROUPS, GUARDRAILS, ResourceName, owner_name
+from admin_service.api.names import (
+    API_KEYS,
+    GROUPS,
+    GUARDRAILS,
+    MEMBERS,
+    SERVICE_ACCOUNTS,
+    ResourceName,
+    owner_name,
+)
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.model.organization.service_accounts import is_service_account
 
@@ -10,6 +18,13 @@ _PREFIXES: Final = {ScopeKind.API_KEY: "apikey", ScopeKind.MEMBER: "member", Sco
 SERVICE_ACCOUNT_PREFIX: Final = "serviceaccount"
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()} | {SERVICE_ACCOUNT_PREFIX: ScopeKind.MEMBER}
 _COLLECTIONS: Final = {ScopeKind.API_KEY: API_KEYS, ScopeKind.GROUP: GROUPS}
+_KIND_OF_COLLECTION: Final = {
+    None: ScopeKind.ORGANIZATION,
+    GROUPS: ScopeKind.GROUP,
+    MEMBERS: ScopeKind.MEMBER,
+    SERVICE_ACCOUNTS: ScopeKind.MEMBER,
+    API_KEYS: ScopeKind.API_KEY,
+}
 
 
 def guardrail_name(organization: str, scope: Scope, collection: str = GUARDRAILS) -> ResourceName:
@@ -40,3 +55,9 @@ def scope_name(organization: str, scope: Scope) -> ResourceName:
     if scope.kind is ScopeKind.MEMBER:
         return owner_name(organization, scope.scope_id)
     return ResourceName(organization, _COLLECTIONS[scope.kind], scope.scope_id)
+
+
+def scope_of_name(name: ResourceName) -> Scope | None:
+    """Returns the scope with this name, or None if it names something else. Inverse of `scope_name`."""
+    kind = _KIND_OF_COLLECTION.get(name.collection)
+    return Scope(kind, name.resource_id or name.organization) if kind else None

@@ -8,8 +8,11 @@ from gateway_core.model.organization.service_accounts import is_service_account
 
 ORGANIZATIONS: Final = "organizations"
 USERS: Final = "users"
+ANALYSIS_SETTINGS: Final = "analysisSettings"
+ANOMALIES: Final = "anomalies"
 API_KEYS: Final = "apiKeys"
 AUDIT_LOG_ENTRIES: Final = "auditLogEntries"
+CALLS: Final = "calls"
 CLAIM_MAPPINGS: Final = "claimMappings"
 CREDENTIALS: Final = "credentials"
 CREDIT_BALANCE: Final = "creditBalance"
@@ -23,11 +26,16 @@ INVITES: Final = "invites"
 INVOICE_REQUESTS: Final = "invoiceRequests"
 MEMBERS: Final = "members"
 MODELS: Final = "models"
+NOTIFICATION_CHANNELS: Final = "notificationChannels"
+NOTIFICATION_DELIVERIES: Final = "notificationDeliveries"
+NOTIFICATION_RULES: Final = "notificationRules"
+NOTIFICATIONS: Final = "notifications"
 PROVIDERS: Final = "providers"
 SERVICE_ACCOUNTS: Final = "serviceAccounts"
 SIGN_IN_LINKS: Final = "signInLinks"
 SUMMARY: Final = "summary"
 TOP_UP_REQUESTS: Final = "topUpRequests"
+USAGE_EXPORTS: Final = "usageExports"
 USAGE_FINDINGS: Final = "usageFindings"
 ACCESS_TOKENS: Final = "accessTokens"
 
@@ -63,7 +71,9 @@ _COLLECTIONS: Final = frozenset(
     {
         *(
             ACCESS_TOKENS,
+            ANOMALIES,
             API_KEYS,
+            CALLS,
             CLAIM_MAPPINGS,
             CREDENTIALS,
             GROUPS,
@@ -73,11 +83,16 @@ _COLLECTIONS: Final = frozenset(
             SERVICE_ACCOUNTS,
             SIGN_IN_LINKS,
         ),
+        NOTIFICATION_CHANNELS,
+        NOTIFICATION_DELIVERIES,
+        NOTIFICATION_RULES,
+        NOTIFICATIONS,
         TOP_UP_REQUESTS,
+        USAGE_EXPORTS,
     }
 )
 _NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
-_SINGLETONS: Final = frozenset({CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, SUMMARY})
+_SINGLETONS: Final = frozenset({ANALYSIS_SETTINGS, CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, SUMMARY})
 
 
 def owner_name(organization: str, member: str) -> ResourceName:

@@ -1,24 +1,6 @@
 """Spend and budget of the current cycle, as every resource with a guardrail shows them."""
 
-from typing import Final, Protocol
-
-PRESENT_STARTS: Final = """
-(SELECT o.organization_id,
-        extract(epoch FROM cycle_start('DAILY', o.time_zone))::bigint AS daily,
-        extract(epoch FROM cycle_start('WEEKLY', o.time_zone))::bigint AS weekly,
-        extract(epoch FROM cycle_start('MONTHLY', o.time_zone))::bigint AS monthly
-   FROM organizations o OFFSET 0)
-"""
-"""Trusted SQL: when the present period of each cycle began, to join the counters of many scopes. OFFSET keeps it computed once."""
-
-
-def present_counter(kind: str, scope_id: str) -> str:
-    """Returns trusted SQL for the present counter of a scope, whose guardrail is `r` and with `PRESENT_STARTS` as `p`."""
-    # One row with all cycles. With a row for each cycle, PostgreSQL expects few rows and looks up the counters one by one.
-    start = (
-        "CASE r.cycle WHEN 'DAILY' THEN p.daily WHEN 'WEEKLY' THEN p.weekly WHEN 'MONTHLY' THEN p.monthly ELSE 0 END"
-    )
-    return f"concat_ws(':', '{kind}', {scope_id}, coalesce(r.cycle, 'NEVER'), {start}, coalesce(r.cycle_revision, 0))"
+from typing import Protocol
 
 
 class SpendRow(Protocol):

@@ -227,7 +227,7 @@ _FORMATS: Final[dict[int, _ValueCheck]] = {
     ),
     FieldRules.FORMAT_ADDRESS_BLOCK: _must(_is_address_block, "an IP address or address block, such as 192.0.2.0/24"),
     FieldRules.FORMAT_DISPLAY_NAME: _must(
-        is_display_name, "one line without control characters, marks of direction or invisible characters"
+        is_display_name, "one line without markup, control characters, marks of direction or invisible characters"
     ),
     FieldRules.FORMAT_ETAG: _must(_ETAG.fullmatch, "an etag as the API returned it, quotes included"),
 }

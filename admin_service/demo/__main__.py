@@ -32,7 +32,7 @@ async def _seed(settings: DemoSettings) -> dict[str, object]:
         secrets = load_or_create(
             settings.demo_secrets, key_ids, token_ids, randomness.token_bytes, ended_token_ids=ended
         )
-        await seed_demo(connection, secrets, pepper, now, life)
+        await seed_demo(connection, secrets, pepper, now, life, settings.inbox)
     return demo_document(secrets)
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Final
 
 from admin_service.demo import content
+from admin_service.demo.inbox import DemoInbox, add_inbox
 from admin_service.demo.secret_file import DemoSecrets
 from gateway_core.model.ledger.transfers import top_up
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY, hash_secret
@@ -36,7 +37,12 @@ async def ended_tokens(connection: Connection, now: dt.datetime) -> list[str]:
 
 
 async def seed_demo(
-    connection: Connection, secrets: DemoSecrets, pepper: bytes, now: dt.datetime, token_life: dt.timedelta
+    connection: Connection,
+    secrets: DemoSecrets,
+    pepper: bytes,
+    now: dt.datetime,
+    token_life: dt.timedelta,
+    inbox: DemoInbox | None = None,
 ) -> None:
     """Seeds everything in one transaction. A second run changes nothing except secrets, and renews tokens near their end.
 
@@ -51,6 +57,8 @@ async def seed_demo(
         await _access_tokens(connection, secrets, pepper, now, token_life)
         await _credit_line(connection)
         await _credit(connection)
+        if inbox is not None:
+            await add_inbox(connection, inbox)
 
 
 async def _organization(connection: Connection) -> None:

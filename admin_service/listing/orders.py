@@ -63,6 +63,12 @@ def parse_order(order_by: str, orders: Mapping[str, SortColumn], unique: SortCol
     return keys
 
 
+def only_field(order_by: str) -> tuple[str, bool] | None:
+    """Returns the field of an order and whether it is descending, or None if the order has several or is malformed."""
+    found = _FIELD.fullmatch(order_by) if len(order_by.encode()) <= MAX_ORDER_BYTES else None
+    return (found.group(1), found.group(2) == "desc") if found else None
+
+
 def order_sql(keys: Sequence[SortKey]) -> str:
     """Returns the SQL after ORDER BY."""
     return ", ".join(f"{key.column.expression}{' DESC' if key.is_descending else ''}" for key in keys)

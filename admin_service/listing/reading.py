@@ -26,6 +26,8 @@ from gateway_core.stores.postgres.connections import Connection
 
 DEFAULT_PAGE_SIZE: Final = 50
 MAX_PAGE_SIZE: Final = 1_000
+SCANNED_ROWS: Final = 1_001
+"""What a page with a filter looks at, in a list with a `page_source`: at least one row more than the largest page."""
 
 Row = TypeVar("Row")
 
@@ -74,10 +76,12 @@ class Listing(Generic[Row]):
     fields: Fields
     """Fields by their names in filters."""
     page_source: str = ""
-    """Instead of `source` without a filter and in the default order, which must be the unique column: a function of the last row of
-    the page before, `{last}`, and of how many rows to return, `{most}`. Empty: there is none."""
+    """Instead of `source`, for a list whose only order is the unique column: a function of the last row of the page before,
+    `{last}`, of how many rows to return, `{most}`, and whether backward, `{descending}`. Empty: there is none."""
     is_joined: bool = False
     """Whether the unique column and the order are of different tables, so that no index has both."""
+    source_of_filters: str = ""
+    """The part of `source` that filters read."""
     searched: Sequence[str] = ()
     """Columns that a value without a field is searched in."""
 
@@ -97,31 +101,56 @@ class Listing(Generic[Row]):
                 resource
                 of another organization.
         """
-        violations = list(_bounds(request))
+        violations = list(bounds_of(request))
         keys = self._keys(getattr(request, "order_by", ""), violations)
         parameters = Parameters()
         wheres = [condition.sql(parameters) for condition in conditions]
-        wheres += self._filter(getattr(request, "filter", ""), parameters, organization, violations)
+        wheres += self.filter_of(getattr(request, "filter", ""), parameters, organization, violations)
         if violations:
             raise invalid_fields(*violations)
-        arguments = _arguments(request)
+        arguments = arguments_of(request)
         last: Sequence[object] = ()
         if request.page_token:
-            last = _last_values(request.page_token, page_tokens, arguments, keys)
+            last = last_values(request.page_token, page_tokens, arguments, keys)
             wheres.append(after_sql(keys, last, parameters, is_joined=self.is_joined))
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        source = self.source
-        if self.page_source and not (getattr(request, "filter", "") or getattr(request, "order_by", "")):
-            first = last[0] if last else ""
-            source = self.page_source.format(last=parameters.add(first), most=parameters.add(size + 1))
         sort_values = ", ".join(key.column.expression for key in keys)
+        source = f"scanned {keys[0].column.expression.partition('.')[0]}" if self.page_source else self.source
         statement = (
-            f"SELECT {self.columns}, {sort_values} FROM {source} WHERE {' AND '.join(wheres) or 'true'}"  # noqa: S608
+            f"SELECT {self.columns}, {sort_values} AS sort_value"  # noqa: S608 - trusted SQL
+            f" FROM {source} WHERE {' AND '.join(wheres) or 'true'}"
             # One row more than the page shows whether another page follows.
             f" ORDER BY {order_sql(keys)} LIMIT {parameters.add(size + 1)}"
         )
+        if self.page_source:
+            most = SCANNED_ROWS if getattr(request, "filter", "") else size + 1
+            statement = self._scan(statement, keys[0], last, most, parameters)
         return ListQuery(
-            statement, parameters.values, size, len(keys), self.make, lambda last: page_tokens.encode(last, arguments)
+            statement,
+            parameters.values,
+            size,
+            len(keys),
+            self.make,
+            lambda last: page_tokens.encode(last, arguments),
+            is_scan=bool(self.page_source),
+        )
+
+    def _scan(self, page: str, key: SortKey, last: Sequence[object], most: int, parameters: Parameters) -> str:
+        """Returns the statement of a page that looks at no more than `most` rows, and returns the last of them with every row.
+
+        That is NULL if no row follows it. If no row meets the filter, it comes with a row of NULLs.
+        """
+        source = self.page_source.format(
+            last=parameters.add(last[0] if last else ""),
+            most=f"{parameters.add(most)}::bigint",
+            descending=f"{parameters.add(key.is_descending)}::boolean",
+        )
+        column = key.column.expression.partition(".")[2]
+        end = f"{'min' if key.is_descending else 'max'}({column})"
+        return (
+            f"WITH scanned AS MATERIALIZED (SELECT * FROM {source})"  # noqa: S608 - trusted SQL
+            f" SELECT page.*, ends.last FROM (SELECT CASE WHEN count(*) = {most} THEN {end} END AS last FROM scanned) AS ends"
+            f" LEFT JOIN ({page}) AS page ON true ORDER BY page.sort_value{' DESC' if key.is_descending else ''}"
         )
 
     def _keys(self, order_by: str, violations: list[FieldViolation]) -> Sequence[SortKey]:
@@ -131,9 +160,14 @@ class Listing(Generic[Row]):
             violations.append(FieldViolation("order_by", str(error)))
             return ()
 
-    def _filter(
+    def filter_of(
         self, text: str, parameters: Parameters, organization: str, violations: list[FieldViolation]
     ) -> list[str]:
+        """Returns the condition of a filter, or nothing for an empty one. Adds what is wrong with it to the violations.
+
+        Raises:
+            AdminError: PERMISSION_DENIED for a filter that names a resource of another organization.
+        """
         try:
             tree = parse_filter(text)
             if tree is None:
@@ -156,16 +190,24 @@ class ListQuery(Generic[Row]):
     _key_count: int
     _make: Callable[..., Row]
     _token: Callable[[str], str]
+    is_scan: bool = False
+    """Whether each row ends with the last row that the page looked at; see `Listing._scan`."""
 
     async def read(self, connection: Connection) -> Page[Row]:
         """Returns the page as of the connection's transaction."""
-        found = await connection.fetch(self.statement, *self.parameters)
-        rows = [tuple(row) for row in found[: self._size]]
-        last = _encoded(rows[-1][-self._key_count :]) if len(found) > self._size else None
+        found = [tuple(row) for row in await connection.fetch(self.statement, *self.parameters)]
+        last: str | None = None
+        if self.is_scan:
+            last = found[0][-1]
+            found = [row[:-1] for row in found if row[-2] is not None]
+        rows = found[: self._size]
+        if len(found) > self._size:
+            last = _encoded(rows[-1][-self._key_count :])
         return Page([self._make(*row[: -self._key_count]) for row in rows], self._token(last) if last else "")
 
 
-def _bounds(request: ListRequest) -> Sequence[FieldViolation]:
+def bounds_of(request: ListRequest) -> Sequence[FieldViolation]:
+    """Returns what is wrong with the size or the token of a page."""
     violations = []
     if request.page_size < 0:
         violations.append(FieldViolation("page_size", "must not be negative"))
@@ -174,8 +216,8 @@ def _bounds(request: ListRequest) -> Sequence[FieldViolation]:
     return violations
 
 
-def _arguments(request: ListRequest) -> str:
-    """Everything that must be the same for the next page: the whole request except the page size and token."""
+def arguments_of(request: ListRequest) -> str:
+    """Returns everything that must be the same for the next page: the whole request except the page size and token."""
     bound = copy.deepcopy(request)
     for field in ("page_size", "page_token"):
         bound.ClearField(field)
@@ -187,7 +229,7 @@ def _encoded(values: Sequence[object]) -> str:
     return "\0".join(value.isoformat() if isinstance(value, dt.datetime) else str(value) for value in values)
 
 
-def _last_values(token: str, page_tokens: PageTokens, arguments: str, keys: Sequence[SortKey]) -> Sequence[object]:
+def last_values(token: str, page_tokens: PageTokens, arguments: str, keys: Sequence[SortKey]) -> Sequence[object]:
     """Decodes the sort key values of the last row. They are signed, so they have the right types."""
     try:
         values = page_tokens.decode(token, arguments).split("\0")

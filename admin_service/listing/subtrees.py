@@ -5,8 +5,13 @@ comparing this one element is enough. With an index on `(organization_id, (group
 levels, a page of any subtree, large or small, is one range of an index.
 """
 
-from admin_service.access.permissions import Actor, Visibility, visibility
+from collections.abc import Iterable, Sequence
+
+from admin_service.access.authorization import Caller
+from admin_service.access.permissions import Actor, Permission, Target, TargetKind, Visibility, visibility
+from admin_service.access.tree_places import MAX_SHOWN, find_place
 from admin_service.listing.sql_parameters import Condition
+from gateway_core.stores.postgres.connections import Connection
 
 
 def visible_rows(visible: Visibility, *, member: str | None, group_path: str) -> Condition:
@@ -15,8 +20,7 @@ def visible_rows(visible: Visibility, *, member: str | None, group_path: str) ->
     Args:
         visible: what the actor sees.
         member: trusted SQL for the id of the member who owns a row. None if rows have no owner; an actor who sees only their own
-            rows
-            then sees none.
+            rows then sees none.
         group_path: trusted SQL for the path of the row's group; empty at the top of the organization. It covers an admin's own rows
             too, because the admin is in the subtree.
     """
@@ -25,6 +29,56 @@ def visible_rows(visible: Visibility, *, member: str | None, group_path: str) ->
     if visible.group_path is not None:
         return Condition(f"{group_path}[{len(visible.group_path)}] = {{}}", visible.group_path[-1])
     return Condition(f"{member} = {{}}", visible.member) if member else Condition("false")
+
+
+async def path_of_listed_group(
+    connection: Connection, group: str, caller: Caller, permission: Permission
+) -> tuple[str, ...]:
+    """Returns the path of the group that a list is restricted to; empty for all groups.
+
+    Raises:
+        AdminError: PERMISSION_DENIED, there is no such group, or the caller lacks the permission there.
+    """
+    if not group:
+        return ()
+    organization = caller.resource.organization
+    place = await find_place(connection, organization, group, permission)
+    caller.require(permission, Target(organization, TargetKind.GROUP, place.path), group[:MAX_SHOWN])
+    return place.path
+
+
+def rows_in_group(
+    visible: Visibility,
+    group_path: Sequence[str],
+    *,
+    with_descendants: bool,
+    rows: str,
+    member: str | None,
+    group: str | None = None,
+) -> Iterable[Condition]:
+    """Yields the conditions for the rows that the actor sees, restricted to a group.
+
+    If the group is in the actor's subtree, its rows are too. A second condition would let PostgreSQL choose the wrong index.
+
+    Args:
+        visible: what the actor sees.
+        group_path: of the group; empty for no restriction.
+        with_descendants: also rows of the groups below.
+        rows: the name of the table that has the rows' `group_path`.
+        member: as for `visible_rows`.
+        group: trusted SQL for the id of a row's own group, if an index has it. Otherwise the length of the path decides.
+    """
+    own = visible.group_path
+    if not group_path or own is None or tuple(group_path[: len(own)]) != own:
+        yield visible_rows(visible, member=member, group_path=f"{rows}.group_path")
+    if not group_path:
+        return
+    if group is not None and not with_descendants:
+        yield Condition(f"{group} = {{}}", group_path[-1])
+        return
+    yield Condition(f"{rows}.group_path[{len(group_path)}] = {{}}", group_path[-1])
+    if not with_descendants:
+        yield Condition(f"cardinality({rows}.group_path) = {len(group_path)}")
 
 
 def visible_groups(actor: Actor, *, group: str, path: str) -> Condition:

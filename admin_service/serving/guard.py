@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import asyncpg
 import grpc
@@ -74,6 +74,12 @@ class ResourceApi(Protocol):
     """
 
 
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: AdminError) -> NoReturn:
+    """Ends a call with an error and its details."""
+    status = rpc_status.to_status(status_of(error))
+    await context.abort(error.code, error.message, status.trailing_metadata)
+
+
 class Guard:
     """Wraps the RPCs of a service."""
 
@@ -117,8 +123,7 @@ class Guard:
             try:
                 return await self.traced_call(method, api, request, tuple(context.invocation_metadata() or ()))
             except AdminError as error:
-                status = rpc_status.to_status(status_of(error))
-                await context.abort(error.code, error.message, status.trailing_metadata)
+                await abort(context, error)
 
         return grpc.unary_unary_rpc_method_handler(
             serve,

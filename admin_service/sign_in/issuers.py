@@ -6,12 +6,14 @@ the e-mail domains that each may vouch for, and the organizations that may map i
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gateway_core.model.validation_problems import problems_of
 
 MAX_DOMAINS: Final = 200
 MAX_ORGANIZATIONS: Final = 200
@@ -33,15 +35,35 @@ Domains = Annotated[list[Annotated[str, AfterValidator(_require_domain)]], Field
 Organizations = Annotated[
     list[Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]], Field(max_length=MAX_ORGANIZATIONS)
 ]
+EmailClaim = Literal["email", "preferred_username", "upn"]
 
 
-class _Entry(BaseModel):
-    # Other fields are for Envoy.
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+class IssuerFields(BaseModel):
+    """What an entry of the file says about people."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
 
     issuer: Annotated[str, Field(min_length=1, max_length=500)]
+    """The exact claim `iss` of its tokens."""
     email_domains: Domains | None = None
+    """The domains of the e-mail addresses that it may vouch for. None: all if it is the only issuer, otherwise none."""
+    email_claim: EmailClaim | None = None
+    """The claim with an address that counts although no `email_verified` says so. None: `email`, if `email_verified` does."""
     organizations: Organizations = []
+    """Ids of the organizations whose admins may map its claims to groups and roles."""
+
+    @model_validator(mode="after")
+    def _bounds_what_no_claim_verifies(self) -> Self:
+        if self.email_claim is not None and self.email_domains is None:
+            raise ValueError(
+                "email_claim needs email_domains: list the domains whose addresses this provider gives out"
+            )
+        return self
+
+
+class _Entry(IssuerFields):
+    # Other fields are for Envoy.
+    model_config = ConfigDict(extra="ignore")
 
 
 class _Document(BaseModel):
@@ -61,6 +83,8 @@ class Issuer:
     """Ids of the organizations that may map its claims to groups and roles."""
     has_domains: bool = True
     """Whether the file lists its domains."""
+    email_claim: str | None = None
+    """The claim with an address that counts without `email_verified`."""
 
     def vouches_for(self, email: str) -> bool:
         """Whether it may say who has this address, which is in lower case. A domain does not include the domains below it."""
@@ -78,6 +102,11 @@ class Issuers:
         known = self.by_name.get(issuer)
         return known is not None and known.vouches_for(email)
 
+    def email_claim(self, issuer: object) -> str | None:
+        """Returns the claim in which the issuer's tokens have an address that counts without `email_verified`."""
+        known = self.by_name.get(issuer) if isinstance(issuer, str) else None
+        return known.email_claim if known else None
+
     def let_provision(self, organization: str, email: str) -> frozenset[str]:
         """Returns the issuers for whose people a directory of the organization may speak: those that the organization may map the
         claims of, and whose `email_domains` name the domain of the address. An issuer without a list of domains counts for none.
@@ -94,14 +123,18 @@ class Issuers:
         return known is not None and organization in known.organizations
 
 
-def issuers_of(entries: Iterable[tuple[str, frozenset[str] | None, frozenset[str]]]) -> Issuers:
-    """Returns the issuers. One that names no domains vouches for all addresses if it is the only one, otherwise for none."""
-    known = list(entries)
+def issuers_of(listed: Iterable[Issuer]) -> Issuers:
+    """Returns the issuers of a file. One without domains vouches for all addresses if it is the only one, otherwise for none.
+
+    Args:
+        listed: the issuers, with None for the domains of one that lists none.
+    """
+    known = list(listed)
     unnamed = None if len(known) == 1 else frozenset[str]()
     return Issuers(
         {
-            name: Issuer(name, unnamed if domains is None else domains, organizations, domains is not None)
-            for name, domains, organizations in known
+            one.name: replace(one, email_domains=unnamed, has_domains=False) if one.email_domains is None else one
+            for one in known
         }
     )
 
@@ -119,11 +152,16 @@ def read_issuers(file: Path | None) -> Issuers:
     except OSError as error:
         raise IssuersError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in error.errors())
+        problems = (f"{place or 'document'}: {problem}" for place, problem in problems_of(error))
         raise IssuersError(f"{file}: {'; '.join(problems)}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise IssuersError(f"{file}: not valid YAML: {error}") from error
     return issuers_of(
-        (one.issuer, None if one.email_domains is None else frozenset(one.email_domains), frozenset(one.organizations))
+        Issuer(
+            one.issuer,
+            None if one.email_domains is None else frozenset(one.email_domains),
+            frozenset(one.organizations),
+            email_claim=one.email_claim,
+        )
         for one in document.identity_providers
     )

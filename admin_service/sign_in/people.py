@@ -68,7 +68,7 @@ class IdentityTokens:
             metadata: the gRPC metadata of the call as it arrived.
         """
         claims = verified_claims(token, metadata) if self._proof.holds(metadata) else None
-        identity = identity_of_claims(claims) if claims else None
+        identity = identity_of_claims(claims, self._issuers.email_claim(claims.get("iss"))) if claims else None
         if claims is None or identity is None:
             return None
         origin, email = origin_of(metadata), self._vouched(identity)

@@ -9,12 +9,13 @@ from typing import Any, Final, Protocol
 from authz_service.holds.ending_calls import EndingCalls, LineOf, stands_in_no_line
 from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.holds import Hold
-from gateway_core.model.calls.placements import Missing, Placed, Refused, Withdrawn
+from gateway_core.model.calls.placements import Missing, Placed, Refused, Taken, Withdrawn
 from gateway_core.model.catalog.reserves import OutputShare
 from gateway_core.model.limits.rollovers import Carry
 from gateway_core.model.limits.throttles import Throttle
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.runtime.single_flight import SingleFlight
+from gateway_core.runtime.unary import say_that_an_answer_comes
 from gateway_core.stores.postgres.hold_store import CounterSnapshot, PoolSnapshot
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from gateway_core.stores.redis.hold_counters import HoldCounters
@@ -29,6 +30,8 @@ _RELEASE_PAUSE_S: Final = 0.5
 _EXPIRY_SLACK_S: Final = 86_400
 _LATEST_S: Final = 1.8
 """Less than the 2 s that Envoy waits. A hold placed after Envoy gave up belongs to no call and would never be settled."""
+_OTHER_ANSWERS_S: Final = 0.1
+"""How long a replica leaves the answer to another one that has decided otherwise, before it asks Redis again."""
 _LAST_ATTEMPT_S: Final = 0.2
 """How much earlier a call stops waiting for the end of others, so that its last attempt is in time."""
 
@@ -53,7 +56,7 @@ class SeedingError(Exception):
     """The hold was not placed.
 
     Either the counters could not be rebuilt in a bounded number of attempts, because the ledger changes faster than it
-    can be read, or the hold was withdrawn meanwhile.
+    can be read; or the hold was withdrawn meanwhile; or another replica decided on other terms and did not answer.
     """
 
 
@@ -67,6 +70,7 @@ class Admissions:
         floors: PlacementFloors,
         register_delay_ms: int,
         make_generation: Callable[[], str],
+        make_attempt: Callable[[], int],
     ) -> None:
         """Creates the admissions.
 
@@ -76,11 +80,13 @@ class Admissions:
             floors: the known numbers of placements by organization.
             register_delay_ms: how long a placed hold may take to reach the holds table.
             make_generation: returns a random name for a rebuilt pool.
+            make_attempt: returns a number that no other attempt to place a hold has, in any replica.
         """
         self._counters = counters
         self._snapshots = snapshots
         self._floors = floors
         self._make_generation = make_generation
+        self._make_attempt = make_attempt
         self._register_delay_s = register_delay_ms / 1_000
         self._ending_calls = EndingCalls()
         self._releasing: set[asyncio.Task[None]] = set()
@@ -95,6 +101,10 @@ class Admissions:
     ) -> Placed | Refused:
         """Places the hold on every scope, or on none.
 
+        Envoy asks a second replica about a call that the first one has not answered. Both place the same hold, which counts
+        once, and each takes back only its own attempt. If they disagree, the first decision stands: the other replica waits
+        for Envoy to take that answer, so that Envoy never takes a refusal while the hold is placed.
+
         Args:
             hold: the hold to place.
             terms: `placing_terms` of its claims and limits.
@@ -102,16 +112,17 @@ class Admissions:
             line_of: returns the line in which a refused call waits for the end of open calls; None if it must not wait.
 
         Raises:
-            SeedingError: the counters could not be rebuilt, or the hold was withdrawn.
+            SeedingError: the counters could not be rebuilt, or the hold was withdrawn, or decided on other terms.
             TimeoutError: Envoy may have refused the call meanwhile; the hold is withdrawn in the background.
             Errors of Redis and PostgreSQL pass through.
         """
         now_s = asyncio.get_running_loop().time
         begun_s = now_s()
+        attempt = self._make_attempt()
         try:
-            placement = await self._place(hold, terms, share)
+            placement = await self._place(hold, terms, share, attempt)
             if isinstance(placement, Refused):
-                again = partial(self._place, hold, terms, share)
+                again = partial(self._place, hold, terms, share, attempt)
                 want = partial(self._counters.want, hold.claims.organization)
                 latest_s = begun_s + _LATEST_S - _LAST_ATTEMPT_S
                 placement = await self._ending_calls.wait(placement, want, again, line_of, latest_s)
@@ -120,7 +131,7 @@ class Admissions:
         except (asyncio.CancelledError, TimeoutError, *UNAVAILABLE):
             # No one waits for the result, or the result is unknown. The call will not be made, so its hold must not
             # remain. Redis either executes a pending placement before the release, or finds the hold withdrawn.
-            self._remember(asyncio.create_task(self._release(hold)))
+            self._remember(asyncio.create_task(self._release(hold, attempt)))
             raise
         return placement
 
@@ -132,35 +143,42 @@ class Admissions:
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
 
-    async def _release(self, hold: Hold) -> None:
-        for attempt in range(_RELEASE_ATTEMPTS):
-            await asyncio.sleep(attempt * _RELEASE_PAUSE_S)
+    async def _release(self, hold: Hold, attempt: int) -> None:
+        for number in range(_RELEASE_ATTEMPTS):
+            await asyncio.sleep(number * _RELEASE_PAUSE_S)
             try:
-                await self._counters.release(hold)
+                await self._counters.release(hold, attempt)
             except UNAVAILABLE:
                 continue
             return
         logger.error("could not release a hold without a call", extra={"hold_id": hold.hold_id})
 
-    async def _place(self, hold: Hold, terms: PlacingTerms, share: OutputShare | None) -> Placed | Refused:
+    async def _place(
+        self, hold: Hold, terms: PlacingTerms, share: OutputShare | None, attempt: int
+    ) -> Placed | Refused:
         organization = hold.claims.organization
         for _ in range(_ATTEMPTS):
             floor = self._floors.known(organization)
             if floor is None:  # rare: the common path must not await
                 floor = await self._floors.of(organization)
-            placement = await self._counters.place_on(terms, hold, floor, share)
+            placement = await self._counters.place_on(terms, hold, floor, share, attempt)
             if isinstance(placement, Placed):
                 self._floors.reached(organization, placement.number)
             if isinstance(placement, Placed | Refused):
                 return placement
             if isinstance(placement, Withdrawn):
                 break
+            if isinstance(placement, Taken):
+                await asyncio.sleep(_OTHER_ANSWERS_S)
+                continue
             await self._seed(hold, terms, placement, floor)
         raise SeedingError
 
     async def _seed(self, hold: Hold, terms: PlacingTerms, missing: Missing, floor: int) -> None:
         organization = hold.claims.organization
         if missing.pool:
+            # Longer than Envoy waits before it asks another replica, which would rebuild the pool too.
+            say_that_an_answer_comes()
             await self._once((organization, ""), lambda: self._seed_pool(organization, floor))
             return  # Counters must be read after the pool that they belong to.
         await asyncio.gather(

@@ -19,6 +19,7 @@ from gateway_core.model.calls.placement_refusals import passes_once_calls_end
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.bounded_memory import BoundedMemory
+from gateway_core.runtime.unary import say_that_an_answer_comes
 
 LONGEST_WAIT_S: Final = 1.0
 """With the time of a last attempt, less than Envoy waits for a decision."""
@@ -129,6 +130,7 @@ class EndingCalls:
         line = self._lines.get(name) or _Line()
         if line.waiting >= name.longest or self.waiting >= self._most_waiting:
             return refused
+        say_that_an_answer_comes()
         self._lines[name] = line
         self._awaited_until_s.remember(name.organization, now_s + self._remembered_s)
         line.waiting += 1

@@ -1,7 +1,6 @@
-"""Names the hold of a call, so that repeating the question about a call never places a second hold."""
+"""Names a hold after its call, so that repeating the question about the call never places a second one."""
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Final
 
 from authz_service.request.call import Call
@@ -9,7 +8,6 @@ from gateway_core.model.ids import make_id
 
 _PREFIX: Final = "hold"
 _RANDOM_BYTES: Final = 10
-_NS_PER_MS: Final = 1_000_000
 
 
 def hold_id_of(call: Call, now_epoch_ms: int, random_bytes: Callable[[int], bytes]) -> str:
@@ -23,7 +21,4 @@ def hold_id_of(call: Call, now_epoch_ms: int, random_bytes: Callable[[int], byte
         now_epoch_ms: the time of an id for a call that has no number, because something other than Envoy asks.
         random_bytes: makes such an id unique.
     """
-    if not call.number:
-        return make_id(_PREFIX, now_epoch_ms, random_bytes(_RANDOM_BYTES))
-    named = f"{call.begun_epoch_ns}:{call.number}".encode()
-    return make_id(_PREFIX, call.begun_epoch_ns // _NS_PER_MS, blake2b(named, digest_size=_RANDOM_BYTES).digest())
+    return call.id_with(_PREFIX) or make_id(_PREFIX, now_epoch_ms, random_bytes(_RANDOM_BYTES))

@@ -2,8 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import field
+from hashlib import blake2b
+from typing import Final
 
+from gateway_core.model.ids import make_id
 from gateway_core.model.record_decorator import record
+
+_DIGEST_BYTES: Final = 10
+_NS_PER_MS: Final = 1_000_000
 
 
 @record(frozen=True, slots=True)
@@ -32,6 +38,16 @@ class Call:
     def query(self) -> str:
         """The part of the path after the question mark; empty without one."""
         return self.path.partition("?")[2]
+
+    def id_with(self, prefix: str) -> str:
+        """Returns an id that is the same in every replica, because all make it of Envoy's number and time.
+
+        It is empty if the call has no number, because something other than Envoy asks.
+        """
+        if not self.number:
+            return ""
+        named = f"{self.begun_epoch_ns}:{self.number}".encode()
+        return make_id(prefix, self.begun_epoch_ns // _NS_PER_MS, blake2b(named, digest_size=_DIGEST_BYTES).digest())
 
     def header(self, name: str) -> str:
         """Returns the first value of a header, or an empty string."""

@@ -15,11 +15,12 @@ from authz_service.request.readings import FactsMemory
 from gateway_core.contract import headers
 from gateway_core.contract.errors import error_body, error_of, retry_headers
 from gateway_core.contract.headers import CONTENT_LENGTH
-from gateway_core.contract.metadata import ANSWERED, DecisionKey
+from gateway_core.contract.metadata import ANSWERED, REFUSED, DecisionKey, encode_refusal
 from gateway_core.contract.quotes import encode_quote
 from gateway_core.model.calls.decision import Admission, Terms
 from gateway_core.model.calls.placement_refusals import token_quota
 from gateway_core.model.calls.placements import Placed
+from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.limits.throttles import ThrottleKind
@@ -27,6 +28,7 @@ from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
 
+_NO_METADATA: Final[Mapping[str, str]] = {}
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH_DIGITS: Final = 18
 _DYNAMIC_METADATA: Final = external_auth_pb2.CheckResponse.DYNAMIC_METADATA_FIELD_NUMBER
@@ -36,7 +38,7 @@ _REMOVED_HEADERS: Final = (headers.AUTHORIZATION, *headers.API_KEY_HEADERS, "coo
 # Only these headers are decoded; there may be many others.
 _READ_HEADERS: Final = frozenset(headers.DECIDING)
 
-_HOLD, _HOLD_ID, _TRACEPARENT, _OUTPUT_LIMIT, _REPORT_SOON = (
+_HOLD, _HOLD_ID, _TRACEPARENT, _OUTPUT_LIMIT, _REPORT_SOON, _ORGANIZATION = (
     key.encode()
     for key in (
         DecisionKey.HOLD,
@@ -44,6 +46,7 @@ _HOLD, _HOLD_ID, _TRACEPARENT, _OUTPUT_LIMIT, _REPORT_SOON = (
         DecisionKey.TRACEPARENT,
         DecisionKey.OUTPUT_LIMIT,
         DecisionKey.REPORT_SOON,
+        DecisionKey.ORGANIZATION,
     )
 )
 
@@ -197,27 +200,42 @@ class Forwarded:
     """Whether the answer is the content of a file, which nothing reads."""
     betas: Betas | None = None
     """The flags of features in test; None if the call has none."""
+    call_id: str = ""
+    """Names a call with request limits, the same in every replica."""
 
 
 def forward(forwarded: Forwarded) -> bytes:
     """Returns the serialized `CheckResponse` that admits a call without a hold."""
     fields = _routing_fields(forwarded.organization, forwarded.dialect, forwarded.upstream_path, forwarded.requests)
+    if forwarded.call_id:
+        fields[DecisionKey.CALL_ID] = forwarded.call_id
     if forwarded.answers_with_file:
         fields[DecisionKey.FILE_ANSWER] = True
     passed = _pass(forwarded.cluster, _struct(fields))
     return passed + _beta_answer(forwarded.betas) if forwarded.betas else passed
 
 
-KEY_IS_KNOWN: Final[bytes] = external_auth_pb2.CheckResponse(
+_KEY_IS_KNOWN: Final[bytes] = external_auth_pb2.CheckResponse(
     status=status_pb2.Status(code=code_pb2.OK), ok_response=external_auth_pb2.OkHttpResponse()
 ).SerializeToString()
-"""The answer to the question whether a key is valid."""
 
 
-def deny(refusal: Refusal, dialect: Dialect) -> bytes:
+def key_is_known(organization: str) -> bytes:
+    """Returns the serialized `CheckResponse` that says that a key is valid, and whose it is."""
+    return _KEY_IS_KNOWN + bytes_field(_DYNAMIC_METADATA, _metadata_entry(_ORGANIZATION, organization))
+
+
+def deny(refusal: Refusal, dialect: Dialect, principal: Principal | None = None) -> bytes:
     """Returns the serialized `CheckResponse` that refuses a call. Its body gives the reason in the caller's dialect."""
     quota = headers.quota_headers(refusal.quota) if refusal.quota else {}
-    return _answered(refusal.status, error_body(error_of(refusal), dialect), retry_headers(refusal) | quota)
+    refused = (
+        encode_refusal(refusal, principal.organization, principal.member, principal.api_key, principal.group_path)
+        if principal
+        else encode_refusal(refusal)
+    )
+    return _answered(
+        refusal.status, error_body(error_of(refusal), dialect), retry_headers(refusal) | quota, {REFUSED: refused}
+    )
 
 
 def answer(body: str) -> bytes:
@@ -225,7 +243,9 @@ def answer(body: str) -> bytes:
     return _answered(200, body, {})
 
 
-def _answered(status: int, body: str, more_headers: Mapping[str, str]) -> bytes:
+def _answered(
+    status: int, body: str, more_headers: Mapping[str, str], metadata: Mapping[str, str] = _NO_METADATA
+) -> bytes:
     answered: bytes = external_auth_pb2.CheckResponse(
         # Any code but OK makes Envoy return this response instead of forwarding the call.
         status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
@@ -234,7 +254,7 @@ def _answered(status: int, body: str, more_headers: Mapping[str, str]) -> bytes:
             headers=_headers_of({headers.CONTENT_TYPE: headers.JSON, **more_headers}),
             body=body,
         ),
-        dynamic_metadata=_struct({ANSWERED: True}),
+        dynamic_metadata=_struct({ANSWERED: True, **metadata}),
     ).SerializeToString()
     return answered
 

@@ -17,6 +17,7 @@ from gateway_core.model.file_calls import FileOperation, file_path
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.stored_calls import StoredCall, StoredOperation, stored_path
 
+_CALL: Final = "call"
 _STREAM: Final = "stream=true"
 _DELETIONS: Final = frozenset({StoredOperation.DELETE, FileOperation.DELETE})
 
@@ -84,4 +85,5 @@ def _forwarded(
         requests=encode_limits(limits),
         answers_with_file=route.operation is FileOperation.DOWNLOAD,
         betas=read_betas(call, dialect, provider),
+        call_id=call.id_with(_CALL) if limits else "",
     )

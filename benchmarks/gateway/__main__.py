@@ -1,6 +1,6 @@
 """Measures what the gateway costs with everything switched on, as a ratio to a bare Envoy in the same run: `./dev bench`.
 
-Envoy, the four services, PostgreSQL and Redis share one core. The load and the provider share another. Every call is authenticated,
+Envoy, the services, PostgreSQL and Redis share one core. The load and the provider share another. Every call is authenticated,
 limited, held on seven scopes and settled in the ledger. At the end the ledger is compared with the answers and audited.
 """
 

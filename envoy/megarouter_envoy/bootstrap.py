@@ -16,7 +16,7 @@ from megarouter_envoy.listeners.model_listener import model_listener
 from megarouter_envoy.listeners.tls import require_tls
 from megarouter_envoy.names import ENVOY_ADMIN_CLUSTER
 from megarouter_envoy.options import BootstrapOptions
-from megarouter_envoy.overload import overload_manager
+from megarouter_envoy.overload import connections_of_each_listener, overload_manager
 from megarouter_envoy.typed_config import unix_address
 
 # Envoy's admin page can stop the process and change its runtime. Allow only reads, the drain before an orderly stop,
@@ -50,6 +50,7 @@ def _bootstrap(options: BootstrapOptions) -> bootstrap.Bootstrap:
             ending(options.module_path, options.limits.drain_grace_s, ENVOY_ADMIN_CLUSTER, options.envoy_admin_socket)
         ],
         overload_manager=overload_manager(options.limits),
+        layered_runtime=connections_of_each_listener(options.limits),
         static_resources=bootstrap.BootstrapStaticResources(
             listeners=[model_listener(options), admin_listener(options), metrics_listener(options)],
             clusters=clusters(options),

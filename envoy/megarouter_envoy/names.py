@@ -9,3 +9,6 @@ OTLP_CLUSTER = "otlp_collector"
 
 ACCESS_LOG_NAME = "megarouter.usage"
 CORS_FILTER = "envoy.filters.http.cors"
+
+MODEL_LISTENER = "model"
+ADMIN_LISTENER = "admin"

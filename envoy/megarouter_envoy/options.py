@@ -96,6 +96,18 @@ class Strangers:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfinishedBodies:
+    """How many bytes of model calls' bodies that have not arrived whole Envoy keeps, on all workers.
+
+    Together with the answers they must fit into the heap.
+    """
+
+    of_key: int = 512 * 1024 * 1024
+    of_organization: int = 1024 * 1024 * 1024
+    total: int = 2 * 1024 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
 class FrontProxies:
     """The proxies between callers and Envoy, which report the caller's address."""
 
@@ -113,7 +125,11 @@ class Limits:
     connection_buffer_bytes: int = (
         256 * 1024
     )  # how far one side may run ahead of the other, and what a worker reads at a time
-    max_downstream_connections: int = 10_000
+    max_downstream_connections: int = 10_000  # of both public listeners
+    max_admin_connections: int = 1_000  # the model listener has the others
+    max_admin_calls: int = 512  # at a time, on all workers
+    max_admin_calls_of_caller: int = 64  # of them with one access token
+    unfinished_bodies: UnfinishedBodies = UnfinishedBodies()
     model_strangers: Strangers = Strangers(per_address=500, total=1_000)
     admin_strangers: Strangers = Strangers(per_address=100, total=200)
     max_heap_bytes: int = 4 * 1024 * 1024 * 1024

@@ -1,9 +1,12 @@
-"""Limits of the whole process: connections and memory."""
+"""Limits of the whole process: connections and memory. Each public listener has a share of its own."""
 
+from envoy_data_plane.envoy.config.bootstrap import v3 as bootstrap
 from envoy_data_plane.envoy.config.overload import v3 as overload
 from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections import v3 as connections
 from envoy_data_plane.envoy.extensions.resource_monitors.fixed_heap import v3 as heap
+from envoy_data_plane.google.protobuf import Struct
 
+from megarouter_envoy.names import ADMIN_LISTENER, MODEL_LISTENER
 from megarouter_envoy.options import Limits
 from megarouter_envoy.typed_config import pack, seconds
 
@@ -36,6 +39,18 @@ def overload_manager(limits: Limits) -> overload.OverloadManager:
             ),
         ],
         actions=[_heap_action(name, share) for name, share in HEAP_ACTIONS],
+    )
+
+
+def connections_of_each_listener(limits: Limits) -> bootstrap.LayeredRuntime:
+    """Returns how many of the connections each public listener may have, so that one full listener leaves the other its own."""
+    shares = {
+        MODEL_LISTENER: limits.max_downstream_connections - limits.max_admin_connections,
+        ADMIN_LISTENER: limits.max_admin_connections,
+    }
+    layer = {f"envoy.resource_limits.listener.{name}.connection_limit": share for name, share in shares.items()}
+    return bootstrap.LayeredRuntime(
+        layers=[bootstrap.RuntimeLayer(name="listeners", static_layer=Struct.from_dict(layer))]
     )
 
 

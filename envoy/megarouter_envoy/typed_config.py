@@ -1,5 +1,6 @@
 """Shorthand for what Envoy's configuration repeats: typed extensions, durations, addresses and gRPC services."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,11 +49,20 @@ def unix_address(path: Path, mode: int = 0) -> core.Address:
     return core.Address(pipe=core.Pipe(path=str(path), mode=mode))
 
 
-def grpc_service(cluster: str, timeout_s: float | None = None) -> core.GrpcService:
-    """Returns a gRPC service behind `cluster`. `timeout_s` applies to unary calls, and includes their retries."""
+def grpc_service(
+    cluster: str, timeout_s: float | None = None, headers: Mapping[str, str] | None = None
+) -> core.GrpcService:
+    """Returns a gRPC service behind `cluster`.
+
+    Args:
+        cluster: the name of the cluster.
+        timeout_s: applies to unary calls, and includes their retries.
+        headers: sent with every call.
+    """
     return core.GrpcService(
         envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=cluster, skip_envoy_headers=True),
         timeout=None if timeout_s is None else seconds(timeout_s),
+        initial_metadata=[core.HeaderValue(key=name, value=value) for name, value in (headers or {}).items()],
     )
 
 

@@ -2,8 +2,10 @@
 //! behind it parses one. admin_service still authenticates every call.
 
 const std = @import("std");
+const budgets = @import("budgets.zig");
 const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
+const hosts = @import("hosts.zig");
 const key_question = @import("key_question.zig");
 const shown = @import("credentials_shown.zig");
 const Configuration = @import("configuration.zig").Configuration;
@@ -25,24 +27,27 @@ const Refusal = enum {
     too_many_unknown,
     too_large,
     unavailable,
+    busy,
+    too_many_own,
     empty,
+    several_hosts,
 
     fn status(self: Refusal) u32 {
         return switch (self) {
             .unauthenticated => 401,
-            .too_many_unknown => 429,
+            .too_many_unknown, .too_many_own => 429,
             .too_large => 413,
-            .unavailable => 503,
-            .empty => 400,
+            .unavailable, .busy => 503,
+            .empty, .several_hosts => 400,
         };
     }
 
     fn grpcStatus(self: Refusal) []const u8 {
         return switch (self) {
             .unauthenticated => "16",
-            .too_many_unknown => "8",
-            .too_large, .empty => "3",
-            .unavailable => "14",
+            .too_many_unknown, .too_many_own => "8",
+            .too_large, .empty, .several_hosts => "3",
+            .unavailable, .busy => "14",
         };
     }
 
@@ -52,6 +57,9 @@ const Refusal = enum {
             .too_many_unknown => contract.admin_too_many_message,
             .too_large => "The request is too large. Send less in one request.",
             .unavailable => "The admin API cannot be reached now. Try again.",
+            .busy => contract.admin_busy_message,
+            .too_many_own => contract.admin_too_many_own_message,
+            .several_hosts => contract.several_hosts_message,
             .empty => "The call has no message. Send one, even if it is empty: five bytes of zero.",
         };
     }
@@ -65,6 +73,7 @@ pub const Visit = struct {
     is_open: bool = false,
     bytes: usize = 0,
     waiting: shown.Waiting = .{ .usual_bytes_max = 0 },
+    has_place: bool = false,
 
     pub fn create(configuration: *const Configuration) ?*Visit {
         const visit = allocator.create(Visit) catch return null;
@@ -73,17 +82,23 @@ pub const Visit = struct {
     }
 
     pub fn destroy(self: *Visit) void {
+        if (self.has_place) {
+            budgets.admin_calls.giveBack(1);
+            self.ownCalls().giveBack(1);
+        }
         allocator.destroy(self);
     }
 
     pub fn begin(self: *Visit, stream: envoy.Stream, is_end: bool) envoy.HeadersStatus {
         self.is_grpc = std.mem.startsWith(u8, envoy.header(stream, .request, contract.content_type) orelse "", grpc_type);
+        if (hosts.namesSeveral(stream)) return self.refuse(stream, .several_hosts);
         self.credentials = .read(stream, .admin, &credential_names);
         // Without a message, gRPC's server waits for one that never comes.
         if (self.is_grpc and is_end) return self.refuse(stream, .empty);
         const is_exhausted = self.credentials.shown == .unknown and shown.Credentials.isExhausted(stream);
         if (is_exhausted) return self.refuse(stream, .too_many_unknown);
-        if (is_end or self.credentials.shown == .known) return .proceed;
+        if (self.credentials.shown == .known) return if (self.takePlace()) |why| self.refuse(stream, why) else .proceed;
+        if (is_end) return .proceed;
         if (self.credentials.shown == .unknown) {
             ask(stream, self.configuration) catch return self.refuse(stream, .unavailable);
             self.waiting = .begin(stream);
@@ -102,9 +117,25 @@ pub const Visit = struct {
             self.credentials.refute(stream);
             _ = self.refuse(stream, .unauthenticated);
         } else {
-            self.credentials.prove(stream);
-            self.waiting.end(stream);
+            self.credentials.prove(stream, "");
+            if (self.takePlace()) |why| {
+                _ = self.refuse(stream, why);
+            } else self.waiting.end(stream);
         }
+    }
+
+    /// Takes a place among the calls of known callers, or returns why there is none. Strangers have places of their own and keep
+    /// nothing.
+    fn takePlace(self: *Visit) ?Refusal {
+        if (!self.ownCalls().take(self.configuration.caller_calls_max)) return .too_many_own;
+        self.has_place = budgets.admin_calls.take(self.configuration.calls_max);
+        if (self.has_place) return null;
+        self.ownCalls().giveBack(1);
+        return .busy;
+    }
+
+    fn ownCalls(self: *const Visit) *budgets.Budget {
+        return budgets.admin_callers.of(self.credentials.holder());
     }
 
     pub fn readBody(self: *Visit, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
@@ -132,6 +163,7 @@ pub const Visit = struct {
 
     fn refuse(self: *const Visit, stream: envoy.Stream, reason: Refusal) envoy.HeadersStatus {
         const details = contract.refused_at_headers_details;
+        envoy.setMetadataText(stream, contract.decision_namespace, contract.refused, @tagName(reason));
         if (!self.is_grpc) {
             const headers = [_]envoy.Header{.of(contract.content_type, "text/plain")};
             envoy.respond(stream, reason.status(), &headers, reason.message(), details);

@@ -3,10 +3,12 @@
 //! body arrives. The body itself never leaves Envoy.
 
 const std = @import("std");
+const bodies = @import("bodies.zig");
 const contract = @import("contract.zig");
 const dialects = @import("dialects.zig");
 const envoy = @import("envoy.zig");
 const facts = @import("facts_reading.zig");
+const hosts = @import("hosts.zig");
 const key_question = @import("key_question.zig");
 const shown = @import("credentials_shown.zig");
 const Configuration = @import("configuration.zig").Configuration;
@@ -25,6 +27,7 @@ pub const Arrival = struct {
     credentials: shown.Credentials = .{},
     reading: ?*facts.Reading = null,
     waiting: shown.Waiting = .{ .usual_bytes_max = 0 },
+    body: bodies.Body = .{},
 
     pub fn create(configuration: *const Configuration) ?*Arrival {
         const arrival = allocator.create(Arrival) catch return null;
@@ -33,14 +36,16 @@ pub const Arrival = struct {
     }
 
     pub fn destroy(self: *Arrival) void {
+        self.body.end(&bodies.counts);
         if (self.reading) |reading| reading.destroy();
         allocator.destroy(self);
     }
 
     /// Handles the headers. Without a body, authz_service decides the call at once.
     pub fn begin(self: *Arrival, stream: envoy.Stream, is_end: bool) envoy.HeadersStatus {
+        if (hosts.namesSeveral(stream)) return refuse(stream, .several_hosts);
         self.credentials = .read(stream, .model, &contract.credential_headers);
-        if (self.credentials.shown == .known) return .proceed;
+        if (self.credentials.shown == .known) return if (is_end) .proceed else self.beginBody(stream);
         if (self.credentials.shown == .nothing) {
             if (is_end) return .proceed;
             if (!hasKeyInQuery(stream)) return refuse(stream, .missing_api_key);
@@ -64,18 +69,40 @@ pub const Arrival = struct {
         defer allocator.free(frame);
         const answer = try key_question.read(frame);
         if (answer.is_known) {
-            self.credentials.prove(stream);
-            return self.waiting.end(stream);
+            self.credentials.prove(stream, answer.organization);
+            if (self.beginBody(stream) == .proceed) self.waiting.end(stream);
+            return;
         }
         if (answer.status != status_unavailable) self.credentials.refute(stream);
         var headers: [key_question.headers_max]envoy.Header = undefined;
         for (answer.headers[0..answer.header_count], 0..) |header, index| headers[index] = .of(header.name, header.value);
+        if (answer.metadata.len > 0) envoy.setMetadata(stream, contract.decision_namespace, answer.metadata);
         // The last step: Envoy may destroy the filter with it.
         respond(stream, answer.status, headers[0..answer.header_count], answer.body);
     }
 
+    fn beginBody(self: *Arrival, stream: envoy.Stream) envoy.HeadersStatus {
+        const announced = std.fmt.parseInt(u64, envoy.header(stream, .request, contract.content_length) orelse "", 10) catch 0;
+        const excess = self.body.begin(&bodies.counts, self.credentials.holder(), self.credentials.organization, announced, self.configuration.bodies_max);
+        return if (excess) |whose| self.refuseBody(stream, whose) else .proceed;
+    }
+
+    fn refuseBody(self: *Arrival, stream: envoy.Stream, excess: bodies.Excess) envoy.HeadersStatus {
+        self.body.end(&bodies.counts);
+        return refuse(stream, switch (excess) {
+            .caller => .too_many_unfinished_bodies,
+            .total => .overloaded,
+        });
+    }
+
     /// Handles the next bytes of the body. Without one it sets nothing.
     pub fn readBody(self: *Arrival, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
+        if (is_end) {
+            self.body.end(&bodies.counts);
+        } else if (self.body.grow(&bodies.counts, envoy.bodyBytes(stream, .received_request), self.configuration.bodies_max)) |excess| {
+            _ = self.refuseBody(stream, excess);
+            return .stop;
+        }
         if (self.reading == null) self.reading = facts.Reading.create();
         if (self.reading) |reading| {
             reading.push(stream);
@@ -86,6 +113,7 @@ pub const Arrival = struct {
 
     /// Handles the trailers that end the request.
     pub fn endBody(self: *Arrival, stream: envoy.Stream) envoy.HeadersStatus {
+        self.body.end(&bodies.counts);
         if (self.reading) |reading| reading.finish(stream);
         return .proceed;
     }
@@ -96,9 +124,9 @@ pub const Arrival = struct {
         const status = envoy.statusOf(stream);
         const is_refusal = status == status_unauthorized or status == status_forbidden;
         if (!is_refusal and self.credentials.is_fresh) return;
-        const is_admitted = envoy.metadataText(stream, contract.decision_namespace, @tagName(contract.DecisionKey.organization)) != null;
-        if (is_admitted) {
-            self.credentials.prove(stream);
+        const organization = envoy.metadataText(stream, contract.decision_namespace, @tagName(contract.DecisionKey.organization));
+        if (organization) |of_admitted| {
+            self.credentials.prove(stream, of_admitted);
         } else if (is_refusal) self.credentials.refute(stream);
     }
 };
@@ -122,7 +150,9 @@ fn ask(stream: envoy.Stream, configuration: *const Configuration) !void {
         .address = shown.addressOf(stream),
         .headers = headers.items,
     };
-    try envoy.callGrpc(stream, configuration.question_cluster, contract.key_question_path, &.{}, try question.encode(arena), configuration.question_timeout_ms);
+    const more = try arena.alloc(envoy.Header, configuration.question_headers.len);
+    for (more, configuration.question_headers) |*one, header| one.* = .of(header.name, header.value);
+    try envoy.callGrpc(stream, configuration.question_cluster, contract.key_question_path, more, try question.encode(arena), configuration.question_timeout_ms);
 }
 
 /// A key in the URL is refused with a warning that authz_service words.
@@ -135,8 +165,9 @@ fn hasKeyInQuery(stream: envoy.Stream) bool {
 fn refuse(stream: envoy.Stream, reason: contract.Refusal) envoy.HeadersStatus {
     const headers = [_]envoy.Header{
         .of(contract.content_type, contract.json_type),
-        if (reason == .missing_api_key) .of(contract.should_retry, "false") else .of(contract.retry_after, "1"),
+        if (reason == .missing_api_key or reason == .several_hosts) .of(contract.should_retry, "false") else .of(contract.retry_after, "1"),
     };
+    envoy.setMetadataText(stream, contract.decision_namespace, contract.refused, @tagName(reason));
     respond(stream, reason.status(), &headers, reason.body(dialectOf(stream)));
     return .stop;
 }

@@ -3,13 +3,20 @@
 //!   `control_prefix <prefix>`   headers that begin with it pass to providers besides those that the contract lists
 //!   `question_cluster <name>`   the service that knows whether a credential is valid
 //!   `question_timeout_ms <ms>`  how long it may take to answer
+//!   `calls_max <count>`         how many calls may run at a time in this process
+//!   `caller_calls_max <count>`  how many of them may be of one credential
+//!   `bodies_max <key> <organization> <total>`  how many bytes of unfinished bodies this process keeps
+//!   `question_header <name> <value>`   a header of the question, which Envoy's router reads
 
 const std = @import("std");
+const bodies = @import("bodies.zig");
 const Credentials = @import("credentials.zig").Credentials;
 
 const allocator = std.heap.c_allocator;
 
-const Name = enum { secret_file, control_prefix, question_cluster, question_timeout_ms };
+const Name = enum { secret_file, control_prefix, question_cluster, question_timeout_ms, question_header, calls_max, caller_calls_max, bodies_max };
+
+pub const Header = struct { name: []const u8, value: []const u8 };
 
 pub const Configuration = struct {
     credentials: Credentials = .{},
@@ -17,6 +24,10 @@ pub const Configuration = struct {
     control_prefix: []const u8 = "",
     question_cluster: []const u8 = "",
     question_timeout_ms: u64 = 0,
+    question_headers: []const Header = &.{},
+    calls_max: u64 = 0,
+    caller_calls_max: u64 = 0,
+    bodies_max: bodies.Limits = .{},
 
     /// Reads the lines. If a file cannot be read or a name is unknown, Envoy refuses its whole configuration.
     pub fn read(text: []const u8) error{ OutOfMemory, Unreadable, Unknown }!Configuration {
@@ -25,6 +36,11 @@ pub const Configuration = struct {
         var control_prefix: []const u8 = "";
         var question_cluster: []const u8 = "";
         var question_timeout_ms: u64 = 0;
+        var calls_max: u64 = 0;
+        var caller_calls_max: u64 = 0;
+        var bodies_max: bodies.Limits = .{};
+        var question_headers: std.ArrayList(Header) = .empty;
+        errdefer free(&question_headers);
         var lines = std.mem.tokenizeScalar(u8, text, '\n');
         while (lines.next()) |line| {
             const middle = std.mem.indexOfScalar(u8, line, ' ') orelse return error.Unknown;
@@ -33,7 +49,17 @@ pub const Configuration = struct {
                 .secret_file => try paths.append(allocator, value),
                 .control_prefix => control_prefix = value,
                 .question_cluster => question_cluster = value,
-                .question_timeout_ms => question_timeout_ms = std.fmt.parseInt(u64, value, 10) catch return error.Unknown,
+                .question_timeout_ms => question_timeout_ms = try number(value),
+                .calls_max => calls_max = try number(value),
+                .caller_calls_max => caller_calls_max = try number(value),
+                .bodies_max => {
+                    var words = std.mem.tokenizeScalar(u8, value, ' ');
+                    bodies_max = .{ .key = try number(words.next()), .organization = try number(words.next()), .total = try number(words.next()) };
+                },
+                .question_header => {
+                    const end = std.mem.indexOfScalar(u8, value, ' ') orelse return error.Unknown;
+                    try question_headers.append(allocator, .{ .name = try allocator.dupe(u8, value[0..end]), .value = try allocator.dupe(u8, value[end + 1 ..]) });
+                },
             }
         }
         return .{
@@ -41,12 +67,30 @@ pub const Configuration = struct {
             .control_prefix = try allocator.dupe(u8, control_prefix),
             .question_cluster = try allocator.dupe(u8, question_cluster),
             .question_timeout_ms = question_timeout_ms,
+            .calls_max = calls_max,
+            .caller_calls_max = caller_calls_max,
+            .bodies_max = bodies_max,
+            .question_headers = try question_headers.toOwnedSlice(allocator),
         };
+    }
+
+    fn number(word: ?[]const u8) error{Unknown}!u64 {
+        return std.fmt.parseInt(u64, word orelse "", 10) catch error.Unknown;
     }
 
     pub fn deinit(self: *Configuration) void {
         self.credentials.deinit();
         allocator.free(self.control_prefix);
         allocator.free(self.question_cluster);
+        var headers: std.ArrayList(Header) = .fromOwnedSlice(@constCast(self.question_headers));
+        free(&headers);
+    }
+
+    fn free(headers: *std.ArrayList(Header)) void {
+        for (headers.items) |header| {
+            allocator.free(header.name);
+            allocator.free(header.value);
+        }
+        headers.deinit(allocator);
     }
 };

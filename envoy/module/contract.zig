@@ -4,6 +4,7 @@ pub const request_namespace = "megarouter.request";
 pub const decision_namespace = "envoy.filters.http.ext_authz";
 pub const rewriter_namespace = "megarouter.rewriter";
 pub const answered = "answered";
+pub const refused = "refused";
 pub const usage = "usage";
 pub const cost = "x-megarouter-cost";
 pub const should_retry = "x-should-retry";
@@ -31,6 +32,9 @@ pub const refused_at_headers_details = "refused_at_headers";
 pub const admin_unauthenticated_message = "The call needs a valid access token: `authorization: Bearer <token>`.";
 pub const admin_unauthenticated_details = "CBASRVRoZSBjYWxsIG5lZWRzIGEgdmFsaWQgYWNjZXNzIHRva2VuOiBgYXV0aG9yaXphdGlvbjogQmVhcmVyIDx0b2tlbj5gLhpOCih0eXBlLmdvb2dsZWFwaXMuY29tL2dvb2dsZS5ycGMuRXJyb3JJbmZvEiIKFEFDQ0VTU19UT0tFTl9JTlZBTElEEgptZWdhcm91dGVy";
 pub const admin_too_many_message = "Too many calls with unknown access tokens came from this address. Check the token, and retry in a few seconds.";
+pub const admin_too_many_own_message = "This access token has as many calls under way as one token may have. Retry when one of them has ended.";
+pub const admin_busy_message = "The admin API has as many calls as it can serve at a time. Try again.";
+pub const several_hosts_message = "The request names several hosts. Send one Host header with one name and no comma.";
 pub const retry_after_max_s = 60;
 pub const quote_bytes_max = 2000;
 pub const standard_names = [_][]const u8{ "", "auto", "default", "global", "not_available", "on_demand", "standard", "standard_only", "unspecified" };
@@ -40,6 +44,7 @@ pub const credential_headers = [_][]const u8{ "authorization", "x-api-key", "x-g
 pub const DecisionKey = enum {
     hold,
     hold_id,
+    call_id,
     traceparent,
     organization,
     dialect,
@@ -211,6 +216,9 @@ pub const Refusal = enum {
     missing_api_key,
     too_many_unknown_keys,
     dependency_unavailable,
+    several_hosts,
+    too_many_unfinished_bodies,
+    overloaded,
 
     pub fn status(self: Refusal) u32 {
         return switch (self) {
@@ -231,6 +239,9 @@ pub const Refusal = enum {
             .missing_api_key => 401,
             .too_many_unknown_keys => 429,
             .dependency_unavailable => 503,
+            .several_hosts => 400,
+            .too_many_unfinished_bodies => 429,
+            .overloaded => 503,
         };
     }
 
@@ -255,6 +266,9 @@ pub const Refusal = enum {
                 .missing_api_key => "{\"error\":{\"message\":\"The call carries no API key. Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', 'x-api-key: <key>' or 'x-goog-api-key: <key>'.\",\"type\":\"authentication_error\",\"param\":null,\"code\":\"missing_api_key\"}}",
                 .too_many_unknown_keys => "{\"error\":{\"message\":\"Too many calls with unknown API keys came from this address. Check the key, and retry in a few seconds.\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"too_many_unknown_keys\"}}",
                 .dependency_unavailable => "{\"error\":{\"message\":\"The gateway cannot check this call because a service it depends on is unavailable. No model was called. Retry in a few seconds.\",\"type\":\"service_unavailable_error\",\"param\":null,\"code\":\"dependency_unavailable\"}}",
+                .several_hosts => "{\"error\":{\"message\":\"The request names several hosts. Send one Host header with one name and no comma.\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"several_hosts\"}}",
+                .too_many_unfinished_bodies => "{\"error\":{\"message\":\"The calls of this API key or of its organization are sending more at a time than the gateway keeps. Let some of them arrive whole, and retry.\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"too_many_unfinished_bodies\"}}",
+                .overloaded => "{\"error\":{\"message\":\"The gateway is at its limit and did not accept this call. No model was called. Retry in a few seconds.\",\"type\":\"service_unavailable_error\",\"param\":null,\"code\":\"overloaded\"}}",
             },
             .anthropic => switch (self) {
                 .body_not_object => "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"The request body must be one JSON object.\",\"code\":\"body_not_object\"}}",
@@ -274,6 +288,9 @@ pub const Refusal = enum {
                 .missing_api_key => "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"The call carries no API key. Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', 'x-api-key: <key>' or 'x-goog-api-key: <key>'.\",\"code\":\"missing_api_key\"}}",
                 .too_many_unknown_keys => "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"Too many calls with unknown API keys came from this address. Check the key, and retry in a few seconds.\",\"code\":\"too_many_unknown_keys\"}}",
                 .dependency_unavailable => "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"The gateway cannot check this call because a service it depends on is unavailable. No model was called. Retry in a few seconds.\",\"code\":\"dependency_unavailable\"}}",
+                .several_hosts => "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"The request names several hosts. Send one Host header with one name and no comma.\",\"code\":\"several_hosts\"}}",
+                .too_many_unfinished_bodies => "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"The calls of this API key or of its organization are sending more at a time than the gateway keeps. Let some of them arrive whole, and retry.\",\"code\":\"too_many_unfinished_bodies\"}}",
+                .overloaded => "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"The gateway is at its limit and did not accept this call. No model was called. Retry in a few seconds.\",\"code\":\"overloaded\"}}",
             },
             .gemini => switch (self) {
                 .body_not_object => "{\"error\":{\"code\":400,\"message\":\"The request body must be one JSON object.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"BODY_NOT_OBJECT\",\"domain\":\"megarouter\"}]}}",
@@ -293,6 +310,9 @@ pub const Refusal = enum {
                 .missing_api_key => "{\"error\":{\"code\":401,\"message\":\"The call carries no API key. Send your MegaRouter API key in one header: 'Authorization: Bearer <key>', 'x-api-key: <key>' or 'x-goog-api-key: <key>'.\",\"status\":\"UNAUTHENTICATED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"MISSING_API_KEY\",\"domain\":\"megarouter\"}]}}",
                 .too_many_unknown_keys => "{\"error\":{\"code\":429,\"message\":\"Too many calls with unknown API keys came from this address. Check the key, and retry in a few seconds.\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"TOO_MANY_UNKNOWN_KEYS\",\"domain\":\"megarouter\"}]}}",
                 .dependency_unavailable => "{\"error\":{\"code\":503,\"message\":\"The gateway cannot check this call because a service it depends on is unavailable. No model was called. Retry in a few seconds.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"DEPENDENCY_UNAVAILABLE\",\"domain\":\"megarouter\"}]}}",
+                .several_hosts => "{\"error\":{\"code\":400,\"message\":\"The request names several hosts. Send one Host header with one name and no comma.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"SEVERAL_HOSTS\",\"domain\":\"megarouter\"}]}}",
+                .too_many_unfinished_bodies => "{\"error\":{\"code\":429,\"message\":\"The calls of this API key or of its organization are sending more at a time than the gateway keeps. Let some of them arrive whole, and retry.\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"TOO_MANY_UNFINISHED_BODIES\",\"domain\":\"megarouter\"}]}}",
+                .overloaded => "{\"error\":{\"code\":503,\"message\":\"The gateway is at its limit and did not accept this call. No model was called. Retry in a few seconds.\",\"status\":\"UNAVAILABLE\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"OVERLOADED\",\"domain\":\"megarouter\"}]}}",
             },
         };
     }

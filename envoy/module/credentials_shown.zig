@@ -23,6 +23,8 @@ pub const Credentials = struct {
     shown: Shown = .nothing,
     /// Whether the credential was proved so lately that this call need not prove it again.
     is_fresh: bool = false,
+    /// A keyed hash of the organization's name; 0 if it is not known.
+    organization: u64 = 0,
 
     /// Reads the headers with these names. Gives the connection of a known credential its place.
     pub fn read(stream: envoy.Stream, listener: Listener, names: []const []const u8) Credentials {
@@ -39,20 +41,26 @@ pub const Credentials = struct {
         }
         if (found.shown == .nothing) return found;
         found.fingerprint = hasher.finish();
-        const age_ms = worker.keys.age(found.fingerprint, monotonicMs()) orelse return found;
+        const proof = worker.keys.proof(found.fingerprint, monotonicMs()) orelse return found;
         found.shown = .known;
-        found.is_fresh = age_ms < known_keys.renewed_ms;
+        found.is_fresh = proof.age_ms < known_keys.renewed_ms;
+        found.organization = proof.organization;
         welcome(worker, stream);
         return found;
     }
 
-    /// Remembers that a service has accepted the credential.
-    pub fn prove(self: *Credentials, stream: envoy.Stream) void {
+    /// Remembers that a service has accepted the credential, as one of this organization. Empty if it did not say.
+    pub fn prove(self: *Credentials, stream: envoy.Stream, organization: []const u8) void {
         if (self.shown != .unknown and self.shown != .known) return;
         self.shown = .known;
         self.is_fresh = true;
         const worker = Worker.ofThread() orelse return;
-        worker.keys.remember(self.fingerprint, monotonicMs());
+        if (organization.len > 0) {
+            var hasher: known_keys.Hasher = .init(&worker.secret);
+            hasher.add(organization);
+            self.organization = @truncate(hasher.finish());
+        }
+        worker.keys.remember(self.fingerprint, self.organization, monotonicMs());
         welcome(worker, stream);
     }
 
@@ -62,6 +70,11 @@ pub const Credentials = struct {
         const worker = Worker.ofThread() orelse return;
         if (self.shown == .known) worker.keys.forget(self.fingerprint) else worker.allowances.charge(groupOf(stream), monotonicMs());
         self.shown = .nothing;
+    }
+
+    /// Returns whom counts of this credential are for. All credentials that occur twice are one.
+    pub fn holder(self: *const Credentials) u64 {
+        return @truncate(self.fingerprint);
     }
 
     /// Returns whether the caller's address has tried too many credentials that are not valid.

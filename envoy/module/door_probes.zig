@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const addresses = @import("addresses.zig");
+const bodies = @import("bodies.zig");
 const Allowances = @import("allowances.zig").Allowances;
 const key_question = @import("key_question.zig");
 const known_keys = @import("known_keys.zig");
@@ -56,7 +57,12 @@ export fn megarouter_key_answer(text: *const Text, out: *const Output) callconv(
     const frame = allocator.dupe(u8, text.bytes()) catch return fault;
     defer allocator.free(frame);
     const answer = key_question.read(frame) catch return fault;
-    if (answer.is_known) return out.write("known");
+    if (answer.is_known) {
+        var known: std.ArrayList(u8) = .empty;
+        defer known.deinit(allocator);
+        known.print(allocator, "known {s}", .{answer.organization}) catch return fault;
+        return out.write(known.items);
+    }
     var written: std.ArrayList(u8) = .empty;
     defer written.deinit(allocator);
     written.print(allocator, "{d}\n", .{answer.status}) catch return fault;
@@ -77,7 +83,10 @@ const Simulation = struct {
     connections: std.AutoHashMapUnmanaged(u64, *strangers.Connection) = .empty,
     answers: std.ArrayList(u8) = .empty,
 
-    const Command = enum { remember, forget, age, charge, exhausted, enter, leave, group, hash };
+    counts: bodies.Counts = .{},
+    started: std.AutoHashMapUnmanaged(u64, bodies.Body) = .empty,
+
+    const Command = enum { remember, forget, age, organization, charge, exhausted, enter, leave, group, hash, begin, grow, end };
 
     fn run(self: *Simulation, line: []const u8) !void {
         var words = std.mem.tokenizeScalar(u8, line, ' ');
@@ -85,11 +94,33 @@ const Simulation = struct {
         const first = words.next() orelse return error.Unknown;
         const second = words.next() orelse "0";
         switch (command) {
-            .remember => self.keys.remember(try number(u128, first), try number(i64, second)),
+            .remember => self.keys.remember(try number(u128, first), try number(u64, words.next() orelse "0"), try number(i64, second)),
             .forget => self.keys.forget(try number(u128, first)),
             .age => {
-                const age = self.keys.age(try number(u128, first), try number(i64, second));
-                if (age) |age_ms| try self.say("{d}", .{age_ms}) else try self.say("-", .{});
+                const proof = self.keys.proof(try number(u128, first), try number(i64, second));
+                if (proof) |last| try self.say("{d}", .{last.age_ms}) else try self.say("-", .{});
+            },
+            .organization => {
+                const proof = self.keys.proof(try number(u128, first), try number(i64, second));
+                if (proof) |last| try self.say("{d}", .{last.organization}) else try self.say("-", .{});
+            },
+            .begin => {
+                var body: bodies.Body = .{};
+                const organization = try number(u64, words.next() orelse "0");
+                const announced = try number(u64, words.next() orelse "0");
+                const excess = body.begin(&self.counts, try number(u64, second), organization, announced, body_limits);
+                try self.started.put(allocator, try number(u64, first), body);
+                try self.say("{s}", .{if (excess) |whose| @tagName(whose) else "-"});
+            },
+            .grow => {
+                const body = self.started.getPtr(try number(u64, first)) orelse return error.Unknown;
+                const excess = body.grow(&self.counts, try number(u64, second), body_limits);
+                try self.say("{s}", .{if (excess) |whose| @tagName(whose) else "-"});
+            },
+            .end => {
+                const body = self.started.getPtr(try number(u64, first)) orelse return error.Unknown;
+                body.end(&self.counts);
+                try self.say("{d}", .{self.counts.total.used.raw});
             },
             .charge => self.allowances.charge(try number(u64, first), try number(i64, second)),
             .exhausted => try self.say("{}", .{self.allowances.isExhausted(try number(u64, first), try number(i64, second))}),
@@ -130,6 +161,7 @@ const Simulation = struct {
             allocator.destroy(connection.*);
         }
         self.connections.deinit(allocator);
+        self.started.deinit(allocator);
         self.list.deinit();
         self.answers.deinit(allocator);
     }
@@ -139,7 +171,10 @@ fn number(comptime Number: type, word: []const u8) !Number {
     return std.fmt.parseInt(Number, word, 10);
 }
 
-/// Runs commands with limits of 3 strangers for an address and 5 in total.
+/// 4 MB of unfinished bodies for a key, 6 MB for an organization, 8 MB in total.
+const body_limits: bodies.Limits = .{ .key = 4_000_000, .organization = 6_000_000, .total = 8_000_000 };
+
+/// Runs commands with limits of 3 strangers for an address and 5 in total, and with `body_limits`.
 export fn megarouter_doors(text: *const Text, out: *const Output) callconv(.c) isize {
     const simulation = allocator.create(Simulation) catch return fault;
     defer allocator.destroy(simulation);

@@ -4,6 +4,7 @@
 //! See https://protobuf.dev/programming-guides/encoding/.
 
 const std = @import("std");
+const contract = @import("contract.zig");
 
 const Text = std.ArrayList(u8);
 const Error = error{OutOfMemory};
@@ -81,11 +82,15 @@ pub const headers_max = 16;
 /// What authz_service answered.
 pub const Answer = struct {
     is_known: bool,
+    /// Whose credential it is, if it is known.
+    organization: []const u8 = "",
     /// Those of the response to the caller, if the credential is not known.
     status: u32 = 0,
     headers: [headers_max]Header = undefined,
     header_count: usize = 0,
     body: []const u8 = "",
+    /// A `google.protobuf.Struct` for the metadata of the call.
+    metadata: []const u8 = "",
 };
 
 /// Reads the only message of a gRPC call. What it returns points into `frame`.
@@ -99,9 +104,11 @@ pub fn read(frame: []const u8) error{Malformed}!Answer {
         // status.code. Parts of a message add up, so one part that refuses is enough.
         1 => code = (code orelse 0) | try numberIn(field, 1),
         2 => try readRefusal(try field.content(), &answer),
+        4 => answer.metadata = try field.content(),
         else => {},
     };
     answer.is_known = code == 0;
+    if (answer.is_known) answer.organization = try textIn(answer.metadata, contract.DecisionKey.organization);
     if (!answer.is_known and (answer.status < 400 or answer.status > 599)) return error.Malformed;
     return answer;
 }
@@ -134,6 +141,28 @@ fn readHeader(message: []const u8) error{Malformed}!Header {
     };
     if (header.name.len == 0) return error.Malformed;
     return header;
+}
+
+/// Returns a text of a `google.protobuf.Struct`; empty if it has none of this name.
+fn textIn(message: []const u8, key: contract.DecisionKey) error{Malformed}![]const u8 {
+    var text: []const u8 = "";
+    var entries: Fields = .{ .rest = message };
+    while (try entries.next()) |entry| if (entry.number == 1) {
+        var name: []const u8 = "";
+        var value: []const u8 = "";
+        var fields: Fields = .{ .rest = try entry.content() };
+        while (try fields.next()) |field| switch (field.number) {
+            1 => name = try field.content(),
+            2 => value = try field.content(),
+            else => {},
+        };
+        if (!std.mem.eql(u8, name, @tagName(key))) continue;
+        var kinds: Fields = .{ .rest = value };
+        while (try kinds.next()) |kind| {
+            if (kind.number == 3) text = try kind.content(); // string_value
+        }
+    };
+    return text;
 }
 
 /// Returns a number in the message that a field contains; 0, the default, if it is absent.

@@ -16,8 +16,16 @@ pub const renewed_ms = 10_000;
 const set_count = 4_096;
 const ways = 4;
 
+/// What is known of a credential.
+pub const Proof = struct {
+    age_ms: i64,
+    /// A keyed hash of the organization's name; 0 if no service has named it.
+    organization: u64,
+};
+
 const Entry = struct {
     fingerprint: Fingerprint = 0,
+    organization: u64 = 0,
     proved_ms: i64 = std.math.minInt(i64) / 2,
 };
 
@@ -52,25 +60,25 @@ pub const KnownKeys = struct {
         return null;
     }
 
-    /// Returns how long ago the credential was proved; null if it is not known.
-    pub fn age(self: *KnownKeys, fingerprint: Fingerprint, now_ms: i64) ?i64 {
+    /// Returns the last proof of the credential; null if it is not known.
+    pub fn proof(self: *KnownKeys, fingerprint: Fingerprint, now_ms: i64) ?Proof {
         const entry = self.find(fingerprint) orelse return null;
         const age_ms = now_ms - entry.proved_ms;
-        return if (age_ms < trusted_ms) age_ms else null;
+        return if (age_ms < trusted_ms) .{ .age_ms = age_ms, .organization = entry.organization } else null;
     }
 
     /// Remembers a credential. Where there is no room, it replaces the one whose proof is oldest.
-    pub fn remember(self: *KnownKeys, fingerprint: Fingerprint, now_ms: i64) void {
+    pub fn remember(self: *KnownKeys, fingerprint: Fingerprint, organization: u64, now_ms: i64) void {
         const set = self.setOf(fingerprint);
         var oldest = &set[0];
         for (set) |*entry| {
             if (entry.fingerprint == fingerprint) {
-                entry.proved_ms = now_ms;
+                entry.* = .{ .fingerprint = fingerprint, .organization = organization, .proved_ms = now_ms };
                 return;
             }
             if (entry.proved_ms < oldest.proved_ms) oldest = entry;
         }
-        oldest.* = .{ .fingerprint = fingerprint, .proved_ms = now_ms };
+        oldest.* = .{ .fingerprint = fingerprint, .organization = organization, .proved_ms = now_ms };
     }
 
     pub fn forget(self: *KnownKeys, fingerprint: Fingerprint) void {

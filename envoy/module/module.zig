@@ -7,6 +7,7 @@ const Arrival = @import("arrival.zig").Arrival;
 const Call = @import("rewriter_filter.zig").Call;
 const Configuration = @import("configuration.zig").Configuration;
 const Visit = @import("admin_door.zig").Visit;
+const worker = @import("worker.zig");
 
 const allocator = std.heap.c_allocator;
 
@@ -61,7 +62,9 @@ const Filter = union(Kind) {
     }
 };
 
-export fn envoy_dynamic_module_on_program_init() callconv(.c) [*:0]const u8 {
+/// Null makes Envoy refuse to load the module.
+export fn envoy_dynamic_module_on_program_init() callconv(.c) ?[*:0]const u8 {
+    worker.prepare() catch return null;
     return envoy.abi_version;
 }
 

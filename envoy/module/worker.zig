@@ -1,4 +1,5 @@
-//! What one worker thread of Envoy knows about its callers. Workers share nothing, so nothing is locked.
+//! What one worker thread of Envoy knows about its callers. Workers share nothing but counts (`budgets.zig`) and the secret that
+//! names their holders, so nothing is locked.
 
 const std = @import("std");
 const envoy = @import("envoy.zig");
@@ -14,8 +15,18 @@ pub const Listener = enum { model, admin };
 
 threadlocal var current: ?*Worker = null;
 
+/// Makes fingerprints useless elsewhere. Every worker has the same, so that it counts a credential with the others.
+var secret: ?known_keys.Secret = null;
+
+/// Makes the secret. Envoy calls this in its main thread, before a worker runs.
+pub fn prepare() error{NoRandomness}!void {
+    if (secret != null) return;
+    var made: known_keys.Secret = undefined;
+    if (std.os.linux.getrandom(&made, made.len, 0) != made.len) return error.NoRandomness;
+    secret = made;
+}
+
 pub const Worker = struct {
-    /// Makes fingerprints useless elsewhere.
     secret: known_keys.Secret,
     keys: known_keys.KnownKeys = .{},
     allowances: Allowances = .{},
@@ -32,12 +43,10 @@ pub const Worker = struct {
         return current;
     }
 
-    fn create() error{ OutOfMemory, NoRandomness }!*Worker {
+    fn create() error{ OutOfMemory, Unprepared }!*Worker {
+        const made = secret orelse return error.Unprepared;
         const worker = try allocator.create(Worker);
-        errdefer allocator.destroy(worker);
-        var secret: known_keys.Secret = undefined;
-        if (std.os.linux.getrandom(&secret, secret.len, 0) != secret.len) return error.NoRandomness;
-        worker.* = .{ .secret = secret };
+        worker.* = .{ .secret = made };
         return worker;
     }
 

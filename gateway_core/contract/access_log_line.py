@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from gateway_core.contract.metadata import (
     DECISION_NAMESPACE,
     RATE_LIMIT_NAMESPACE,
+    REFUSED,
     REWRITER_NAMESPACE,
     SHADOW_REFUSED,
     USAGE,
@@ -16,6 +17,7 @@ from gateway_core.contract.metadata import (
 )
 
 CALL_TAG: Final = "call"
+REFUSAL_TAG: Final = "refusal"
 SEPARATOR: Final = "\t"
 ABSENT: Final = frozenset({"", "-"})
 """What Envoy writes for a missing value: an empty string in a tag, `-` in a file."""
@@ -67,6 +69,16 @@ FORMAT: Final = SEPARATOR.join(
     )
 )
 """The line as a format string for Envoy's access loggers."""
+
+
+REFUSAL_FORMAT: Final = SEPARATOR.join(
+    (
+        _metadata(DECISION_NAMESPACE, REFUSED),
+        _metadata(RATE_LIMIT_NAMESPACE, REFUSED),
+        _metadata(DECISION_NAMESPACE, DecisionKey.HOLD),
+    )
+)
+"""The line of a refused call: what authz_service or the module says, what ratelimit_service says, and the token of its hold."""
 
 
 def split_line(text: str) -> CallLine | None:

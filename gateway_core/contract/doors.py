@@ -30,7 +30,29 @@ DEPENDENCY_UNAVAILABLE: Final = CallError(
     "The gateway cannot check this call because a service it depends on is unavailable. "
     "No model was called. Retry in a few seconds.",
 )
-DOOR_ERRORS: Final = (MISSING_KEY, TOO_MANY_UNKNOWN_KEYS, DEPENDENCY_UNAVAILABLE)
+SEVERAL_HOSTS: Final = CallError(
+    400, "several_hosts", "The request names several hosts. Send one Host header with one name and no comma."
+)
+TOO_MANY_UNFINISHED_BODIES: Final = CallError(
+    429,
+    "too_many_unfinished_bodies",
+    "The calls of this API key or of its organization are sending more at a time than the gateway keeps. Let some of them "
+    "arrive whole, and retry.",
+)
+OVERLOADED: Final = CallError(
+    503,
+    "overloaded",
+    "The gateway is at its limit and did not accept this call. No model was called. Retry in a few seconds.",
+)
+"""Envoy returns the same error when it is at its limits of memory or connections."""
+DOOR_ERRORS: Final = (
+    MISSING_KEY,
+    TOO_MANY_UNKNOWN_KEYS,
+    DEPENDENCY_UNAVAILABLE,
+    SEVERAL_HOSTS,
+    TOO_MANY_UNFINISHED_BODIES,
+    OVERLOADED,
+)
 """What callers of models receive at the headers."""
 
 ADMIN_UNAUTHENTICATED: Final = "The call needs a valid access token: `authorization: Bearer <token>`."
@@ -39,3 +61,9 @@ ADMIN_TOO_MANY: Final = (
     "Too many calls with unknown access tokens came from this address. Check the token, and retry in a few seconds."
 )
 ADMIN_TOO_MANY_REASON: Final = "TOO_MANY_UNKNOWN_TOKENS"
+ADMIN_TOO_MANY_OWN: Final = (
+    "This access token has as many calls under way as one token may have. Retry when one of them has ended."
+)
+ADMIN_TOO_MANY_OWN_REASON: Final = "TOO_MANY_OWN_CALLS"
+ADMIN_BUSY: Final = "The admin API has as many calls as it can serve at a time. Try again."
+ADMIN_BUSY_REASON: Final = "ADMIN_API_BUSY"

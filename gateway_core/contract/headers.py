@@ -37,6 +37,8 @@ API_KEY_HEADERS: Final = (ANTHROPIC_API_KEY, GEMINI_API_KEY)
 """Where SDKs put an API key besides `authorization`."""
 DIALECT_VERSION: Final = "anthropic-version"
 """Only Anthropic's SDKs send it. It decides the dialect of the response to `GET /v1/models`."""
+TAGS: Final = "x-tags"
+"""From the caller: the tags of a call (`call_tags.read_tags`). No provider receives it."""
 ANTHROPIC_BETA: Final = "anthropic-beta"
 OPENAI_BETA: Final = "openai-beta"
 BETA_OF_DIALECT: Final = {Dialect.OPENAI: OPENAI_BETA, Dialect.ANTHROPIC: ANTHROPIC_BETA}
@@ -55,6 +57,7 @@ DECIDING: Final = tuple(
             CONTENT_TYPE,
             CONTENT_ENCODING,
             CONTENT_LENGTH,
+            TAGS,
             ANTHROPIC_BETA,
             OPENAI_BETA,
         ]

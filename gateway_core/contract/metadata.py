@@ -1,7 +1,14 @@
 """Dynamic metadata of a call: which filter writes which namespace, and the keys in it."""
 
 import enum
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+
+from gateway_core.contract.doors import DOOR_ERRORS
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.ids import is_valid_id
+from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 REQUEST_NAMESPACE: Final = "megarouter.request"
 """The module's first filter writes it, and authz_service reads it. The keys are in `request_facts`."""
@@ -19,6 +26,8 @@ ANSWERED: Final = "answered"
 """True if a service or the module answered the call itself. Envoy passes such a response on unchanged."""
 USAGE: Final = "usage"
 """What the module read from a provider's response, as a JSON object. Its keys are in `usage_facts.UsageFact`."""
+REFUSED: Final = "refused"
+"""Why a service refuses the call, and whose it is, as `encode_refusal` writes it. It proves nothing: it is only for statistics."""
 SHADOW_REFUSED: Final = "shadow_refused"
 """The encoded scopes, separated by commas, whose request limits in shadow mode would have refused the call."""
 
@@ -29,6 +38,8 @@ class DecisionKey(enum.StrEnum):
     HOLD = "hold"
     """The signed token of the hold."""
     HOLD_ID = "hold_id"
+    CALL_ID = "call_id"
+    """Names a call that has a request limit but no hold."""
     TRACEPARENT = "traceparent"
     ORGANIZATION = "organization"
     DIALECT = "dialect"
@@ -52,3 +63,57 @@ class DecisionKey(enum.StrEnum):
 
 RATE_LIMIT_ENTRIES: Final = (DecisionKey.ORGANIZATION, DecisionKey.RATE_LIMITS, DecisionKey.DIALECT)
 """The entries of a descriptor for ratelimit_service. Envoy copies them from the decision."""
+CALL_ENTRIES: Final = (DecisionKey.HOLD_ID, DecisionKey.CALL_ID)
+"""The last entry of a descriptor is one of these. It names the call, so that repeating the question does not count it twice.
+
+All other bytes of the question are the same for all calls of a key.
+"""
+
+REASONS: Final = frozenset({*map(str, RefusalReason), *(error.code for error in DOOR_ERRORS)})
+"""Why calls are refused: the codes of the errors."""
+_ABSENT: Final = "-"
+_MAX_LENGTH: Final = 1_000
+_WORDS: Final = 6
+_REMEMBERED: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCall:
+    """A refused call, as far as it is known."""
+
+    reason: str
+    """A `RefusalReason`, or the code of an error that Envoy's module returns itself."""
+    scope: Scope | None = None
+    """The scope whose guardrail refused."""
+    organization: str = ""
+    """Empty if the key is not known, as the fields below."""
+    member: str = ""
+    api_key: str = ""
+    group_path: tuple[str, ...] = ()
+
+
+def encode_refusal(
+    refusal: Refusal, organization: str = "", member: str = "", api_key: str = "", group_path: tuple[str, ...] = ()
+) -> str:
+    """Returns the text for a refusal, and for its caller if the key is known."""
+    scope = refusal.scope.encode() if refusal.scope else _ABSENT
+    if not organization:
+        return f"{refusal.reason} {scope}"
+    return f"{refusal.reason} {scope} {organization} {member} {api_key} {'/'.join(group_path) or _ABSENT}"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def decode_refusal(text: str) -> RefusedCall | None:
+    """Returns the refused call that a text describes, or None if it has another form."""
+    words = text.split(" ") if len(text) <= _MAX_LENGTH else []
+    if not 1 <= len(words) <= _WORDS or words[0] not in REASONS:
+        return None
+    kind, _, scope_id = words[1].partition(":") if len(words) > 1 else ("", "", "")
+    scope = Scope(ScopeKind(kind), scope_id) if kind in set(ScopeKind) and is_valid_id(scope_id) else None
+    if len(words) < _WORDS:
+        return RefusedCall(words[0], scope)
+    organization, member, api_key, path = words[2:]
+    groups = () if path == _ABSENT else tuple(path.split("/"))
+    if not all(map(is_valid_id, (organization, member, api_key, *groups))):
+        return None
+    return RefusedCall(words[0], scope, organization, member, api_key, groups)

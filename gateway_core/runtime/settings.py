@@ -10,11 +10,13 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from gateway_core.model.organization.bearer_secrets import Peppers
+from gateway_core.model.validation_problems import problems_of
 from gateway_core.runtime.redis_urls import is_cluster_url, parse_cluster_url
 
 PREFIX = "MEGAROUTER_"
 
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
+_HOST_AND_PORT = re.compile(r"[^\s:/@\[\]]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}")
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -22,6 +24,7 @@ S = TypeVar("S", bound="ServiceSettings")
 _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
+        *("CA_FILE", "INBOX_URL", "INBOX_SECRET"),
         *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS"),
         *("MODEL_ALLOWED_ORIGINS", "LOGIN_ISSUER", "LOGIN_CLIENT_ID", "DRAIN_GRACE_S"),
         *("PUBLIC_ADDRESS", "PUBLIC_HOST", "ALLOW_PLAIN_HTTP"),
@@ -47,6 +50,7 @@ HexKey = Annotated[SecretStr, AfterValidator(_require_hex_key)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_require_readable_redis_url)]
 """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a Redis Cluster."""
 Positive = Annotated[int, Field(gt=0, le=2**31)]
+_FEWEST_MONTHS_OF_HOURS: Final = 14
 _LONGEST_STORED_MS: Final = 3_650 * 24 * 3_600 * 1_000
 
 
@@ -139,6 +143,13 @@ class RateLimitSettings(ServiceSettings):
     """Whether several of these files may have rules of one domain."""
 
 
+def _months_of_hours(months: int) -> int:
+    # The search for unusual days reaches back 400 days.
+    if months != 0 and months < _FEWEST_MONTHS_OF_HOURS:
+        raise ValueError(f"must be 0 or at least {_FEWEST_MONTHS_OF_HOURS}")
+    return months
+
+
 class UsageSettings(DatabaseSettings):
     """Settings of usage_service."""
 
@@ -172,6 +183,8 @@ class UsageSettings(DatabaseSettings):
     """Most holds that one transaction expires."""
     stored_object_life_ms: Annotated[int, Field(gt=0, le=_LONGEST_STORED_MS)] = 30 * 24 * 3_600 * 1_000
     """How long a caller may name what an answer handed out, such as a response that the provider stores."""
+    hours_retention_months: Annotated[int, AfterValidator(_months_of_hours)] = 0
+    """Whole months whose hours of usage are kept besides the running one: 14 or more, or 0 for all."""
     reconcile_interval_ms: Positive = 15_000
     """How often the open holds in Redis are compared with the holds table. What differs twice in a row is rebuilt."""
 
@@ -185,6 +198,37 @@ class UsageSettings(DatabaseSettings):
     def database_url(self) -> SecretStr:
         """The URL, which logs in as `megarouter_usage`."""
         return self.usage_database_url
+
+
+def _require_addresses(value: str) -> str:
+    for one in value.split(","):
+        if one and _HOST_AND_PORT.fullmatch(one.strip()) is None:
+            raise ValueError("must be host:port, separated by commas")
+    return value
+
+
+class NotificationSettings(DatabaseSettings):
+    """Settings of notification_service."""
+
+    notification_database_url: SecretStr
+    """PostgreSQL, logging in as `megarouter_notification`."""
+    channel_key: HexKey
+    """64 hexadecimal digits that seal the targets and secrets of notification channels."""
+    previous_channel_key: HexKey | None = None
+    """While the key is replaced: the old one. What it sealed can still be opened."""
+    notification_allowed_targets: Annotated[str, AfterValidator(_require_addresses)] = ""
+    """Internal servers that alerts may be sent to, `host:port` separated by commas. To these, `http://` is allowed, too. All
+    other targets must be `https://` on port 443 with public addresses."""
+
+    @property
+    def channel_keys(self) -> tuple[bytes, ...]:
+        """The keys that open what is sealed, the current one first."""
+        return tuple(key_bytes(key) for key in (self.channel_key, self.previous_channel_key) if key is not None)
+
+    @property
+    def database_url(self) -> SecretStr:
+        """The URL, which logs in as `megarouter_notification`."""
+        return self.notification_database_url
 
 
 class AdminSettings(DatabaseSettings):
@@ -232,6 +276,8 @@ class AdminSettings(DatabaseSettings):
     """How long a sign-in link can be used, in hours."""
     sign_in_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
     """Page that sign-in links lead to: a link is this URL, `#` and the secret. None: they have a secret and no link."""
+    model_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+[^/]$", max_length=500)] | None = None
+    """Address at which Envoy takes calls of models, without a path, to have analyses of usage written. None: none are written."""
     operators: str = ""
     """Operators of the deployment, separated by spaces: `user:ID`, or `ISSUER#subject=SUBJECT`, `ISSUER#email=ADDRESS` or
     `ISSUER#claim:NAME=VALUE` with the URL of an identity provider. They alone create credit."""
@@ -240,6 +286,8 @@ class AdminSettings(DatabaseSettings):
     personal_accounts: bool = True
     """Whether every user has a personal account. It has no credit until an operator grants it some. If not, its keys do not
     call."""
+    channel_key: HexKey | None = None
+    """64 hexadecimal digits that seal the targets and secrets of notification channels. None: no channel can be created."""
     mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
     """Sender address of messages."""
 
@@ -247,6 +295,11 @@ class AdminSettings(DatabaseSettings):
     def peppers(self) -> Peppers:
         """The accepted peppers."""
         return _peppers(self.key_pepper, self.previous_key_pepper, self.next_key_pepper)
+
+    @property
+    def sealing_key(self) -> bytes | None:
+        """The key that seals targets and secrets of channels."""
+        return None if self.channel_key is None else key_bytes(self.channel_key)
 
     @property
     def edge_secrets(self) -> tuple[str, ...]:
@@ -274,7 +327,7 @@ def _peppers(current: SecretStr, previous: SecretStr | None, following: SecretSt
 
 
 def _known_variables() -> frozenset[str]:
-    classes = (AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings)
+    classes = (AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings, NotificationSettings)
     return _CLIENT_VARIABLES | {name.upper() for settings in classes for name in settings.model_fields}
 
 
@@ -298,5 +351,5 @@ def load_settings(settings_class: type[S], environment: Mapping[str, str] = os.e
         )
     except ValidationError as error:
         # Report only the variable and the message, because the value may be a secret.
-        problems = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
+        problems = "; ".join(f"{PREFIX}{place.partition('.')[0].upper()}: {text}" for place, text in problems_of(error))
         raise SettingsError(problems) from None

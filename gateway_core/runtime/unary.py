@@ -5,6 +5,7 @@ Both grpc.aio (`generic_handler`) and `lean_grpc` carry them.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,18 @@ Metadata = Mapping[str, str]
 """The metadata of a call by lower-case names. If a name is repeated, the last value counts."""
 
 _FAILED: Final = "the call could not be handled"
+
+ANSWER_COMES: Final[ContextVar[Callable[[], None] | None]] = ContextVar("ANSWER_COMES", default=None)
+"""Set by a transport while a call is answered: sends the head of the answer."""
+
+
+def say_that_an_answer_comes() -> None:
+    """Tells the caller that an answer takes long on purpose, so that it does not ask another replica too.
+
+    `lean_grpc` sends the head of the answer, and grpc.aio nothing. Call it in the task that answers.
+    """
+    if send_head := ANSWER_COMES.get():
+        send_head()
 
 
 class StatusError(Exception):

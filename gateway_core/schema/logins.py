@@ -12,6 +12,7 @@ SERVICE_URLS: Final = {
     "megarouter_authz": "MEGAROUTER_AUTHZ_DATABASE_URL",
     "megarouter_usage": "MEGAROUTER_USAGE_DATABASE_URL",
     "megarouter_admin": "MEGAROUTER_ADMIN_DATABASE_URL",
+    "megarouter_notification": "MEGAROUTER_NOTIFICATION_DATABASE_URL",
 }
 """By role: the variable with the URL with which its service logs in."""
 AUDIT_ROLE: Final = "megarouter_audit"

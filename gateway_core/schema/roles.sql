@@ -6,7 +6,8 @@
 --   megarouter_authz   authz_service logs in: finds the owner of a key by its hash, and inserts holds
 --   megarouter_usage   usage_service logs in: settles holds, and writes usage records and the ledger
 --   megarouter_admin   admin_service logs in: writes organizations, people, keys and guardrails; posts top-ups
---   megarouter_audit   the owner switches to it for an audit: reads the accounting tables, but no user, key or token
+--   megarouter_notification   notification_service logs in: sends deliveries, and records the attempts. No right on the ledger
+--   megarouter_audit   the owner switches to it for an audit: reads the accounting tables, but no user, token or secret
 --
 -- A role that logs in is a member of no other role, owns nothing and creates nothing, so it cannot become another role.
 -- ratelimit_service uses no database.
@@ -21,7 +22,7 @@ DECLARE
 BEGIN
     FOR wanted IN
         SELECT * FROM (VALUES ('megarouter_authz', true), ('megarouter_usage', true), ('megarouter_admin', true),
-                              ('megarouter_audit', false)) AS role (name, logs_in)
+                              ('megarouter_notification', true), ('megarouter_audit', false)) AS role (name, logs_in)
     LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
             EXECUTE format('CREATE ROLE %I', wanted.name);
@@ -52,19 +53,19 @@ END $$;
 
 DO $$
 BEGIN
-    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit',
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_notification, megarouter_audit',
                    current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO megarouter_authz, megarouter_usage, megarouter_admin', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO megarouter_authz, megarouter_usage, megarouter_admin, megarouter_notification', current_database());
 END $$;
 
-REVOKE ALL ON SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
+REVOKE ALL ON SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_notification, megarouter_audit;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_notification, megarouter_audit;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_notification, megarouter_audit;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA public FROM PUBLIC, megarouter_authz, megarouter_usage, megarouter_admin, megarouter_notification, megarouter_audit;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
 
-GRANT USAGE ON SCHEMA public TO megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
-GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarouter_admin, megarouter_audit;
+GRANT USAGE ON SCHEMA public TO megarouter_authz, megarouter_usage, megarouter_admin, megarouter_notification, megarouter_audit;
+GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarouter_admin, megarouter_notification, megarouter_audit;
 
 
 -- authz_service -------------------------------------------------------------------------------------------------------------------
@@ -85,7 +86,8 @@ GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer), soft_
     temporary_limit_now(jsonb), soft_threshold(jsonb, bigint, jsonb, bigint), used_of(text, text),
     carried_of(text, bigint, bigint, text), model_budgets_of(guardrails), encoded_models(text),
     threshold_of_counter(guardrails, text), local_hour(timestamp with time zone, text),
-    cycle_start_at(text, text, timestamp with time zone), open_usage_month(timestamp with time zone) TO megarouter_usage;
+    cycle_start_at(text, text, timestamp with time zone), open_usage_month(timestamp with time zone),
+    drop_usage_hours(timestamp with time zone), bigint_sum(bigint) TO megarouter_usage;
 -- Without is_registered: only the owner registers ids.
 GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
@@ -101,14 +103,37 @@ GRANT SELECT, INSERT (organization_id, counter, threshold_nano_credits, spent_na
 GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON journal_offsets TO megarouter_usage;
 -- Rollups are computed from the records, and can be computed again.
 GRANT SELECT ON usage_facts TO megarouter_usage;
-GRANT SELECT, INSERT, UPDATE, DELETE ON usage_rollups, usage_hours, usage_days, usage_months TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE, DELETE ON usage_rollups, usage_hours, usage_tagged_hours, usage_days, usage_months TO megarouter_usage;
+-- Not who has a standing, nor of which cycle: triggers keep that.
+GRANT SELECT, UPDATE (period_start, spent_nano_credits, call_count, last_use_time) ON standings TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (sequence) ON standing_positions TO megarouter_usage;
+-- Anomalies are never deleted. What people say about them is admin_service's.
+GRANT SELECT, INSERT, UPDATE ON usage_anomalies, anomaly_positions, anomaly_scopes TO megarouter_usage;
+GRANT SELECT ON anomaly_verdicts TO megarouter_usage;
+
+-- Alerts: what happened, and what is to be sent. Whether it was sent is notification_service's.
+GRANT EXECUTE ON FUNCTION limit_of_counter(text, text), present_counters(text, text, text), counters_of_changed_guardrails(text, timestamp with time zone), counter_name(text, text, text, timestamp with time zone, bigint, text),
+    cycle_start(text, text) TO megarouter_usage;
+GRANT SELECT ON notification_rules TO megarouter_usage;
+GRANT SELECT (organization_id, group_id, path, display_name) ON groups TO megarouter_usage;
+GRANT SELECT (organization_id, member_id, user_id, role, state, group_id, group_path, display_name) ON members TO megarouter_usage;
+GRANT SELECT (organization_id, api_key_id, member_id, group_path, display_name) ON api_keys TO megarouter_usage;
+GRANT SELECT (organization_id, channel_id, state) ON notification_channels TO megarouter_usage;
+GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (sequence, changes_until) ON alert_positions TO megarouter_usage;
+GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_usage;
+
+-- Statistics. Old ones are deleted.
+GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls TO megarouter_usage;
 
 
 -- admin_service -------------------------------------------------------------------------------------------------------------------
 
-GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
+GRANT EXECUTE ON FUNCTION bigint_sum(bigint), identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
     organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
-    cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text), every_top_up_request(),
+    last_use_of_api_key(text, text),
+    cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text),
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
     credential_of_secret(bytea), sign_in_link_of_secret(bytea), present_pepper(), temporary_limit_now(jsonb),
     bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb, jsonb),
@@ -116,15 +141,16 @@ GRANT EXECUTE ON FUNCTION identity_of_key(bytea), invite_of_token(bytea, text), 
     counter_name(text, text, text, timestamp with time zone, bigint, text),
     budget_of_counter(text), rollover_budgets(guardrails), used_of(text, text), carried_of(text, bigint, bigint, text),
     carry_terms(text, text, text, text), periods_between(text, date, date), present_carry(text, text, text, text), model_budgets_of(guardrails),
-    encoded_models(text), is_switched_off(text), organization_summaries_after(text, bigint) TO megarouter_admin;
+    encoded_models(text), is_switched_off(text), organization_summaries_beyond(text, bigint, boolean), top_up_requests_beyond(text, bigint, boolean),
+    usage_exports_waiting(integer), usage_exports_expired(integer) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
 GRANT SELECT, INSERT ON user_identities, audit_log, operator_audit_log TO megarouter_admin;
 -- Not issuer, subject and user_id: a link is for good.
 GRANT UPDATE (email, display_name) ON user_identities TO megarouter_admin;
-GRANT SELECT, INSERT, UPDATE (secret_hash, obfuscated_secret, previous_secret_hash, previous_expire_time, expire_time, revoke_time,
-    update_time) ON credentials TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (display_name, permissions, secret_hash, obfuscated_secret, previous_secret_hash, previous_expire_time,
+    expire_time, revoke_time, update_time) ON credentials TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_time, revoke_time, access_token_id) ON sign_in_links TO megarouter_admin;
 GRANT SELECT, INSERT, DELETE ON claim_mappings TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON scim_users, scim_groups TO megarouter_admin;
@@ -134,6 +160,10 @@ GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) O
 GRANT SELECT, INSERT, UPDATE (state) ON invoice_requests TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_messages TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
+-- Files that are made beside the calls, and deleted after a day. Not who asked for what.
+GRANT SELECT, INSERT, DELETE ON usage_exports, usage_export_parts TO megarouter_admin;
+GRANT UPDATE (state, progress_percent, row_count, size_bytes, part_count, last_sequence, ledger_position, complete, sha256, error_reason,
+    error_message, attempts, claim, lease_end_time, start_time, end_time, expire_time) ON usage_exports TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 GRANT SELECT, INSERT ON price_versions TO megarouter_admin;
 GRANT SELECT, UPDATE (personal_accounts, update_time) ON deployment_settings TO megarouter_admin;
@@ -149,8 +179,30 @@ GRANT SELECT, INSERT ON credit_grants TO megarouter_admin;
 GRANT SELECT, UPDATE (deliver_time) ON budget_events TO megarouter_admin;
 -- To show usage in the admin API.
 GRANT SELECT ON budget_carries, ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
-    usage_quarantine, usage_discrepancies, usage_facts, usage_rollups, usage_hours, usage_days, usage_months,
-    usage_names TO megarouter_admin;
+    usage_quarantine, usage_discrepancies, usage_facts, usage_rollups, usage_hours, usage_tagged_hours, usage_days, usage_months,
+    usage_names, refused_calls, usage_anomalies, standings, key_counts TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE ON anomaly_verdicts TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON analysis_settings TO megarouter_admin;
+
+-- Alerts: rules, channels and the inbox. A replay makes a delivery pending again.
+GRANT SELECT, INSERT, UPDATE, DELETE ON notification_rules, notification_channels TO megarouter_admin;
+GRANT SELECT ON alert_events, notification_deliveries, delivery_attempts TO megarouter_admin;
+-- To test a channel.
+GRANT INSERT ON alert_events TO megarouter_admin;
+GRANT INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_admin;
+GRANT SELECT, UPDATE (acknowledge_time) ON inbox_entries TO megarouter_admin;
+GRANT UPDATE (state, next_attempt_time, end_time) ON notification_deliveries TO megarouter_admin;
+
+
+-- notification_service ------------------------------------------------------------------------------------------------------------
+
+GRANT EXECUTE ON FUNCTION channels_with_deliveries_due(integer), deliveries_waiting() TO megarouter_notification;
+GRANT SELECT (organization_id, display_name) ON organizations TO megarouter_notification;
+GRANT SELECT ON alert_events, notification_channels TO megarouter_notification;
+GRANT UPDATE (state, disable_reason, failing_since, next_attempt_time) ON notification_channels TO megarouter_notification;
+GRANT SELECT, UPDATE (state, attempt_count, next_attempt_time, claim, lease_end_time, end_time) ON notification_deliveries
+    TO megarouter_notification;
+GRANT SELECT, INSERT ON delivery_attempts TO megarouter_notification;
 
 
 -- The audit -----------------------------------------------------------------------------------------------------------------------
@@ -158,6 +210,9 @@ GRANT SELECT ON budget_carries, ledger_postings, holds, scope_spend, api_key_usa
 GRANT SELECT ON organizations, groups, members, guardrails, budget_carries, providers, models, price_versions, ledger_accounts, ledger_heads,
     ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies, scope_spend, journal_offsets, credit_lines, top_up_requests, credit_grants, usage_facts, usage_rollups,
-    usage_hours, usage_days, usage_months TO megarouter_audit;
-GRANT EXECUTE ON FUNCTION local_hour(timestamp with time zone, text), cycle_start_at(text, text, timestamp with time zone)
+    usage_hours, usage_tagged_hours, usage_days, usage_months, usage_anomalies, standings, key_counts, standing_positions
+    TO megarouter_audit;
+-- Whose keys lists count and where they are, without their secrets.
+GRANT SELECT (organization_id, api_key_id, member_id, group_path, state) ON api_keys TO megarouter_audit;
+GRANT EXECUTE ON FUNCTION bigint_sum(bigint), local_hour(timestamp with time zone, text), cycle_start_at(text, text, timestamp with time zone)
     TO megarouter_audit;

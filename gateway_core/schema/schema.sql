@@ -2,6 +2,10 @@
 --
 --   python -m gateway_core.schema dump
 
+CREATE FUNCTION public.after_every_id() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT repeat('z', 70) $$;
+
 CREATE FUNCTION public.begin_carries() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -22,6 +26,36 @@ BEGIN
       LEFT JOIN LATERAL kept_carry(NEW, p.budget, OLD.cycle_revision, former, p.time_zone, p.begins) AS k
         ON TG_OP = 'UPDATE' AND p.models = '' AND OLD.rollover IS NOT NULL AND former IS NOT NULL
     ON CONFLICT (organization_id, counter) DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.begin_standings_of_keys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO standings
+    SELECT a.organization_id, 'api_key', a.api_key_id, a.group_path, a.state = 'DELETED', p.*
+      FROM added a CROSS JOIN LATERAL present_standing(a.organization_id, 'api_key', a.api_key_id) AS p;
+    UPDATE key_counts c SET key_count = c.key_count + n.key_count
+      FROM (SELECT organization_id, member_id, count(*) AS key_count FROM added WHERE state <> 'DELETED' GROUP BY 1, 2) AS n
+     WHERE c.organization_id = n.organization_id AND c.kind IN ('member', 'service_account') AND c.id = n.member_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.begin_standings_of_members() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO standings
+    SELECT a.organization_id, CASE WHEN a.user_id IS NULL THEN 'service_account' ELSE 'member' END, a.member_id, a.group_path,
+           a.state = 'REMOVED', p.*
+      FROM added a CROSS JOIN LATERAL present_standing(a.organization_id, 'member', a.member_id) AS p;
+    INSERT INTO key_counts
+    SELECT a.organization_id, CASE WHEN a.user_id IS NULL THEN 'service_account' ELSE 'member' END, a.member_id, a.group_path,
+           a.state = 'REMOVED', 0
+      FROM added a;
     RETURN NULL;
 END $$;
 
@@ -190,11 +224,69 @@ BEGIN
     RETURN QUERY SELECT least(own.budget + carried, 9223372036854775807)::bigint, own.cap, last.lineage, own.budget;
 END $$;
 
+CREATE FUNCTION public.channels_with_deliveries_due(most integer) RETURNS TABLE(organization_id text, channel_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE heads AS (
+        (SELECT n.organization_id, n.channel_id, n.next_attempt_time, n.lease_end_time
+           FROM notification_deliveries n WHERE n.state = 'PENDING'
+          ORDER BY n.organization_id, n.channel_id, n.create_time, n.delivery_id LIMIT 1)
+        UNION ALL
+        SELECT further.* FROM heads h CROSS JOIN LATERAL (
+            SELECT n.organization_id, n.channel_id, n.next_attempt_time, n.lease_end_time
+              FROM notification_deliveries n
+             WHERE n.state = 'PENDING' AND (n.organization_id, n.channel_id) > (h.organization_id, h.channel_id)
+             ORDER BY n.organization_id, n.channel_id, n.create_time, n.delivery_id LIMIT 1) AS further
+    )
+    SELECT d.organization_id, d.channel_id
+      FROM heads d
+      LEFT JOIN notification_channels c ON c.organization_id = d.organization_id AND c.channel_id = d.channel_id
+     WHERE d.next_attempt_time <= now() AND coalesce(d.lease_end_time, '-infinity') <= now()
+       AND coalesce(c.next_attempt_time, '-infinity') <= now() AND coalesce(c.state, '') <> 'DISABLED'
+     ORDER BY row_number() OVER (PARTITION BY d.organization_id ORDER BY d.next_attempt_time), d.next_attempt_time LIMIT most
+$$;
+
+CREATE FUNCTION public.count_keys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.state <> 'DELETED' THEN
+        UPDATE key_counts SET key_count = key_count - 1
+         WHERE organization_id = OLD.organization_id AND kind IN ('member', 'service_account') AND id = OLD.member_id;
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.state <> 'DELETED' THEN
+        UPDATE key_counts SET key_count = key_count + 1
+         WHERE organization_id = NEW.organization_id AND kind IN ('member', 'service_account') AND id = NEW.member_id;
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.counter_name(kind text, id text, cycle text, start timestamp with time zone, revision bigint, models text) RETURNS text
     LANGUAGE sql STABLE
     AS $$
     SELECT concat_ws(':', kind, id, cycle, extract(epoch FROM start)::bigint, revision, nullif(models, ''))
 $$;
+
+CREATE FUNCTION public.counters_of_changed_guardrails(organization text, since timestamp with time zone) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT c.counter
+      FROM guardrails r CROSS JOIN LATERAL present_counters(organization, r.scope_kind, r.scope_id) AS c (counter)
+     WHERE r.organization_id = organization AND r.update_time > coalesce(since, '-infinity')
+$$;
+
+CREATE FUNCTION public.create_first_rule() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO notification_rules (organization_id, rule_id, display_name, event_types, scope_kind, scope_id, percents, recipients)
+    VALUES (NEW.organization_id, 'budgets', 'Budgets at 80, 90 and 100 percent', '{budget.threshold_reached,budget.exhausted,budget.recovered}',
+            'organization', NEW.organization_id, '{80,90,100}', '[{"kind": "OWNER"}, {"kind": "GROUP_ADMINS"}]');
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION public.credential_of_secret(hash bytea) RETURNS TABLE(organization_id text, credential_id text, user_id text, permissions text[])
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -224,6 +316,16 @@ CREATE FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timest
     ) END
 $$;
 
+CREATE FUNCTION public.deliveries_waiting() RETURNS TABLE(delivery_count bigint, oldest_age_s double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*), coalesce(extract(epoch FROM now() - min(d.create_time)), 0)::double precision
+      FROM notification_deliveries d
+      LEFT JOIN notification_channels c ON c.organization_id = d.organization_id AND c.channel_id = d.channel_id
+     WHERE d.state = 'PENDING' AND coalesce(c.state, '') <> 'DISABLED'
+$$;
+
 CREATE PROCEDURE public.divide_by_organization(IN divided regclass)
     LANGUAGE plpgsql
     AS $_$
@@ -241,6 +343,34 @@ BEGIN
                    divided, acts_for_all);
     EXECUTE format('CREATE POLICY audit_reads ON %s FOR SELECT TO megarouter_audit USING (true)', divided);
 END $_$;
+
+CREATE FUNCTION public.drop_usage_hours(before timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    until CONSTANT timestamptz := date_trunc('month', before, 'UTC');
+    partition text;
+    dropped integer := 0;
+BEGIN
+    -- A follower claims the row of its generation before it writes hours, so none is writing now.
+    LOCK TABLE usage_rollups IN EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM usage_rollups WHERE state = 'BUILDING' OR (state = 'CURRENT' AND days_until < until)) THEN
+        RETURN 0;
+    END IF;
+    FOR partition IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent IN ('usage_hours'::regclass, 'usage_tagged_hours'::regclass)
+           AND to_char(until AT TIME ZONE 'UTC', 'YYYYMM') > right(c.relname, 6)
+    LOOP
+        EXECUTE format('DROP TABLE %I', partition);
+        dropped := dropped + 1;
+    END LOOP;
+    IF dropped > 0 THEN
+        UPDATE usage_rollups SET hours_from = greatest(hours_from, until);
+    END IF;
+    RETURN dropped;
+END $$;
 
 CREATE FUNCTION public.encoded_models(models text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -261,15 +391,6 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
         RETURNING 1
     )
     SELECT EXISTS (SELECT FROM ended)
-$$;
-
-CREATE FUNCTION public.every_top_up_request() RETURNS TABLE(organization_id text, top_up_request_id text, user_id text, amount_nano_credits bigint, reason text, state text, create_time timestamp with time zone, decide_time timestamp with time zone, decider_user_id text, decision_reason text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT organization_id, top_up_request_id, user_id, amount_nano_credits, reason, state, create_time, decide_time,
-           decider_user_id, decision_reason
-      FROM top_up_requests
 $$;
 
 CREATE FUNCTION public.forget_expired_objects(at_most integer) RETURNS bigint
@@ -427,6 +548,32 @@ BEGIN
     END IF;
     RETURN NEXT;
 END $$;
+
+CREATE FUNCTION public.last_use_of_api_key(organization text, of_api_key text) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT max(s.last_use_time)
+      FROM scope_spend s
+     WHERE organization = ANY (string_to_array(current_setting('megarouter.organizations', true), ','))
+       AND s.organization_id = organization AND s.counter LIKE 'api\_key:%' AND split_part(s.counter, ':', 2) = of_api_key
+$$;
+
+CREATE FUNCTION public.limit_of_counter(organization text, of_counter text) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT least(b.budget::numeric + coalesce(carried_of(c.organization_id, c.base_nano_credits, c.cap_nano_credits, c.previous), 0),
+                 9223372036854775807)::bigint
+      FROM (SELECT r.scope_kind, r.scope_id, '' AS models, r.cycle_revision AS revision, r.rollover IS NOT NULL AS rolls_over,
+                   coalesce((temporary_limit_now(r.temporary_limit) ->> 'budget_nano_credits')::bigint, r.budget_nano_credits) AS budget
+              FROM guardrails r WHERE r.organization_id = organization
+            UNION ALL
+            SELECT r.scope_kind, r.scope_id, m.models, m.revision, m.options ? 'rollover', m.budget
+              FROM guardrails r CROSS JOIN LATERAL model_budgets_of(r) m WHERE r.organization_id = organization) AS b
+      LEFT JOIN budget_carries c ON c.organization_id = organization AND c.counter = of_counter AND b.rolls_over
+     WHERE b.scope_kind = split_part(of_counter, ':', 1) AND b.scope_id = split_part(of_counter, ':', 2)
+       AND b.models = split_part(of_counter, ':', 6) AND b.revision = split_part(of_counter, ':', 5)::bigint
+$$;
 
 CREATE FUNCTION public.local_hour(instant timestamp with time zone, zone text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -648,18 +795,21 @@ CREATE FUNCTION public.open_usage_month(instant timestamp with time zone) RETURN
 DECLARE
     first CONSTANT timestamptz := date_trunc('month', instant, 'UTC');
     after CONSTANT timestamptz := first + interval '1 month';
-    partition CONSTANT text := 'usage_hours_' || to_char(first AT TIME ZONE 'UTC', 'YYYYMM');
+    month CONSTANT text := to_char(first AT TIME ZONE 'UTC', 'YYYYMM');
+    divided text;
+    partition text;
 BEGIN
-    IF to_regclass(partition) IS NOT NULL THEN
-        RETURN;
-    END IF;
-    -- Another transaction may be creating it. An advisory lock would not make its table visible here.
-    LOCK TABLE usage_hours IN SHARE UPDATE EXCLUSIVE MODE;
-    IF to_regclass(partition) IS NULL THEN
-        EXECUTE format('CREATE TABLE %I (LIKE usage_hours)', partition);
-        CALL divide_by_organization(partition);
-        EXECUTE format('ALTER TABLE usage_hours ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', partition, first, after);
-    END IF;
+    FOREACH divided IN ARRAY ARRAY['usage_hours', 'usage_tagged_hours'] LOOP
+        partition := divided || '_' || month;
+        CONTINUE WHEN to_regclass(partition) IS NOT NULL;
+        -- Another transaction may be creating it. An advisory lock would not make its table visible here.
+        EXECUTE format('LOCK TABLE %I IN SHARE UPDATE EXCLUSIVE MODE', divided);
+        IF to_regclass(partition) IS NULL THEN
+            EXECUTE format('CREATE TABLE %I (LIKE %I)', partition, divided);
+            CALL divide_by_organization(partition);
+            EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', divided, partition, first, after);
+        END IF;
+    END LOOP;
 END $$;
 
 CREATE FUNCTION public.organization_summaries(only_organization text) RETURNS TABLE(organization_id text, display_name text, kind text, state text, is_blocked boolean, balance_nano_credits bigint, topped_up_nano_credits bigint, adjusted_nano_credits bigint, spent_nano_credits bigint, line_nano_credits bigint, used_nano_credits bigint, pending_request_count bigint, create_time timestamp with time zone)
@@ -680,14 +830,18 @@ CREATE FUNCTION public.organization_summaries(only_organization text) RETURNS TA
      WHERE only_organization IS NULL OR o.organization_id = only_organization
 $$;
 
-CREATE FUNCTION public.organization_summaries_after(last_organization text, most bigint) RETURNS TABLE(organization_id text, display_name text, kind text, state text, is_blocked boolean, balance_nano_credits bigint, topped_up_nano_credits bigint, adjusted_nano_credits bigint, spent_nano_credits bigint, line_nano_credits bigint, used_nano_credits bigint, pending_request_count bigint, create_time timestamp with time zone)
+CREATE FUNCTION public.organization_summaries_beyond(last_organization text, most bigint, descending boolean) RETURNS TABLE(organization_id text, display_name text, kind text, state text, is_blocked boolean, balance_nano_credits bigint, topped_up_nano_credits bigint, adjusted_nano_credits bigint, spent_nano_credits bigint, line_nano_credits bigint, used_nano_credits bigint, pending_request_count bigint, create_time timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT s.* FROM (SELECT o.organization_id FROM organizations o WHERE o.organization_id > last_organization
-                      ORDER BY o.organization_id LIMIT most) AS page
+    SELECT s.*
+      FROM ((SELECT o.organization_id FROM organizations o WHERE NOT descending AND o.organization_id > last_organization
+              ORDER BY o.organization_id LIMIT most)
+            UNION ALL
+            (SELECT o.organization_id FROM organizations o
+              WHERE descending AND o.organization_id < coalesce(nullif(last_organization, ''), after_every_id())
+              ORDER BY o.organization_id DESC LIMIT most)) AS page
      CROSS JOIN LATERAL organization_summaries(page.organization_id) s
-     ORDER BY s.organization_id
 $$;
 
 CREATE FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) RETURNS TABLE(organization_id text, wants text, has text)
@@ -801,6 +955,23 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.place_standing() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'members' THEN
+        UPDATE standings SET group_path = NEW.group_path, is_removed = NEW.state = 'REMOVED'
+         WHERE organization_id = NEW.organization_id AND kind IN ('member', 'service_account') AND id = NEW.member_id;
+        UPDATE key_counts SET group_path = NEW.group_path, is_removed = NEW.state = 'REMOVED'
+         WHERE organization_id = NEW.organization_id AND kind IN ('member', 'service_account') AND id = NEW.member_id;
+    ELSE
+        UPDATE standings SET group_path = NEW.group_path, is_removed = NEW.state = 'DELETED'
+         WHERE organization_id = NEW.organization_id AND kind = 'api_key' AND id = NEW.api_key_id;
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.present_carry(organization text, of_kind text, of_id text, of_models text DEFAULT ''::text) RETURNS bigint
     LANGUAGE sql STABLE
     AS $$
@@ -815,16 +986,30 @@ CREATE FUNCTION public.present_carry(organization text, of_kind text, of_id text
                           JOIN organizations o ON o.organization_id = r.organization_id
                          CROSS JOIN LATERAL rollover_budgets(r) d
                          WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id
-                           AND d.models = of_models) AS b) AS n
-          LEFT JOIN budget_carries c ON c.organization_id = organization AND c.counter = n.counter
+                           AND d.models = of_models) AS b OFFSET 0) AS n
+          LEFT JOIN LATERAL (SELECT * FROM budget_carries WHERE organization_id = organization AND counter = n.counter OFFSET 0) AS c
+                 ON true
          CROSS JOIN LATERAL (SELECT CASE WHEN c.counter IS NULL THEN n.next_previous ELSE c.previous END AS previous) AS p
          CROSS JOIN LATERAL carry_terms(organization, n.counter, n.next_previous) t), 0)
+$$;
+
+CREATE FUNCTION public.present_counters(organization text, of_kind text, of_id text) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT counter_name(of_kind, of_id, b.cycle, cycle_start(b.cycle, o.time_zone), b.revision, b.models)
+      FROM (SELECT r.cycle, r.cycle_revision AS revision, '' AS models
+              FROM guardrails r WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id
+            UNION ALL
+            SELECT m.cycle, m.revision, m.models FROM guardrails r CROSS JOIN LATERAL model_budgets_of(r) m
+             WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id) AS b
+      JOIN organizations o ON o.organization_id = organization
 $$;
 
 CREATE FUNCTION public.present_model_use(organization text, of_kind text, of_id text) RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
-    SELECT coalesce(jsonb_object_agg(p.entry, jsonb_build_array(coalesce(s.settled_nano_credits, 0),
+    SELECT coalesce(jsonb_object_agg(p.entry, jsonb_build_array(
+               coalesce((SELECT s.settled_nano_credits FROM scope_spend s WHERE s.organization_id = organization AND s.counter = p.counter), 0),
                (SELECT coalesce(sum(h.amount_nano_credits), 0)::bigint FROM holds h
                  WHERE h.state = 'HELD' AND h.organization_id = organization AND h.counters @> ARRAY[p.counter]),
                CASE WHEN p.carries THEN present_carry(organization, of_kind, of_id, p.models) ELSE 0 END,
@@ -835,8 +1020,7 @@ CREATE FUNCTION public.present_model_use(organization text, of_kind text, of_id 
               JOIN organizations o ON o.organization_id = r.organization_id
              CROSS JOIN LATERAL model_budgets_of(r) b
              CROSS JOIN LATERAL (SELECT cycle_start(b.cycle, o.time_zone) AS start) AS c
-             WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id) AS p
-      LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
+             WHERE r.organization_id = organization AND r.scope_kind = of_kind AND r.scope_id = of_id OFFSET 0) AS p
 $$;
 
 CREATE FUNCTION public.present_pepper() RETURNS text
@@ -846,15 +1030,34 @@ CREATE FUNCTION public.present_pepper() RETURNS text
 CREATE FUNCTION public.present_spend(text, text, text) RETURNS TABLE(spent_nano_credits bigint, budget_nano_credits bigint, carried_nano_credits bigint)
     LANGUAGE sql STABLE
     AS $_$
-    SELECT coalesce(s.settled_nano_credits, 0), r.budget_nano_credits,
-           CASE WHEN r.rollover IS NULL THEN 0 ELSE present_carry($1, $2, $3) END
-      FROM organizations o
-      LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = $2 AND r.scope_id = $3
-      LEFT JOIN scope_spend s ON s.organization_id = o.organization_id AND s.counter = concat_ws(':', $2, $3,
-                coalesce(r.cycle, 'NEVER'), extract(epoch FROM cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone))::bigint,
-                coalesce(r.cycle_revision, 0))
-     WHERE o.organization_id = $1
+    SELECT coalesce(s.settled_nano_credits, 0), p.budget_nano_credits,
+           CASE WHEN p.rollover IS NULL THEN 0 ELSE present_carry($1, $2, $3) END
+      FROM (SELECT r.budget_nano_credits, r.rollover,
+                   concat_ws(':', $2, $3, coalesce(r.cycle, 'NEVER'),
+                             extract(epoch FROM cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone))::bigint,
+                             coalesce(r.cycle_revision, 0)) AS counter
+              FROM organizations o
+              LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = $2 AND r.scope_id = $3
+             WHERE o.organization_id = $1 OFFSET 0) AS p
+      LEFT JOIN scope_spend s ON s.organization_id = $1 AND s.counter = p.counter
 $_$;
+
+CREATE FUNCTION public.present_standing(organization text, of_kind text, of_id text) RETURNS TABLE(cycle text, revision bigint, period_start bigint, spent_nano_credits bigint, call_count bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT p.cycle, p.revision, CASE WHEN s.counter IS NULL THEN 0 ELSE p.start END, coalesce(s.settled_nano_credits, 0),
+           coalesce(s.call_count, 0)
+      FROM (SELECT q.cycle, q.revision, q.start, concat_ws(':', of_kind, of_id, q.cycle, q.start, q.revision) AS counter
+              FROM (SELECT g.cycle, g.revision,
+                           CASE g.cycle WHEN 'NEVER' THEN 0 ELSE extract(epoch FROM cycle_start(g.cycle, g.time_zone))::bigint END
+                               AS start
+                      FROM (SELECT coalesce(r.cycle, 'NEVER') AS cycle, coalesce(r.cycle_revision, 0) AS revision, o.time_zone
+                              FROM organizations o
+                              LEFT JOIN guardrails r ON r.organization_id = organization AND r.scope_kind = of_kind
+                                                    AND r.scope_id = of_id
+                             WHERE o.organization_id = organization) AS g) AS q OFFSET 0) AS p
+      LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
+$$;
 
 CREATE FUNCTION public.present_use(organization text, of_kind text, of_id text) RETURNS TABLE(period_start_time timestamp with time zone, time_zone text, spent_nano_credits bigint, held_nano_credits bigint, call_count bigint, shadow_refusal_count bigint)
     LANGUAGE sql STABLE
@@ -869,7 +1072,7 @@ CREATE FUNCTION public.present_use(organization text, of_kind text, of_id text) 
                            cycle_start(coalesce(r.cycle, 'NEVER'), o.time_zone) AS start, r.reset_time
                       FROM organizations o
                       LEFT JOIN guardrails r ON r.organization_id = o.organization_id AND r.scope_kind = of_kind AND r.scope_id = of_id
-                     WHERE o.organization_id = organization) AS q) AS p
+                     WHERE o.organization_id = organization) AS q OFFSET 0) AS p
       LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
 $$;
 
@@ -961,6 +1164,20 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.remove_standing() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'members' THEN
+        DELETE FROM standings WHERE organization_id = OLD.organization_id AND kind <> 'api_key' AND id = OLD.member_id;
+        DELETE FROM key_counts WHERE organization_id = OLD.organization_id AND id = OLD.member_id;
+    ELSE
+        DELETE FROM standings WHERE organization_id = OLD.organization_id AND kind = 'api_key' AND id = OLD.api_key_id;
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.reports_budgets(r public.guardrails) RETURNS boolean
     LANGUAGE sql STABLE
     AS $_$
@@ -979,6 +1196,22 @@ BEGIN
      WHERE organization_id = NEW.organization_id
        AND (cycle <> 'NEVER' OR EXISTS (SELECT FROM model_budgets_of(r) b WHERE b.cycle <> 'NEVER'));
     PERFORM set_config('megarouter.former_time_zone', '', true);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.restart_standing() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    changed CONSTANT guardrails := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+BEGIN
+    UPDATE standings t
+       SET (cycle, revision, period_start, spent_nano_credits, call_count) = (
+               SELECT * FROM present_standing(changed.organization_id, changed.scope_kind, changed.scope_id))
+     WHERE t.organization_id = changed.organization_id AND t.id = changed.scope_id
+       AND t.kind = ANY (CASE changed.scope_kind WHEN 'member' THEN ARRAY['member', 'service_account']
+                                                 WHEN 'api_key' THEN ARRAY['api_key'] END);
     RETURN NULL;
 END $$;
 
@@ -1163,10 +1396,43 @@ CREATE FUNCTION public.threshold_of_counter(r public.guardrails, of_counter text
        AND b.soft_budget IS NOT NULL
 $$;
 
+CREATE FUNCTION public.top_up_requests_beyond(last_request text, most bigint, descending boolean) RETURNS TABLE(organization_id text, top_up_request_id text, user_id text, amount_nano_credits bigint, reason text, state text, create_time timestamp with time zone, decide_time timestamp with time zone, decider_user_id text, decision_reason text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    (SELECT organization_id, top_up_request_id, user_id, amount_nano_credits, reason, state, create_time, decide_time,
+            decider_user_id, decision_reason
+       FROM top_up_requests WHERE NOT descending AND top_up_request_id > last_request ORDER BY top_up_request_id LIMIT most)
+    UNION ALL
+    (SELECT organization_id, top_up_request_id, user_id, amount_nano_credits, reason, state, create_time, decide_time,
+            decider_user_id, decision_reason
+       FROM top_up_requests WHERE descending AND top_up_request_id < coalesce(nullif(last_request, ''), after_every_id())
+      ORDER BY top_up_request_id DESC LIMIT most)
+$$;
+
 CREATE FUNCTION public.unpacked(packed text) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
     SELECT (string_to_array(packed, E'\x1f', E'\x1e'))[2:]
+$$;
+
+CREATE FUNCTION public.usage_exports_expired(most integer) RETURNS TABLE(organization_id text, export_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT e.organization_id, e.export_id FROM usage_exports e WHERE e.expire_time <= now() ORDER BY e.expire_time LIMIT most
+$$;
+
+CREATE FUNCTION public.usage_exports_waiting(most integer) RETURNS TABLE(organization_id text, export_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT w.organization_id, w.export_id
+      FROM (SELECT e.organization_id, e.export_id, e.create_time, e.state, e.lease_end_time,
+                   row_number() OVER (PARTITION BY e.organization_id ORDER BY e.create_time) AS place
+              FROM usage_exports e WHERE e.state IN ('QUEUED', 'RUNNING') AND e.expire_time > now()) w
+     WHERE w.state = 'QUEUED' OR w.lease_end_time < now()
+     ORDER BY w.place, w.create_time LIMIT most
 $$;
 
 CREATE FUNCTION public.use_credit_line() RETURNS trigger
@@ -1201,6 +1467,13 @@ CREATE FUNCTION public.used_of(organization text, of_counter text) RETURNS numer
              WHERE state = 'HELD' AND organization_id = organization AND counters @> ARRAY[of_counter])
 $$;
 
+CREATE AGGREGATE public.bigint_sum(bigint) (
+    SFUNC = int8pl,
+    STYPE = bigint,
+    COMBINEFUNC = int8pl,
+    PARALLEL = safe
+);
+
 CREATE TABLE public.access_tokens (
     access_token_id text NOT NULL,
     user_id text NOT NULL,
@@ -1219,6 +1492,73 @@ CREATE TABLE public.access_tokens (
     CONSTRAINT access_tokens_access_token_id_check CHECK ((access_token_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT access_tokens_secret_hash_check CHECK ((length(secret_hash) = 32)),
     CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
+);
+
+CREATE TABLE public.alert_events (
+    organization_id text NOT NULL,
+    event_id text NOT NULL,
+    event_type text NOT NULL,
+    severity text NOT NULL,
+    rule_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    group_path text[] NOT NULL,
+    occasion text NOT NULL,
+    threshold text NOT NULL,
+    epoch integer DEFAULT 0 NOT NULL,
+    ledger_sequence bigint,
+    hold_id text,
+    data jsonb NOT NULL,
+    occur_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT alert_events_severity_check CHECK ((severity = ANY (ARRAY['INFO'::text, 'WARNING'::text, 'ALERT'::text])))
+);
+
+CREATE TABLE public.alert_positions (
+    organization_id text NOT NULL,
+    sequence bigint NOT NULL,
+    changes_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.alert_states (
+    organization_id text NOT NULL,
+    rule_id text NOT NULL,
+    occasion text NOT NULL,
+    threshold text NOT NULL,
+    epoch integer DEFAULT 0 NOT NULL,
+    is_reached boolean NOT NULL
+);
+
+CREATE TABLE public.analysis_settings (
+    organization_id text NOT NULL,
+    api_key_id text NOT NULL,
+    salt bytea NOT NULL,
+    model text NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT analysis_settings_salt_check CHECK ((length(salt) = 32))
+);
+
+CREATE TABLE public.anomaly_positions (
+    organization_id text NOT NULL,
+    judged_until timestamp with time zone,
+    checked_until timestamp with time zone
+);
+
+CREATE TABLE public.anomaly_scopes (
+    organization_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    fingerprint text NOT NULL
+);
+
+CREATE TABLE public.anomaly_verdicts (
+    organization_id text NOT NULL,
+    anomaly_id text NOT NULL,
+    verdict text NOT NULL,
+    note text NOT NULL,
+    user_id text NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT anomaly_verdicts_verdict_check CHECK ((verdict = ANY (ARRAY['PLANNED'::text, 'WRONG'::text, 'RIGHT'::text])))
 );
 
 CREATE TABLE public.scope_spend (
@@ -1415,6 +1755,21 @@ CREATE SEQUENCE public.cycle_revisions
     NO MAXVALUE
     CACHE 1;
 
+CREATE TABLE public.delivery_attempts (
+    organization_id text NOT NULL,
+    delivery_id text NOT NULL,
+    attempt_number integer NOT NULL,
+    start_time timestamp with time zone NOT NULL,
+    duration_ms integer NOT NULL,
+    address text NOT NULL,
+    request text NOT NULL,
+    http_status integer,
+    answer text NOT NULL,
+    outcome text NOT NULL,
+    error text NOT NULL,
+    CONSTRAINT delivery_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['DELIVERED'::text, 'RETRY'::text, 'REFUSED'::text])))
+);
+
 CREATE TABLE public.deployment_settings (
     only_row boolean DEFAULT true NOT NULL,
     personal_accounts boolean DEFAULT true NOT NULL,
@@ -1482,6 +1837,14 @@ CREATE TABLE public.identity_revisions (
     change_xid xid8 NOT NULL
 );
 
+CREATE TABLE public.inbox_entries (
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    event_id text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    acknowledge_time timestamp with time zone
+);
+
 CREATE TABLE public.invites (
     organization_id text NOT NULL,
     invite_id text NOT NULL,
@@ -1539,6 +1902,16 @@ CREATE TABLE public.journal_offsets (
     fingerprint bytea,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT journal_offsets_byte_offset_check CHECK ((byte_offset >= 0))
+);
+
+CREATE TABLE public.key_counts (
+    organization_id text NOT NULL,
+    kind text NOT NULL,
+    id text NOT NULL,
+    group_path text[] NOT NULL,
+    is_removed boolean NOT NULL,
+    key_count bigint NOT NULL,
+    CONSTRAINT key_counts_kind_check CHECK ((kind = ANY (ARRAY['member'::text, 'service_account'::text])))
 );
 
 CREATE TABLE public.ledger_accounts (
@@ -1621,6 +1994,65 @@ CREATE TABLE public.models (
     provider_id text NOT NULL,
     definition jsonb NOT NULL,
     offered boolean DEFAULT true NOT NULL
+);
+
+CREATE TABLE public.notification_channels (
+    organization_id text NOT NULL,
+    channel_id text NOT NULL,
+    kind text NOT NULL,
+    display_name text NOT NULL,
+    group_id text,
+    target_hint text NOT NULL,
+    sealed_target bytea NOT NULL,
+    sealed_secret bytea,
+    sealed_former_secret bytea,
+    former_secret_end_time timestamp with time zone,
+    state text DEFAULT 'ENABLED'::text NOT NULL,
+    disable_reason text DEFAULT ''::text NOT NULL,
+    failing_since timestamp with time zone,
+    next_attempt_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_channels_kind_check CHECK ((kind = ANY (ARRAY['CALLBACK'::text, 'SLACK'::text, 'TEAMS'::text, 'DISCORD'::text, 'FEISHU'::text, 'DINGTALK'::text, 'WECOM'::text, 'PAGERDUTY'::text, 'EMAIL'::text]))),
+    CONSTRAINT notification_channels_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
+);
+
+CREATE TABLE public.notification_deliveries (
+    organization_id text NOT NULL,
+    delivery_id text NOT NULL,
+    channel_id text NOT NULL,
+    event_id text NOT NULL,
+    state text DEFAULT 'PENDING'::text NOT NULL,
+    attempt_count integer DEFAULT 0 NOT NULL,
+    next_attempt_time timestamp with time zone DEFAULT now(),
+    claim text DEFAULT ''::text NOT NULL,
+    lease_end_time timestamp with time zone,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    end_time timestamp with time zone,
+    CONSTRAINT notification_deliveries_check CHECK ((((state = 'PENDING'::text) = (next_attempt_time IS NOT NULL)) AND ((state = 'PENDING'::text) = (end_time IS NULL)))),
+    CONSTRAINT notification_deliveries_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'DELIVERED'::text, 'FAILED'::text, 'CANCELED'::text])))
+);
+
+CREATE TABLE public.notification_rules (
+    organization_id text NOT NULL,
+    rule_id text NOT NULL,
+    display_name text NOT NULL,
+    state text DEFAULT 'ENABLED'::text NOT NULL,
+    event_types text[] NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    includes_descendants boolean DEFAULT true NOT NULL,
+    percents integer[] DEFAULT '{}'::integer[] NOT NULL,
+    amounts_nano_credits bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    recipients jsonb NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_rules_amounts_nano_credits_check CHECK (((cardinality(amounts_nano_credits) <= 16) AND (0 < ALL (amounts_nano_credits)))),
+    CONSTRAINT notification_rules_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 64))),
+    CONSTRAINT notification_rules_percents_check CHECK (((cardinality(percents) <= 16) AND (1 <= ALL (percents)) AND (1000 >= ALL (percents)))),
+    CONSTRAINT notification_rules_recipients_check CHECK (((jsonb_typeof(recipients) = 'array'::text) AND ((jsonb_array_length(recipients) >= 1) AND (jsonb_array_length(recipients) <= 32)))),
+    CONSTRAINT notification_rules_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
+    CONSTRAINT notification_rules_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
 
 CREATE TABLE public.operator_audit_log (
@@ -1718,6 +2150,22 @@ CREATE TABLE public.providers (
     definition jsonb NOT NULL
 );
 
+CREATE TABLE public.refused_calls (
+    organization_id text NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    member_id text NOT NULL,
+    api_key_id text NOT NULL,
+    group_path text[] NOT NULL,
+    call_count bigint NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT refused_calls_call_count_check CHECK ((call_count > 0)),
+    CONSTRAINT refused_calls_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 64))),
+    CONSTRAINT refused_calls_scope_kind_check CHECK ((scope_kind = ANY (ARRAY[''::text, 'api_key'::text, 'member'::text, 'group'::text, 'organization'::text])))
+);
+
 CREATE TABLE public.request_replays (
     user_id text NOT NULL,
     method text NOT NULL,
@@ -1795,6 +2243,27 @@ CREATE TABLE public.sign_in_links (
     CONSTRAINT used_or_revoked CHECK (((use_time IS NULL) OR (revoke_time IS NULL)))
 );
 
+CREATE TABLE public.standing_positions (
+    organization_id text NOT NULL,
+    sequence bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT standing_positions_sequence_check CHECK ((sequence >= 0))
+);
+
+CREATE TABLE public.standings (
+    organization_id text NOT NULL,
+    kind text NOT NULL,
+    id text NOT NULL,
+    group_path text[] NOT NULL,
+    is_removed boolean NOT NULL,
+    cycle text NOT NULL,
+    revision bigint NOT NULL,
+    period_start bigint DEFAULT 0 NOT NULL,
+    spent_nano_credits bigint DEFAULT 0 NOT NULL,
+    call_count bigint DEFAULT 0 NOT NULL,
+    last_use_time timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    CONSTRAINT standings_kind_check CHECK ((kind = ANY (ARRAY['member'::text, 'service_account'::text, 'api_key'::text])))
+);
+
 CREATE TABLE public.stored_objects (
     provider_id text NOT NULL,
     kind text NOT NULL,
@@ -1835,6 +2304,36 @@ CREATE TABLE public.top_up_requests (
     CONSTRAINT top_up_requests_amount_nano_credits_check CHECK ((amount_nano_credits > 0)),
     CONSTRAINT top_up_requests_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'APPROVED'::text, 'REJECTED'::text]))),
     CONSTRAINT top_up_requests_top_up_request_id_check CHECK ((top_up_request_id ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'::text))
+);
+
+CREATE TABLE public.usage_anomalies (
+    organization_id text NOT NULL,
+    anomaly_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    local_day date NOT NULL,
+    granularity text NOT NULL,
+    start_time timestamp with time zone NOT NULL,
+    end_time timestamp with time zone NOT NULL,
+    time_zone text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    actual_nano_credits bigint NOT NULL,
+    expected_nano_credits bigint NOT NULL,
+    lowest_usual_nano_credits bigint NOT NULL,
+    highest_usual_nano_credits bigint NOT NULL,
+    volume_nano_credits bigint NOT NULL,
+    size_nano_credits bigint NOT NULL,
+    price_nano_credits bigint NOT NULL,
+    parts jsonb NOT NULL,
+    explained_by text,
+    withdraw_time timestamp with time zone,
+    ledger_sequence bigint NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT parts_add_up CHECK ((((volume_nano_credits + size_nano_credits) + price_nano_credits) = (actual_nano_credits - expected_nano_credits))),
+    CONSTRAINT usage_anomalies_granularity_check CHECK ((granularity = ANY (ARRAY['DAY'::text, 'HOUR'::text]))),
+    CONSTRAINT usage_anomalies_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['group'::text, 'member'::text, 'api_key'::text])))
 );
 
 CREATE TABLE public.usage_corrections (
@@ -1952,7 +2451,7 @@ CREATE TABLE public.usage_days (
     first_byte_15 bigint,
     CONSTRAINT usage_days_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'leaf'::text, 'member'::text, 'api_key'::text])))
 )
-WITH (fillfactor='70');
+WITH (fillfactor='70', autovacuum_vacuum_insert_scale_factor='0.005', autovacuum_vacuum_scale_factor='0.02');
 
 CREATE TABLE public.usage_discrepancies (
     discrepancy_id bigint NOT NULL,
@@ -1969,6 +2468,44 @@ ALTER TABLE public.usage_discrepancies ALTER COLUMN discrepancy_id ADD GENERATED
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.usage_export_parts (
+    organization_id text NOT NULL,
+    export_id text NOT NULL,
+    part_number integer NOT NULL,
+    content bytea NOT NULL
+);
+ALTER TABLE ONLY public.usage_export_parts ALTER COLUMN content SET STORAGE EXTERNAL;
+
+CREATE TABLE public.usage_exports (
+    organization_id text NOT NULL,
+    export_id text NOT NULL,
+    requester text NOT NULL,
+    member_id text NOT NULL,
+    role text NOT NULL,
+    group_path text[] NOT NULL,
+    request bytea NOT NULL,
+    state text DEFAULT 'QUEUED'::text NOT NULL,
+    progress_percent integer DEFAULT 0 NOT NULL,
+    row_count bigint DEFAULT 0 NOT NULL,
+    size_bytes bigint DEFAULT 0 NOT NULL,
+    part_count integer DEFAULT 0 NOT NULL,
+    last_sequence bigint DEFAULT 0 NOT NULL,
+    ledger_position bigint,
+    complete boolean DEFAULT false NOT NULL,
+    sha256 text DEFAULT ''::text NOT NULL,
+    error_reason text DEFAULT ''::text NOT NULL,
+    error_message text DEFAULT ''::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    claim text DEFAULT ''::text NOT NULL,
+    lease_end_time timestamp with time zone,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    start_time timestamp with time zone,
+    end_time timestamp with time zone,
+    expire_time timestamp with time zone NOT NULL,
+    CONSTRAINT usage_exports_progress_percent_check CHECK (((progress_percent >= 0) AND (progress_percent <= 100))),
+    CONSTRAINT usage_exports_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'FAILED'::text, 'CANCELED'::text])))
 );
 
 CREATE TABLE public.usage_records (
@@ -2017,6 +2554,7 @@ CREATE TABLE public.usage_records (
     uses jsonb DEFAULT '{}'::jsonb NOT NULL,
     speed text,
     place text,
+    tags jsonb,
     CONSTRAINT usage_records_cache_read_audio_tokens_check CHECK ((cache_read_audio_tokens >= 0)),
     CONSTRAINT usage_records_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
     CONSTRAINT usage_records_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
@@ -2032,10 +2570,13 @@ CREATE TABLE public.usage_records (
     CONSTRAINT usage_records_output_tokens_check CHECK ((output_tokens >= 0)),
     CONSTRAINT usage_records_reasoning_tokens_check CHECK ((reasoning_tokens >= 0)),
     CONSTRAINT usage_records_source_check CHECK ((source = ANY (ARRAY['provider'::text, 'estimated'::text, 'none'::text]))),
+    CONSTRAINT usage_records_tags_check CHECK ((jsonb_typeof(tags) = 'object'::text)),
     CONSTRAINT usage_records_uses_check CHECK ((jsonb_typeof(uses) = 'object'::text))
 );
 
 COMMENT ON COLUMN public.usage_records.charge_lines IS '[[category, count, price, amount], ...]. Tokens are priced per million, uses (fee:<name>) each. The sum of the amounts is the charge.';
+
+COMMENT ON COLUMN public.usage_records.tags IS '{name: value}, at most five; NULL without any.';
 
 CREATE VIEW public.usage_facts WITH (security_invoker='true') AS
  SELECT u.organization_id,
@@ -2065,7 +2606,8 @@ CREATE VIEW public.usage_facts WITH (security_invoker='true') AS
     0 AS correction_count,
     (0)::bigint AS correction_nano_credits,
     u.duration_ms,
-    u.time_to_first_byte_ms
+    u.time_to_first_byte_ms,
+    u.tags
    FROM public.usage_records u
 UNION ALL
  SELECT c.organization_id,
@@ -2095,7 +2637,8 @@ UNION ALL
     0 AS correction_count,
     0 AS correction_nano_credits,
     u.duration_ms,
-    u.time_to_first_byte_ms
+    u.time_to_first_byte_ms,
+    u.tags
    FROM (public.usage_corrections c
      JOIN public.usage_records u ON ((u.hold_id = c.hold_id)))
 UNION ALL
@@ -2126,7 +2669,8 @@ UNION ALL
     1 AS correction_count,
     c.delta_nano_credits AS correction_nano_credits,
     c.duration_ms,
-    c.time_to_first_byte_ms
+    c.time_to_first_byte_ms,
+    u.tags
    FROM (public.usage_corrections c
      JOIN public.usage_records u ON ((u.hold_id = c.hold_id)));
 
@@ -2244,7 +2788,7 @@ CREATE TABLE public.usage_months (
     correction_nano_credits bigint NOT NULL,
     CONSTRAINT usage_months_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text])))
 )
-WITH (fillfactor='70');
+WITH (fillfactor='70', autovacuum_vacuum_insert_scale_factor='0.005', autovacuum_vacuum_scale_factor='0.02');
 
 CREATE TABLE public.usage_names (
     organization_id text NOT NULL,
@@ -2277,10 +2821,76 @@ CREATE TABLE public.usage_rollups (
     days_until timestamp with time zone DEFAULT '2000-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    hours_from timestamp with time zone DEFAULT '2000-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
     CONSTRAINT usage_rollups_generation_check CHECK ((generation > 0)),
     CONSTRAINT usage_rollups_sequence_check CHECK ((sequence >= 0)),
     CONSTRAINT usage_rollups_state_check CHECK ((state = ANY (ARRAY['BUILDING'::text, 'CURRENT'::text, 'RETIRED'::text])))
 );
+
+CREATE TABLE public.usage_tagged_hours (
+    organization_id text CONSTRAINT usage_hours_organization_id_not_null NOT NULL,
+    generation integer CONSTRAINT usage_hours_generation_not_null NOT NULL,
+    hour_start timestamp with time zone CONSTRAINT usage_hours_hour_start_not_null NOT NULL,
+    group_path text[] CONSTRAINT usage_hours_group_path_not_null NOT NULL,
+    member_id text CONSTRAINT usage_hours_member_id_not_null NOT NULL,
+    api_key_id text CONSTRAINT usage_hours_api_key_id_not_null NOT NULL,
+    model text CONSTRAINT usage_hours_model_not_null NOT NULL,
+    provider_id text CONSTRAINT usage_hours_provider_id_not_null NOT NULL,
+    endpoint text CONSTRAINT usage_hours_endpoint_not_null NOT NULL,
+    status text CONSTRAINT usage_hours_status_not_null NOT NULL,
+    call_count bigint CONSTRAINT usage_hours_call_count_not_null NOT NULL,
+    voided_call_count bigint CONSTRAINT usage_hours_voided_call_count_not_null NOT NULL,
+    unconfirmed_call_count bigint CONSTRAINT usage_hours_unconfirmed_call_count_not_null NOT NULL,
+    input_tokens bigint CONSTRAINT usage_hours_input_tokens_not_null NOT NULL,
+    cache_read_tokens bigint CONSTRAINT usage_hours_cache_read_tokens_not_null NOT NULL,
+    cache_write_5m_tokens bigint CONSTRAINT usage_hours_cache_write_5m_tokens_not_null NOT NULL,
+    cache_write_1h_tokens bigint CONSTRAINT usage_hours_cache_write_1h_tokens_not_null NOT NULL,
+    input_audio_tokens bigint CONSTRAINT usage_hours_input_audio_tokens_not_null NOT NULL,
+    input_image_tokens bigint CONSTRAINT usage_hours_input_image_tokens_not_null NOT NULL,
+    cache_read_audio_tokens bigint CONSTRAINT usage_hours_cache_read_audio_tokens_not_null NOT NULL,
+    output_tokens bigint CONSTRAINT usage_hours_output_tokens_not_null NOT NULL,
+    reasoning_tokens bigint CONSTRAINT usage_hours_reasoning_tokens_not_null NOT NULL,
+    output_audio_tokens bigint CONSTRAINT usage_hours_output_audio_tokens_not_null NOT NULL,
+    output_image_tokens bigint CONSTRAINT usage_hours_output_image_tokens_not_null NOT NULL,
+    charge_nano_credits bigint CONSTRAINT usage_hours_charge_nano_credits_not_null NOT NULL,
+    baseline_nano_credits bigint CONSTRAINT usage_hours_baseline_nano_credits_not_null NOT NULL,
+    correction_count bigint CONSTRAINT usage_hours_correction_count_not_null NOT NULL,
+    correction_nano_credits bigint CONSTRAINT usage_hours_correction_nano_credits_not_null NOT NULL,
+    duration_00 bigint,
+    duration_01 bigint,
+    duration_02 bigint,
+    duration_03 bigint,
+    duration_04 bigint,
+    duration_05 bigint,
+    duration_06 bigint,
+    duration_07 bigint,
+    duration_08 bigint,
+    duration_09 bigint,
+    duration_10 bigint,
+    duration_11 bigint,
+    duration_12 bigint,
+    duration_13 bigint,
+    duration_14 bigint,
+    duration_15 bigint,
+    first_byte_00 bigint,
+    first_byte_01 bigint,
+    first_byte_02 bigint,
+    first_byte_03 bigint,
+    first_byte_04 bigint,
+    first_byte_05 bigint,
+    first_byte_06 bigint,
+    first_byte_07 bigint,
+    first_byte_08 bigint,
+    first_byte_09 bigint,
+    first_byte_10 bigint,
+    first_byte_11 bigint,
+    first_byte_12 bigint,
+    first_byte_13 bigint,
+    first_byte_14 bigint,
+    first_byte_15 bigint,
+    tags jsonb NOT NULL
+)
+PARTITION BY RANGE (hour_start);
 
 CREATE TABLE public.user_identities (
     issuer text NOT NULL,
@@ -2310,6 +2920,30 @@ ALTER TABLE ONLY public.access_tokens
 
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.alert_events
+    ADD CONSTRAINT alert_events_once UNIQUE (organization_id, rule_id, scope_kind, scope_id, occasion, threshold, epoch);
+
+ALTER TABLE ONLY public.alert_events
+    ADD CONSTRAINT alert_events_pkey PRIMARY KEY (organization_id, event_id);
+
+ALTER TABLE ONLY public.alert_positions
+    ADD CONSTRAINT alert_positions_pkey PRIMARY KEY (organization_id);
+
+ALTER TABLE ONLY public.alert_states
+    ADD CONSTRAINT alert_states_pkey PRIMARY KEY (organization_id, occasion, rule_id, threshold);
+
+ALTER TABLE ONLY public.analysis_settings
+    ADD CONSTRAINT analysis_settings_pkey PRIMARY KEY (organization_id);
+
+ALTER TABLE ONLY public.anomaly_positions
+    ADD CONSTRAINT anomaly_positions_pkey PRIMARY KEY (organization_id);
+
+ALTER TABLE ONLY public.anomaly_scopes
+    ADD CONSTRAINT anomaly_scopes_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
+
+ALTER TABLE ONLY public.anomaly_verdicts
+    ADD CONSTRAINT anomaly_verdicts_pkey PRIMARY KEY (organization_id, anomaly_id);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (organization_id, api_key_id);
@@ -2353,6 +2987,9 @@ ALTER TABLE ONLY public.credit_grants
 ALTER TABLE ONLY public.credit_lines
     ADD CONSTRAINT credit_lines_pkey PRIMARY KEY (organization_id);
 
+ALTER TABLE ONLY public.delivery_attempts
+    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (organization_id, delivery_id, attempt_number);
+
 ALTER TABLE ONLY public.deployment_settings
     ADD CONSTRAINT deployment_settings_pkey PRIMARY KEY (only_row);
 
@@ -2371,6 +3008,9 @@ ALTER TABLE ONLY public.holds
 ALTER TABLE ONLY public.identity_revisions
     ADD CONSTRAINT identity_revisions_pkey PRIMARY KEY (organization_id);
 
+ALTER TABLE ONLY public.inbox_entries
+    ADD CONSTRAINT inbox_entries_pkey PRIMARY KEY (organization_id, member_id, event_id);
+
 ALTER TABLE ONLY public.invites
     ADD CONSTRAINT invites_pkey PRIMARY KEY (organization_id, invite_id);
 
@@ -2382,6 +3022,9 @@ ALTER TABLE ONLY public.invoice_requests
 
 ALTER TABLE ONLY public.journal_offsets
     ADD CONSTRAINT journal_offsets_pkey PRIMARY KEY (journal);
+
+ALTER TABLE ONLY public.key_counts
+    ADD CONSTRAINT key_counts_pkey PRIMARY KEY (organization_id, kind, id);
 
 ALTER TABLE ONLY public.ledger_accounts
     ADD CONSTRAINT ledger_accounts_pkey PRIMARY KEY (organization_id, account);
@@ -2404,6 +3047,15 @@ ALTER TABLE ONLY public.members
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (model_name);
 
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_pkey PRIMARY KEY (organization_id, channel_id);
+
+ALTER TABLE ONLY public.notification_deliveries
+    ADD CONSTRAINT notification_deliveries_pkey PRIMARY KEY (organization_id, delivery_id);
+
+ALTER TABLE ONLY public.notification_rules
+    ADD CONSTRAINT notification_rules_pkey PRIMARY KEY (organization_id, rule_id);
+
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT one_role_for_each_value UNIQUE (organization_id, issuer, claim, value);
 
@@ -2424,6 +3076,9 @@ ALTER TABLE ONLY public.price_versions
 
 ALTER TABLE ONLY public.providers
     ADD CONSTRAINT providers_pkey PRIMARY KEY (provider_id);
+
+ALTER TABLE ONLY public.refused_calls
+    ADD CONSTRAINT refused_calls_pkey PRIMARY KEY (organization_id, minute, reason, scope_kind, scope_id, member_id, api_key_id, group_path);
 
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_pkey PRIMARY KEY (user_id, method, request_id);
@@ -2449,6 +3104,12 @@ ALTER TABLE ONLY public.sign_in_links
 ALTER TABLE ONLY public.sign_in_links
     ADD CONSTRAINT sign_in_links_secret_hash_key UNIQUE (secret_hash);
 
+ALTER TABLE ONLY public.standing_positions
+    ADD CONSTRAINT standing_positions_pkey PRIMARY KEY (organization_id);
+
+ALTER TABLE ONLY public.standings
+    ADD CONSTRAINT standings_pkey PRIMARY KEY (organization_id, kind, id);
+
 ALTER TABLE ONLY public.stored_objects
     ADD CONSTRAINT stored_objects_pkey PRIMARY KEY (object_id, kind, provider_id, registered_for);
 
@@ -2457,6 +3118,12 @@ ALTER TABLE ONLY public.top_up_requests
 
 ALTER TABLE ONLY public.top_up_requests
     ADD CONSTRAINT top_up_requests_pkey PRIMARY KEY (organization_id, top_up_request_id);
+
+ALTER TABLE ONLY public.usage_anomalies
+    ADD CONSTRAINT usage_anomalies_organization_id_scope_kind_scope_id_local_d_key UNIQUE (organization_id, scope_kind, scope_id, local_day);
+
+ALTER TABLE ONLY public.usage_anomalies
+    ADD CONSTRAINT usage_anomalies_pkey PRIMARY KEY (organization_id, anomaly_id);
 
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_organization_id_sequence_key UNIQUE (organization_id, sequence);
@@ -2472,6 +3139,12 @@ ALTER TABLE ONLY public.usage_discrepancies
 
 ALTER TABLE ONLY public.usage_discrepancies
     ADD CONSTRAINT usage_discrepancies_pkey PRIMARY KEY (discrepancy_id);
+
+ALTER TABLE ONLY public.usage_export_parts
+    ADD CONSTRAINT usage_export_parts_pkey PRIMARY KEY (organization_id, export_id, part_number);
+
+ALTER TABLE ONLY public.usage_exports
+    ADD CONSTRAINT usage_exports_pkey PRIMARY KEY (organization_id, export_id);
 
 ALTER TABLE ONLY public.usage_findings
     ADD CONSTRAINT usage_findings_pkey PRIMARY KEY (hold_id);
@@ -2497,6 +3170,9 @@ ALTER TABLE ONLY public.usage_records
 ALTER TABLE ONLY public.usage_rollups
     ADD CONSTRAINT usage_rollups_pkey PRIMARY KEY (organization_id, generation);
 
+ALTER TABLE ONLY public.usage_tagged_hours
+    ADD CONSTRAINT usage_tagged_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path, tags);
+
 ALTER TABLE ONLY public.user_identities
     ADD CONSTRAINT user_identities_pkey PRIMARY KEY (issuer, subject);
 
@@ -2512,6 +3188,8 @@ ALTER TABLE ONLY public.users
 CREATE INDEX access_tokens_by_user ON public.access_tokens USING btree (user_id);
 
 CREATE INDEX active_super_admins ON public.members USING btree (organization_id, member_id) WHERE ((role = 'SUPER_ADMIN'::text) AND (state = 'ACTIVE'::text));
+
+CREATE INDEX alert_events_by_time ON public.alert_events USING btree (organization_id, occur_time);
 
 CREATE INDEX api_keys_below_1 ON public.api_keys USING btree (organization_id, (group_path[1]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[1] IS NOT NULL));
 
@@ -2561,6 +3239,8 @@ CREATE INDEX groups_by_tree ON public.groups USING btree (organization_id, tree_
 
 CREATE INDEX guardrail_defaults_by_name ON public.guardrail_defaults USING btree (organization_id, default_id);
 
+CREATE INDEX guardrails_by_change ON public.guardrails USING btree (organization_id, update_time);
+
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
 
 CREATE INDEX holds_by_placement ON public.holds USING btree (organization_id, placement);
@@ -2568,6 +3248,8 @@ CREATE INDEX holds_by_placement ON public.holds USING btree (organization_id, pl
 CREATE INDEX holds_open_by_expiry ON public.holds USING btree (expire_time) WHERE (state = 'HELD'::text);
 
 CREATE INDEX holds_open_by_organization ON public.holds USING btree (organization_id) WHERE (state = 'HELD'::text);
+
+CREATE INDEX inbox_entries_by_time ON public.inbox_entries USING btree (organization_id, member_id, create_time, event_id);
 
 CREATE INDEX invites_below_1 ON public.invites USING btree (organization_id, (group_path[1]), invite_id) WHERE (group_path[1] IS NOT NULL);
 
@@ -2580,6 +3262,16 @@ CREATE INDEX invites_below_4 ON public.invites USING btree (organization_id, (gr
 CREATE INDEX invites_by_email ON public.invites USING btree (organization_id, email) WHERE ((email IS NOT NULL) AND (revoke_time IS NULL));
 
 CREATE INDEX invites_by_group ON public.invites USING btree (organization_id, group_id);
+
+CREATE INDEX key_counts_below_1 ON public.key_counts USING btree (organization_id, kind, is_removed, (group_path[1]), key_count, id) WHERE (group_path[1] IS NOT NULL);
+
+CREATE INDEX key_counts_below_2 ON public.key_counts USING btree (organization_id, kind, is_removed, (group_path[2]), key_count, id) WHERE (group_path[2] IS NOT NULL);
+
+CREATE INDEX key_counts_below_3 ON public.key_counts USING btree (organization_id, kind, is_removed, (group_path[3]), key_count, id) WHERE (group_path[3] IS NOT NULL);
+
+CREATE INDEX key_counts_below_4 ON public.key_counts USING btree (organization_id, kind, is_removed, (group_path[4]), key_count, id) WHERE (group_path[4] IS NOT NULL);
+
+CREATE INDEX key_counts_by_count ON public.key_counts USING btree (organization_id, kind, is_removed, key_count, id);
 
 CREATE INDEX ledger_transfers_by_time ON public.ledger_transfers USING btree (organization_id, create_time);
 
@@ -2607,6 +3299,12 @@ CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
 CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
+CREATE INDEX notification_deliveries_by_time ON public.notification_deliveries USING btree (organization_id, create_time, delivery_id);
+
+CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING btree (next_attempt_time) WHERE (state = 'PENDING'::text);
+
+CREATE INDEX notification_deliveries_waiting ON public.notification_deliveries USING btree (organization_id, channel_id, create_time, delivery_id) WHERE (state = 'PENDING'::text);
+
 CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USING btree (concerned_organization_id, sequence);
 
 CREATE INDEX operator_audit_log_by_user ON public.operator_audit_log USING btree (user_id, sequence);
@@ -2620,6 +3318,8 @@ CREATE INDEX present_members_below_2 ON public.members USING btree (organization
 CREATE INDEX present_members_below_3 ON public.members USING btree (organization_id, (group_path[3]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[3] IS NOT NULL) AND (user_id IS NOT NULL));
 
 CREATE INDEX present_members_below_4 ON public.members USING btree (organization_id, (group_path[4]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[4] IS NOT NULL) AND (user_id IS NOT NULL));
+
+CREATE INDEX refused_calls_by_age ON public.refused_calls USING btree (minute);
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
 
@@ -2655,11 +3355,55 @@ CREATE INDEX service_accounts_of_organization ON public.members USING btree (org
 
 CREATE INDEX sign_in_links_by_member ON public.sign_in_links USING btree (organization_id, member_id);
 
+CREATE INDEX standings_below_1_by_calls ON public.standings USING btree (organization_id, is_removed, (group_path[1]), cycle, period_start, call_count, id) WHERE ((kind = 'api_key'::text) AND (group_path[1] IS NOT NULL));
+
+CREATE INDEX standings_below_1_by_spend ON public.standings USING btree (organization_id, kind, is_removed, (group_path[1]), cycle, period_start, spent_nano_credits, id) WHERE (group_path[1] IS NOT NULL);
+
+CREATE INDEX standings_below_1_by_use ON public.standings USING btree (organization_id, is_removed, (group_path[1]), last_use_time, id) WHERE ((kind = 'api_key'::text) AND (group_path[1] IS NOT NULL));
+
+CREATE INDEX standings_below_2_by_calls ON public.standings USING btree (organization_id, is_removed, (group_path[2]), cycle, period_start, call_count, id) WHERE ((kind = 'api_key'::text) AND (group_path[2] IS NOT NULL));
+
+CREATE INDEX standings_below_2_by_spend ON public.standings USING btree (organization_id, kind, is_removed, (group_path[2]), cycle, period_start, spent_nano_credits, id) WHERE (group_path[2] IS NOT NULL);
+
+CREATE INDEX standings_below_2_by_use ON public.standings USING btree (organization_id, is_removed, (group_path[2]), last_use_time, id) WHERE ((kind = 'api_key'::text) AND (group_path[2] IS NOT NULL));
+
+CREATE INDEX standings_below_3_by_calls ON public.standings USING btree (organization_id, is_removed, (group_path[3]), cycle, period_start, call_count, id) WHERE ((kind = 'api_key'::text) AND (group_path[3] IS NOT NULL));
+
+CREATE INDEX standings_below_3_by_spend ON public.standings USING btree (organization_id, kind, is_removed, (group_path[3]), cycle, period_start, spent_nano_credits, id) WHERE (group_path[3] IS NOT NULL);
+
+CREATE INDEX standings_below_3_by_use ON public.standings USING btree (organization_id, is_removed, (group_path[3]), last_use_time, id) WHERE ((kind = 'api_key'::text) AND (group_path[3] IS NOT NULL));
+
+CREATE INDEX standings_below_4_by_calls ON public.standings USING btree (organization_id, is_removed, (group_path[4]), cycle, period_start, call_count, id) WHERE ((kind = 'api_key'::text) AND (group_path[4] IS NOT NULL));
+
+CREATE INDEX standings_below_4_by_spend ON public.standings USING btree (organization_id, kind, is_removed, (group_path[4]), cycle, period_start, spent_nano_credits, id) WHERE (group_path[4] IS NOT NULL);
+
+CREATE INDEX standings_below_4_by_use ON public.standings USING btree (organization_id, is_removed, (group_path[4]), last_use_time, id) WHERE ((kind = 'api_key'::text) AND (group_path[4] IS NOT NULL));
+
+CREATE INDEX standings_by_calls ON public.standings USING btree (organization_id, is_removed, cycle, period_start, call_count, id) WHERE (kind = 'api_key'::text);
+
+CREATE INDEX standings_by_spend ON public.standings USING btree (organization_id, kind, is_removed, cycle, period_start, spent_nano_credits, id);
+
+CREATE INDEX standings_by_use ON public.standings USING btree (organization_id, is_removed, last_use_time, id) WHERE (kind = 'api_key'::text);
+
 CREATE INDEX stored_objects_by_expiry ON public.stored_objects USING btree (expire_time);
+
+CREATE INDEX top_up_requests_by_id ON public.top_up_requests USING btree (top_up_request_id);
 
 CREATE INDEX top_up_requests_by_state ON public.top_up_requests USING btree (state, top_up_request_id);
 
+CREATE INDEX usage_anomalies_by_day ON public.usage_anomalies USING btree (organization_id, local_day);
+
+CREATE INDEX usage_anomalies_explained ON public.usage_anomalies USING btree (organization_id, explained_by) WHERE (explained_by IS NOT NULL);
+
+CREATE INDEX usage_days_by_day ON public.usage_days USING btree (organization_id, generation, scope_kind, day_start) INCLUDE (scope_id, model, call_count, voided_call_count, charge_nano_credits);
+
+CREATE INDEX usage_exports_expiring ON public.usage_exports USING btree (expire_time);
+
+CREATE INDEX usage_exports_waiting ON public.usage_exports USING btree (create_time) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
+
 CREATE INDEX usage_findings_by_time ON public.usage_findings USING btree (organization_id, create_time, hold_id);
+
+CREATE INDEX usage_months_by_month ON public.usage_months USING btree (organization_id, generation, scope_kind, scope_id, month_start) INCLUDE (member_id, call_count, voided_call_count, charge_nano_credits);
 
 CREATE UNIQUE INDEX usage_names_present ON public.usage_names USING btree (organization_id, kind, id) WHERE (valid_to IS NULL);
 
@@ -2667,7 +3411,7 @@ CREATE INDEX usage_quarantine_by_time ON public.usage_quarantine USING btree (or
 
 CREATE INDEX usage_records_by_provider ON public.usage_records USING btree (provider_id, settle_time);
 
-CREATE INDEX usage_records_by_time ON public.usage_records USING btree (organization_id, place_time);
+CREATE INDEX usage_records_by_time ON public.usage_records USING btree (organization_id, place_time, member_id);
 
 CREATE UNIQUE INDEX usage_rollups_building ON public.usage_rollups USING btree (organization_id) WHERE (state = 'BUILDING'::text);
 
@@ -2677,6 +3421,12 @@ CREATE INDEX usage_rollups_retired ON public.usage_rollups USING btree (organiza
 
 CREATE INDEX user_identities_by_user ON public.user_identities USING btree (user_id);
 
+CREATE TRIGGER api_keys_begin_standings AFTER INSERT ON public.api_keys REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.begin_standings_of_keys();
+
+CREATE TRIGGER api_keys_count AFTER DELETE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.count_keys();
+
+CREATE TRIGGER api_keys_count_change AFTER UPDATE ON public.api_keys FOR EACH ROW WHEN (((old.member_id <> new.member_id) OR ((old.state = 'DELETED'::text) <> (new.state = 'DELETED'::text)))) EXECUTE FUNCTION public.count_keys();
+
 CREATE TRIGGER api_keys_note_name AFTER INSERT OR UPDATE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.note_usage_name_of_row();
 
 CREATE TRIGGER api_keys_notify AFTER INSERT OR DELETE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('api_key');
@@ -2685,6 +3435,10 @@ CREATE TRIGGER api_keys_notify_change AFTER UPDATE ON public.api_keys FOR EACH R
 
 CREATE TRIGGER api_keys_place BEFORE INSERT OR UPDATE OF member_id, group_path ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.place_api_key();
 
+CREATE TRIGGER api_keys_place_standing AFTER UPDATE ON public.api_keys FOR EACH ROW WHEN (((old.group_path IS DISTINCT FROM new.group_path) OR ((old.state = 'DELETED'::text) <> (new.state = 'DELETED'::text)))) EXECUTE FUNCTION public.place_standing();
+
+CREATE TRIGGER api_keys_remove_standing AFTER DELETE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.remove_standing();
+
 CREATE TRIGGER api_keys_revise_all_identities AFTER TRUNCATE ON public.api_keys FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
 
 CREATE CONSTRAINT TRIGGER api_keys_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
@@ -2692,6 +3446,8 @@ CREATE CONSTRAINT TRIGGER api_keys_revise_identities AFTER INSERT OR DELETE OR U
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_log_change();
 
 CREATE TRIGGER budget_carries_mark AFTER INSERT ON public.budget_carries FOR EACH ROW EXECUTE FUNCTION public.mark_carries();
+
+CREATE TRIGGER create_first_rule AFTER INSERT ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.create_first_rule();
 
 CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -2725,6 +3481,10 @@ CREATE TRIGGER guardrails_mark_soft_budgets AFTER INSERT OR UPDATE ON public.gua
 
 CREATE TRIGGER guardrails_notify AFTER INSERT OR DELETE OR UPDATE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('guardrail');
 
+CREATE TRIGGER guardrails_restart_standing AFTER INSERT OR DELETE ON public.guardrails FOR EACH ROW EXECUTE FUNCTION public.restart_standing();
+
+CREATE TRIGGER guardrails_restart_standing_of_change AFTER UPDATE ON public.guardrails FOR EACH ROW WHEN (((old.cycle IS DISTINCT FROM new.cycle) OR (old.cycle_revision IS DISTINCT FROM new.cycle_revision))) EXECUTE FUNCTION public.restart_standing();
+
 CREATE TRIGGER guardrails_revise_all_identities AFTER TRUNCATE ON public.guardrails FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
 
 CREATE CONSTRAINT TRIGGER guardrails_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.guardrails DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
@@ -2739,6 +3499,8 @@ CREATE TRIGGER ledger_transfers_not_truncated BEFORE TRUNCATE ON public.ledger_t
 
 CREATE TRIGGER ledger_transfers_use_credit_line AFTER INSERT ON public.ledger_transfers FOR EACH ROW WHEN (((new.credit_account = 'CREDIT_POOL'::text) AND (new.kind = ANY (ARRAY['TOP_UP'::text, 'ADJUSTMENT'::text])))) EXECUTE FUNCTION public.use_credit_line();
 
+CREATE TRIGGER members_begin_standings AFTER INSERT ON public.members REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.begin_standings_of_members();
+
 CREATE TRIGGER members_forget_scim_suspension AFTER UPDATE ON public.members FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION public.forget_scim_suspension();
 
 CREATE TRIGGER members_note_name AFTER INSERT OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION public.note_usage_name_of_row();
@@ -2750,6 +3512,10 @@ CREATE TRIGGER members_notify_change AFTER UPDATE ON public.members FOR EACH ROW
 CREATE TRIGGER members_place BEFORE INSERT OR UPDATE OF group_id, group_path ON public.members FOR EACH ROW EXECUTE FUNCTION public.place_member();
 
 CREATE TRIGGER members_place_api_keys AFTER UPDATE ON public.members FOR EACH ROW WHEN ((old.group_path IS DISTINCT FROM new.group_path)) EXECUTE FUNCTION public.place_api_keys_of_member();
+
+CREATE TRIGGER members_place_standing AFTER UPDATE ON public.members FOR EACH ROW WHEN (((old.group_path IS DISTINCT FROM new.group_path) OR ((old.state = 'REMOVED'::text) <> (new.state = 'REMOVED'::text)))) EXECUTE FUNCTION public.place_standing();
+
+CREATE TRIGGER members_remove_standing AFTER DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.remove_standing();
 
 CREATE TRIGGER members_revise_all_identities AFTER TRUNCATE ON public.members FOR EACH STATEMENT EXECUTE FUNCTION public.revise_all_identities();
 
@@ -2823,6 +3589,33 @@ ALTER TABLE ONLY public.access_tokens
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.alert_events
+    ADD CONSTRAINT alert_events_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.alert_positions
+    ADD CONSTRAINT alert_positions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.alert_states
+    ADD CONSTRAINT alert_states_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.analysis_settings
+    ADD CONSTRAINT analysis_settings_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, api_key_id);
+
+ALTER TABLE ONLY public.analysis_settings
+    ADD CONSTRAINT analysis_settings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.anomaly_positions
+    ADD CONSTRAINT anomaly_positions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.anomaly_scopes
+    ADD CONSTRAINT anomaly_scopes_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.anomaly_verdicts
+    ADD CONSTRAINT anomaly_verdicts_organization_id_anomaly_id_fkey FOREIGN KEY (organization_id, anomaly_id) REFERENCES public.usage_anomalies(organization_id, anomaly_id);
+
+ALTER TABLE ONLY public.anomaly_verdicts
+    ADD CONSTRAINT anomaly_verdicts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
 
@@ -2877,6 +3670,9 @@ ALTER TABLE ONLY public.credit_lines
 ALTER TABLE ONLY public.credit_lines
     ADD CONSTRAINT credit_lines_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.delivery_attempts
+    ADD CONSTRAINT delivery_attempts_organization_id_delivery_id_fkey FOREIGN KEY (organization_id, delivery_id) REFERENCES public.notification_deliveries(organization_id, delivery_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -2891,6 +3687,12 @@ ALTER TABLE ONLY public.guardrails
 
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.inbox_entries
+    ADD CONSTRAINT inbox_entries_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.inbox_entries
+    ADD CONSTRAINT inbox_entries_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.invites
     ADD CONSTRAINT invites_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -2928,6 +3730,18 @@ ALTER TABLE ONLY public.members
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.providers(provider_id);
 
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.notification_deliveries
+    ADD CONSTRAINT notification_deliveries_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.notification_deliveries
+    ADD CONSTRAINT notification_deliveries_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.notification_rules
+    ADD CONSTRAINT notification_rules_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_concerned_organization_id_fkey FOREIGN KEY (concerned_organization_id) REFERENCES public.organizations(organization_id);
 
@@ -2939,6 +3753,9 @@ ALTER TABLE ONLY public.outbox_messages
 
 ALTER TABLE ONLY public.price_versions
     ADD CONSTRAINT price_versions_model_name_fkey FOREIGN KEY (model_name) REFERENCES public.models(model_name);
+
+ALTER TABLE ONLY public.refused_calls
+    ADD CONSTRAINT refused_calls_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
@@ -2970,6 +3787,9 @@ ALTER TABLE ONLY public.sign_in_links
 ALTER TABLE ONLY public.sign_in_links
     ADD CONSTRAINT sign_in_links_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
 
+ALTER TABLE ONLY public.standing_positions
+    ADD CONSTRAINT standing_positions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.top_up_requests
     ADD CONSTRAINT top_up_requests_decider_user_id_fkey FOREIGN KEY (decider_user_id) REFERENCES public.users(user_id);
 
@@ -2979,8 +3799,20 @@ ALTER TABLE ONLY public.top_up_requests
 ALTER TABLE ONLY public.top_up_requests
     ADD CONSTRAINT top_up_requests_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.usage_anomalies
+    ADD CONSTRAINT usage_anomalies_organization_id_explained_by_fkey FOREIGN KEY (organization_id, explained_by) REFERENCES public.usage_anomalies(organization_id, anomaly_id);
+
+ALTER TABLE ONLY public.usage_anomalies
+    ADD CONSTRAINT usage_anomalies_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
+
+ALTER TABLE ONLY public.usage_export_parts
+    ADD CONSTRAINT usage_export_parts_organization_id_export_id_fkey FOREIGN KEY (organization_id, export_id) REFERENCES public.usage_exports(organization_id, export_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.usage_exports
+    ADD CONSTRAINT usage_exports_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.usage_findings
     ADD CONSTRAINT usage_findings_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.usage_records(hold_id);
@@ -3006,9 +3838,37 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_personal_organization_id_fkey FOREIGN KEY (personal_organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE public.alert_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.alert_positions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.alert_states ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.analysis_settings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.anomaly_positions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.anomaly_scopes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.anomaly_verdicts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY audit_reads ON public.alert_events FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.alert_positions FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.alert_states FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.analysis_settings FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.anomaly_positions FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.anomaly_scopes FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.anomaly_verdicts FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.api_keys FOR SELECT TO megarouter_audit USING (true);
 
@@ -3028,6 +3888,8 @@ CREATE POLICY audit_reads ON public.credit_grants FOR SELECT TO megarouter_audit
 
 CREATE POLICY audit_reads ON public.credit_lines FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.delivery_attempts FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.groups FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.guardrail_defaults FOR SELECT TO megarouter_audit USING (true);
@@ -3038,9 +3900,13 @@ CREATE POLICY audit_reads ON public.holds FOR SELECT TO megarouter_audit USING (
 
 CREATE POLICY audit_reads ON public.identity_revisions FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.inbox_entries FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.invites FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.invoice_requests FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.key_counts FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.ledger_accounts FOR SELECT TO megarouter_audit USING (true);
 
@@ -3050,9 +3916,17 @@ CREATE POLICY audit_reads ON public.ledger_transfers FOR SELECT TO megarouter_au
 
 CREATE POLICY audit_reads ON public.members FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.notification_channels FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.notification_deliveries FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.notification_rules FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.organizations FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.refused_calls FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.scim_group_members FOR SELECT TO megarouter_audit USING (true);
 
@@ -3064,15 +3938,25 @@ CREATE POLICY audit_reads ON public.scope_spend FOR SELECT TO megarouter_audit U
 
 CREATE POLICY audit_reads ON public.sign_in_links FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.standing_positions FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.standings FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.stored_objects FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.top_up_requests FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_anomalies FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_corrections FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_days FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_discrepancies FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_export_parts FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_exports FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_findings FOR SELECT TO megarouter_audit USING (true);
 
@@ -3088,6 +3972,8 @@ CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit
 
 CREATE POLICY audit_reads ON public.usage_rollups FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
+
 ALTER TABLE public.budget_carries ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.budget_events ENABLE ROW LEVEL SECURITY;
@@ -3101,6 +3987,22 @@ ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.delivery_attempts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY every_organization_lock ON public.alert_events FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.alert_positions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.alert_states FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.analysis_settings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.anomaly_positions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.anomaly_scopes FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.anomaly_verdicts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.api_keys FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -3120,6 +4022,8 @@ CREATE POLICY every_organization_lock ON public.credit_grants FOR UPDATE TO mega
 
 CREATE POLICY every_organization_lock ON public.credit_lines FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.delivery_attempts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.guardrail_defaults FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -3130,9 +4034,13 @@ CREATE POLICY every_organization_lock ON public.holds FOR UPDATE TO megarouter_u
 
 CREATE POLICY every_organization_lock ON public.identity_revisions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.inbox_entries FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.invites FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.invoice_requests FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.key_counts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.ledger_accounts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -3142,9 +4050,17 @@ CREATE POLICY every_organization_lock ON public.ledger_transfers FOR UPDATE TO m
 
 CREATE POLICY every_organization_lock ON public.members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.notification_channels FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.notification_deliveries FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.notification_rules FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.organizations FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.refused_calls FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.scim_group_members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -3156,15 +4072,25 @@ CREATE POLICY every_organization_lock ON public.scope_spend FOR UPDATE TO megaro
 
 CREATE POLICY every_organization_lock ON public.sign_in_links FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.standing_positions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.standings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.stored_objects FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.top_up_requests FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_anomalies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_corrections FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_days FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_discrepancies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_export_parts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_exports FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_findings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -3179,6 +4105,22 @@ CREATE POLICY every_organization_lock ON public.usage_quarantine FOR UPDATE TO m
 CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_rollups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_read ON public.alert_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.alert_positions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.alert_states FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.analysis_settings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.anomaly_positions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.anomaly_scopes FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.anomaly_verdicts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.api_keys FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -3198,6 +4140,8 @@ CREATE POLICY every_organization_read ON public.credit_grants FOR SELECT TO mega
 
 CREATE POLICY every_organization_read ON public.credit_lines FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.delivery_attempts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.groups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.guardrail_defaults FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -3208,9 +4152,13 @@ CREATE POLICY every_organization_read ON public.holds FOR SELECT TO megarouter_u
 
 CREATE POLICY every_organization_read ON public.identity_revisions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.inbox_entries FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.invites FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.invoice_requests FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.key_counts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.ledger_accounts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -3220,9 +4168,17 @@ CREATE POLICY every_organization_read ON public.ledger_transfers FOR SELECT TO m
 
 CREATE POLICY every_organization_read ON public.members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.notification_channels FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.notification_deliveries FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.notification_rules FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.refused_calls FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.scim_group_members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -3234,15 +4190,25 @@ CREATE POLICY every_organization_read ON public.scope_spend FOR SELECT TO megaro
 
 CREATE POLICY every_organization_read ON public.sign_in_links FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.standing_positions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.standings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.stored_objects FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.top_up_requests FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_anomalies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_corrections FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_days FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_discrepancies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_export_parts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_exports FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_findings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -3258,6 +4224,8 @@ CREATE POLICY every_organization_read ON public.usage_records FOR SELECT TO mega
 
 CREATE POLICY every_organization_read ON public.usage_rollups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrail_defaults ENABLE ROW LEVEL SECURITY;
@@ -3268,9 +4236,13 @@ ALTER TABLE public.holds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.identity_revisions ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.inbox_entries ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.invites ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.invoice_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.key_counts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.ledger_accounts ENABLE ROW LEVEL SECURITY;
 
@@ -3279,6 +4251,36 @@ ALTER TABLE public.ledger_heads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_transfers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.notification_channels ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.notification_deliveries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.notification_rules ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY notification_wall ON public.alert_events TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY notification_wall ON public.delivery_attempts TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY notification_wall ON public.notification_channels TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY notification_wall ON public.notification_deliveries TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY notification_wall ON public.organizations TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.alert_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.alert_positions TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.alert_states TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.analysis_settings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.anomaly_positions TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.anomaly_scopes TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.anomaly_verdicts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.api_keys TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -3298,6 +4300,8 @@ CREATE POLICY organization_wall ON public.credit_grants TO megarouter_admin, meg
 
 CREATE POLICY organization_wall ON public.credit_lines TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.delivery_attempts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.groups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.guardrail_defaults TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -3308,9 +4312,13 @@ CREATE POLICY organization_wall ON public.holds TO megarouter_admin, megarouter_
 
 CREATE POLICY organization_wall ON public.identity_revisions TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.inbox_entries TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.invites TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.invoice_requests TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.key_counts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.ledger_accounts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -3320,9 +4328,17 @@ CREATE POLICY organization_wall ON public.ledger_transfers TO megarouter_admin, 
 
 CREATE POLICY organization_wall ON public.members TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.notification_channels TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.notification_deliveries TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.notification_rules TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.organizations TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.refused_calls TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.scim_group_members TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -3334,15 +4350,25 @@ CREATE POLICY organization_wall ON public.scope_spend TO megarouter_admin, megar
 
 CREATE POLICY organization_wall ON public.sign_in_links TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.standing_positions TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.standings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.stored_objects TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.top_up_requests TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_anomalies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_corrections TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_days TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_discrepancies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_export_parts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_exports TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_findings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -3358,9 +4384,13 @@ CREATE POLICY organization_wall ON public.usage_records TO megarouter_admin, meg
 
 CREATE POLICY organization_wall ON public.usage_rollups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.refused_calls ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scim_group_members ENABLE ROW LEVEL SECURITY;
 
@@ -3372,15 +4402,25 @@ ALTER TABLE public.scope_spend ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sign_in_links ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.standing_positions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.standings ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.stored_objects ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.top_up_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_anomalies ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_discrepancies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_export_parts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_exports ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_findings ENABLE ROW LEVEL SECURITY;
 
@@ -3396,13 +4436,22 @@ ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_rollups ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
+
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO megarouter_authz;
 GRANT USAGE ON SCHEMA public TO megarouter_usage;
 GRANT USAGE ON SCHEMA public TO megarouter_admin;
+GRANT USAGE ON SCHEMA public TO megarouter_notification;
 GRANT USAGE ON SCHEMA public TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.after_every_id() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.begin_carries() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.begin_standings_of_keys() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.begin_standings_of_members() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.bounds_now(bounds jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.bounds_now(bounds jsonb) TO megarouter_admin;
@@ -3425,13 +4474,25 @@ REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.channels_with_deliveries_due(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.channels_with_deliveries_due(most integer) TO megarouter_notification;
+
+REVOKE ALL ON FUNCTION public.count_keys() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.counter_name(kind text, id text, cycle text, start timestamp with time zone, revision bigint, models text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.counter_name(kind text, id text, cycle text, start timestamp with time zone, revision bigint, models text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.counter_name(kind text, id text, cycle text, start timestamp with time zone, revision bigint, models text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.counters_of_changed_guardrails(organization text, since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.counters_of_changed_guardrails(organization text, since timestamp with time zone) TO megarouter_usage;
+
+REVOKE ALL ON FUNCTION public.create_first_rule() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.credential_of_secret(hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.credential_of_secret(hash bytea) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.cycle_start(cycle text, time_zone text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) FROM PUBLIC;
@@ -3439,7 +4500,13 @@ GRANT ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant 
 GRANT ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) TO megarouter_admin;
 GRANT ALL ON FUNCTION public.cycle_start_at(cycle text, time_zone text, instant timestamp with time zone) TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.deliveries_waiting() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.deliveries_waiting() TO megarouter_notification;
+
 REVOKE ALL ON PROCEDURE public.divide_by_organization(IN divided regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.drop_usage_hours(before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_usage_hours(before timestamp with time zone) TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.encoded_models(models text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_usage;
@@ -3447,9 +4514,6 @@ GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
-
-REVOKE ALL ON FUNCTION public.every_top_up_request() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.every_top_up_request() TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.forget_expired_objects(at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_expired_objects(at_most integer) TO megarouter_usage;
@@ -3475,6 +4539,12 @@ GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_au
 GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.kept_carry(r public.guardrails, own_budget bigint, former_revision bigint, former text, time_zone text, start timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.last_use_of_api_key(organization text, of_api_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.last_use_of_api_key(organization text, of_api_key text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.limit_of_counter(organization text, of_counter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.limit_of_counter(organization text, of_counter text) TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_usage;
@@ -3522,8 +4592,8 @@ GRANT ALL ON FUNCTION public.open_usage_month(instant timestamp with time zone) 
 REVOKE ALL ON FUNCTION public.organization_summaries(only_organization text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organization_summaries(only_organization text) TO megarouter_admin;
 
-REVOKE ALL ON FUNCTION public.organization_summaries_after(last_organization text, most bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.organization_summaries_after(last_organization text, most bigint) TO megarouter_admin;
+REVOKE ALL ON FUNCTION public.organization_summaries_beyond(last_organization text, most bigint, descending boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organization_summaries_beyond(last_organization text, most bigint, descending boolean) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_of_claims(by_issuer text, claims text[], claim_values text[], only_user text) TO megarouter_admin;
@@ -3549,8 +4619,13 @@ REVOKE ALL ON FUNCTION public.place_member() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.place_members_of_group() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.place_standing() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.present_carry(organization text, of_kind text, of_id text, of_models text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_carry(organization text, of_kind text, of_id text, of_models text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.present_counters(organization text, of_kind text, of_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.present_counters(organization text, of_kind text, of_id text) TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.present_model_use(organization text, of_kind text, of_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_model_use(organization text, of_kind text, of_id text) TO megarouter_admin;
@@ -3560,6 +4635,8 @@ GRANT ALL ON FUNCTION public.present_pepper() TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.present_spend(text, text, text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_spend(text, text, text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.present_standing(organization text, of_kind text, of_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id text) TO megarouter_admin;
@@ -3580,9 +4657,13 @@ REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) TO megarouter_authz;
 
+REVOKE ALL ON FUNCTION public.remove_standing() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.reports_budgets(r public.guardrails) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.restart_cycles() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.restart_standing() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.revise_all_identities() FROM PUBLIC;
 
@@ -3621,16 +4702,30 @@ GRANT ALL ON FUNCTION public.temporary_limit_now(temporary_limit jsonb) TO megar
 REVOKE ALL ON FUNCTION public.threshold_of_counter(r public.guardrails, of_counter text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.threshold_of_counter(r public.guardrails, of_counter text) TO megarouter_usage;
 
+REVOKE ALL ON FUNCTION public.top_up_requests_beyond(last_request text, most bigint, descending boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.top_up_requests_beyond(last_request text, most bigint, descending boolean) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.unpacked(packed text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_authz;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.unpacked(packed text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.usage_exports_expired(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.usage_exports_expired(most integer) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.usage_exports_waiting(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.usage_exports_waiting(most integer) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.use_credit_line() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.used_of(organization text, of_counter text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.used_of(organization text, of_counter text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.used_of(organization text, of_counter text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.bigint_sum(bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.bigint_sum(bigint) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.bigint_sum(bigint) TO megarouter_admin;
+GRANT ALL ON FUNCTION public.bigint_sum(bigint) TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
 
@@ -3643,6 +4738,31 @@ GRANT UPDATE(expire_time) ON TABLE public.access_tokens TO megarouter_admin;
 GRANT UPDATE(revoke_time) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(may_operate) ON TABLE public.access_tokens TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.alert_events TO megarouter_usage;
+GRANT SELECT,INSERT ON TABLE public.alert_events TO megarouter_admin;
+GRANT SELECT ON TABLE public.alert_events TO megarouter_notification;
+
+GRANT SELECT,INSERT ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT UPDATE(sequence) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT UPDATE(changes_until) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT SELECT,INSERT ON TABLE public.alert_states TO megarouter_usage;
+
+GRANT UPDATE(epoch) ON TABLE public.alert_states TO megarouter_usage;
+
+GRANT UPDATE(is_reached) ON TABLE public.alert_states TO megarouter_usage;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.analysis_settings TO megarouter_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.anomaly_positions TO megarouter_usage;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.anomaly_scopes TO megarouter_usage;
+
+GRANT SELECT ON TABLE public.anomaly_verdicts TO megarouter_usage;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.anomaly_verdicts TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.scope_spend TO megarouter_authz;
 GRANT SELECT,INSERT ON TABLE public.scope_spend TO megarouter_usage;
@@ -3660,6 +4780,22 @@ GRANT UPDATE(last_use_time) ON TABLE public.scope_spend TO megarouter_usage;
 GRANT SELECT ON TABLE public.api_key_usage TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO megarouter_admin;
+
+GRANT SELECT(organization_id) ON TABLE public.api_keys TO megarouter_usage;
+GRANT SELECT(organization_id) ON TABLE public.api_keys TO megarouter_audit;
+
+GRANT SELECT(api_key_id) ON TABLE public.api_keys TO megarouter_usage;
+GRANT SELECT(api_key_id) ON TABLE public.api_keys TO megarouter_audit;
+
+GRANT SELECT(member_id) ON TABLE public.api_keys TO megarouter_usage;
+GRANT SELECT(member_id) ON TABLE public.api_keys TO megarouter_audit;
+
+GRANT SELECT(group_path) ON TABLE public.api_keys TO megarouter_usage;
+GRANT SELECT(group_path) ON TABLE public.api_keys TO megarouter_audit;
+
+GRANT SELECT(display_name) ON TABLE public.api_keys TO megarouter_usage;
+
+GRANT SELECT(state) ON TABLE public.api_keys TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
 
@@ -3696,6 +4832,10 @@ GRANT UPDATE(is_overridden) ON TABLE public.claim_memberships TO megarouter_admi
 
 GRANT SELECT,INSERT ON TABLE public.credentials TO megarouter_admin;
 
+GRANT UPDATE(display_name) ON TABLE public.credentials TO megarouter_admin;
+
+GRANT UPDATE(permissions) ON TABLE public.credentials TO megarouter_admin;
+
 GRANT UPDATE(secret_hash) ON TABLE public.credentials TO megarouter_admin;
 
 GRANT UPDATE(obfuscated_secret) ON TABLE public.credentials TO megarouter_admin;
@@ -3722,6 +4862,9 @@ GRANT UPDATE(user_id) ON TABLE public.credit_lines TO megarouter_admin;
 
 GRANT UPDATE(update_time) ON TABLE public.credit_lines TO megarouter_admin;
 
+GRANT SELECT ON TABLE public.delivery_attempts TO megarouter_admin;
+GRANT SELECT,INSERT ON TABLE public.delivery_attempts TO megarouter_notification;
+
 GRANT SELECT ON TABLE public.deployment_settings TO megarouter_admin;
 
 GRANT UPDATE(personal_accounts) ON TABLE public.deployment_settings TO megarouter_admin;
@@ -3730,6 +4873,14 @@ GRANT UPDATE(update_time) ON TABLE public.deployment_settings TO megarouter_admi
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
+
+GRANT SELECT(organization_id) ON TABLE public.groups TO megarouter_usage;
+
+GRANT SELECT(group_id) ON TABLE public.groups TO megarouter_usage;
+
+GRANT SELECT(path) ON TABLE public.groups TO megarouter_usage;
+
+GRANT SELECT(display_name) ON TABLE public.groups TO megarouter_usage;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrail_defaults TO megarouter_admin;
 
@@ -3743,6 +4894,11 @@ GRANT UPDATE(token) ON TABLE public.holds TO megarouter_usage;
 GRANT UPDATE(state) ON TABLE public.holds TO megarouter_usage;
 
 GRANT UPDATE(resolve_time) ON TABLE public.holds TO megarouter_usage;
+
+GRANT SELECT,INSERT ON TABLE public.inbox_entries TO megarouter_usage;
+GRANT SELECT ON TABLE public.inbox_entries TO megarouter_admin;
+
+GRANT UPDATE(acknowledge_time) ON TABLE public.inbox_entries TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.invites TO megarouter_admin;
 
@@ -3768,6 +4924,9 @@ GRANT UPDATE(byte_offset) ON TABLE public.journal_offsets TO megarouter_usage;
 GRANT UPDATE(fingerprint) ON TABLE public.journal_offsets TO megarouter_usage;
 
 GRANT UPDATE(update_time) ON TABLE public.journal_offsets TO megarouter_usage;
+
+GRANT SELECT ON TABLE public.key_counts TO megarouter_admin;
+GRANT SELECT ON TABLE public.key_counts TO megarouter_audit;
 
 GRANT SELECT ON TABLE public.ledger_accounts TO megarouter_authz;
 GRANT SELECT ON TABLE public.ledger_accounts TO megarouter_usage;
@@ -3798,16 +4957,86 @@ GRANT SELECT ON TABLE public.ledger_postings TO megarouter_audit;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.members TO megarouter_admin;
 GRANT SELECT ON TABLE public.members TO megarouter_audit;
 
+GRANT SELECT(organization_id) ON TABLE public.members TO megarouter_usage;
+
+GRANT SELECT(member_id) ON TABLE public.members TO megarouter_usage;
+
+GRANT SELECT(user_id) ON TABLE public.members TO megarouter_usage;
+
+GRANT SELECT(group_id) ON TABLE public.members TO megarouter_usage;
+
+GRANT SELECT(group_path) ON TABLE public.members TO megarouter_usage;
+
+GRANT SELECT(role) ON TABLE public.members TO megarouter_usage;
+
+GRANT SELECT(state) ON TABLE public.members TO megarouter_usage;
+
+GRANT SELECT(display_name) ON TABLE public.members TO megarouter_usage;
+
 GRANT SELECT ON TABLE public.models TO megarouter_authz;
 GRANT SELECT ON TABLE public.models TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.models TO megarouter_admin;
 GRANT SELECT ON TABLE public.models TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_channels TO megarouter_admin;
+GRANT SELECT ON TABLE public.notification_channels TO megarouter_notification;
+
+GRANT SELECT(organization_id) ON TABLE public.notification_channels TO megarouter_usage;
+
+GRANT SELECT(channel_id) ON TABLE public.notification_channels TO megarouter_usage;
+
+GRANT SELECT(state) ON TABLE public.notification_channels TO megarouter_usage;
+GRANT UPDATE(state) ON TABLE public.notification_channels TO megarouter_notification;
+
+GRANT UPDATE(disable_reason) ON TABLE public.notification_channels TO megarouter_notification;
+
+GRANT UPDATE(failing_since) ON TABLE public.notification_channels TO megarouter_notification;
+
+GRANT UPDATE(next_attempt_time) ON TABLE public.notification_channels TO megarouter_notification;
+
+GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_usage;
+GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_admin;
+GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT INSERT(organization_id) ON TABLE public.notification_deliveries TO megarouter_usage;
+GRANT INSERT(organization_id) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT INSERT(delivery_id) ON TABLE public.notification_deliveries TO megarouter_usage;
+GRANT INSERT(delivery_id) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT INSERT(channel_id) ON TABLE public.notification_deliveries TO megarouter_usage;
+GRANT INSERT(channel_id) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT INSERT(event_id) ON TABLE public.notification_deliveries TO megarouter_usage;
+GRANT INSERT(event_id) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT UPDATE(state) ON TABLE public.notification_deliveries TO megarouter_admin;
+GRANT UPDATE(state) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT UPDATE(attempt_count) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT UPDATE(next_attempt_time) ON TABLE public.notification_deliveries TO megarouter_admin;
+GRANT UPDATE(next_attempt_time) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT UPDATE(claim) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT UPDATE(lease_end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_admin;
+GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT SELECT ON TABLE public.notification_rules TO megarouter_usage;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_rules TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.operator_audit_log TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.organizations TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.organizations TO megarouter_admin;
 GRANT SELECT ON TABLE public.organizations TO megarouter_audit;
+
+GRANT SELECT(organization_id) ON TABLE public.organizations TO megarouter_notification;
+
+GRANT SELECT(display_name) ON TABLE public.organizations TO megarouter_notification;
 
 GRANT SELECT,INSERT ON TABLE public.outbox_messages TO megarouter_admin;
 
@@ -3827,11 +5056,19 @@ GRANT SELECT ON TABLE public.providers TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.providers TO megarouter_admin;
 GRANT SELECT ON TABLE public.providers TO megarouter_audit;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.refused_calls TO megarouter_usage;
+GRANT SELECT ON TABLE public.refused_calls TO megarouter_admin;
+
+GRANT UPDATE(call_count) ON TABLE public.refused_calls TO megarouter_usage;
+
+GRANT UPDATE(update_time) ON TABLE public.refused_calls TO megarouter_usage;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.request_replays TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
+GRANT SELECT ON TABLE public.schema_migrations TO megarouter_notification;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_audit;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.scim_group_members TO megarouter_admin;
@@ -3847,6 +5084,23 @@ GRANT UPDATE(use_time) ON TABLE public.sign_in_links TO megarouter_admin;
 GRANT UPDATE(revoke_time) ON TABLE public.sign_in_links TO megarouter_admin;
 
 GRANT UPDATE(access_token_id) ON TABLE public.sign_in_links TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.standing_positions TO megarouter_usage;
+GRANT SELECT ON TABLE public.standing_positions TO megarouter_audit;
+
+GRANT UPDATE(sequence) ON TABLE public.standing_positions TO megarouter_usage;
+
+GRANT SELECT ON TABLE public.standings TO megarouter_usage;
+GRANT SELECT ON TABLE public.standings TO megarouter_admin;
+GRANT SELECT ON TABLE public.standings TO megarouter_audit;
+
+GRANT UPDATE(period_start) ON TABLE public.standings TO megarouter_usage;
+
+GRANT UPDATE(spent_nano_credits) ON TABLE public.standings TO megarouter_usage;
+
+GRANT UPDATE(call_count) ON TABLE public.standings TO megarouter_usage;
+
+GRANT UPDATE(last_use_time) ON TABLE public.standings TO megarouter_usage;
 
 GRANT INSERT(provider_id) ON TABLE public.stored_objects TO megarouter_usage;
 
@@ -3879,6 +5133,10 @@ GRANT UPDATE(decider_user_id) ON TABLE public.top_up_requests TO megarouter_admi
 
 GRANT UPDATE(decision_reason) ON TABLE public.top_up_requests TO megarouter_admin;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.usage_anomalies TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_anomalies TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_anomalies TO megarouter_audit;
+
 GRANT SELECT,INSERT ON TABLE public.usage_corrections TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_corrections TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_corrections TO megarouter_audit;
@@ -3890,6 +5148,44 @@ GRANT SELECT ON TABLE public.usage_days TO megarouter_audit;
 GRANT SELECT,INSERT ON TABLE public.usage_discrepancies TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_discrepancies TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.usage_export_parts TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(state) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(progress_percent) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(row_count) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(size_bytes) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(part_count) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(last_sequence) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(ledger_position) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(complete) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(sha256) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(error_reason) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(error_message) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(attempts) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(claim) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(lease_end_time) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(start_time) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(end_time) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(expire_time) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.usage_records TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;
@@ -3920,6 +5216,10 @@ GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_audit;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rollups TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_rollups TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_rollups TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tagged_hours TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_tagged_hours TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_tagged_hours TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.user_identities TO megarouter_admin;
 

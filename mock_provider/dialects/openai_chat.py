@@ -24,6 +24,7 @@ from mock_provider.dialects.base import (
 )
 from mock_provider.dialects.demanded_forms import Form, called_tool, text_by_schema
 from mock_provider.dialects.openai_dialect import OpenaiDialect, error_object
+from mock_provider.dialects.written_analyses import written_analysis
 from mock_provider.routes import Habits, Route, habits_of
 from mock_provider.usage_plan import Features, UsagePlan
 
@@ -271,7 +272,8 @@ def _form(body: JsonObject) -> Form | None:
     if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
         return called_tool(body.get("tools"), choice["function"].get("name"))
     described = form.get("json_schema") if isinstance(form, dict) else None
-    return text_by_schema(described.get("schema")) if isinstance(described, dict) else None
+    demanded = text_by_schema(described.get("schema")) if isinstance(described, dict) else None
+    return demanded or written_analysis(body.get("messages"))
 
 
 def _tool_call(job: Job, arguments: str) -> JsonObject:

@@ -38,7 +38,7 @@ class Used:
 Use = Callable[[Client], Awaitable[Used]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def use(
     install: Install, base_url: str, database: asyncpg.Pool, pepper: bytes, witness: Witness,
     tmp_path_factory: pytest.TempPathFactory,

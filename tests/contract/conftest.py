@@ -73,8 +73,9 @@ class Databases:
     It copies a template for the next test while the current one runs, because copying is mostly waiting.
     """
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, server: asyncpg.Pool) -> None:
         self._server_url = server_url
+        self._server = server
         self._coming: dict[str, asyncio.Task[str]] = {}
         self._going: set[asyncio.Task[None]] = set()
 
@@ -117,9 +118,7 @@ class Databases:
         return name
 
     async def _run(self, statement: str) -> None:
-        connection = await asyncpg.connect(self._server_url)
-        await connection.execute(statement)
-        await connection.close()
+        await self._server.execute(statement)
 
 
 async def _sign_in_quickly(server_url: str) -> None:
@@ -134,9 +133,10 @@ async def _sign_in_quickly(server_url: str) -> None:
 @pytest.fixture(scope="session")
 async def databases(postgres_server: PostgresServer) -> AsyncIterator[Databases]:
     await _sign_in_quickly(postgres_server.url)
-    made = Databases(postgres_server.url)
-    yield made
-    await made.close()
+    async with asyncpg.create_pool(postgres_server.url, min_size=1, max_size=4) as server:
+        made = Databases(postgres_server.url, server)
+        yield made
+        await made.close()
 
 
 @pytest.fixture(scope="session")

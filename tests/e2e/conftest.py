@@ -1,4 +1,4 @@
-"""Starts the whole stack once: Envoy, PostgreSQL, Redis, the four services and the mock provider."""
+"""Starts the whole stack once, for all of these tests: Envoy, PostgreSQL, Redis, the services and the mock provider."""
 
 import asyncio
 import json
@@ -25,13 +25,13 @@ SETTLE_TIMEOUT_S = 15.0
 CONSOLE_ORIGIN = "https://console.example"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def identity_provider() -> Iterator[IdentityProvider]:
     with running_identity_provider() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sign_in_proxy(identity_provider: IdentityProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsProxy]:
     """The way to the identity provider's pages at its issuer, which is https."""
     parts = urlsplit(identity_provider.address)
@@ -40,7 +40,7 @@ def sign_in_proxy(identity_provider: IdentityProvider, tmp_path_factory: pytest.
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityProvider) -> Iterator[Stack]:
     """Runs the stack in a temporary home on free ports, or where `./dev test --home DIR --port-base N` says."""
     providers = tmp_path_factory.mktemp("identity") / "providers.yaml"
@@ -56,18 +56,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityP
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def base_url(stack: Stack) -> str:
     return stack.environment["MEGAROUTER_BASE_URL"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def database(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
     async with asyncpg.create_pool(stack.environment["MEGAROUTER_DATABASE_URL"], min_size=1, max_size=4) as pool:
         yield pool
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pepper(stack: Stack) -> bytes:
     return pepper_of(stack)
 
@@ -77,12 +77,12 @@ def pepper_of(stack: Stack) -> bytes:
     return bytes.fromhex(secrets["key_pepper"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def packages() -> dict[str, Path]:
     return {package.suffix: package for package in clients.build_clients()}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node_project(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Node project that contains only the npm package and its dependencies."""
     project = tmp_path_factory.mktemp("node-client")
@@ -148,13 +148,13 @@ class Witness:
             return await response.read()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def witness(stack: Stack, session: aiohttp.ClientSession) -> Witness:
     return Witness(f"http://127.0.0.1:{stack.ports.mock_provider}", session)
 

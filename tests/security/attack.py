@@ -15,13 +15,10 @@ from typing import Final
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.repository import ROOT
 
-FIGURES: list[str] = []
-"""Lines for the end of the run."""
+FIGURES: Final = "figures"
+"""The property of a test with its lines for the end of the run."""
 
-CALLS: Final = 400
 HUNDRED: Final = 100
-BEGIN_S: Final = 2.0
-"""The senders begin this long before the customers, who so meet the attack while it grows."""
 STOP_TIMEOUT_S: Final = 60.0
 
 
@@ -32,6 +29,9 @@ class Senders:
     kind: str
     count: int
     is_admin: bool = False
+    """Whether they send to the admin API."""
+    begin_s: float = 2.0
+    """They begin this long before the customers, who so meet the attack while it grows."""
 
 
 ALL_AT_ONCE: Final = (
@@ -40,6 +40,8 @@ ALL_AT_ONCE: Final = (
     Senders("junk", 8, is_admin=True),
     Senders("deep", 4),
 )
+WITH_KEY: Final = Senders("half_sent_with_key", 150, begin_s=6.0)
+"""Until 512 MiB have arrived, they take the worker's time as any upload does. The bare Envoy refuses them instead."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,19 @@ class Ports:
 
     model: int
     admin: int
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What the senders do while customers call."""
+
+    senders: tuple[Senders, ...]
+    source: str
+    """The address that they send from."""
+    key: str
+    """That of the senders that have one."""
+    calls: int
+    """How many calls the customers make."""
 
 
 @dataclass
@@ -79,12 +94,12 @@ HEAD: Final = f"{'':44} {'median ms':>9} {'slowest/100':>12} {'max ms':>9}   out
 
 
 @contextmanager
-def attacking(senders: tuple[Senders, ...], ports: Ports, source: str) -> Iterator[dict[str, dict[str, int]]]:
+def attacking(attack: Attack, ports: Ports) -> Iterator[dict[str, dict[str, int]]]:
     """Runs the senders. After them, the result has their counts."""
     counts: dict[str, dict[str, int]] = {}
-    processes = [(one, _start(one, ports, source)) for one in senders]
+    processes = [(one, _start(one, attack, ports)) for one in attack.senders]
     try:
-        time.sleep(BEGIN_S)
+        time.sleep(max(one.begin_s for one in attack.senders))
         yield counts
     finally:
         for one, process in processes:
@@ -92,13 +107,14 @@ def attacking(senders: tuple[Senders, ...], ports: Ports, source: str) -> Iterat
             counts[one.kind] = json.loads(output)
 
 
-def _start(senders: Senders, ports: Ports, source: str) -> subprocess.Popen[bytes]:
+def _start(senders: Senders, attack: Attack, ports: Ports) -> subprocess.Popen[bytes]:
     target = f"127.0.0.1:{ports.admin if senders.is_admin else ports.model}"
-    command = [sys.executable, "-m", "tests.security.senders", senders.kind, target, source, str(senders.count)]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "tests.security.senders", senders.kind, target, attack.source, str(senders.count)]
+    environment = {"MEGAROUTER_API_KEY": attack.key, "PATH": ""}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def customers(url: str, key: str, calls: int = CALLS) -> Run:
+def customers(url: str, key: str, calls: int) -> Run:
     """Makes the calls of a customer and returns what they saw."""
     command = [sys.executable, "-m", "tests.security.customers", url, str(calls)]
     environment = {"MEGAROUTER_API_KEY": key, "PATH": ""}
@@ -117,12 +133,12 @@ def _used_ms(pid: int) -> int:
     return (int(fields[11]) + int(fields[12])) * 1_000 // os.sysconf("SC_CLK_TCK")
 
 
-def run_under(senders: tuple[Senders, ...], ports: Ports, source: str, stack: Stack, bare_pid: int) -> Run:
+def run_under(attack: Attack, ports: Ports, stack: Stack, bare_pid: int) -> Run:
     """Returns what customers see while the senders send."""
     environment = stack.environment
     before = cpu_ms(stack, bare_pid)
-    with attacking(senders, ports, source) as counts:
-        run = customers(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"])
+    with attacking(attack, ports) as counts:
+        run = customers(environment["MEGAROUTER_BASE_URL"], environment["MEGAROUTER_API_KEY"], attack.calls)
     run.counts = counts
     run.cpu_ms = {name: used - before.get(name, 0) for name, used in cpu_ms(stack, bare_pid).items()}
     return run

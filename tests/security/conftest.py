@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from tests.e2e.conftest import base_url, database, identity_provider, pepper, post, session, settled, stack, witness
-from tests.security.attack import FIGURES
+from tests.security.attack import FIGURES, HEAD
 from tests.security.bare_envoy import BareEnvoy, bare_envoy
 from tests.support.attacks import secrets_shown
 from tests.support.data.tenants import Tenant, make_tenant
@@ -16,6 +16,7 @@ from tests.support.ports import free_port_base
 __all__ = ["base_url", "database", "identity_provider", "pepper", "post", "session", "settled", "stack", "witness"]
 
 _RESULTS: dict[str, Counter[str]] = {}
+_FIGURES: list[str] = []
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -23,12 +24,16 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if "tests/security/" in report.nodeid and (report.when == "call" or report.failed):
         module = report.nodeid.partition("::")[0].rpartition("/")[2].removeprefix("test_").removesuffix(".py")
         _RESULTS.setdefault(module, Counter())[report.outcome] += 1
+    if report.when == "call":
+        _FIGURES.extend(
+            line for name, text in report.user_properties if name == FIGURES for line in str(text).splitlines()
+        )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if FIGURES:
+    if _FIGURES:
         terminalreporter.section("customers under attack")
-        for line in FIGURES:
+        for line in (HEAD, *_FIGURES):
             terminalreporter.write_line(line)
     if _RESULTS:
         terminalreporter.section("attacks")

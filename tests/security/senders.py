@@ -2,6 +2,8 @@
 JSON.
 
     python -m tests.security.senders half_sent 127.0.0.1:10000 127.0.0.2 150
+
+`half_sent_with_key` sends the key in MEGAROUTER_API_KEY.
 """
 
 import asyncio
@@ -45,6 +47,13 @@ class Sender:
         """Sends most of a large body without a key, and then nothing. Begins again when it is refused."""
         while True:
             await self._post("/v1/chat/completions", len(BODY) + 1, BODY)
+            await asyncio.sleep(HALF_SENT_PAUSE_S)
+
+    async def half_sent_with_key(self) -> None:
+        """The same with a key that is known."""
+        while True:
+            key = f"authorization: Bearer {os.environ['MEGAROUTER_API_KEY']}"
+            await self._post("/v1/chat/completions", len(BODY) + 1, BODY, key)
             await asyncio.sleep(HALF_SENT_PAUSE_S)
 
     async def junk(self) -> None:

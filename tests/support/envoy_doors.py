@@ -9,6 +9,7 @@ from envoy.service.auth.v3 import external_auth_pb2
 from megarouter_envoy.module import find_module
 
 _MARGIN_BYTES = 65_536
+_KNOWN = b"known "
 
 
 class _Text(Structure):
@@ -60,13 +61,13 @@ def framed(message: bytes) -> bytes:
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
-def key_answer(frame: bytes) -> Refused | bool:
-    """Returns how the module reads an answer: True if the key is known, the refusal, or False if it cannot be read."""
+def key_answer(frame: bytes) -> Refused | str | None:
+    """Returns how the module reads an answer: whose key it is, the refusal, or None if it cannot be read."""
     written = _call("key_answer", frame)
     if written is None:
-        return False
-    if written == b"known":
-        return True
+        return None
+    if written.startswith(_KNOWN):
+        return written.removeprefix(_KNOWN).decode(errors="replace")
     status, _, rest = written.partition(b"\n")
     parts: list[bytes] = []
     while not rest.startswith(b"\n"):

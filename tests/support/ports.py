@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 FIRST, LAST = 20_000, 32_000
 """Above the fixed ports of other tests, and below those that the system gives to connections."""
 WORKERS = 8
-_BLOCK = 10
+_BLOCK = 20
 """The ports of a stack begin at a multiple of this."""
 
 

@@ -4,6 +4,7 @@ It shares no code with the gateway: neither sums, nor calendars, nor the choice 
 """
 
 import datetime as dt
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from admin_service.analytics.query import Dimension, Granularity, Tree, UsageQuery
+from admin_service.analytics.query import AnyDimension, Dimension, Granularity, TagDimension, Tree, UsageQuery
 
 TOKENS = (
     *("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "input_audio_tokens"),
@@ -72,6 +73,7 @@ def is_wanted(call: Call, query: UsageQuery) -> bool:
         and (not kept.providers or call.record["provider_id"] in kept.providers)
         and (not kept.endpoints or call.record["endpoint"] in kept.endpoints)
         and (not kept.statuses or call.status in kept.statuses)
+        and all((name, tags_of(call).get(name)) in kept.tags for name, _ in kept.tags)
         and (query.reach.group is None or query.reach.group in path)
         and (query.reach.member is None or member == query.reach.member)
     )
@@ -142,8 +144,15 @@ def _path(call: Call, query: UsageQuery) -> Sequence[str]:
     return call.path_of_now if query.tree is Tree.AS_IT_IS else call.path
 
 
-def _value(call: Call, dimension: Dimension, query: UsageQuery) -> str:
-    names = {
+def tags_of(call: Call) -> Mapping[str, str]:
+    """Returns the tags of a call by name."""
+    return json.loads(call.record["tags"] or "{}")  # type: ignore[no-any-return]
+
+
+def _value(call: Call, dimension: AnyDimension, query: UsageQuery) -> str:
+    if isinstance(dimension, TagDimension):
+        return tags_of(call).get(dimension.name, "")
+    names: Mapping[AnyDimension, str] = {
         Dimension.MODEL: "requested_model",
         Dimension.PROVIDER: "provider_id",
         Dimension.ENDPOINT: "endpoint",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.analytics.__main__ import argument_parser as analytics_parser
 from benchmarks.gateway.__main__ import argument_parser
 from tests.support.repository import ROOT
 from tests.unit.test_documentation import PAGES
@@ -18,6 +19,7 @@ RUN = {
     "docs/guides/admin-api.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/audit.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/usage.md": "tests/e2e/docs/test_readme.py",
+    "docs/guides/alerts.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/operators.md": "tests/e2e/docs/test_operators_guide.py",
     "docs/guides/people.md": "tests/e2e/docs/test_people_guide.py",
     "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
@@ -69,8 +71,9 @@ def test_the_test_that_runs_a_page_names_it(page: str, test: str) -> None:
 @pytest.mark.parametrize("command", sorted({line for _, line in commands() if re.match(r"\./dev \w+ .*--", line)}))
 def test_the_options_of_a_command_exist(command: str) -> None:
     name = command.split()[1]
+    parser = analytics_parser if command.startswith("./dev bench analytics") else argument_parser
     known = (
-        argument_parser().format_help()
+        parser().format_help()
         if name == "bench"
         else command_page().partition(f"### ./dev {name}\n")[2].split("\n### ")[0]
     )

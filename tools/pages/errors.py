@@ -6,7 +6,7 @@ from typing import Final
 from megarouter_envoy.options import Limits
 from megarouter_envoy.replies.local_replies import causes
 
-from gateway_core.contract.module_errors import PROVIDER_ERRORS
+from gateway_core.contract.module_errors import MODULE_ERRORS, PROVIDER_ERRORS
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from tools.pages.docstrings import attribute_docstrings
 from tools.protos.api import Api
@@ -65,7 +65,9 @@ def _refusals() -> Iterator[str]:
 
 
 def _local_replies() -> Iterator[str]:
-    rows = {(cause.error.status, cause.error.code): cause.error.message for cause in causes(Limits().max_request_bytes)}
+    own = [error for error in MODULE_ERRORS if error not in PROVIDER_ERRORS and error.code not in set(RefusalReason)]
+    errors = [*(cause.error for cause in causes(Limits().max_request_bytes)), *own]
+    rows = {(error.status, error.code): error.message for error in errors}
     for (status, code), message in sorted(rows.items()):
         yield f"| {status} | `{code}` | {message} |"
 

@@ -13,6 +13,7 @@ from deploy.local.stack.environment import (
     ALLOWED_ORIGINS,
     DRAIN_GRACE,
     IDENTITY_PROVIDERS_FILE,
+    INBOX_URL,
     MODEL_ALLOWED_ORIGINS,
     OTLP_ENDPOINT,
     PROXY_PROTOCOL,
@@ -28,6 +29,7 @@ from gateway_core.runtime.settings import (
     PREFIX,
     AdminSettings,
     AuthzSettings,
+    NotificationSettings,
     RateLimitSettings,
     ServiceSettings,
     UsageSettings,
@@ -40,6 +42,7 @@ SERVICES: Final[dict[str, type[ServiceSettings]]] = {
     "ratelimit": RateLimitSettings,
     "usage": UsageSettings,
     "admin": AdminSettings,
+    "notification": NotificationSettings,
 }
 OF_THE_RUNNER: Final = {
     OWNER_URL: "Use this PostgreSQL instead of the embedded one, logging in as the owner of the database.",
@@ -81,6 +84,10 @@ OF_CLIENTS: Final = {
     OWNER_URL: "The database of the stack, logging in as its owner.",
     **{variable: f"The same, logging in as `{role}`." for role, variable in SERVICE_URLS.items()},
     REDIS_URL: "The Redis that the stack uses.",
+    INBOX_URL: "The inbox that receives the demo's alerts. `GET /messages` returns them.",
+}
+READ_BY_CLIENTS: Final = {
+    "MEGAROUTER_CA_FILE": "File of certificate authorities, PEM, to trust for the admin API in place of the usual ones.",
 }
 _INTRODUCTION: Final = """# Settings
 
@@ -89,7 +96,7 @@ variables. A service refuses to start, and names the variable, when one that beg
 
 ## Services
 
-`all` stands for authz_service, ratelimit_service, usage_service and admin_service.
+`all` stands for authz_service, ratelimit_service, usage_service, admin_service and notification_service.
 
 | variable | service | default | meaning |
 |---|---|---|---|"""
@@ -120,6 +127,13 @@ def settings_page() -> str:
         "| variable | meaning |",
         "|---|---|",
         *_rows(OF_CLIENTS),
+    ]
+    lines += [
+        "\n## Read by clients\n",
+        "The command line `megarouter` and the Python client also read:\n",
+        "| variable | meaning |",
+        "|---|---|",
+        *_rows(READ_BY_CLIENTS),
     ]
     return "\n".join(lines) + "\n"
 

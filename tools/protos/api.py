@@ -12,7 +12,19 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from tools.protos.descriptors import ProtoFile
 
 STANDARD_VERBS: Final = ("Get", "List", "Create", "Update", "Delete")
-READING_VERBS: Final = ("BatchGet", "Get", "List", "Search", "Explain", "Preview", "Export", "Check", "Query")
+READING_VERBS: Final = (
+    "BatchGet",
+    "Get",
+    "List",
+    "Search",
+    "Explain",
+    "Verify",
+    "Preview",
+    "Export",
+    "Check",
+    "Query",
+    "Download",
+)
 """First words of methods that change nothing, so repeating a call is always safe."""
 
 

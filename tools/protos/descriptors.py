@@ -40,7 +40,7 @@ _FIELD, _NESTED, _NESTED_ENUM, _ONEOF = 2, 3, 4, 8
 _VALUE, _METHOD = 2, 2
 
 _TIMEOUT_S = 60.0
-_FOREIGN_PROTOCOLS = ("megarouter.scim.v1",)
+_FOREIGN_PROTOCOLS = ("megarouter.files.v1", "megarouter.scim.v1")
 
 # The field `buf_extension` in buf's version of FileDescriptorProto, with `is_import` set.
 _IS_IMPORT = b"\xd2\xf6\x03\x02\x08\x01"

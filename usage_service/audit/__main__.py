@@ -37,6 +37,11 @@ def main() -> None:
         _give_up(f"set {' and '.join(missing)}")
     try:
         sys.exit(asyncio.run(_audit(arguments)))
+    except asyncpg.LockNotAvailableError as error:
+        _give_up(
+            f"could not examine everything: {type(error).__name__}. A table is locked, for example by a migration or by"
+            " demo data being loaded. Run the audit again afterward."
+        )
     except (asyncpg.PostgresError, RedisError, *UNAVAILABLE) as error:
         # Only the type of the error: its message may quote a URL with a password.
         _give_up(f"could not examine everything: {type(error).__name__}")

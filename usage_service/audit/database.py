@@ -16,6 +16,7 @@ from usage_service.audit.guard_checks import GUARD_CHECKS
 from usage_service.audit.ledger_checks import LEDGER_CHECKS
 from usage_service.audit.rights_checks import LEAST_RIGHTS, ROLES_CONFINED
 from usage_service.audit.rollup_checks import ROLLUP_CHECKS
+from usage_service.audit.standing_checks import STANDING_CHECKS
 from usage_service.audit.usage_checks import USAGE_CHECKS
 
 ROLE: Final = AUDIT_ROLE
@@ -24,6 +25,7 @@ CHECKS: Final = (
     CREDIT_HAS_AUTHORITY,
     *USAGE_CHECKS,
     *ROLLUP_CHECKS,
+    *STANDING_CHECKS,
     *GUARD_CHECKS,
     CREDIT_LINE_GUARD,
     LEAST_RIGHTS,

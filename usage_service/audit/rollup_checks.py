@@ -12,13 +12,18 @@ from usage_service.rollups.statements import (
     HOURS_OF_FACTS,
     MONTH_KEY,
     MONTHS_OF_HOURS,
+    TAGGED_HOUR_KEY,
+    TAGGED_HOURS_OF_FACTS,
 )
 
 _ALL: Final = (*COUNT_COLUMNS, *LATENCY_COLUMNS)
 
 
-def _differences(table: str, key: Sequence[str], measures: Sequence[str], recomputed: str) -> str:
-    """Returns the query for every row of a table that is not what is recomputed for its generation `r`."""
+def _differences(table: str, key: Sequence[str], measures: Sequence[str], recomputed: str, kept: str = "true") -> str:
+    """Returns the query for every row of a table that is not what is recomputed for its generation `r`.
+
+    `kept` is the condition of rows that are compared.
+    """
     compared = ", ".join(
         f"CASE WHEN coalesce(s.{name}, 0) <> coalesce(f.{name}, 0)"
         f" THEN format('{name} is %s instead of %s', coalesce(s.{name}, 0), coalesce(f.{name}, 0)) END"
@@ -30,18 +35,28 @@ def _differences(table: str, key: Sequence[str], measures: Sequence[str], recomp
       FROM (SELECT coalesce(s.organization_id, f.organization_id) AS organization_id, concat_ws(' ', {place}) AS place,
                    concat_ws(', ', {compared}) AS fault
               FROM (SELECT t.* FROM {table} t JOIN usage_rollups r ON r.organization_id = t.organization_id
-                       AND r.generation = t.generation WHERE r.state <> 'RETIRED') s
+                       AND r.generation = t.generation WHERE r.state <> 'RETIRED' AND {kept}) s
               FULL JOIN (SELECT r.organization_id, r.generation, counted.*
-                           FROM usage_rollups r CROSS JOIN LATERAL ({recomputed}) AS counted WHERE r.state <> 'RETIRED') f
+                           FROM usage_rollups r CROSS JOIN LATERAL ({recomputed}) AS counted
+                          WHERE r.state <> 'RETIRED' AND {kept}) f
                 ON {" AND ".join(f"s.{name} = f.{name}" for name in ("organization_id", "generation", *key))}) compared
      WHERE fault <> ''
     """  # noqa: S608 - our own names
 
 
-_HOURS: Final = "usage_hours h"
-_OF_GENERATION: Final = (
-    "h.organization_id = r.organization_id AND h.generation = r.generation AND h.hour_start < r.days_until"
+_KEPT_HOURS: Final = "hour_start >= r.hours_from"
+_COLUMNS: Final = ", ".join((*HOUR_KEY, *_ALL))
+_DROPPED: Final = HOURS_OF_FACTS.format(
+    zone="r.time_zone",
+    condition="organization_id = r.organization_id AND sequence <= r.sequence"
+    " AND place_time < r.hours_from + interval '1 hour'",
 )
+# Where hours were dropped, the records say what they were.
+_HOURS: Final = (
+    f"(SELECT {_COLUMNS} FROM usage_hours WHERE organization_id = r.organization_id AND generation = r.generation"  # noqa: S608
+    f" AND {_KEPT_HOURS} UNION ALL SELECT {_COLUMNS} FROM ({_DROPPED}) AS dropped WHERE NOT {_KEPT_HOURS}) AS h"
+)
+_OF_GENERATION: Final = "h.hour_start < r.days_until"
 
 ROLLUPS_AT_A_POSITION: Final = Check(
     "rollups-at-a-position",
@@ -70,6 +85,24 @@ HOURS_ARE_RECORDS: Final = Check(
         HOURS_OF_FACTS.format(
             zone="r.time_zone", condition="organization_id = r.organization_id AND sequence <= r.sequence"
         ),
+        _KEPT_HOURS,
+    ),
+)
+
+TAGGED_HOURS_ARE_RECORDS: Final = Check(
+    "rollup-tagged-hours-are-records",
+    "INV-31",
+    "every hour of tagged calls has the sums of their records and corrections up to its position",
+    ("usage_tagged_hours", "usage_records"),
+    _differences(
+        "usage_tagged_hours",
+        TAGGED_HOUR_KEY,
+        _ALL,
+        TAGGED_HOURS_OF_FACTS.format(
+            zone="r.time_zone",
+            condition="organization_id = r.organization_id AND sequence <= r.sequence AND tags IS NOT NULL",
+        ),
+        _KEPT_HOURS,
     ),
 )
 
@@ -109,4 +142,10 @@ MONTHS_ARE_HOURS: Final = Check(
     ),
 )
 
-ROLLUP_CHECKS: Final = (ROLLUPS_AT_A_POSITION, HOURS_ARE_RECORDS, DAYS_ARE_HOURS, MONTHS_ARE_HOURS)
+ROLLUP_CHECKS: Final = (
+    ROLLUPS_AT_A_POSITION,
+    HOURS_ARE_RECORDS,
+    TAGGED_HOURS_ARE_RECORDS,
+    DAYS_ARE_HOURS,
+    MONTHS_ARE_HOURS,
+)

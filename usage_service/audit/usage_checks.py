@@ -174,6 +174,25 @@ ESTIMATES_WITHIN_HOLDS: Final = Check(
     """,
 )
 
+STRICT_HOLDS_SUFFICE: Final = Check(
+    "strict-holds-suffice",
+    "INV-05",
+    "in the mode STRICT a call costs at most its hold, or its report has a finding",
+    ("usage_records", "usage_corrections"),
+    # Only calls since the organization was last changed, because until then it may have had the other mode. Services know a change
+    # after a second.
+    """
+    SELECT u.organization_id, 'hold ' || u.hold_id,
+           format('charges %s, held were %s', u.charge_nano_credits + coalesce(c.delta_nano_credits, 0), u.hold_nano_credits)
+      FROM organizations o
+      JOIN usage_records u ON u.organization_id = o.organization_id AND u.place_time > o.update_time + interval '5 seconds'
+      LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id
+     WHERE o.budget_mode = 'STRICT' AND u.charge_nano_credits + coalesce(c.delta_nano_credits, 0) > u.hold_nano_credits
+       AND NOT EXISTS (SELECT FROM usage_findings f WHERE f.hold_id = u.hold_id)
+    """,
+)
+
+
 SPEND_IS_RECOMPUTED: Final = Check(
     "spend-is-recomputed",
     "INV-03 INV-05",
@@ -350,6 +369,7 @@ USAGE_CHECKS: Final = (
     CORRECTIONS_CONSISTENT,
     UNCONFIRMED_FLAGGED,
     ESTIMATES_WITHIN_HOLDS,
+    STRICT_HOLDS_SUFFICE,
     SPEND_IS_RECOMPUTED,
     HOLDS_IN_TIME,
     PRICES_ON_RECORD,

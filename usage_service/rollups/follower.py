@@ -28,7 +28,8 @@ EVENTS_PER_STEP: Final = 5_000
 _STEPS_PER_ROUND: Final = 4
 """Of one generation, before the next organization has its turn."""
 _ROWS_PER_DELETION: Final = 5_000
-_ROWS_PER_CLOSING: Final = 20_000
+_ROWS_PER_CLOSING: Final = 50_000
+"""Each day and month is written once for each step that has rows of it. So small steps write much."""
 _ORGANIZATIONS_PER_PAGE: Final = 500
 _FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 _MONTH_AHEAD: Final = dt.timedelta(days=7)

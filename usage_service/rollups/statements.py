@@ -10,6 +10,7 @@ from gateway_core.model.usage_measures import COUNT_COLUMNS, LATENCY_COLUMNS
 from gateway_core.stores.postgres.usage_sums import measures_of_facts, sums, with_latency_buckets
 
 HOUR_KEY: Final = ("hour_start", "group_path", "member_id", "api_key_id", "model", "provider_id", "endpoint", "status")
+TAGGED_HOUR_KEY: Final = (*HOUR_KEY, "tags")
 DAY_KEY: Final = ("scope_kind", "scope_id", "day_start", "model", "status", "group_path", "member_id")
 MONTH_KEY: Final = ("scope_kind", "scope_id", "month_start", "member_id")
 
@@ -32,6 +33,7 @@ def _add(table: str, key: tuple[str, ...], names: tuple[str, ...], rows: str) ->
 
 
 _ALL: Final = (*COUNT_COLUMNS, *LATENCY_COLUMNS)
+_LISTED: Final = ", ".join(_ALL)
 
 _QUARTER: Final = "date_bin('15 minutes', place_time, 'epoch')"
 # The hour of a quarter is the hour of everything in it, and there are fewer quarters than facts. Not a mere subquery:
@@ -41,9 +43,17 @@ _FACTS: Final = with_latency_buckets(
     f" local_hour(quarter, {{zone}}) AS hour_start FROM (SELECT DISTINCT {_QUARTER} AS quarter FROM usage_facts"
     f" WHERE {{condition}}) AS known) SELECT * FROM quarters) AS q ON q.quarter = {_QUARTER} WHERE {{condition}}"
 )
-HOURS_OF_FACTS: Final = f"""
-    SELECT {", ".join(HOUR_KEY)}, {measures_of_facts(_ALL)} FROM ({_FACTS}) AS facts GROUP BY {", ".join(HOUR_KEY)}"""  # noqa: S608
+
+
+def _hours_of_facts(key: tuple[str, ...]) -> str:
+    return f"""
+    SELECT {", ".join(key)}, {measures_of_facts(_ALL)} FROM ({_FACTS}) AS facts GROUP BY {", ".join(key)}"""  # noqa: S608
+
+
+HOURS_OF_FACTS: Final = _hours_of_facts(HOUR_KEY)
 """Facts by hour, with the columns of `HOUR_KEY` and all measures. `zone` and `condition` are SQL."""
+TAGGED_HOURS_OF_FACTS: Final = _hours_of_facts(TAGGED_HOUR_KEY)
+"""The same with the tags. `condition` must leave out facts without any."""
 
 _SCOPES: Final = """
     CROSS JOIN LATERAL (
@@ -68,39 +78,82 @@ MONTHS_OF_HOURS: Final = f"""
      WHERE s.scope_kind IN ('organization', 'group') AND {{condition}} GROUP BY 1, 2, 3, 4"""  # noqa: S608
 """Hours by month and member, once for each scope with members: the columns of `MONTH_KEY` and all counts."""
 
-_WITH_CALENDAR: Final = "facts_by_hour h JOIN calendar c ON c.hour_start = h.hour_start"
+_DAYS: Final = f"""
+    SELECT 'api_key' AS scope_kind, api_key_id AS scope_id, day_start, model, status, group_path, member_id, {_LISTED} FROM key_days
+    UNION ALL
+    SELECT 'member', member_id, day_start, model, status, group_path, member_id, {_LISTED} FROM member_days
+    UNION ALL
+    SELECT 'leaf', coalesce(group_path[cardinality(group_path)], ''), day_start, model, status, group_path, '', {_LISTED}
+      FROM leaf_days
+    UNION ALL
+    SELECT 'group', group_path[level], day_start, model, status, group_path[:level], '', {sums(_ALL)}
+      FROM leaf_days, generate_subscripts(group_path, 1) AS level GROUP BY 2, 3, 4, 5, 6
+    UNION ALL
+    SELECT 'organization', $1, day_start, model, status, '{{}}'::text[], '', {sums(_ALL)} FROM leaf_days GROUP BY 3, 4, 5"""  # noqa: S608
+_MONTHS: Final = f"""
+    SELECT 'organization' AS scope_kind, $1 AS scope_id, month_start, member_id, {sums(COUNT_COLUMNS)}
+      FROM member_months GROUP BY 3, 4
+    UNION ALL
+    SELECT 'group', group_path[level], month_start, member_id, {sums(COUNT_COLUMNS)}
+      FROM member_months, generate_subscripts(group_path, 1) AS level GROUP BY 2, 3, 4"""  # noqa: S608
 _ADD_TO_DAYS: Final = f"""
 calendar AS MATERIALIZED (
     SELECT hour_start, cycle_start_at('DAILY', $4, hour_start) AS day_start,
            cycle_start_at('MONTHLY', $4, hour_start) AS month_start
       FROM (SELECT DISTINCT hour_start FROM facts_by_hour WHERE hour_start < $6) AS hours
-), added_days AS ({
-    _add(
-        "usage_days",
-        DAY_KEY,
-        _ALL,
-        DAYS_OF_HOURS.format(organization="$1", day_start="c.day_start", hours=_WITH_CALENDAR, condition="true"),
-    )
-}
-), added_months AS ({
-    _add(
-        "usage_months",
-        MONTH_KEY,
-        COUNT_COLUMNS,
-        MONTHS_OF_HOURS.format(organization="$1", month_start="c.month_start", hours=_WITH_CALENDAR, condition="true"),
-    )
-})"""  # noqa: S608
+), key_days AS MATERIALIZED (
+    SELECT c.day_start, c.month_start, h.group_path, h.member_id, h.api_key_id, h.model, h.status, {sums(_ALL)}
+      FROM facts_by_hour h JOIN calendar c ON c.hour_start = h.hour_start GROUP BY 1, 2, 3, 4, 5, 6, 7
+), member_days AS MATERIALIZED (
+    SELECT day_start, month_start, group_path, member_id, model, status, {sums(_ALL)} FROM key_days GROUP BY 1, 2, 3, 4, 5, 6
+), leaf_days AS MATERIALIZED (
+    SELECT day_start, group_path, model, status, {sums(_ALL)} FROM member_days GROUP BY 1, 2, 3, 4
+), member_months AS MATERIALIZED (
+    SELECT month_start, group_path, member_id, {sums(COUNT_COLUMNS)} FROM member_days GROUP BY 1, 2, 3
+), added_days AS ({_add("usage_days", DAY_KEY, _ALL, _DAYS)}
+), added_months AS ({_add("usage_months", MONTH_KEY, COUNT_COLUMNS, _MONTHS)}
+)"""  # noqa: S608
+"""Adds hours to days and months. Each sum is made of smaller ones: hours by key, keys by member, members by group.
 
-ROLL_UP: Final = f"""
+The audit recomputes all of it by `DAYS_OF_HOURS` and `MONTHS_OF_HOURS`, which add up the hours once for each scope.
+"""
+
+_FACTS_BY_HOUR: Final = f"""
 WITH facts_by_hour AS MATERIALIZED (
     {HOURS_OF_FACTS.format(zone="$4", condition="organization_id = $1 AND sequence > $3 AND sequence <= $5")}
 ), added_hours AS ({_add("usage_hours", HOUR_KEY, _ALL, "SELECT * FROM facts_by_hour")}
-), {_ADD_TO_DAYS}
-UPDATE usage_rollups SET sequence = $5, update_time = now() WHERE organization_id = $1 AND generation = $2
-"""  # noqa: S608 - our own names
-"""Adds the facts after one position up to another, and stores it.
+)"""  # noqa: S608
+_MOVE_ON: Final = (
+    "UPDATE usage_rollups SET sequence = $5, update_time = now() WHERE organization_id = $1 AND generation = $2"
+)
 
-Parameters: organization, generation, position, time zone, new position, the instant before which hours are in days.
+ROLL_UP: Final = f"{_FACTS_BY_HOUR} {_MOVE_ON}"
+"""Adds the facts after one position up to another to their hours, and stores it. No fact may be of an hour that is in its day.
+
+Parameters: organization, generation, position, time zone, new position.
+"""
+ROLL_UP_LATE: Final = f"{_FACTS_BY_HOUR}, {_ADD_TO_DAYS} {_MOVE_ON}"
+"""The same, also for hours that are in days already. One more parameter: the instant before which hours are in days."""
+
+WHAT_IS_NEW: Final = """
+SELECT EXISTS (SELECT FROM usage_records WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3 AND tags IS NOT NULL)
+       OR EXISTS (SELECT FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id
+                   WHERE c.organization_id = $1 AND c.sequence > $2 AND c.sequence <= $3 AND u.tags IS NOT NULL),
+       EXISTS (SELECT FROM usage_records WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3 AND place_time < $4)
+       OR EXISTS (SELECT FROM usage_corrections WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3 AND place_time < $4)
+"""
+"""Whether facts after one position up to another have tags, and whether some are before an instant.
+
+Parameters: organization, position, new position, instant.
+"""
+
+_TAGGED_FACTS: Final = TAGGED_HOURS_OF_FACTS.format(
+    zone="$4", condition="organization_id = $1 AND sequence > $3 AND sequence <= $5 AND tags IS NOT NULL"
+)
+ROLL_UP_TAGGED: Final = _add("usage_tagged_hours", TAGGED_HOUR_KEY, _ALL, _TAGGED_FACTS)
+"""Adds the facts with tags after one position up to another, in the transaction of `ROLL_UP`.
+
+Parameters: organization, generation, position, time zone, new position.
 """
 
 CLOSE_HOURS: Final = f"""

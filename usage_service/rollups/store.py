@@ -9,7 +9,7 @@ import asyncpg
 
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.rollups.generations import GRACE, Generation, Ledger, State
-from usage_service.rollups.statements import CLOSE_HOURS, ROLL_UP
+from usage_service.rollups.statements import CLOSE_HOURS, ROLL_UP, ROLL_UP_LATE, ROLL_UP_TAGGED, WHAT_IS_NEW
 
 _LEDGERS: Final = """
 SELECT h.organization_id, h.sequence AS head, o.time_zone AS zone, r.generation, r.state, r.time_zone, r.sequence,
@@ -38,7 +38,13 @@ SELECT CASE WHEN too_much > first THEN too_much
                  WHERE organization_id = $1 AND generation = $2 AND hour_start >= $3 AND hour_start < $4
                  ORDER BY hour_start OFFSET $5 LIMIT 1) AS too_much) AS other
 """
+# Whole local days, if there is one, so that a day is not written twice.
+_DAYS_AT_A_TIME: Final = """
+SELECT CASE WHEN day > $2 THEN day ELSE $3 END FROM (SELECT cycle_start_at('DAILY', $1, $3::timestamptz) AS day) AS one
+"""
 _CLOSE_TIMEOUT_S: Final = 120
+_CLOSE_MEMORY: Final = "64MB"
+"""The rows of a step fit into it, and need no files."""
 
 # An hour begins before its calls, perhaps in the month before.
 _OPEN_MONTHS: Final = """
@@ -122,7 +128,14 @@ class RollupStore:
             before, zone, head, days_until = claimed
             upto = min(before + most, head)
             if upto > before:
-                await connection.execute(ROLL_UP, organization, generation, before, zone, upto, days_until)
+                has_tagged, has_late = (await connection.fetch(WHAT_IS_NEW, organization, before, upto, days_until))[0]
+                facts = (organization, generation, before, zone, upto)
+                if has_tagged:
+                    await connection.execute(ROLL_UP_TAGGED, *facts)
+                if has_late:
+                    await connection.execute(ROLL_UP_LATE, *facts, days_until)
+                else:
+                    await connection.execute(ROLL_UP, *facts)
         return Step(before, upto, head)
 
     async def close_hours(self, organization: str, generation: int, now: dt.datetime, most: int) -> bool:
@@ -139,9 +152,11 @@ class RollupStore:
             if last <= first:
                 return False
             after = await connection.fetchval(_HOURS_AT_A_TIME, organization, generation, first, last, most)
-            end = after or last
+            end = await connection.fetchval(_DAYS_AT_A_TIME, zone, first, after) if after else last
             # One hour of a large organization may take long.
-            await connection.execute(f"SET LOCAL statement_timeout = {_CLOSE_TIMEOUT_S * 1_000}")
+            await connection.execute(
+                f"SET LOCAL statement_timeout = {_CLOSE_TIMEOUT_S * 1_000}; SET LOCAL work_mem = '{_CLOSE_MEMORY}'"
+            )
             await connection.execute(
                 CLOSE_HOURS, organization, generation, first, zone, end, end, timeout=_CLOSE_TIMEOUT_S
             )
@@ -206,7 +221,7 @@ class RollupStore:
             if claimed is None:
                 return True
             left = 0
-            for table in ("usage_hours", "usage_days", "usage_months"):
+            for table in ("usage_hours", "usage_tagged_hours", "usage_days", "usage_months"):
                 deleted = await connection.fetchval(
                     f"WITH gone AS (DELETE FROM {table} WHERE (tableoid, ctid) IN"  # noqa: S608 - our own names
                     f" (SELECT tableoid, ctid FROM {table} WHERE organization_id = $1 AND generation = $2 LIMIT $3)"

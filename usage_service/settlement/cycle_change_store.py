@@ -15,13 +15,17 @@ from zoneinfo import ZoneInfo
 
 from gateway_core.model.limits.cycles import Cycle, PeriodClock
 from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.ledger_store import LedgerHead
 from usage_service.settlement.cycle_changes import ChangedCounter, PresentCycle, changed_counters, later_counters
-from usage_service.settlement.rows import RecordedSettlement
+from usage_service.settlement.rows import RecordedSettlement, Settlement
 
 _STALE_FOR_US: Final = 3_600 * 10**6
 """Longer than an authz_service may place holds by a cycle that has changed: it bounds `identity_max_age_ms`."""
+
+_MAX_REMEMBERED: Final = 20_000
+"""Keys whose counters are remembered. A key has the same counters for at least a day."""
 
 _PRESENT: Final = """
 SELECT g.organization_id, g.scope_kind, g.scope_id, g.cycle, g.cycle_revision, o.time_zone,
@@ -47,8 +51,29 @@ SELECT charged.organization_id, charged.counter, latest.counter
 """
 
 
+class UnchangedCounters:
+    """Remembers which counters no change of a cycle concerns, so that they are looked up once after each change.
+
+    The answer stays right until a cycle changes in the organization again, which moves the time of its last change.
+    """
+
+    def __init__(self) -> None:
+        self._known: BoundedMemory[tuple[str, tuple[str, ...]], datetime] = BoundedMemory(_MAX_REMEMBERED)
+
+    def includes(self, settlement: Settlement, change_time: datetime) -> bool:
+        """Returns whether the counters of the hold are known to be as they were when the call was placed."""
+        return self._known.get((settlement.hold.claims.organization, settlement.counters)) == change_time
+
+    def remember(self, settlement: Settlement, change_time: datetime) -> None:
+        """Remembers that no change concerns the counters of the hold."""
+        self._known.remember((settlement.hold.claims.organization, settlement.counters), change_time)
+
+
 async def with_later_counters(
-    connection: Connection, recorded: Sequence[RecordedSettlement], change_times: Mapping[str, datetime | None]
+    connection: Connection,
+    recorded: Sequence[RecordedSettlement],
+    change_times: Mapping[str, datetime | None],
+    unchanged: UnchangedCounters | None = None,
 ) -> Sequence[RecordedSettlement]:
     """Adds to each settlement the current counters that it also counts in. Usually there are none, and no query is
     made.
@@ -57,31 +82,48 @@ async def with_later_counters(
         connection: holds the locks on the organizations' ledgers, so that no cycle changes meanwhile.
         recorded: settlements of any organizations.
         change_times: when a cycle last changed, by organization.
+        unchanged: what earlier batches found, and where this one remembers what it finds; None to remember nothing.
 
     Returns:
         The settlements in the same order, with `later_counters` set.
     """
-    overtaken = [entry for entry in recorded if _is_overtaken(entry, _change_time(entry, change_times))]
+    unchanged = unchanged or UnchangedCounters()
+    overtaken = [entry for entry in recorded if _may_have_later_counters(entry, change_times, unchanged)]
     if not overtaken:
         return recorded
     present = await _present_cycles(connection, overtaken)
     clock = PeriodClock()
     changes: dict[tuple[str, int], tuple[ChangedCounter, ...]] = {}
     """By organization and the identity of a hold's counters, because the calls of a key share them."""
-
-    def with_changes(entry: RecordedSettlement) -> RecordedSettlement:
+    later: dict[int, tuple[str, ...]] = {}
+    """By the identity of an entry."""
+    for entry in overtaken:
         hold = entry.settlement.hold
-        known_as = hold.claims.organization, id(hold.claims.counters)
-        changed = changes.get(known_as)
+        organization, counters = hold.claims.organization, hold.claims.counters
+        changed = changes.get((organization, id(counters)))
         if changed is None:
-            changed = changes[known_as] = changed_counters(
-                hold.claims.counters, present.get(hold.claims.organization, {})
-            )
-        if not changed or not _is_overtaken(entry, _change_time(entry, change_times)):
-            return entry
-        return dataclasses.replace(entry, later_counters=later_counters(changed, hold.placed_epoch_us / 10**6, clock))
+            changed = changes[organization, id(counters)] = changed_counters(counters, present.get(organization, {}))
+            if not changed and (change_time := change_times[organization]) is not None:
+                unchanged.remember(entry.settlement, change_time)
+        if changed:
+            later[id(entry)] = later_counters(changed, hold.placed_epoch_us / 10**6, clock)
+    if not later:
+        return recorded
+    return [
+        dataclasses.replace(entry, later_counters=later[id(entry)]) if id(entry) in later else entry
+        for entry in recorded
+    ]
 
-    return [with_changes(entry) for entry in recorded]
+
+def _may_have_later_counters(
+    entry: RecordedSettlement, change_times: Mapping[str, datetime | None], unchanged: UnchangedCounters
+) -> bool:
+    change_time = change_times.get(entry.settlement.hold.claims.organization)
+    return (
+        change_time is not None
+        and _is_overtaken(entry, change_time)
+        and not unchanged.includes(entry.settlement, change_time)
+    )
 
 
 def _is_overtaken(entry: RecordedSettlement, change_time: datetime | None) -> bool:
@@ -89,10 +131,6 @@ def _is_overtaken(entry: RecordedSettlement, change_time: datetime | None) -> bo
     if change_time is None:
         return False
     return entry.settlement.hold.placed_epoch_us < change_time.timestamp() * 10**6 + _STALE_FOR_US
-
-
-def _change_time(entry: RecordedSettlement, change_times: Mapping[str, datetime | None]) -> datetime | None:
-    return change_times.get(entry.settlement.hold.claims.organization)
 
 
 async def _present_cycles(

@@ -3,14 +3,18 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
+from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.pricing import ChargeLine
 from gateway_core.model.record_decorator import record
 from usage_service.provider_reports.findings import reported_text
 from usage_service.settlement.charge_decision import CallReport, Resolution, UsageSource
 from usage_service.stored_objects.handed_out import Answer, may_hand_out, rows_of
+
+_REMEMBERED_TAGS: Final = 4_096
 
 
 @record(frozen=True, slots=True)
@@ -144,6 +148,23 @@ def rare_row(entry: RecordedSettlement) -> Row:
     )
 
 
+def uncommon_row(entry: RecordedSettlement) -> Row:
+    """Returns what few calls have: the columns of `RARE_COLUMNS`; nothing if this one does not."""
+    rare = rare_row(entry)
+    return () if rare == RARE_DEFAULTS else rare
+
+
+def tag_row(entry: RecordedSettlement) -> Row:
+    """Returns the tags of a call that has some: the columns of `TAG_COLUMNS`; nothing if it has none."""
+    tags = entry.settlement.hold.tags
+    return (_tags_json(tags),) if tags else ()
+
+
+@lru_cache(maxsize=_REMEMBERED_TAGS)
+def _tags_json(tags: Tags) -> str:
+    return json.dumps(dict(tags), ensure_ascii=False)
+
+
 def finding_row(settlement: Settlement) -> Row:
     """Returns what should be looked at: the columns of `FINDING_COLUMNS`.
 
@@ -211,6 +232,8 @@ RARE_COLUMNS: Final = (
 )
 RARE_DEFAULTS: Final[Row] = (0, 0, 0, 0, 0, "{}", None, None)
 """The values of `RARE_COLUMNS` that PostgreSQL fills in by itself. Most calls have no others."""
+TAG_COLUMNS: Final = ("tags:jsonb",)
+"""Of records. A correction has the tags of its record."""
 CORRECTION_COLUMNS: Final = (*FACT_COLUMNS, "delta_nano_credits:bigint", *RARE_COLUMNS)
 FINDING_COLUMNS: Final = (
     *("hold_id", "organization_id", "group_path:texts", "member_id", "api_key_id", "provider_id", "requested_model"),

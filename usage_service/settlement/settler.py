@@ -17,6 +17,7 @@ from gateway_core.stores.postgres.connections import UNAVAILABLE
 from usage_service.call_spans import trace_call
 from usage_service.metrics import SettlementMetrics
 from usage_service.settlement.charge_decision import CallReport, resolve
+from usage_service.settlement.cycle_change_store import UnchangedCounters
 from usage_service.settlement.entries import Entry, Origin, RecentSettlements, SettlementCounts
 from usage_service.settlement.report_pricing import Terms
 from usage_service.settlement.rows import RecordedSettlement, Settlement
@@ -80,6 +81,7 @@ class Settler:
         self._on_committed = on_committed
         self._measures = measures
         self._object_life_ms = object_life_ms
+        self._unchanged = UnchangedCounters()
         self.recent = RecentSettlements()
         self.counts = SettlementCounts()
 
@@ -160,7 +162,7 @@ class Settler:
 
     async def _write(self, settlements: Sequence[Settlement]) -> BatchResult:
         async with self._pool.acquire() as connection:
-            return await settle_batch(connection, settlements, self._object_life_ms)
+            return await settle_batch(connection, settlements, self._object_life_ms, self._unchanged)
 
     def _note(self, decided: Sequence[tuple[Entry, Settlement]], result: BatchResult) -> None:
         """Does everything that follows a commit."""

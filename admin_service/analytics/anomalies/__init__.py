@@ -1,1 +1,1 @@
-"""Finds spend that is out of the ordinary for a series, and measures how well that works on labeled data."""
+"""Measures how well unusual spend is found, on files of labeled data."""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from admin_service.analytics.anomalies.detector import Anomaly, Point, Settings, detect
 from admin_service.analytics.anomalies.labeled_series import (
     Labels,
     Series,
@@ -18,6 +17,7 @@ from admin_service.analytics.anomalies.labeled_series import (
 )
 from admin_service.analytics.anomalies.scoring import Measured, measure
 from admin_service.analytics.anomalies.simple_rules import three_deviations, twice_the_weekly_mean
+from gateway_core.model.anomalies.detector import Anomaly, Point, Settings, detect
 
 _CREDIT = 10**9
 
@@ -66,13 +66,17 @@ def _list(series: Series, settings: Settings, *, hourly: bool, as_json: bool) ->
         for anomaly in detect(points, settings, hourly=hourly)
     ]
     if as_json:
-        print(json.dumps([{"series": name, **asdict(anomaly)} for name, anomaly in found], default=str, indent=2))
+        print(json.dumps([{"series": name, **_shown(anomaly)} for name, anomaly in found], default=str, indent=2))
         return
     width = max(len(name) for name in ("series", *series))
     print(f"{'series':<{width}}  {'start':<16}  {'actual':>16}  {'expected':>16}  {'usual up to':>16}  surprise")
     for name, anomaly in found:
         print(f"{name:<{width}}  {_row(anomaly)}")
     print(f"{len(found)} anomalies in {len(series)} series; amounts in credits")
+
+
+def _shown(anomaly: Anomaly) -> dict[str, object]:
+    return {name: value for name, value in asdict(anomaly).items() if name != "references"}
 
 
 def _row(anomaly: Anomaly) -> str:

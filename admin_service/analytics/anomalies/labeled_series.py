@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from admin_service.analytics.anomalies.detector import Point
+from gateway_core.model.anomalies.detector import Point
 
 _OWN_COLUMNS: Final = ("series", "date", "nano_credits")
 _BENCHMARK_COLUMNS: Final = ("timestamp", "value")

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from admin_service.analytics.anomalies.detector import Point
 from admin_service.analytics.anomalies.labeled_series import Event, Labels, Series
+from gateway_core.model.anomalies.detector import Point
 
 RESAMPLES: Final = 1_000
 _TAIL: Final = 0.025

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Final
 
-from admin_service.analytics.anomalies.detector import Point
+from gateway_core.model.anomalies.detector import Point
 
 _WEEK: Final = 7
 _FOUR_WEEKS: Final = 28

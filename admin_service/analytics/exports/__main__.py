@@ -6,6 +6,7 @@ The exit status is 0 on success, 1 if the export is impossible, 2 if the databas
 import argparse
 import asyncio
 import datetime as dt
+import hashlib
 import os
 import sys
 import tempfile
@@ -27,8 +28,22 @@ from admin_service.analytics.exports.exporting import (
     export_usage,
 )
 from admin_service.analytics.exports.reading import Selection
-from admin_service.analytics.query import MAX_LIMIT, Dimension, Filter, Granularity, InvalidQueryError, UsageQuery
+from admin_service.analytics.language import Language
+from admin_service.analytics.query import (
+    MAX_LIMIT,
+    AnyDimension,
+    Dimension,
+    Filter,
+    Granularity,
+    InvalidQueryError,
+    TagDimension,
+    UsageQuery,
+)
 from admin_service.analytics.reading import UnknownOrganizationError
+from admin_service.analytics.reports.building import Wanted, build_report
+from admin_service.analytics.reports.rendering import Renderer, RenderingError
+from admin_service.analytics.reports.report import Paper
+from gateway_core.model.call_tags import TagsError, tag_name, tag_value
 from gateway_core.schema.logins import SERVICE_URLS
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.postgres.organization_wall import acting_for
@@ -58,36 +73,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not url:
         _give_up(2, f"set {DATABASE_URL}")
     try:
-        result = asyncio.run(_run(url, chosen))
+        summary = asyncio.run(_run(url, chosen))
     except InvalidQueryError as error:
         _give_up(1, f"{error.field} {error}")
     except OutputError as error:
         _give_up(1, f"the output cannot be written: {error}")
+    except RenderingError as error:
+        _give_up(1, str(error))
     except UnknownOrganizationError:
         _give_up(1, "there is no such organization")
     except (asyncpg.PostgresError, *UNAVAILABLE) as error:
         # Only the type of the error: its message may quote a URL with a password.
         _give_up(2, f"the database refused: {type(error).__name__}")
-    sys.stderr.write(_summary(result))
+    sys.stderr.write(summary)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m admin_service.analytics.exports",
-        description=f"Exports usage as CSV from the database at {DATABASE_URL}.",
+        description=f"Exports usage from the database at {DATABASE_URL}.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     calls = commands.add_parser("calls", help="one row for each call")
     focus = commands.add_parser("focus", help="one row for each line of a charge, in the columns of FOCUS 1.2")
     usage = commands.add_parser("usage", help="sums by group and time")
-    for command in (calls, focus, usage):
+    pdf = commands.add_parser("pdf", help="a report as PDF, with its data attached")
+    for command in (calls, focus, usage, pdf):
         _add_common(command)
+    for command in (calls, focus, usage):
+        command.add_argument("--raw", action="store_true", help="write text as it is, also if it looks like a formula")
+    pdf.add_argument("--language", choices=list(map(str, Language)), default="en", help="default: en")
+    pdf.add_argument("--paper", choices=list(map(str, Paper)), default="a4", help="default: a4")
     for command in (calls, focus):
         command.add_argument(
             "--position", type=int, metavar="N", help="export as of this event of the ledger (default: the last one)"
         )
     usage.add_argument(
-        "--group-by", action="append", default=[], choices=list(map(str, Dimension)), help="up to two times"
+        "--group-by",
+        action="append",
+        default=[],
+        type=_dimension,
+        metavar="DIMENSION",
+        help=f"{', '.join(Dimension)}, or tag:NAME; up to two times",
     )
     usage.add_argument("--granularity", choices=list(_GRANULARITIES), default="total", help="default: total")
     usage.add_argument(
@@ -100,19 +127,44 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _dimension(text: str) -> AnyDimension:
+    prefix, _, name = text.partition(":")
+    try:
+        return TagDimension(tag_name(name)) if prefix == "tag" else Dimension(text)
+    except TagsError as error:
+        raise argparse.ArgumentTypeError(f"tags {error}") from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no dimension") from error
+
+
+def _tag(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    try:
+        return tag_name(name), tag_value(value)
+    except TagsError as error:
+        raise argparse.ArgumentTypeError(f"tags {error}") from error
+
+
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--organization", required=True, metavar="ID")
     command.add_argument("--since", required=True, metavar="TIME", help="RFC 3339, or a day of the organization's zone")
     command.add_argument("--until", required=True, metavar="TIME", help="first instant, or day, after the range")
     command.add_argument("--output", required=True, metavar="FILE", help=f"{_STDOUT} for the standard output")
-    command.add_argument("--raw", action="store_true", help="write text as it is, also if it looks like a formula")
     for name in ("member", "api-key", "group", "model"):
         command.add_argument(
             f"--{name}", action="append", default=[], metavar="ID", help=f"only of this {name}; can be repeated"
         )
+    command.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        type=_tag,
+        metavar="NAME=VALUE",
+        help="only with this tag; can be repeated",
+    )
 
 
-async def _run(url: str, chosen: argparse.Namespace) -> ExportResult:
+async def _run(url: str, chosen: argparse.Namespace) -> str:
     async with asyncpg.create_pool(url, min_size=1, max_size=1, timeout=_CONNECT_TIMEOUT_S) as pool:
         zone = await _zone(pool, chosen.organization)
         start, end = _instant("since", chosen.since, zone), _instant("until", chosen.until, zone)
@@ -121,22 +173,47 @@ async def _run(url: str, chosen: argparse.Namespace) -> ExportResult:
             members=frozenset(chosen.member),
             api_keys=frozenset(chosen.api_key),
             models=frozenset(chosen.model),
+            tags=frozenset(chosen.tag),
         )
         with _output(chosen.output) as sink:
+            if chosen.command == "pdf":
+                wanted = Wanted(
+                    chosen.organization, start, end, kept, language=Language(chosen.language), paper=Paper(chosen.paper)
+                )
+                return await _export_pdf(pool, wanted, sink)
             if chosen.command == "usage":
                 query = UsageQuery(
                     chosen.organization,
                     start,
                     end,
-                    group_by=tuple(map(Dimension, chosen.group_by)),
+                    group_by=tuple(chosen.group_by),
                     filter=kept,
                     granularity=_GRANULARITIES[chosen.granularity],
                     limit=chosen.limit,
                 )
-                return await export_usage(pool, query, sink, raw=chosen.raw)
+                return _summary(await export_usage(pool, query, sink, raw=chosen.raw))
             selection = Selection(chosen.organization, start, end, filter=kept, position=chosen.position)
             export = export_calls if chosen.command == "calls" else export_focus
-            return await export(pool, selection, sink, raw=chosen.raw, report=_Meter())
+            return _summary(await export(pool, selection, sink, raw=chosen.raw, report=_Meter()))
+
+
+async def _export_pdf(pool: asyncpg.Pool, wanted: Wanted, sink: Sink) -> str:
+    async with acting_for(pool, wanted.organization, isolation="repeatable_read") as connection:
+        report = await build_report(connection, wanted)
+    pdf = await Renderer().render(report)
+    await sink(pdf)
+    return _summary(
+        ExportResult(
+            row_count=len(report.points),
+            size_bytes=len(pdf),
+            sha256=hashlib.sha256(pdf).hexdigest(),
+            charge_nano_credits=report.total.charge,
+            position=report.ledger_position,
+            read_time=report.read_time,
+            time_zone=report.time_zone,
+            complete=report.complete,
+        )
+    )
 
 
 async def _zone(pool: asyncpg.Pool, organization: str) -> ZoneInfo:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
 
+from admin_service.analytics.call_records import TOKEN_COLUMNS
 from admin_service.analytics.exports.call_rows import CallRow
 from admin_service.analytics.exports.cells import amount, flag, local_time, utc_time
 from admin_service.analytics.exports.csv_stream import Cell, Column
-from admin_service.analytics.exports.reading import TOKEN_COLUMNS
 
 _tokens: Final = itemgetter(*TOKEN_COLUMNS)
 
@@ -88,6 +88,7 @@ CALL_COLUMNS: Final[tuple[Column[CallRow], ...]] = (
     _text("place", "the place of processing that the provider reports"),
     *(_tokens_of(name) for name in TOKEN_COLUMNS),
     Column("total_tokens", "the sum of all tokens", lambda row: sum(_tokens(row.record))),
+    _field("tags", "the tags of the call, as JSON; empty without any"),
     _field("uses", "uses of hosted tools that cost a fee, as JSON"),
     Column("charge_credits", "what the call costs, after a correction", _credits("charge_nano_credits")),
     Column(

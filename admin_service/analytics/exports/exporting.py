@@ -100,7 +100,7 @@ async def export_focus(
         stream = CsvStream(FOCUS_COLUMNS, sink, raw=raw)
         await stream.write_header()
         names, charge = NameHistory(reader.connection, selection.organization), 0
-        publishers = await _publishers(reader.connection)
+        publishers = await publishers_of(reader.connection)
         async for records in reader.batches("charge_lines"):
             calls = await named(records, names, reader.snapshot.zone)
             rows = list(focus_rows(calls, reader.snapshot, publishers))
@@ -145,7 +145,8 @@ def _values(answer: UsageAnswer, place: int) -> set[str]:
     return {group.values[place] for group in answer.groups if group.values is not None}
 
 
-async def _publishers(connection: Connection) -> dict[str, str]:
+async def publishers_of(connection: Connection) -> dict[str, str]:
+    """Returns the names of providers by their ids."""
     return {provider: name or provider for provider, name in await connection.fetch(_PROVIDERS)}
 
 

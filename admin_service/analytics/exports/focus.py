@@ -186,7 +186,11 @@ FOCUS_COLUMNS: Final[tuple[FocusColumn, ...]] = (
     _of_call("SubAccountId", "the group that the member was directly in, or null", lambda row: row.call.group_id),
     _of_call("SubAccountName", "its name at the moment of the call", lambda row: row.call.group_name, is_text=True),
     _of_call("SubAccountType", "`Group`; null outside groups", lambda row: "Group" if row.call.group_id else None),
-    _of_call("Tags", "JSON: `megarouter/` and `member`, `member_name`, `group_path`, `endpoint`, `status`", tags),
+    _of_call(
+        "Tags",
+        "JSON: the tags of the call, and `megarouter/` and `member`, `member_name`, `group_path`, `endpoint`, `status`",
+        tags,
+    ),
     _of_call("x_CallId", "id of the call", lambda row: row.call.record["hold_id"]),
     _of_call(
         "x_LedgerSequence",

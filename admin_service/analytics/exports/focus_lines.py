@@ -158,7 +158,7 @@ def price_details(row: FocusRow) -> str:
 
 
 def tags(row: FocusRow) -> str:
-    """Returns who called what, as JSON."""
+    """Returns the caller's tags, and who called what, as JSON. No tag of a caller has a name with a slash."""
     record = row.call.record
     named = {
         "member": record["member_id"],
@@ -167,7 +167,8 @@ def tags(row: FocusRow) -> str:
         "endpoint": record["endpoint"],
         "status": record["outcome"],
     }
-    return _to_json({f"{_TAG_PREFIX}{name}": value for name, value in named.items() if value})
+    own = json.loads(record["tags"]) if record["tags"] else {}
+    return _to_json({**own, **{f"{_TAG_PREFIX}{name}": value for name, value in named.items() if value}})
 
 
 def region(row: FocusRow) -> str | None:

@@ -1,18 +1,18 @@
 """Reads the calls of an organization in the order of its ledger, batch by batch, in one snapshot of the database."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from admin_service.analytics.call_records import call_columns, record_conditions
 from admin_service.analytics.query import Filter, InvalidQueryError, Reach, UsageQuery
 from admin_service.analytics.reading import UnknownOrganizationError, require_valid
 from admin_service.listing.sql_parameters import Parameters
-from gateway_core.model.usage_measures import INPUT_TOKEN_COLUMNS, OUTPUT_TOKEN_COLUMNS
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -23,26 +23,6 @@ _BATCH_TIMEOUT_S: Final = 300.0
 
 NO_FILTER: Final = Filter()
 EVERYTHING: Final = Reach()
-
-TOKEN_COLUMNS: Final = (*INPUT_TOKEN_COLUMNS, *OUTPUT_TOKEN_COLUMNS)
-_OF_RECORD: Final = (
-    *("hold_id", "sequence", "place_time", "settle_time", "group_path", "member_id", "api_key_id", "endpoint"),
-    *("streamed", "requested_model", "provider_id", "price_version"),
-)
-_AS_IT_STANDS: Final = (
-    *("outcome", "source", "answered_model", "provider_response_id", "service_tier", "speed", "place"),
-    *("charge_nano_credits", "uses", "http_status", "duration_ms", "time_to_first_byte_ms", "request_id", "trace_id"),
-    *TOKEN_COLUMNS,
-)
-"""A correction replaces these of its record."""
-_FILTERS: Final = {
-    "members": "u.member_id",
-    "api_keys": "u.api_key_id",
-    "models": "u.requested_model",
-    "providers": "u.provider_id",
-    "endpoints": "u.endpoint",
-    "statuses": "coalesce(c.outcome, u.outcome)",
-}
 
 _SNAPSHOT: Final = """
 SELECT o.display_name, o.time_zone, h.sequence AS head, now() AS time,
@@ -64,6 +44,8 @@ class Selection:
     reach: Reach = EVERYTHING
     position: int | None = None
     """Number of the ledger's event up to which records and corrections count; None for the last one."""
+    after: int = 0
+    """Only calls whose records have higher numbers: those that an earlier page of the same export did not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +65,38 @@ class Snapshot:
 class CallReader:
     """Reads one selection in one transaction."""
 
-    def __init__(self, connection: Connection, selection: Selection, snapshot: Snapshot) -> None:
+    def __init__(
+        self, connection: Connection, selection: Selection, snapshot: Snapshot, timeout_s: float = _BATCH_TIMEOUT_S
+    ) -> None:
         self.connection = connection
+        self._timeout_s = timeout_s
         self.snapshot = snapshot
         self._selection = selection
 
-    async def batches(self, *others: str) -> AsyncIterator[Sequence[asyncpg.Record]]:
-        """Yields calls by the sequence of their records, at most `BATCH_ROWS` at a time.
+    async def batches(self, *others: str, rows: int | None = None) -> AsyncIterator[Sequence[asyncpg.Record]]:
+        """Yields calls by the sequence of their records.
 
         Args:
             others: further columns in which a correction replaces its record.
+            rows: how many calls to yield at a time; by default `BATCH_ROWS`.
         """
         parameters = Parameters()
         statement = _statement(self._selection, self.snapshot.position, others, parameters)
         cursor = await self.connection.cursor(statement, *parameters.values)
-        while rows := await cursor.fetch(BATCH_ROWS, timeout=_BATCH_TIMEOUT_S):
-            yield rows
+        while found := await cursor.fetch(rows or BATCH_ROWS, timeout=self._timeout_s):
+            yield found
 
 
 @asynccontextmanager
-async def reading_calls(pool: asyncpg.Pool, selection: Selection) -> AsyncIterator[CallReader]:
+async def reading_calls(
+    pool: asyncpg.Pool, selection: Selection, timeout_s: float = _BATCH_TIMEOUT_S
+) -> AsyncIterator[CallReader]:
     """Opens a read-only transaction that sees one state of the organization, however long it takes.
+
+    Args:
+        pool: logged in as admin_service.
+        selection: which calls.
+        timeout_s: for finding the next batch.
 
     Raises:
         InvalidQueryError: the selection is out of its bounds.
@@ -113,8 +106,8 @@ async def reading_calls(pool: asyncpg.Pool, selection: Selection) -> AsyncIterat
     async with acting_for(pool, selection.organization, isolation="repeatable_read") as connection:
         await connection.execute("SET TRANSACTION READ ONLY")
         # The pool's limit is for requests that somebody waits for.
-        await connection.execute(f"SET LOCAL statement_timeout = {int(_BATCH_TIMEOUT_S * 1_000)}")
-        yield CallReader(connection, selection, await _snapshot(connection, selection))
+        await connection.execute(f"SET LOCAL statement_timeout = {int(timeout_s * 1_000)}")
+        yield CallReader(connection, selection, await _snapshot(connection, selection), timeout_s)
 
 
 async def _snapshot(connection: Connection, selection: Selection) -> Snapshot:
@@ -136,35 +129,14 @@ async def _snapshot(connection: Connection, selection: Selection) -> Snapshot:
 
 def _statement(selection: Selection, position: int, others: Sequence[str], parameters: Parameters) -> str:
     last = parameters.add(position)
-    columns = [
-        *(f"u.{name}" for name in _OF_RECORD),
-        *(
-            f"CASE WHEN c.hold_id IS NULL THEN u.{name} ELSE c.{name} END AS {name}"
-            for name in (*_AS_IT_STANDS, *others)
-        ),
-        "c.sequence AS correction_sequence, c.delta_nano_credits AS correction_nano_credits",
-    ]
     conditions = [
         f"u.organization_id = {parameters.add(selection.organization)}",
-        f"u.sequence <= {last}",
+        f"u.sequence > {parameters.add(selection.after)} AND u.sequence <= {last}",
         f"u.place_time >= {parameters.add(selection.start)} AND u.place_time < {parameters.add(selection.end)}",
-        *_conditions(selection, parameters),
+        *record_conditions(selection.filter, selection.reach, parameters),
     ]
     return (
-        f"SELECT {', '.join(columns)} FROM usage_records u"  # noqa: S608 - our own names, and values as parameters
+        f"SELECT {', '.join(call_columns(others))} FROM usage_records u"  # noqa: S608 - our own names, and values as parameters
         f" LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id AND c.sequence <= {last}"
         f" WHERE {' AND '.join(conditions)} ORDER BY u.sequence"
     )
-
-
-def _conditions(selection: Selection, parameters: Parameters) -> Iterable[str]:
-    for name, column in _FILTERS.items():
-        allowed: Any = getattr(selection.filter, name)
-        if allowed:
-            yield f"{column} = ANY ({parameters.add(sorted(allowed))}::text[])"
-    if selection.filter.groups:
-        yield f"u.group_path && {parameters.add(sorted(selection.filter.groups))}::text[]"
-    if selection.reach.member is not None:
-        yield f"u.member_id = {parameters.add(selection.reach.member)}"
-    if selection.reach.group is not None:
-        yield f"{parameters.add(selection.reach.group)} = ANY (u.group_path)"

@@ -9,7 +9,7 @@ from admin_service.analytics.answer import NO_USAGE, Bucket, Measures, UsageAnsw
 from admin_service.analytics.exports.cells import amount, flag, local_time, utc_time
 from admin_service.analytics.exports.csv_stream import Cell, Column
 from admin_service.analytics.names import UsageName
-from admin_service.analytics.query import Dimension
+from admin_service.analytics.query import AnyDimension, Dimension, TagDimension
 from gateway_core.model.usage_measures import INPUT_TOKEN_COLUMNS, OUTPUT_TOKEN_COLUMNS
 
 Names = Mapping[str, UsageName]
@@ -84,7 +84,9 @@ FIXED_USAGE_COLUMNS: Final = (*_TIMES, *_MEASURES)
 """The columns of every answer. Those of its dimensions are between times and measures."""
 
 
-def usage_columns(group_by: Iterable[Dimension], names: Mapping[Dimension, Names]) -> tuple[Column[UsageRow], ...]:
+def usage_columns(
+    group_by: Iterable[AnyDimension], names: Mapping[AnyDimension, Names]
+) -> tuple[Column[UsageRow], ...]:
     """Returns the columns of an answer, given the names of the values of its dimensions."""
     dimensions = [
         column
@@ -103,7 +105,7 @@ def usage_rows(answer: UsageAnswer) -> Iterable[UsageRow]:
                 yield UsageRow(group.values, bucket, measures, zone)
 
 
-def _of_dimension(place: int, dimension: Dimension, names: Names) -> Iterable[Column[UsageRow]]:
+def _of_dimension(place: int, dimension: AnyDimension, names: Names) -> Iterable[Column[UsageRow]]:
     def value(row: UsageRow) -> str | None:
         return None if row.values is None else row.values[place]
 
@@ -111,6 +113,10 @@ def _of_dimension(place: int, dimension: Dimension, names: Names) -> Iterable[Co
         known = names.get(value(row) or "")
         return None if known is None else known.display_name
 
+    if isinstance(dimension, TagDimension):
+        # Callers write the values, as others write names.
+        yield Column(str(dimension), "", value, is_text=True)
+        return
     yield Column(DIMENSION_COLUMNS[dimension][0], "", value)
     for column in DIMENSION_COLUMNS[dimension][1:]:
         yield Column(column, "", name, is_text=True)

@@ -5,11 +5,13 @@ from typing import Final
 
 from megarouter.admin.v1 import analytics_pb2
 from megarouter.admin.v1.analytics_pb2 import (
+    LatencyRange,
     ModelUse,
     TopConsumer,
     UsageAsOf,
     UsageAverages,
     UsageGroup,
+    UsageLatencies,
     UsageMeasures,
     UsagePoint,
     UsageTokens,
@@ -20,14 +22,14 @@ from megarouter.type.v1.time_range_pb2 import TimeRange
 from admin_service.analytics import answer as answers
 from admin_service.analytics.answer import MemberCounts, UsageAnswer
 from admin_service.analytics.names import UsageName
-from admin_service.analytics.query import Dimension, UsageQuery
+from admin_service.analytics.query import AnyDimension, Dimension, UsageQuery
 from admin_service.analytics.rollup_choice import GROUP_LEVELS
 from admin_service.api.names import API_KEYS, GROUPS, MODELS, PROVIDERS, ResourceName, owner_name
 from admin_service.api.timestamps import timestamp
 
 SUMMARY: Final = "usageSummary"
 WHOLE_BASIS_POINTS: Final = 10_000
-Names = Mapping[Dimension, Mapping[str, UsageName]]
+Names = Mapping[AnyDimension, Mapping[str, UsageName]]
 """The names of the values of each dimension, by id."""
 
 
@@ -159,7 +161,7 @@ def _values(query: UsageQuery, values: Sequence[str], names: Names) -> list[Usag
     return found
 
 
-def _value_name(organization: str, dimension: Dimension, value: str) -> str:
+def _value_name(organization: str, dimension: AnyDimension, value: str) -> str:
     if not value:
         return ""
     if dimension is Dimension.MEMBER:
@@ -168,8 +170,27 @@ def _value_name(organization: str, dimension: Dimension, value: str) -> str:
         return str(ResourceName(organization, API_KEYS, value))
     if dimension is Dimension.GROUP or dimension in GROUP_LEVELS:
         return str(ResourceName(organization, GROUPS, value))
-    prefix = {Dimension.MODEL: f"{MODELS}/", Dimension.PROVIDER: f"{PROVIDERS}/"}.get(dimension, "")
-    return prefix + value
+    prefixes: Mapping[AnyDimension, str] = {Dimension.MODEL: f"{MODELS}/", Dimension.PROVIDER: f"{PROVIDERS}/"}
+    return prefixes.get(dimension, "") + value
+
+
+def tokens_message(measures: answers.Measures) -> UsageTokens:
+    """Returns tokens by category."""
+    return UsageTokens(
+        input_token_count=measures.all_input_tokens,
+        output_token_count=measures.all_output_tokens,
+        text_input_token_count=measures.input_tokens,
+        cache_read_token_count=measures.cache_read_tokens,
+        cache_write_5m_token_count=measures.cache_write_5m_tokens,
+        cache_write_1h_token_count=measures.cache_write_1h_tokens,
+        audio_input_token_count=measures.input_audio_tokens,
+        image_input_token_count=measures.input_image_tokens,
+        cache_read_audio_token_count=measures.cache_read_audio_tokens,
+        text_output_token_count=measures.output_tokens,
+        reasoning_token_count=measures.reasoning_tokens,
+        audio_output_token_count=measures.output_audio_tokens,
+        image_output_token_count=measures.output_image_tokens,
+    )
 
 
 def _measures(measures: answers.Measures) -> UsageMeasures:
@@ -178,26 +199,25 @@ def _measures(measures: answers.Measures) -> UsageMeasures:
         voided_call_count=measures.voided_call_count,
         unconfirmed_call_count=measures.unconfirmed_call_count,
         token_count=measures.tokens,
-        tokens=UsageTokens(
-            input_token_count=measures.all_input_tokens,
-            output_token_count=measures.all_output_tokens,
-            text_input_token_count=measures.input_tokens,
-            cache_read_token_count=measures.cache_read_tokens,
-            cache_write_5m_token_count=measures.cache_write_5m_tokens,
-            cache_write_1h_token_count=measures.cache_write_1h_tokens,
-            audio_input_token_count=measures.input_audio_tokens,
-            image_input_token_count=measures.input_image_tokens,
-            cache_read_audio_token_count=measures.cache_read_audio_tokens,
-            text_output_token_count=measures.output_tokens,
-            reasoning_token_count=measures.reasoning_tokens,
-            audio_output_token_count=measures.output_audio_tokens,
-            image_output_token_count=measures.output_image_tokens,
-        ),
+        tokens=tokens_message(measures),
         charge_nano_credits=measures.charge_nano_credits,
         baseline_nano_credits=measures.baseline_nano_credits,
         correction_count=measures.correction_count,
         correction_nano_credits=measures.correction_nano_credits,
+        durations=_latencies(measures.durations),
+        first_bytes=_latencies(measures.first_bytes),
     )
+
+
+def _latencies(latencies: answers.Latencies | None) -> UsageLatencies | None:
+    if latencies is None:
+        return None
+    ranges = {f"p{percent}": _latency_range(latencies.percentile(percent)) for percent in (50, 90, 99)}
+    return UsageLatencies(call_count=latencies.call_count, **ranges)
+
+
+def _latency_range(found: answers.LatencyRange | None) -> LatencyRange | None:
+    return None if found is None else LatencyRange(at_least_ms=found.at_least_ms, below_ms=found.below_ms or 0)
 
 
 def _point(measures: answers.Measures) -> UsagePoint:

@@ -10,10 +10,21 @@ from megarouter.admin.v1.analytics_pb2 import UsageDimension, UsageFilter, Usage
 from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from admin_service.access.permissions import Actor, visibility
-from admin_service.analytics.query import Dimension, Filter, Granularity, Metric, Reach, Tree, UsageQuery
+from admin_service.analytics.query import (
+    AnyDimension,
+    Dimension,
+    Filter,
+    Granularity,
+    Metric,
+    Reach,
+    TagDimension,
+    Tree,
+    UsageQuery,
+)
 from admin_service.analytics.reading import EARLIEST, LATEST
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.api.names import API_KEYS, GROUPS, MEMBERS, MODELS, PROVIDERS, SERVICE_ACCOUNTS, parse_name
+from gateway_core.model.call_tags import TagsError, tag_name, tag_value
 
 MAX_PERIOD: Final = dt.timedelta(days=400)
 DEFAULT_LIMIT: Final = 20
@@ -40,20 +51,24 @@ def query_of(request: analytics_pb2.QueryUsageRequest, actor: Actor, now: dt.dat
     Raises:
         AdminError: INVALID_ARGUMENT.
     """
-    start, end = _period(request.time_range, now)
+    start, end = period_of(request.time_range, now)
     granularity = analytics_pb2.UsageGranularity.Name(request.granularity).removeprefix("USAGE_GRANULARITY_")
     return UsageQuery(
         actor.organization,
         start,
         end,
-        group_by=tuple(_dimension("group_by", value) for value in request.group_by),
-        filter=_filter(request.usage_filter, actor.organization),
+        group_by=(
+            *(_dimension("group_by", value) for value in request.group_by),
+            *(_tag_dimension("group_by_tags", name) for name in request.group_by_tags),
+        ),
+        filter=filter_of(request.usage_filter, actor.organization),
         reach=reach_of(actor),
         granularity=Granularity[granularity] if request.granularity else Granularity.TOTAL,
-        tree=_tree(request.tree),
+        tree=tree_of(request.tree),
         order_by=_metric(request.metric),
         limit=request.limit or DEFAULT_LIMIT,
         compare_with_previous=request.compare_with_previous,
+        with_latencies=request.with_latencies,
     )
 
 
@@ -63,17 +78,18 @@ def summary_query_of(request: analytics_pb2.GetUsageSummaryRequest, actor: Actor
     Raises:
         AdminError: INVALID_ARGUMENT.
     """
-    start, end = _period(request.time_range, now)
+    start, end = period_of(request.time_range, now)
     return UsageQuery(
         actor.organization,
         start,
         end,
         group_by=(Dimension.MODEL,),
-        filter=_filter(request.usage_filter, actor.organization),
+        filter=filter_of(request.usage_filter, actor.organization),
         reach=reach_of(actor),
-        tree=_tree(request.tree),
+        tree=tree_of(request.tree),
         limit=MODELS_IN_SUMMARY,
         compare_with_previous=True,
+        with_latencies=True,
     )
 
 
@@ -83,10 +99,8 @@ def consumers_query_of(request: analytics_pb2.ListTopConsumersRequest, actor: Ac
     Raises:
         AdminError: INVALID_ARGUMENT.
     """
-    start, end = _period(request.time_range, now)
-    dimension = _dimension("dimension", request.dimension)
-    if dimension not in CONSUMERS:
-        raise invalid_fields(FieldViolation("dimension", "must be members, API keys, groups or models"))
+    start, end = period_of(request.time_range, now)
+    dimension = _consumers(request)
     if request.page_size < 0:
         raise invalid_fields(FieldViolation("page_size", "must not be negative"))
     return UsageQuery(
@@ -94,13 +108,35 @@ def consumers_query_of(request: analytics_pb2.ListTopConsumersRequest, actor: Ac
         start,
         end,
         group_by=(dimension,),
-        filter=_filter(request.usage_filter, actor.organization),
+        filter=filter_of(request.usage_filter, actor.organization),
         reach=reach_of(actor),
-        tree=_tree(request.tree),
+        tree=tree_of(request.tree),
         order_by=_metric(request.metric),
         limit=min(request.page_size or DEFAULT_LIMIT, LARGEST_PAGE),
         compare_with_previous=request.compare_with_previous,
     )
+
+
+def narrowed(
+    time_range: TimeRange, usage_filter: UsageFilter, organization: str, now: dt.datetime
+) -> tuple[dt.datetime, dt.datetime, Filter]:
+    """Returns the start, the end and the filter of a request.
+
+    Raises:
+        AdminError: INVALID_ARGUMENT.
+    """
+    return *period_of(time_range, now), filter_of(usage_filter, organization)
+
+
+def _consumers(request: analytics_pb2.ListTopConsumersRequest) -> AnyDimension:
+    if request.tag and request.dimension:
+        raise invalid_fields(FieldViolation("tag", "must be empty if there is a dimension"))
+    if request.tag:
+        return _tag_dimension("tag", request.tag)
+    dimension = _dimension("dimension", request.dimension)
+    if dimension not in CONSUMERS:
+        raise invalid_fields(FieldViolation("dimension", "must be members, API keys, groups or models"))
+    return dimension
 
 
 def reach_of(actor: Actor) -> Reach:
@@ -113,7 +149,12 @@ def reach_of(actor: Actor) -> Reach:
     return Reach(group=visible.group_path[-1])
 
 
-def _period(time_range: TimeRange, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+def period_of(time_range: TimeRange, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+    """Returns the start and the end of a period, which ends now if it has no end.
+
+    Raises:
+        AdminError: INVALID_ARGUMENT.
+    """
     if not time_range.HasField("start_time"):
         raise _invalid_period("must have a start")
     start = _instant(time_range.start_time)
@@ -144,15 +185,29 @@ def _dimension(field: str, value: int) -> Dimension:
     return Dimension[UsageDimension.Name(value).removeprefix("USAGE_DIMENSION_")]  # type: ignore[arg-type] # was checked
 
 
+def _tag_dimension(field: str, name: str) -> TagDimension:
+    try:
+        return TagDimension(tag_name(name))
+    except TagsError as error:
+        raise invalid_fields(FieldViolation(field, str(error))) from error
+
+
 def _metric(value: UsageMetric.ValueType) -> Metric:
     return Metric[UsageMetric.Name(value).removeprefix("USAGE_METRIC_")] if value else Metric.CHARGE
 
 
-def _tree(value: UsageTree.ValueType) -> Tree:
+def tree_of(value: UsageTree.ValueType) -> Tree:
+    """Returns the tree that a request names."""
     return Tree[UsageTree.Name(value).removeprefix("USAGE_TREE_")] if value else Tree.AS_IT_WAS
 
 
-def _filter(message: UsageFilter, organization: str) -> Filter:
+def filter_of(message: UsageFilter, organization: str) -> Filter:
+    """Returns the filter of a request.
+
+    Raises:
+        AdminError: INVALID_ARGUMENT: it has what is no such name of the organization.
+    """
+
     def ids_in(*collections: str) -> Callable[[str], str | None]:
         def id_of(text: str) -> str | None:
             name = parse_name(text)
@@ -169,7 +224,16 @@ def _filter(message: UsageFilter, organization: str) -> Filter:
         providers=_ids("providers", message.providers, _after(PROVIDERS)),
         endpoints=frozenset(message.endpoints),
         statuses=_ids("statuses", map(UsageStatus.Name, message.statuses), _status),
+        tags=frozenset(_tag(index, text) for index, text in enumerate(message.tags)),
     )
+
+
+def _tag(index: int, text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    try:
+        return tag_name(name), tag_value(value)
+    except TagsError as error:
+        raise invalid_fields(FieldViolation(f"usage_filter.tags[{index}]", str(error))) from error
 
 
 def _ids(field: str, texts: Iterable[str], id_of: Callable[[str], str | None]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 import asyncpg
@@ -17,6 +18,7 @@ from admin_service.analytics.query import InvalidQueryError, UsageQuery
 from admin_service.analytics.reading import answer_in, member_counts
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
 from admin_service.resources.analytics import messages
+from admin_service.resources.analytics.forecasts import forecast_message
 from admin_service.resources.analytics.questions import consumers_query_of, query_of, summary_query_of
 from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
@@ -36,12 +38,21 @@ class AnalyticsApi:
         self._pool = pool
         self._now = now
         self.handlers: Mapping[str, Handle] = {
+            "GetUsageForecast": self.get_forecast,
             "GetUsageSummary": self.get_summary,
             "ListTopConsumers": self.list_top_consumers,
             "QueryUsage": self.query_usage,
         }
         self.changes: Mapping[str, MakeChange] = {}
         self.rules: Mapping[str, Rule] = {}
+
+    async def get_forecast(
+        self, request: analytics_pb2.GetUsageForecastRequest, caller: Caller
+    ) -> analytics_pb2.UsageForecast:
+        """GetUsageForecast returns what a scope will have spent at the end of its cycle."""
+        organization = caller.actor.organization
+        async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
+            return await forecast_message(connection, request, caller, self._now())
 
     async def get_summary(
         self, request: analytics_pb2.GetUsageSummaryRequest, caller: Caller
@@ -54,7 +65,8 @@ class AnalyticsApi:
             if before is None:
                 raise AssertionError("a summary compares")
             members = await member_counts(connection, query, query.start, query.end)
-            members_before = await member_counts(connection, query, before.start, before.end)
+            in_all = replace(query, group_by=())
+            members_before = await member_counts(connection, in_all, before.start, before.end)
         return messages.summary_message(query, answer, members, members_before)
 
     async def list_top_consumers(

@@ -1,7 +1,7 @@
 """Serves `megarouter.admin.v1.ApiKeys`. This module reads; `changes` has the RPCs that change keys."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import asyncpg
@@ -9,15 +9,15 @@ from megarouter.admin.v1 import api_key_pb2
 from megarouter.admin.v1.api_key_pb2 import ApiKey
 
 from admin_service.access.authorization import Caller
-from admin_service.access.permissions import Permission, Target, TargetKind, Visibility, visibility
-from admin_service.access.tree_places import MAX_SHOWN, find_place
+from admin_service.access.permissions import Permission, visibility
 from admin_service.api.errors import permission_denied
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.rankings import Scope, ranked_query, ranking_of
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
-from admin_service.listing.subtrees import visible_rows
+from admin_service.listing.subtrees import path_of_listed_group, rows_in_group
 from admin_service.resources.api_keys import store
 from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
 from admin_service.resources.api_keys.messages import (
@@ -31,7 +31,6 @@ from admin_service.resources.api_keys.store import ApiKeyRow
 from admin_service.resources.api_keys.transfers import ApiKeyTransfers
 from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
-from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 _KEYS: Final = Listing(
@@ -42,9 +41,6 @@ _KEYS: Final = Listing(
     orders={
         "name": SortColumn("k.api_key_id"),
         "create_time": SortColumn("k.create_time", "timestamptz"),
-        "last_use_time": SortColumn("coalesce(l.last_use_time, 'epoch')", "timestamptz"),
-        "spent_nano_credits": SortColumn("u.spent_nano_credits", "bigint"),
-        "call_count": SortColumn("u.call_count", "bigint"),
     },
     unique=SortColumn("k.api_key_id"),
     default_order="name",
@@ -58,16 +54,15 @@ _KEYS: Final = Listing(
         "expire_time": TimeField("k.expire_time"),
         "create_time": TimeField("k.create_time"),
         "update_time": TimeField("k.update_time"),
-        "last_use_time": TimeField(store.API_KEY_LAST_USE),
+        "last_use_time": TimeField(store.LAST_USE),
     },
     searched=("k.display_name", "k.obfuscated_key"),
 )
-_FULL_KEYS: Final = dataclasses.replace(_KEYS, columns=store.FULL_API_KEY_COLUMNS, source=store.FULL_API_KEY_SOURCE)
-
-
-_BY_USE: Final = dataclasses.replace(_FULL_KEYS, source=store.API_KEYS_BY_USE_SOURCE)
-_BY_SPEND: Final = dataclasses.replace(
-    _KEYS, columns=store.API_KEY_BY_SPEND_COLUMNS, source=store.API_KEYS_BY_SPEND_SOURCE
+_FULL_KEYS: Final = dataclasses.replace(
+    _KEYS,
+    columns=store.FULL_API_KEY_COLUMNS,
+    source=store.FULL_API_KEY_SOURCE,
+    source_of_filters=store.API_KEY_SOURCE,
 )
 
 
@@ -116,47 +111,36 @@ class ApiKeysApi:
         organization = caller.resource.organization
         full = request.view == api_key_pb2.API_KEY_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
-            group_path = await _group_path(connection, request.group, caller)
-            query = _listing(request.order_by, full=full).query(
-                request, self._page_tokens, organization,
-                Condition("k.organization_id = {}", organization),
-                Condition("true" if request.show_deleted else "k.state <> 'DELETED'"),
-                *_whose(visibility(caller.actor), group_path, with_descendants=request.with_descendants),
-            )  # fmt: skip
+            group_path = await path_of_listed_group(connection, request.group, caller, Permission.API_KEYS_READ)
+            ranked, visible = ranking_of(request.order_by, store.RANKINGS, _KEYS.orders), visibility(caller.actor)
+            # A ranking does not know whose a key is.
+            is_joined = visible.group_path is None
+            whose = rows_in_group(
+                visible,
+                group_path,
+                with_descendants=request.with_descendants,
+                rows="t" if ranked and not is_joined else "k",
+                member="k.member_id",
+            )
+            if ranked:
+                scope = Scope(organization, list(whose), with_removed=request.show_deleted, is_joined=is_joined)
+                query = await ranked_query(connection, _FULL_KEYS, ranked, request, self._page_tokens, scope)
+            else:
+                query = _listing(request.filter, full=full).query(
+                    request, self._page_tokens, organization,
+                    Condition("k.organization_id = {}", organization),
+                    Condition("true" if request.show_deleted else "k.state <> 'DELETED'"),
+                    *whose,
+                )  # fmt: skip
             page = await query.read(connection)
         return api_key_pb2.ListApiKeysResponse(
             api_keys=[api_key_message(row, full=full) for row in page.rows], next_page_token=page.next_page_token
         )
 
 
-def _listing(order_by: str, *, full: bool) -> Listing[ApiKeyRow]:
-    """Returns the list whose source has the columns of the order."""
-    if "last_use_time" in order_by:
-        return _BY_USE
-    if "spent_nano_credits" in order_by or "call_count" in order_by:
-        return _BY_SPEND
-    return _FULL_KEYS if full else _KEYS
-
-
-async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:
-    """Returns the path of the group that the list is restricted to; empty for all groups."""
-    if not group:
-        return ()
-    organization = caller.resource.organization
-    place = await find_place(connection, organization, group, Permission.API_KEYS_READ)
-    caller.require(Permission.API_KEYS_READ, Target(organization, TargetKind.GROUP, place.path), group[:MAX_SHOWN])
-    return place.path
-
-
-def _whose(visible: Visibility, group_path: tuple[str, ...], *, with_descendants: bool) -> Iterable[Condition]:
-    """Yields the conditions on owners: the rows that the caller sees, restricted to the group.
-
-    If the group is in the caller's subtree, the restriction to the group is enough.
-    """
-    own = visible.group_path
-    if not group_path or own is None or group_path[: len(own)] != own:
-        yield visible_rows(visible, member="k.member_id", group_path="k.group_path")
-    if group_path:
-        yield Condition(f"k.group_path[{len(group_path)}] = {{}}", group_path[-1])
-    if group_path and not with_descendants:
-        yield Condition(f"cardinality(k.group_path) = {len(group_path)}")
+def _listing(filter_text: str, *, full: bool) -> Listing[ApiKeyRow]:
+    """Returns the list whose source has the columns of the filter."""
+    listing = _FULL_KEYS if full else _KEYS
+    if "last_use_time" in filter_text:
+        return dataclasses.replace(listing, source=listing.source + store.LAST_USE_JOIN)
+    return listing

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from admin_service.api.etags import etag_of
-from admin_service.api.spend_figures import PRESENT_STARTS, present_counter
+from admin_service.listing.orders import SortColumn
+from admin_service.listing.rankings import Ranking
 from admin_service.resources.api_keys.bounds import Bounds
 from gateway_core.stores.postgres.connections import Connection
 
@@ -23,25 +24,28 @@ bounds_now(k.bounds), coalesce(r.mode, 'ENFORCE'),
   WHERE m.organization_id = k.organization_id AND m.member_id = k.member_id),
 """
 API_KEY_COLUMNS: Final = _COLUMNS + "NULL::timestamptz, 0::bigint, 0::bigint, NULL::bigint, 0::bigint"
-FULL_API_KEY_SOURCE: Final = rf"""{API_KEY_SOURCE}
- CROSS JOIN LATERAL present_use(k.organization_id, 'api_key', k.api_key_id) u
- CROSS JOIN LATERAL (SELECT max(s.last_use_time) AS last_use_time FROM scope_spend s
-                      WHERE s.organization_id = k.organization_id AND s.counter LIKE 'api\_key:%'
-                        AND split_part(s.counter, ':', 2) = k.api_key_id) l"""  # noqa: S608
-API_KEY_LAST_USE: Final = r"""(SELECT max(t.last_use_time) FROM scope_spend t
- WHERE t.organization_id = k.organization_id AND t.counter LIKE 'api\_key:%' AND split_part(t.counter, ':', 2) = k.api_key_id)"""
-# As FULL_API_KEY_SOURCE, for lists in the order of use. They compare all keys, so they join sets instead of asking for each key.
-API_KEYS_BY_SPEND_SOURCE: Final = f"""{API_KEY_SOURCE}
-  JOIN {PRESENT_STARTS} p ON p.organization_id = k.organization_id
-  LEFT JOIN scope_spend s ON s.organization_id = k.organization_id AND s.counter = {present_counter("api_key", "k.api_key_id")}
- CROSS JOIN LATERAL (SELECT coalesce(s.settled_nano_credits, 0) AS spent_nano_credits, coalesce(s.call_count, 0) AS call_count) u"""
-API_KEYS_BY_USE_SOURCE: Final = rf"""{API_KEYS_BY_SPEND_SOURCE}
-  LEFT JOIN (SELECT organization_id, split_part(counter, ':', 2) AS api_key_id, max(last_use_time) AS last_use_time
-               FROM scope_spend WHERE counter LIKE 'api\_key:%' GROUP BY 1, 2) l
-    ON l.organization_id = k.organization_id AND l.api_key_id = k.api_key_id"""  # noqa: S608
-FULL_API_KEY_COLUMNS: Final = f"""{_COLUMNS} l.last_use_time, u.spent_nano_credits, u.call_count, r.budget_nano_credits,
+FULL_API_KEY_SOURCE: Final = (
+    f"{API_KEY_SOURCE} CROSS JOIN LATERAL present_use(k.organization_id, 'api_key', k.api_key_id) u"
+)
+LAST_USE_JOIN: Final = (
+    " JOIN standings t ON t.organization_id = k.organization_id AND t.kind = 'api_key' AND t.id = k.api_key_id"
+)
+"""For filters by the last use: a set of rows, because they compare it for many keys. A ranking has `t` already."""
+LAST_USE: Final = "nullif(t.last_use_time, 'epoch')"
+"""Of about a second ago."""
+RANKINGS: Final = {
+    "last_use_time": Ranking("standings", "api_key", "k", "api_key_id", SortColumn("t.last_use_time", "timestamptz")),
+    "spent_nano_credits": Ranking(
+        "standings", "api_key", "k", "api_key_id", SortColumn("t.spent_nano_credits", "bigint"), is_periodic=True
+    ),
+    "call_count": Ranking(
+        "standings", "api_key", "k", "api_key_id", SortColumn("t.call_count", "bigint"), is_periodic=True
+    ),
+}
+"""By the field of `order_by`."""
+FULL_API_KEY_COLUMNS: Final = f"""{_COLUMNS}
+last_use_of_api_key(k.organization_id, k.api_key_id), u.spent_nano_credits, u.call_count, r.budget_nano_credits,
 CASE WHEN r.rollover IS NULL THEN 0 ELSE present_carry(k.organization_id, 'api_key', k.api_key_id) END"""
-API_KEY_BY_SPEND_COLUMNS: Final = FULL_API_KEY_COLUMNS.replace("l.last_use_time", API_KEY_LAST_USE)
 
 # Matches `ApiKey.State`. A key that is both disabled and expired counts as disabled.
 API_KEY_STATE: Final = "CASE WHEN k.state = 'ACTIVE' AND k.expire_time <= now() THEN 'EXPIRED' ELSE k.state END"

@@ -15,9 +15,12 @@ UNUSABLE: Final = frozenset(
         *("email", "email_verified", "name", "given_name", "family_name", "middle_name", "nickname"),
         *("preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale"),
         *("phone_number", "phone_number_verified", "address", "updated_at", "_claim_names", "_claim_sources"),
+        *("upn", "unique_name", "login_hint"),
     }
 )
-"""Claims about the token, and those that a person can choose at many identity providers."""
+"""Claims about the token, those that a person can choose at many identity providers, and names that a later person may get."""
+
+_CLAIMS_OF_GROUPS: Final = frozenset({"groups", "roles"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,11 @@ def values_of(claims: Mapping[str, Any]) -> list[tuple[str, str]] | None:
     """Returns names and values of the claims that can be mapped: texts, and lists of texts.
 
     Returns None if the token does not tell all of them, so that nothing is concluded from what is missing: the provider left out a
-    list that is too long (`_claim_names`, `hasgroups`), or there are more than 1,000 values.
+    list that is too long (`_claim_names`, `hasgroups`), writes groups in another form, or there are more than 1,000 values.
     """
     if "_claim_names" in claims or claims.get("hasgroups"):
+        return None
+    if any(_has_parts(claims.get(name)) for name in _CLAIMS_OF_GROUPS):
         return None
     pairs = [
         (name, value)
@@ -117,3 +122,10 @@ def values_of(claims: Mapping[str, Any]) -> list[tuple[str, str]] | None:
         if isinstance(value, str) and value.isprintable()
     ]
     return pairs if len(pairs) <= MAX_VALUES else None
+
+
+def _has_parts(content: object) -> bool:
+    """Whether a claim is an object, or a list with objects or lists, so that its values cannot be told."""
+    return isinstance(content, dict) or (
+        isinstance(content, list) and any(isinstance(one, dict | list) for one in content)
+    )

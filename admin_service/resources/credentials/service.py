@@ -14,6 +14,8 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import AUTOMATION_PERMISSIONS, SCIM_PERMISSIONS, Permission
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
+from admin_service.api.etags import check_etag
+from admin_service.api.masks import updated_fields
 from admin_service.api.names import CREDENTIALS, ResourceName, UserResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import EnumField, TextField, TimeField
@@ -89,10 +91,15 @@ class CredentialsApi:
         self.handlers: Mapping[str, Handle] = {"GetCredential": self.get, "ListCredentials": self.list}
         self.changes: Mapping[str, MakeChange] = {
             "CreateCredential": self.create,
+            "UpdateCredential": self.update,
             "RotateCredential": self.rotate,
             "RevokeCredential": self.revoke,
         }
-        self.rules: Mapping[str, Rule] = {"CreateCredential": _check_new, "RotateCredential": _check_rotation}
+        self.rules: Mapping[str, Rule] = {
+            "CreateCredential": _check_new,
+            "UpdateCredential": _check_update,
+            "RotateCredential": _check_rotation,
+        }
 
     async def get(self, _request: credential_pb2.GetCredentialRequest, caller: Caller) -> Credential:
         """GetCredential returns one credential, without its secret."""
@@ -144,16 +151,35 @@ class CredentialsApi:
         change.repeat_answer = credential_pb2.CreateCredentialResponse(credential=made, secret_already_issued=True)
         return credential_pb2.CreateCredentialResponse(credential=made, secret=secret)
 
+    async def update(self, request: credential_pb2.UpdateCredentialRequest, change: Change) -> Credential:
+        """UpdateCredential changes the name, the permissions or the end of a credential."""
+        connection, name, asked = change.connection, change.caller.resource, request.credential
+        row = await _usable(connection, name)
+        check_etag(asked.etag, row.etag)
+        fields = updated_fields(request.update_mask, asked)
+        permissions = row.permissions
+        if "permissions" in fields and (row.kind != "SCIM" or asked.permissions):
+            if violations := list(_impossible(Credential.Kind.Value(f"KIND_{row.kind}"), asked.permissions)):
+                raise invalid_fields(*violations)
+            permissions = _named(asked.permissions)
+        end = self._end(asked, await now_of(connection)) if "expire_time" in fields else row.expire_time
+        await store.update_credential(
+            connection,
+            row,
+            display_name=asked.display_name if "display_name" in fields else row.display_name,
+            permissions=permissions,
+            expire_time=end,
+        )
+        after = _message(await _existing(connection, name, _WRITE))
+        change.record(name, _message(row), after)
+        return after
+
     async def rotate(
         self, request: credential_pb2.RotateCredentialRequest, change: Change
     ) -> credential_pb2.RotateCredentialResponse:
         """RotateCredential returns the credential with its new secret. A repeated request gets no secret."""
         connection, name = change.connection, change.caller.resource
-        row = await _existing(connection, name, _WRITE)
-        if row.state != "ACTIVE":
-            message = f"{name} is {row.state.lower()}. Create a new credential."
-            metadata = {"state": row.state}
-            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
+        row = await _usable(connection, name)
         if row.previous_expire_time:
             raise _under_way(row.previous_expire_time)
         overlap = DEFAULT_OVERLAP
@@ -198,20 +224,33 @@ class CredentialsApi:
 
 def _check_new(request: credential_pb2.CreateCredentialRequest) -> Iterable[FieldViolation]:
     wanted = request.credential
-    if wanted.kind == Credential.KIND_SCIM and wanted.permissions:
-        yield FieldViolation("credential.permissions", "must be empty for KIND_SCIM, whose permissions are fixed")
+    yield from _impossible(wanted.kind, wanted.permissions)
     if wanted.may_change_admins and wanted.kind != Credential.KIND_SCIM:
         yield FieldViolation("credential.may_change_admins", "must be false unless the kind is KIND_SCIM")
-    if wanted.kind == Credential.KIND_AUTOMATION:
-        possible = {permission_pb2.Permission.Value(_PREFIX + one.name) for one in AUTOMATION_PERMISSIONS}
-        if not wanted.permissions or not possible.issuperset(wanted.permissions):
-            names = ", ".join(sorted(AUTOMATION_PERMISSIONS))
-            yield FieldViolation("credential.permissions", f"must name at least one of these and no other: {names}")
+    yield from _check_end(wanted)
+
+
+def _check_update(request: credential_pb2.UpdateCredentialRequest) -> Iterable[FieldViolation]:
+    yield from _check_end(request.credential)
+
+
+def _check_end(wanted: Credential) -> Iterable[FieldViolation]:
     if wanted.HasField("expire_time"):
         try:
             wanted.expire_time.ToDatetime(tzinfo=dt.UTC)
         except (ValueError, OverflowError):
             yield FieldViolation("credential.expire_time", "must be between the years 1 and 9999")
+
+
+def _impossible(kind: Credential.Kind.ValueType, wanted: Sequence[int]) -> Iterable[FieldViolation]:
+    """Returns what is wrong with the permissions of a credential of this kind."""
+    if kind == Credential.KIND_SCIM and wanted:
+        yield FieldViolation("credential.permissions", "must be empty for KIND_SCIM, whose permissions are fixed")
+    if kind == Credential.KIND_AUTOMATION:
+        possible = {permission_pb2.Permission.Value(_PREFIX + one.name) for one in AUTOMATION_PERMISSIONS}
+        if not wanted or not possible.issuperset(wanted):
+            names = ", ".join(sorted(AUTOMATION_PERMISSIONS))
+            yield FieldViolation("credential.permissions", f"must name at least one of these and no other: {names}")
 
 
 def _check_rotation(request: credential_pb2.RotateCredentialRequest) -> Iterable[FieldViolation]:
@@ -228,7 +267,11 @@ def _check_rotation(request: credential_pb2.RotateCredentialRequest) -> Iterable
 def _permissions(wanted: Credential) -> Sequence[str]:
     if wanted.kind == Credential.KIND_SCIM:
         return sorted(SCIM_PERMISSIONS)
-    names = (permission_pb2.Permission.Name(value).removeprefix(_PREFIX) for value in wanted.permissions)
+    return _named(wanted.permissions)
+
+
+def _named(permissions: Iterable[permission_pb2.Permission.ValueType]) -> Sequence[str]:
+    names = (permission_pb2.Permission.Name(value).removeprefix(_PREFIX) for value in permissions)
     return sorted(Permission[name].value for name in names)
 
 
@@ -236,6 +279,15 @@ async def _existing(connection: Connection, name: ResourceName, permission: Perm
     row = await store.get_credential(connection, name.organization, str(name.resource_id))
     if row is None:
         raise permission_denied(permission, str(name))
+    return row
+
+
+async def _usable(connection: Connection, name: ResourceName) -> CredentialRow:
+    row = await _existing(connection, name, _WRITE)
+    if row.state != "ACTIVE":
+        message = f"{name} is {row.state.lower()}. Create a new credential."
+        metadata = {"state": row.state}
+        raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
     return row
 
 
@@ -258,6 +310,7 @@ def _message(row: CredentialRow) -> Credential:
         creator=str(UserResourceName(row.creator)),
         may_change_admins=row.may_change_admins,
         create_time=timestamp(row.create_time),
+        etag=row.etag,
     )
     if row.previous_expire_time:
         message.previous_secret_expire_time.CopyFrom(timestamp(row.previous_expire_time))

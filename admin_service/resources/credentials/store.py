@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from admin_service.api.etags import etag_of
 from gateway_core.stores.postgres.connections import Connection
 
 # Matches `Credential.State`. A credential that is both revoked and expired counts as revoked.
@@ -31,6 +32,14 @@ UPDATE credentials
        secret_hash = $3, obfuscated_secret = $4, expire_time = $6, update_time = now()
  WHERE organization_id = $1 AND credential_id = $2
 """
+_UPDATE: Final = """
+UPDATE credentials
+   SET display_name = $3, permissions = $4, expire_time = $5, update_time = now(),
+       -- `least` alone would invent an end where there is none.
+       previous_expire_time = CASE WHEN previous_expire_time IS NOT NULL THEN least(previous_expire_time, $5) END
+ WHERE organization_id = $1 AND credential_id = $2
+"""
+_RENAME_USER: Final = "UPDATE users SET display_name = $2 WHERE user_id = $1"
 _REVOKE: Final = """
 UPDATE credentials SET revoke_time = now(), update_time = now() WHERE organization_id = $1 AND credential_id = $2
 """
@@ -55,6 +64,13 @@ class CredentialRow:
     creator: str
     create_time: dt.datetime
     may_change_admins: bool
+
+    @property
+    def etag(self) -> str:
+        """Changes with everything that a method can change."""
+        return etag_of(
+            self.display_name, self.permissions, self.obfuscated_secret, self.expire_time, self.revoke_time is None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,19 @@ async def add_credential(connection: Connection, new: NewCredential) -> None:
         _ADD, new.organization, new.credential, new.kind, new.display_name, list(new.permissions), new.secret_hash,
         new.obfuscated_secret, new.expire_time, new.creator, new.may_change_admins,
     )  # fmt: skip
+
+
+async def update_credential(
+    connection: Connection,
+    row: CredentialRow,
+    *,
+    display_name: str,
+    permissions: Sequence[str],
+    expire_time: dt.datetime,
+) -> None:
+    """Sets what can change besides the secret. The audit log names the credential's user by the new name."""
+    await connection.execute(_UPDATE, row.organization, row.credential, display_name, list(permissions), expire_time)
+    await connection.execute(_RENAME_USER, row.credential, display_name)
 
 
 async def rotate_credential(

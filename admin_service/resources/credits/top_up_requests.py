@@ -55,10 +55,11 @@ _OF_ONE: Final = Listing(
     },
     searched=("r.reason",),
 )
-# Reads across organizations: see `every_top_up_request` in the schema.
+# Reads across organizations: see `top_up_requests_beyond` in the schema.
 _OF_ALL: Final = replace(
     _OF_ONE,
-    source="every_top_up_request() r",
+    source="",
+    page_source="top_up_requests_beyond({last}, {most}, {descending})",
     permission=Permission.OPERATORS_READ,
     fields={"organization": NameField("r.organization_id", "organizations/{id}"), **_OF_ONE.fields},
 )

@@ -13,7 +13,13 @@ from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.api.guardrail_names import guardrail_name
 from admin_service.resources.api_keys.messages import check_whitelist
 from admin_service.resources.guardrails import store
-from admin_service.resources.guardrails.messages import CYCLES, guardrail_message
+from admin_service.resources.guardrails.messages import (
+    CYCLES,
+    check_rollover,
+    guardrail_message,
+    rollover_asked,
+    rollover_message,
+)
 from admin_service.resources.guardrails.service import require_held
 from admin_service.resources.guardrails.store import GuardrailRow, Settings
 from admin_service.resources.model_whitelists.validation import require_known_models
@@ -43,7 +49,10 @@ def limit_values(limits: MemberLimits, removed: Collection[str] = ()) -> LimitVa
         values["cycle"] = _CYCLE_OF[limits.cycle]
     if limits.HasField("model_whitelist"):
         values["model_whitelist"] = list(limits.model_whitelist.entries)
+    if limits.HasField("rollover"):
+        values["rollover"] = rollover_asked(limits.rollover)
     violations = list(check_whitelist(limits.model_whitelist, "limits.model_whitelist"))
+    violations += check_rollover(limits.rollover, "limits.rollover")
     for name in removed:
         if name not in REMOVABLE:
             violations.append(FieldViolation("removed_limits", f"has {name!r}; use {', '.join(REMOVABLE)}"))
@@ -58,12 +67,13 @@ def member_limits_message(values: LimitValues) -> MemberLimits | None:
     """Returns the message of values without removed ones; None if there are none."""
     if not values:
         return None
-    whitelist = values.get("model_whitelist")
+    whitelist, rollover = values.get("model_whitelist"), values.get("rollover")
     return MemberLimits(
         budget_nano_credits=values.get("budget_nano_credits"),
         cycle=CYCLES[values["cycle"]] if "cycle" in values else Guardrail.CYCLE_UNSPECIFIED,
         requests_per_minute=values.get("requests_per_minute"),
         model_whitelist=None if whitelist is None else ModelWhitelist(entries=whitelist),
+        rollover=rollover_message(rollover) if rollover else None,
     )
 
 
@@ -122,8 +132,14 @@ async def begin_member_limits(change: Change, organization: str, member: str, va
 
 
 def _with_values(present: Settings, values: LimitValues) -> Settings:
-    """Returns the settings with the values, without what depends on a budget or a cycle that they remove."""
+    """Returns the settings with the values, without what depends on a budget or a cycle that they remove.
+
+    Raises:
+        AdminError: FIELD_INVALID, the values have a rollover, and there is no budget with a cycle.
+    """
     settings = replace(present, **values)
+    if values.get("rollover") and (settings.budget_nano_credits is None or settings.cycle == Cycle.NEVER):
+        raise invalid_fields(FieldViolation("limits.rollover", "requires a budget with a cycle other than never"))
     if settings.budget_nano_credits is None:
         return replace(settings, soft=None, rollover=None)
     return replace(settings, rollover=None) if settings.cycle == Cycle.NEVER else settings

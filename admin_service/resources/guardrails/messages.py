@@ -192,7 +192,7 @@ def _setting(asked: Any, name: str) -> Any:  # noqa: ANN401 - a message that has
     if name == "soft_budget":
         return _soft(asked.soft_budget) if asked.HasField("soft_budget") else None
     if name == "rollover":
-        return _rollover(asked.rollover) if asked.HasField("rollover") else None
+        return rollover_asked(asked.rollover) if asked.HasField("rollover") else None
     if name == "temporary_limit":
         return _temporary(asked.temporary_limit) if asked.HasField("temporary_limit") else None
     if name == "rate_limits":
@@ -252,7 +252,7 @@ def _asked_model_budget(asked: Guardrail.ModelBudget) -> ModelBudget:
         asked.budget_nano_credits,
         cycle,
         soft=_soft(asked.soft_budget) if asked.HasField("soft_budget") else None,
-        rollover=_rollover(asked.rollover) if asked.HasField("rollover") else None,
+        rollover=rollover_asked(asked.rollover) if asked.HasField("rollover") else None,
     )
 
 
@@ -280,7 +280,8 @@ def rollover_message(rollover: Rollover) -> Guardrail.Rollover:
     return message
 
 
-def _rollover(asked: Guardrail.Rollover) -> Rollover | None:
+def rollover_asked(asked: Guardrail.Rollover) -> Rollover | None:
+    """Returns the rollover that a message asks for; None if it is off."""
     if not asked.enabled:
         return None
     return Rollover(asked.cap_nano_credits if asked.HasField("cap_nano_credits") else None)

@@ -185,7 +185,7 @@ class InvitesApi:
         connection, caller = change.connection, change.caller
         await refuse_in_personal_account(connection, caller.resource.organization)
         place = await _place(change, wanted)
-        limits = limit_values(wanted.member_limits)
+        limits = {name: value for name, value in limit_values(wanted.member_limits).items() if value is not None}
         newcomer = Target(place.organization, TargetKind.PERSON, place.path, None, role_of(wanted.role))
         await require_settable(change, newcomer, Settings(), limits, allow_unknown_models=allow_unknown_models)
         end = end_of(wanted, await now_of(connection))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from admin_service.access.permissions import Actor, Role
 from admin_service.api.etags import etag_of
 from admin_service.resources.invites.rules import Invitation
+from gateway_core.model.limits.rollovers import Rollover, rollover_of
 from gateway_core.stores.postgres.connections import Connection
 
 LimitValues = Mapping[str, Any]
@@ -103,8 +104,8 @@ class InviteRow:
     @property
     def member_limits(self) -> LimitValues:
         """The limits that a new member begins with."""
-        values: LimitValues = json.loads(self.member_limits_json)
-        return values
+        values: dict[str, Any] = json.loads(self.member_limits_json)
+        return {**values, "rollover": rollover_of(values["rollover"])} if "rollover" in values else values
 
     @property
     def etag(self) -> str:
@@ -157,7 +158,7 @@ async def add_invite(connection: Connection, new: NewInvite) -> InviteRow:
     """Stores a new invite and returns its row."""
     row = await connection.fetchrow(
         _ADD, new.organization, new.invite, new.inviter, new.group, new.role, new.secret_hash, new.expire_time,
-        new.max_uses, new.email, new.email_domain, json.dumps(new.member_limits),
+        new.max_uses, new.email, new.email_domain, json.dumps(new.member_limits, default=Rollover.stored),
     )  # fmt: skip
     return _row(row)
 

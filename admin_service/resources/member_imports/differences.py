@@ -7,7 +7,7 @@ from megarouter.admin.v1.member_pb2 import MemberRowResult
 from admin_service.resources.guardrails.member_limits import LimitValues
 from admin_service.resources.guardrails.store import Settings
 
-_LIMITS = ("budget_nano_credits", "cycle", "requests_per_minute", "model_whitelist")
+_LIMITS = ("budget_nano_credits", "cycle", "requests_per_minute", "model_whitelist", "rollover")
 
 
 def limit_changes(before: Settings, after: Settings) -> Iterator[MemberRowResult.Change]:
@@ -35,6 +35,7 @@ def _given(values: LimitValues) -> dict[str, object]:
         given.setdefault("cycle", "NEVER")
     else:
         given.pop("cycle", None)
+        given.pop("rollover", None)
     return given
 
 
@@ -42,6 +43,8 @@ def _shown(settings: Settings, name: str) -> str:
     value = getattr(settings, name)
     if value is None or (name == "cycle" and settings.budget_nano_credits is None):
         return ""
+    if name == "rollover":
+        return "on" if value.cap_nano_credits is None else str(value.cap_nano_credits)
     if name == "model_whitelist":
         return ", ".join(value) or "none"
     return str(value)

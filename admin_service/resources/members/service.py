@@ -9,23 +9,22 @@ from megarouter.admin.v1 import member_pb2
 from megarouter.admin.v1.member_pb2 import Member
 
 from admin_service.access.authorization import Caller
-from admin_service.access.permissions import Permission, Role, Target, TargetKind, Visibility, visibility
-from admin_service.access.tree_places import MAX_SHOWN, find_place
+from admin_service.access.permissions import Permission, Role, visibility
 from admin_service.api.errors import FieldViolation, permission_denied
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.rankings import Scope, ranked_query, ranking_of
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
-from admin_service.listing.subtrees import visible_rows
+from admin_service.listing.subtrees import path_of_listed_group, rows_in_group
 from admin_service.resources.members import changes
 from admin_service.resources.members import store as member_store
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.messages import STATES, member_message
-from admin_service.resources.members.store import MemberRow
+from admin_service.resources.members.store import MemberRow, rankings_of_members
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
-from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 _MEMBERS: Final = Listing(
@@ -36,8 +35,6 @@ _MEMBERS: Final = Listing(
     orders={
         "name": SortColumn("m.member_id"),
         "create_time": SortColumn("m.create_time", "timestamptz"),
-        "spent_nano_credits": SortColumn("b.spent_nano_credits", "bigint"),
-        "key_count": SortColumn("coalesce(c.key_count, 0)", "bigint"),
     },
     unique=SortColumn("m.member_id"),
     default_order="name",
@@ -54,11 +51,12 @@ _MEMBERS: Final = Listing(
     searched=("u.display_name", "u.email"),
 )
 _FULL_MEMBERS: Final = dataclasses.replace(
-    _MEMBERS, columns=member_store.FULL_MEMBER_COLUMNS, source=member_store.FULL_MEMBER_SOURCE
+    _MEMBERS,
+    columns=member_store.FULL_MEMBER_COLUMNS,
+    source=member_store.FULL_MEMBER_SOURCE,
+    source_of_filters=member_store.MEMBER_SOURCE,
 )
-
-_BY_SPEND: Final = dataclasses.replace(_FULL_MEMBERS, source=member_store.MEMBERS_BY_SPEND_SOURCE)
-_BY_KEYS: Final = dataclasses.replace(_FULL_MEMBERS, source=member_store.MEMBERS_BY_KEYS_SOURCE)
+_RANKINGS: Final = rankings_of_members("member")
 
 
 class MembersApi:
@@ -102,14 +100,27 @@ class MembersApi:
         organization = caller.resource.organization
         full = request.view == member_pb2.MEMBER_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
-            group_path = await _group_path(connection, request.group, caller)
-            query = _listing(request.order_by, full=full).query(
-                request, self._page_tokens, organization,
-                Condition("m.organization_id = {}", organization),
-                Condition(member_store.IS_PERSON),
-                Condition("true" if request.show_removed else "m.state <> 'REMOVED'"),
-                *_whose(visibility(caller.actor), group_path, with_descendants=request.with_descendants),
-            )  # fmt: skip
+            group_path = await path_of_listed_group(connection, request.group, caller, Permission.MEMBERS_READ)
+            ranked = ranking_of(request.order_by, _RANKINGS, _MEMBERS.orders)
+            whose = rows_in_group(
+                visibility(caller.actor),
+                group_path,
+                with_descendants=request.with_descendants,
+                rows="t" if ranked else "m",
+                member="t.id" if ranked else "m.member_id",
+                group=None if ranked else "m.group_id",
+            )
+            if ranked:
+                scope = Scope(organization, list(whose), with_removed=request.show_removed)
+                query = await ranked_query(connection, _FULL_MEMBERS, ranked, request, self._page_tokens, scope)
+            else:
+                query = (_FULL_MEMBERS if full else _MEMBERS).query(
+                    request, self._page_tokens, organization,
+                    Condition("m.organization_id = {}", organization),
+                    Condition(member_store.IS_PERSON),
+                    Condition("true" if request.show_removed else "m.state <> 'REMOVED'"),
+                    *whose,
+                )  # fmt: skip
             page = await query.read(connection)
         return member_pb2.ListMembersResponse(
             members=[member_message(row, full=full, named=True) for row in page.rows],
@@ -172,37 +183,3 @@ class MembersApi:
 def _check_list(request: member_pb2.ListMembersRequest) -> Iterable[FieldViolation]:
     if request.with_descendants and not request.group:
         yield FieldViolation("with_descendants", "requires group")
-
-
-def _listing(order_by: str, *, full: bool) -> Listing[MemberRow]:
-    """Returns the list whose source has the columns of the order."""
-    if "key_count" in order_by:
-        return _BY_KEYS
-    if "spent_nano_credits" in order_by:
-        return _BY_SPEND
-    return _FULL_MEMBERS if full else _MEMBERS
-
-
-async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:
-    """Returns the path of the group that the list is restricted to; empty for all groups."""
-    if not group:
-        return ()
-    organization = caller.resource.organization
-    place = await find_place(connection, organization, group, Permission.MEMBERS_READ)
-    target = Target(organization, TargetKind.GROUP, place.path)
-    caller.require(Permission.MEMBERS_READ, target, group[:MAX_SHOWN])
-    return place.path
-
-
-def _whose(visible: Visibility, group_path: tuple[str, ...], *, with_descendants: bool) -> Iterable[Condition]:
-    """Yields the conditions on rows: those that the caller sees, restricted to the group.
-
-    If the group is in the caller's subtree, its members are too. A second condition would let PostgreSQL choose the wrong index.
-    """
-    own = visible.group_path
-    if not group_path or own is None or group_path[: len(own)] != own:
-        yield visible_rows(visible, member="m.member_id", group_path="m.group_path")
-    if group_path and with_descendants:
-        yield Condition(f"m.group_path[{len(group_path)}] = {{}}", group_path[-1])
-    elif group_path:
-        yield Condition("m.group_id = {}", group_path[-1])

@@ -1,13 +1,14 @@
 """The rows of members."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from admin_service.access.permissions import Role, Target, TargetKind
 from admin_service.api.etags import etag_of
-from admin_service.api.spend_figures import PRESENT_STARTS, present_counter
+from admin_service.listing.orders import SortColumn
+from admin_service.listing.rankings import Ranking
 from gateway_core.stores.postgres.connections import Connection
 
 _COLUMNS: Final = """
@@ -27,29 +28,12 @@ FULL_MEMBER_SOURCE: Final = (
 )
 
 
-def by_use_sources(source: str) -> tuple[str, str]:
-    """Returns the sources for lists in the order of spend, and in that of the number of keys.
+def rankings_of_members(kind: Literal["member", "service_account"]) -> Mapping[str, Ranking]:
+    """Returns the rankings of lists of members, as `m`, by the field of `order_by`."""
+    spend = Ranking("standings", kind, "m", "member_id", SortColumn("t.spent_nano_credits", "bigint"), is_periodic=True)
+    keys = Ranking("key_counts", kind, "m", "member_id", SortColumn("t.key_count", "bigint"))
+    return {"spent_nano_credits": spend, "key_count": keys}
 
-    They compare all rows, so they join sets instead of asking for each row.
-
-    Args:
-        source: of the list, with the members as `m`.
-    """
-    by_spend = f"""{source}
-  LEFT JOIN guardrails r ON r.organization_id = m.organization_id AND r.scope_kind = 'member' AND r.scope_id = m.member_id
-  JOIN {PRESENT_STARTS} p ON p.organization_id = m.organization_id
-  LEFT JOIN scope_spend s ON s.organization_id = m.organization_id AND s.counter = {present_counter("member", "m.member_id")}
- CROSS JOIN LATERAL (SELECT coalesce(s.settled_nano_credits, 0) AS spent_nano_credits, r.budget_nano_credits,
-                            CASE WHEN r.rollover IS NULL THEN 0
-                                 ELSE present_carry(m.organization_id, 'member', m.member_id) END AS carried_nano_credits) b"""
-    by_keys = f"""{by_spend}
-  LEFT JOIN (SELECT organization_id, member_id, count(*) AS key_count
-               FROM api_keys WHERE state <> 'DELETED' GROUP BY 1, 2) c
-    ON c.organization_id = m.organization_id AND c.member_id = m.member_id"""  # noqa: S608
-    return by_spend, by_keys
-
-
-MEMBERS_BY_SPEND_SOURCE, MEMBERS_BY_KEYS_SOURCE = by_use_sources(MEMBER_SOURCE)
 
 _GET: Final = f"""
 SELECT {FULL_MEMBER_COLUMNS} FROM {FULL_MEMBER_SOURCE} WHERE m.organization_id = $1 AND m.member_id = ANY ($2::text[])

@@ -26,7 +26,6 @@ from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.operators.audit_log import OperatorAuditLog
 from admin_service.resources.operators.store import (
     SUMMARIES,
-    SUMMARIES_AFTER,
     SUMMARY_COLUMNS,
     SummaryRow,
     add_grant,
@@ -44,8 +43,8 @@ from gateway_core.stores.postgres.connections import Connection
 _NO_LINE: Final = "A personal account has no credit line. Grant it credit instead."
 _SUMMARIES: Final = Listing(
     columns=SUMMARY_COLUMNS,
-    source=SUMMARIES,
-    page_source=SUMMARIES_AFTER,
+    source="",
+    page_source=SUMMARIES,
     make=SummaryRow,
     permission=Permission.OPERATORS_READ,
     orders={"organization": SortColumn("s.organization_id")},

@@ -10,8 +10,7 @@ SUMMARY_COLUMNS: Final = """
 s.organization_id, s.display_name, s.kind, s.state, s.is_blocked, s.balance_nano_credits, s.topped_up_nano_credits,
 s.adjusted_nano_credits, s.spent_nano_credits, s.line_nano_credits, s.used_nano_credits, s.pending_request_count, s.create_time
 """
-SUMMARIES: Final = "organization_summaries(NULL) s"
-SUMMARIES_AFTER: Final = "organization_summaries_after({last}, {most}) s"
+SUMMARIES: Final = "organization_summaries_beyond({last}, {most}, {descending})"
 _ONE: Final = f"SELECT {SUMMARY_COLUMNS} FROM organization_summaries($1) s"  # noqa: S608
 _SUSPEND: Final = """
 UPDATE organizations SET state = CASE state WHEN 'DELETED' THEN state ELSE 'SUSPENDED' END,

@@ -1,7 +1,7 @@
 """Serves `megarouter.admin.v1.ServiceAccounts`. This module reads; `changes` changes service accounts."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import asyncpg
@@ -9,15 +9,16 @@ from megarouter.admin.v1 import service_account_pb2
 from megarouter.admin.v1.service_account_pb2 import ServiceAccount
 
 from admin_service.access.authorization import Caller
-from admin_service.access.permissions import Permission, Target, TargetKind, Visibility, visibility
-from admin_service.access.tree_places import MAX_SHOWN, find_place
+from admin_service.access.permissions import Permission, visibility
 from admin_service.api.errors import permission_denied
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.rankings import Scope, ranked_query, ranking_of
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
-from admin_service.listing.subtrees import visible_rows
+from admin_service.listing.subtrees import path_of_listed_group, rows_in_group
+from admin_service.resources.members.store import rankings_of_members
 from admin_service.resources.service_accounts import store
 from admin_service.resources.service_accounts.changes import ServiceAccountChanges
 from admin_service.resources.service_accounts.messages import (
@@ -29,7 +30,6 @@ from admin_service.resources.service_accounts.messages import (
 from admin_service.resources.service_accounts.store import ServiceAccountRow
 from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
-from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 _READ: Final = Permission.SERVICE_ACCOUNTS_READ
@@ -41,8 +41,6 @@ _SERVICE_ACCOUNTS: Final = Listing(
     orders={
         "name": SortColumn("m.member_id"),
         "create_time": SortColumn("m.create_time", "timestamptz"),
-        "spent_nano_credits": SortColumn("b.spent_nano_credits", "bigint"),
-        "key_count": SortColumn("coalesce(c.key_count, 0)", "bigint"),
     },
     unique=SortColumn("m.member_id"),
     default_order="name",
@@ -57,10 +55,12 @@ _SERVICE_ACCOUNTS: Final = Listing(
     searched=("m.display_name",),
 )
 _FULL_SERVICE_ACCOUNTS: Final = dataclasses.replace(
-    _SERVICE_ACCOUNTS, columns=store.FULL_SERVICE_ACCOUNT_COLUMNS, source=store.FULL_SERVICE_ACCOUNT_SOURCE
+    _SERVICE_ACCOUNTS,
+    columns=store.FULL_SERVICE_ACCOUNT_COLUMNS,
+    source=store.FULL_SERVICE_ACCOUNT_SOURCE,
+    source_of_filters=store.SERVICE_ACCOUNT_SOURCE,
 )
-_BY_SPEND: Final = dataclasses.replace(_FULL_SERVICE_ACCOUNTS, source=store.SERVICE_ACCOUNTS_BY_SPEND_SOURCE)
-_BY_KEYS: Final = dataclasses.replace(_FULL_SERVICE_ACCOUNTS, source=store.SERVICE_ACCOUNTS_BY_KEYS_SOURCE)
+_RANKINGS: Final = rankings_of_members("service_account")
 
 
 class ServiceAccountsApi:
@@ -92,49 +92,31 @@ class ServiceAccountsApi:
         organization = caller.resource.organization
         full = request.view == service_account_pb2.SERVICE_ACCOUNT_VIEW_FULL
         async with acting_for(self._pool, organization) as connection:
-            group_path = await _group_path(connection, request.group, caller)
-            query = _listing(request.order_by, full=full).query(
-                request, self._page_tokens, organization,
-                Condition("m.organization_id = {}", organization),
-                Condition(store.IS_SERVICE_ACCOUNT),
-                Condition("true" if request.show_deleted else "m.state <> 'REMOVED'"),
-                *_whose(visibility(caller.actor), group_path, with_descendants=request.with_descendants),
-            )  # fmt: skip
+            group_path = await path_of_listed_group(connection, request.group, caller, _READ)
+            ranked = ranking_of(request.order_by, _RANKINGS, _SERVICE_ACCOUNTS.orders)
+            whose = rows_in_group(
+                visibility(caller.actor),
+                group_path,
+                with_descendants=request.with_descendants,
+                rows="t" if ranked else "m",
+                member=None,
+                group=None if ranked else "m.group_id",
+            )
+            if ranked:
+                scope = Scope(organization, list(whose), with_removed=request.show_deleted)
+                query = await ranked_query(
+                    connection, _FULL_SERVICE_ACCOUNTS, ranked, request, self._page_tokens, scope
+                )
+            else:
+                query = (_FULL_SERVICE_ACCOUNTS if full else _SERVICE_ACCOUNTS).query(
+                    request, self._page_tokens, organization,
+                    Condition("m.organization_id = {}", organization),
+                    Condition(store.IS_SERVICE_ACCOUNT),
+                    Condition("true" if request.show_deleted else "m.state <> 'REMOVED'"),
+                    *whose,
+                )  # fmt: skip
             page = await query.read(connection)
         return service_account_pb2.ListServiceAccountsResponse(
             service_accounts=[service_account_message(row, full=full, named=True) for row in page.rows],
             next_page_token=page.next_page_token,
         )
-
-
-def _listing(order_by: str, *, full: bool) -> Listing[ServiceAccountRow]:
-    """Returns the list whose source has the columns of the order."""
-    if "key_count" in order_by:
-        return _BY_KEYS
-    if "spent_nano_credits" in order_by:
-        return _BY_SPEND
-    return _FULL_SERVICE_ACCOUNTS if full else _SERVICE_ACCOUNTS
-
-
-async def _group_path(connection: Connection, group: str, caller: Caller) -> tuple[str, ...]:
-    """Returns the path of the group that the list is restricted to; empty for all groups."""
-    if not group:
-        return ()
-    organization = caller.resource.organization
-    place = await find_place(connection, organization, group, _READ)
-    caller.require(_READ, Target(organization, TargetKind.GROUP, place.path), group[:MAX_SHOWN])
-    return place.path
-
-
-def _whose(visible: Visibility, group_path: tuple[str, ...], *, with_descendants: bool) -> Iterable[Condition]:
-    """Yields the conditions on rows: those that the caller sees, restricted to the group.
-
-    If the group is in the caller's subtree, the restriction is enough.
-    """
-    own = visible.group_path
-    if not group_path or own is None or group_path[: len(own)] != own:
-        yield visible_rows(visible, member=None, group_path="m.group_path")
-    if group_path and with_descendants:
-        yield Condition(f"m.group_path[{len(group_path)}] = {{}}", group_path[-1])
-    elif group_path:
-        yield Condition("m.group_id = {}", group_path[-1])

@@ -8,7 +8,6 @@ from typing import Final
 from admin_service.access.permissions import Role, Target, TargetKind
 from admin_service.api.etags import etag_of
 from admin_service.resources.default_limits.store import begin_member_guardrail
-from admin_service.resources.members.store import by_use_sources
 from gateway_core.stores.postgres.connections import Connection
 
 _COLUMNS: Final = """
@@ -23,7 +22,6 @@ FULL_SERVICE_ACCOUNT_COLUMNS: Final = _COLUMNS + "b.spent_nano_credits, b.budget
 FULL_SERVICE_ACCOUNT_SOURCE: Final = (
     "members m CROSS JOIN LATERAL present_spend(m.organization_id, 'member', m.member_id) b"
 )
-SERVICE_ACCOUNTS_BY_SPEND_SOURCE, SERVICE_ACCOUNTS_BY_KEYS_SOURCE = by_use_sources(SERVICE_ACCOUNT_SOURCE)
 IS_SERVICE_ACCOUNT: Final = "m.user_id IS NULL"
 
 _GET: Final = f"""

@@ -55,7 +55,7 @@ def up(
         typer.Option(
             metavar="N",
             help="First port. Model listener: N. Admin listener: N+1. Envoy's metrics: N+2. Databases and mock: up to"
-            " N+5. Metrics: up to N+9. Metrics of other workers: from N+10.",
+            " N+5. Metrics: up to N+10. Inbox: N+11. Metrics of other workers: from N+12.",
         ),
     ] = DEFAULT_PORT_BASE,
     catalog: Annotated[
@@ -251,9 +251,15 @@ def run_tests(
     "bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )
 def run_benchmark(context: typer.Context) -> None:
-    """Measure the whole gateway on one core against a bare Envoy in the same run. See `./dev bench --help`."""
+    """Measure the whole gateway on one core against a bare Envoy in the same run. See `./dev bench --help`.
+
+    `./dev bench analytics` measures analytics on millions of records instead. See `./dev bench analytics --help`.
+    """
     os.chdir(REPOSITORY)
-    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.gateway", *context.args])  # noqa: S606 - no shell wanted
+    package, *options = ["benchmarks.gateway", *context.args]
+    if options[:1] == ["analytics"]:
+        package, *options = ["benchmarks.analytics", *options[1:]]
+    os.execv(sys.executable, [sys.executable, "-m", package, *options])  # noqa: S606 - no shell wanted
 
 
 @application.command()

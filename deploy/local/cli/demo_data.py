@@ -31,6 +31,10 @@ SELECT h.sequence, coalesce(max(r.sequence), 0) FROM ledger_heads h
   LEFT JOIN usage_rollups r ON r.organization_id = h.organization_id AND r.state = 'CURRENT'
  WHERE h.organization_id = $1 GROUP BY h.sequence
 """
+# The days were judged while they were empty.
+_JUDGE_AGAIN: Final = (
+    "UPDATE anomaly_positions SET judged_until = NULL, checked_until = NULL WHERE organization_id = $1"
+)
 
 
 class DemoDataError(Exception):
@@ -61,6 +65,7 @@ def load_demo_data(home: Home, *, year: bool) -> None:
     environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
     plan = plan_until(dt.datetime.now(ZoneInfo(TIME_ZONE)).date(), year=year)
     started_s = time.monotonic()
+    console.print("Loading: until it is done, usage commands show no calls, and new calls wait.")
     try:
         summary = asyncio.run(_load(environment, plan))
     except NotEmptyError as error:
@@ -108,6 +113,7 @@ async def _follow(
             behind = min(rolled_up, head if counted == UNKNOWN else counted)
             progress.update(task, total=head, completed=behind)
             if behind >= head:
+                await connection.execute(_JUDGE_AGAIN, ORGANIZATION)
                 return
             if time.monotonic() > deadline_s:
                 raise DemoDataError(

@@ -107,6 +107,7 @@ def tour(environment: Mapping[str, str], state: StackState, home: Path, home_opt
     """
     base_url = environment["MEGAROUTER_BASE_URL"]
     mock = next((process.address for process in state.processes if process.name == "mock_provider"), None)
+    inbox = next((process.address for process in state.processes if process.name == "inbox"), None)
     source = f". {shlex.quote(str(home / 'env'))}"
     steps = [
         ("a model call", curl_line(environment, state.example_model)) if state.example_model else None,
@@ -124,6 +125,7 @@ def tour(environment: Mapping[str, str], state: StackState, home: Path, home_opt
             'OpenAI(base_url=os.environ["MEGAROUTER_BASE_URL"] + "/v1", api_key=os.environ["MEGAROUTER_API_KEY"])',
         ),
         ("what the mock provider served", f"{mock}/") if mock else None,
+        ("alerts of budgets that reach 80, 90 or 100 percent", f"{inbox}/") if inbox else None,
         ("the health of the processes", f"./dev status{home_option}"),
         ("their logs", f"./dev logs{home_option}"),
         ("stop everything", f"./dev down{home_option}"),

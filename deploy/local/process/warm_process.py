@@ -2,7 +2,7 @@
 
 `python -m deploy.local.process.warm_process MODULE...`
 
-Loading modules takes most of a service's start, and the four services load nearly the same ones. Before a fork, this process
+Loading modules takes most of a service's start, and the services load nearly the same ones. Before a fork, this process
 starts no thread, no event loop and no gRPC core, so a fork inherits none of them in a broken state.
 
 Standard input is a packet socket. A request is a JSON object accompanied by the descriptor of a log. The answer is the pid of

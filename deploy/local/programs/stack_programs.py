@@ -5,21 +5,26 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.process.accounts import for_account, python_account
-from deploy.local.process.children import ChildCommand
+from deploy.local.process.children import ChildCommand, StartError
 from deploy.local.programs import postgres, probes, redis
 from deploy.local.programs.envoy.program import envoy_program
 from deploy.local.programs.program import SERVICE, STORAGE, Program
 from deploy.local.stack.environment import (
+    ALLOWED_TARGETS,
     DEMO_OPERATORS,
     ENVOY_ADMIN_URL,
+    INBOX_SECRET,
     INVITE_PAGE_URL,
     METRICS_LISTEN,
+    MODEL_URL,
     OPERATORS,
     Backends,
+    inbox_url,
     service_environment,
 )
-from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, process_name
+from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, LayoutError, process_name
 from deploy.local.stack.plan import StackPlan
+from deploy.local.stack.secrets import load_or_make_secrets
 
 
 def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
@@ -30,6 +35,7 @@ def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
         *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
         *([_redis_program(plan)] if plan.backends.embedded_redis else []),
         _mock_program(plan),
+        _inbox_program(plan),
     )
 
 
@@ -56,8 +62,31 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
     """Returns one process of a service. Each worker has its own status line, log and restarts."""
     name = process_name(service, worker)
     socket = plan.home.socket(service, worker)
+    return Program(
+        name=name,
+        address=f"unix:{_short(socket, plan.home)}",
+        prepare=lambda: socket.unlink(missing_ok=True),
+        child=lambda: _service_child(plan, service, worker),
+        is_ready=lambda pid: probes.is_serving(socket, pid),
+        successor=lambda _: _service_child(plan, service, worker),
+        stop_rank=SERVICE,
+        ports=(plan.ports.metrics(service, worker),),
+        warm_module=f"{service}_service",
+    )
+
+
+def _service_child(plan: StackPlan, service: str, worker: int) -> ChildCommand:
+    """Returns how the process starts now. It reads the secrets of the home again, so a restart takes those that were replaced.
+
+    Raises:
+        StartError: the secrets are damaged.
+    """
+    try:
+        secrets = load_or_make_secrets(plan.home)
+    except LayoutError as error:
+        raise StartError(str(error)) from error
     environment = service_environment(
-        service, plan.home, plan.secrets, plan.backends, plan.specification.catalog_file, plan.environment, worker
+        service, plan.home, secrets, plan.backends, plan.specification.catalog_file, plan.environment, worker
     )
     metrics_port = plan.ports.metrics(service, worker)
     environment[METRICS_LISTEN] = f"{HOST}:{metrics_port}"
@@ -65,25 +94,18 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
         environment[ENVOY_ADMIN_URL] = f"unix:{plan.home.envoy_admin_socket}"
     if service == "admin":
         environment.setdefault(INVITE_PAGE_URL, f"{plan.listeners.url(plan.ports.admin)}/invites")
+        environment.setdefault(MODEL_URL, plan.listeners.url(plan.ports.model))
         environment.setdefault(OPERATORS, DEMO_OPERATORS)
+    if service == "notification":
+        allowed = environment.get(ALLOWED_TARGETS)
+        environment[ALLOWED_TARGETS] = ",".join(filter(None, (f"{HOST}:{plan.ports.inbox}", allowed)))
     account = python_account(environment)
-    child = ChildCommand(
+    return ChildCommand(
         command=[sys.executable, "-m", f"{service}_service"],
         account=account,
         environment=for_account(environment, account),
         directory=REPOSITORY,
-        log_file=plan.home.log_file(name),
-    )
-    return Program(
-        name=name,
-        address=f"unix:{_short(socket, plan.home)}",
-        prepare=lambda: socket.unlink(missing_ok=True),
-        child=lambda: child,
-        is_ready=lambda pid: probes.is_serving(socket, pid),
-        successor=lambda _: child,
-        stop_rank=SERVICE,
-        ports=(metrics_port,),
-        warm_module=f"{service}_service",
+        log_file=plan.home.log_file(process_name(service, worker)),
     )
 
 
@@ -97,6 +119,26 @@ def _mock_program(plan: StackPlan) -> Program:
             environment=for_account(plan.environment, account := python_account(plan.environment)),
             directory=REPOSITORY,
             log_file=plan.home.log_file("mock_provider"),
+            account=account,
+        ),
+        is_ready=lambda _pid: probes.answers_ok(port, "/healthz"),
+        stop_rank=SERVICE,
+        ports=(port,),
+    )
+
+
+def _inbox_program(plan: StackPlan) -> Program:
+    port, name = plan.ports.inbox, "inbox"
+    environment = {**plan.environment, INBOX_SECRET: plan.secrets.inbox_secret}
+    account = python_account(environment)
+    return Program(
+        name=name,
+        address=inbox_url(plan.ports),
+        child=lambda: ChildCommand(
+            command=[sys.executable, "-m", "mock_provider.inbox", "--port", str(port)],
+            environment=for_account(environment, account),
+            directory=REPOSITORY,
+            log_file=plan.home.log_file(name),
             account=account,
         ),
         is_ready=lambda _pid: probes.answers_ok(port, "/healthz"),

@@ -17,6 +17,10 @@ OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 HOLD_SIGNING_KEY = "MEGAROUTER_HOLD_SIGNING_KEY"
 KEY_PEPPER = "MEGAROUTER_KEY_PEPPER"
 EDGE_SECRET = "MEGAROUTER_EDGE_SECRET"  # noqa: S105 - the name of the variable
+CHANNEL_KEY = "MEGAROUTER_CHANNEL_KEY"
+INBOX_URL = "MEGAROUTER_INBOX_URL"
+INBOX_SECRET = "MEGAROUTER_INBOX_SECRET"  # noqa: S105 - the name of the variable
+ALLOWED_TARGETS = "MEGAROUTER_NOTIFICATION_ALLOWED_TARGETS"
 # Each secret that can be replaced, and the variables of the other values that a service accepts meanwhile, by field.
 REPLACED_SECRETS = {
     HOLD_SIGNING_KEY: {"previous_hold_signing_key": "MEGAROUTER_PREVIOUS_HOLD_SIGNING_KEY"},
@@ -25,13 +29,15 @@ REPLACED_SECRETS = {
         "next_key_pepper": "MEGAROUTER_NEXT_KEY_PEPPER",
     },
     EDGE_SECRET: {"previous_edge_secret": "MEGAROUTER_PREVIOUS_EDGE_SECRET"},
+    CHANNEL_KEY: {"previous_channel_key": "MEGAROUTER_PREVIOUS_CHANNEL_KEY"},
 }
-_SIGNS_ONLY = ("authz",)
-"""Services that sign holds and verify none."""
+_USES_ONE_VALUE = (("authz", HOLD_SIGNING_KEY), ("admin", CHANNEL_KEY))
+"""Services that sign or seal with a key, and verify or open nothing."""
 JOURNAL_FILE = "MEGAROUTER_JOURNAL_FILE"
 CATALOG_FILE = "MEGAROUTER_CATALOG_FILE"
 ENVOY_ADMIN_URL = "MEGAROUTER_ENVOY_ADMIN_URL"
 INVITE_PAGE_URL = "MEGAROUTER_INVITE_PAGE_URL"
+MODEL_URL = "MEGAROUTER_MODEL_URL"
 OPERATORS = "MEGAROUTER_OPERATORS"
 DEMO_OPERATORS = "user:acme-olivia"
 """The operators of a stack whose settings name none: the Super Admin of the demo organization."""
@@ -63,7 +69,8 @@ NEEDS = {
     "authz": (SERVICE_URLS["megarouter_authz"], REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
     "ratelimit": (REDIS_URL,),
     "usage": (SERVICE_URLS["megarouter_usage"], REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
-    "admin": (SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CATALOG_FILE),
+    "admin": (SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CHANNEL_KEY, CATALOG_FILE),
+    "notification": (SERVICE_URLS["megarouter_notification"], CHANNEL_KEY),
 }
 
 _PREFIX = "MEGAROUTER_"
@@ -86,10 +93,19 @@ _NOT_INHERITED = frozenset(
         *SERVICE_URLS.values(),
         *(variable for others in REPLACED_SECRETS.values() for variable in others.values()),
         *OF_PUBLIC_LISTENERS,
-        *(EDGE_SECRET, ALLOWED_ORIGINS, MODEL_ALLOWED_ORIGINS, TRUSTED_HOPS, PROXY_PROTOCOL),
+        *(
+            EDGE_SECRET,
+            CHANNEL_KEY,
+            INBOX_URL,
+            INBOX_SECRET,
+            ALLOWED_ORIGINS,
+            MODEL_ALLOWED_ORIGINS,
+            TRUSTED_HOPS,
+            PROXY_PROTOCOL,
+        ),
         *("MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_ADMIN_URL", "MEGAROUTER_ADMIN_ADDRESS"),
         *("MEGAROUTER_ADMIN_TOKEN", "MEGAROUTER_ORGANIZATION", "MEGAROUTER_TEST_HOME", "MEGAROUTER_TEST_PORT_BASE"),
-        *("MEGAROUTER_LOGIN_ISSUER", "MEGAROUTER_LOGIN_CLIENT_ID"),
+        *("MEGAROUTER_LOGIN_ISSUER", "MEGAROUTER_LOGIN_CLIENT_ID", "MEGAROUTER_CA_FILE"),
     }
 )
 
@@ -145,7 +161,7 @@ def service_environment(
     """Returns the environment of one process of a service. It contains only the passwords and keys that the service needs.
 
     Args:
-        service: `authz`, `ratelimit`, `usage` or `admin`.
+        service: `authz`, `ratelimit`, `usage`, `admin` or `notification`.
         home: where the stack keeps its files.
         secrets: of the home.
         backends: the databases.
@@ -159,6 +175,7 @@ def service_environment(
         HOLD_SIGNING_KEY: secrets.hold_signing_key,
         KEY_PEPPER: secrets.key_pepper,
         EDGE_SECRET: secrets.edge_secret,
+        CHANNEL_KEY: secrets.channel_key,
         JOURNAL_FILE: str(home.journal_file),
         CATALOG_FILE: str(catalog_file),
     }
@@ -172,7 +189,7 @@ def _replaced(service: str, secrets: StackSecrets) -> dict[str, str]:
     """Returns the other values that the service accepts while a secret is replaced."""
     found = {}
     for name in NEEDS[service]:
-        if name == HOLD_SIGNING_KEY and service in _SIGNS_ONLY:
+        if (service, name) in _USES_ONE_VALUE:
             continue
         for field, variable in REPLACED_SECRETS.get(name, {}).items():
             value = getattr(secrets, field)
@@ -216,7 +233,13 @@ def client_environment(
         "MEGAROUTER_ORGANIZATION": demo.organization,
         **database_environment(backends),
         REDIS_URL: backends.redis_url,
+        INBOX_URL: inbox_url(ports),
     }
+
+
+def inbox_url(ports: Ports) -> str:
+    """Returns the URL of the inbox that shows alerts."""
+    return f"http://{HOST}:{ports.inbox}"
 
 
 def render_environment(values: Mapping[str, str]) -> str:

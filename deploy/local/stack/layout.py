@@ -11,15 +11,15 @@ from deploy.local.process.ownership import give_away, let_through
 
 # A Unix socket's path may have 107 bytes. The rest is for the longest file name below.
 SOCKETS_DIRECTORY_MAX_BYTES = 80
-SERVICES = ("authz", "ratelimit", "usage", "admin")
+SERVICES = ("authz", "ratelimit", "usage", "admin", "notification")
 SPREAD_SERVICES = ("authz", "ratelimit")
 """Services that can run several workers, because Envoy asks them about every call.
 
-The others have one process: the journal has one reader, and the admin API gets few calls.
+The others have one process: the journal has one reader, and the admin API and alerts have little to do.
 """
 MAX_WORKERS = 16
 HOST = "127.0.0.1"
-_FIRST_PORTS = 10  # with one worker
+_FIRST_PORTS = 12  # with one worker
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -72,8 +72,13 @@ class Ports:
         """The port of the mock provider."""
         return self.base + 5
 
+    @property
+    def inbox(self) -> int:
+        """The port of the inbox that shows alerts."""
+        return self.base + 11
+
     def metrics(self, service: str, worker: int = 0) -> int:
-        """Returns the port of the metrics of a service (`authz`, `ratelimit`, `usage` or `admin`)."""
+        """Returns the port of the metrics of a service (`authz`, `ratelimit`, `usage`, `admin` or `notification`)."""
         if worker == 0:
             return self.base + 6 + SERVICES.index(service)
         further = len(SPREAD_SERVICES) * (worker - 1) + SPREAD_SERVICES.index(service)
@@ -206,7 +211,7 @@ class Home:
         return self.sockets / "envoy-admin.sock"
 
     def socket(self, service: str, worker: int = 0) -> Path:
-        """Returns the gRPC socket of a service (`authz`, `ratelimit`, `usage` or `admin`)."""
+        """Returns the gRPC socket of a service (`authz`, `ratelimit`, `usage`, `admin` or `notification`)."""
         return self.sockets / f"{service}{_number(worker)}.sock"
 
     def envoy_socket(self, service: str, worker: int = 0) -> Path:

@@ -1,5 +1,6 @@
 """The secrets of one home: generated once, and kept as long as its data."""
 
+import base64
 import dataclasses
 import json
 import secrets
@@ -8,7 +9,16 @@ from dataclasses import dataclass
 from deploy.local.process.private_files import write_private
 from deploy.local.stack.layout import Home, LayoutError
 
-_ADDED_LATER = "edge_secret"
+
+def _hex_key() -> str:
+    return secrets.token_hex(32)
+
+
+def _webhook_secret() -> str:
+    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+_ADDED_LATER = {"edge_secret": _hex_key, "channel_key": _hex_key, "inbox_secret": _webhook_secret}
 
 
 @dataclass(frozen=True, repr=False)
@@ -20,21 +30,26 @@ class StackSecrets:
     postgres_password: str
     redis_password: str
     edge_secret: str  # 64 hex digits; Envoy authenticates to admin_service with it
+    channel_key: str  # 64 hex digits; seals the targets and secrets of notification channels
+    inbox_secret: str  # `whsec_` and base64; signs the demo's alerts to the inbox
     # Set only while one of the above is replaced: see "Replacing secrets" in docs/guides/operating.md.
     previous_hold_signing_key: str | None = None
     previous_key_pepper: str | None = None
     next_key_pepper: str | None = None
     previous_edge_secret: str | None = None
+    previous_channel_key: str | None = None
 
 
 def new_secrets() -> StackSecrets:
     """Returns new random secrets. The passwords need no escaping in a URL."""
     return StackSecrets(
-        hold_signing_key=secrets.token_hex(32),
-        key_pepper=secrets.token_hex(32),
+        hold_signing_key=_hex_key(),
+        key_pepper=_hex_key(),
         postgres_password=secrets.token_urlsafe(24),
         redis_password=secrets.token_urlsafe(24),
-        edge_secret=secrets.token_hex(32),
+        edge_secret=_hex_key(),
+        channel_key=_hex_key(),
+        inbox_secret=_webhook_secret(),
     )
 
 
@@ -46,8 +61,9 @@ def load_or_make_secrets(home: Home) -> StackSecrets:
     """
     try:
         content = json.loads(home.secrets_file.read_text(encoding="utf-8"))
-        kept = StackSecrets(**{_ADDED_LATER: secrets.token_hex(32), **content})
-        return kept if _ADDED_LATER in content else _written(home, kept)
+        lacking = {name: make() for name, make in _ADDED_LATER.items() if name not in content}
+        kept = StackSecrets(**content, **lacking)
+        return _written(home, kept) if lacking else kept
     except FileNotFoundError:
         if (home.postgres / "data").exists():
             raise LayoutError(

@@ -11,10 +11,13 @@ from deploy.local.programs.stack_programs import external_addresses, stack_progr
 from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
 from deploy.local.stack.database_urls import DatabaseUrlError
 from deploy.local.stack.environment import (
+    INBOX_SECRET,
+    INBOX_URL,
     MODEL_ALLOWED_ORIGINS,
     choose_backends,
     client_environment,
     database_environment,
+    inbox_url,
     inherited,
     service_environment,
 )
@@ -97,5 +100,6 @@ async def _seed(plan: StackPlan) -> dict[str, str]:
     environment = service_environment(
         "admin", plan.home, plan.secrets, plan.backends, plan.specification.catalog_file, plan.environment
     )
-    demo = await seed_demo(plan.home, environment)
+    inbox = {INBOX_URL: inbox_url(plan.ports), INBOX_SECRET: plan.secrets.inbox_secret}
+    demo = await seed_demo(plan.home, {**environment, **inbox})
     return client_environment(plan.ports, plan.backends, demo, plan.listeners.url, plan.listeners.host)

@@ -17,7 +17,13 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
-from megarouter_envoy.clusters.replicas import ask_another, avoid_broken_replicas, health_checks, use_any_if_all_fail
+from megarouter_envoy.clusters.replicas import (
+    ask_another,
+    avoid_broken_replicas,
+    bounded_retries,
+    health_checks,
+    use_any_if_all_fail,
+)
 from megarouter_envoy.clusters.secret_sources import EDGE_SECRET, generic_secret, secret_files, secret_name, source_file
 from megarouter_envoy.header_rules import keep_from_provider
 from megarouter_envoy.names import (
@@ -120,7 +126,7 @@ def _service(name: str, sockets: Sequence[Path], protocol: upstream_http.HttpPro
         name=name,
         type=cluster.ClusterDiscoveryType.STATIC,
         connect_timeout=seconds(SERVICE_CONNECT_TIMEOUT_S),
-        circuit_breakers=_breakers(SERVICE_REQUESTS_MAX, retries_max=SERVICE_REQUESTS_MAX),
+        circuit_breakers=bounded_retries(SERVICE_REQUESTS_MAX),
         health_checks=health_checks(),
         outlier_detection=avoid_broken_replicas(),
         common_lb_config=use_any_if_all_fail(),
@@ -190,7 +196,7 @@ def _endpoints(name: str, addresses: Iterable[core.Address], hostname: str = "")
     )
 
 
-def _breakers(requests_max: int, retries_max: int = 0) -> cluster.CircuitBreakers:
+def _breakers(requests_max: int) -> cluster.CircuitBreakers:
     """Returns circuit breakers. Calls to providers are never retried, because a hold pays for one attempt."""
     return cluster.CircuitBreakers(
         thresholds=[
@@ -198,7 +204,7 @@ def _breakers(requests_max: int, retries_max: int = 0) -> cluster.CircuitBreaker
                 max_connections=requests_max,
                 max_pending_requests=requests_max,
                 max_requests=requests_max,
-                max_retries=retries_max,
+                max_retries=0,
             )
         ]
     )

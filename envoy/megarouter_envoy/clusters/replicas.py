@@ -24,10 +24,18 @@ HEALTH_INTERVAL_S = 0.5
 HEALTH_TIMEOUT_S = 1.0
 _FAILED_CHECKS = 2
 """A replica that is frozen, or starved of its processor, leaves the cluster after 2.5 s."""
-_FAILED_CALLS = 2
-"""A replica that breaks or refuses as many connections in a row is avoided from the next call on."""
+_FAILED_CALLS = 100
+"""A replica that breaks or refuses as many connections in a row is avoided from the next call on. A question that another replica
+was asked too counts as broken until the next one begins, so fewer would avoid replicas that are only busy: with 5, all of them at
+saturation, several times a second, and Envoy closed their connections."""
 _EJECTION_S = 1.0
 _ALL = 100
+
+_SECOND_AFTER_MS = 50
+"""Ten times what a decision takes on a busy machine. Fewer than one question in a hundred is repeated without need."""
+_REPEATED_PERCENT = 75
+"""Of the questions under way. When one of two replicas dies, half of them are repeated at once."""
+_REPEATED_ANYWAY = 64
 
 
 def ask_another() -> route.RetryPolicy:
@@ -36,10 +44,40 @@ def ask_another() -> route.RetryPolicy:
     The question must be idempotent, because the dead replica may have done its work: see `authz_service.holds.hold_ids`.
 
     It belongs to the cluster: Envoy parses the retry policy of a gRPC service for every question, which costs a call 8 % of
-    Envoy's work, and bounds each try. A replica that is only slow takes back what it did when Envoy gives up, which must not
-    happen after another replica has done it again.
+    Envoy's work.
     """
     return _retried_on(_QUESTION_RETRIED_ON)
+
+
+def ask_a_second_too(replicas: int) -> dict[str, str]:
+    """Returns the headers of a question that make Envoy ask another replica too if the first one does not answer soon.
+
+    Envoy takes the first answer, so a replica that is frozen costs a question this much, and one that has reason to be slow, such
+    as a call that waits for the end of another, may still answer. What the others did for the question they take back
+    themselves: see `Admissions.place`. A lone replica is asked only once.
+    """
+    if replicas == 1:
+        return {}
+    return {"x-envoy-upstream-rq-per-try-timeout-ms": str(_SECOND_AFTER_MS), "x-envoy-hedge-on-per-try-timeout": "true"}
+
+
+def bounded_retries(questions_max: int) -> cluster.CircuitBreakers:
+    """Returns the limits of a service to which questions are repeated: concurrent questions, and how many of them are repeated.
+
+    If all replicas are slow, repeating every question would make them slower.
+    """
+    return cluster.CircuitBreakers(
+        thresholds=[
+            cluster.CircuitBreakersThresholds(
+                max_connections=questions_max,
+                max_pending_requests=questions_max,
+                max_requests=questions_max,
+                retry_budget=cluster.CircuitBreakersThresholdsRetryBudget(
+                    budget_percent=types.Percent(value=_REPEATED_PERCENT), min_retry_concurrency=_REPEATED_ANYWAY
+                ),
+            )
+        ]
+    )
 
 
 def call_another() -> route.RetryPolicy:

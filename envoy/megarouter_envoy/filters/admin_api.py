@@ -7,7 +7,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from megarouter_envoy.filters.admin_json_types import admin_json_types
 from megarouter_envoy.options import AdminApi
 
-PACKAGES = ("megarouter.admin.v1", "megarouter.scim.v1")
+PACKAGES = ("megarouter.admin.v1", "megarouter.files.v1", "megarouter.scim.v1")
 DESCRIPTOR_FILE = Path(__file__).resolve().parents[3] / "gen" / "megarouter" / "admin_api.binpb"
 
 

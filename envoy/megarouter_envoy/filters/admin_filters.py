@@ -60,17 +60,25 @@ def admin_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     filters = [
         http_filter(CORS_FILTER, cors.Cors()),
         http_filter("envoy.filters.http.grpc_web", grpc_web.GrpcWeb()),
-        http_filter(
-            DEADLINE_CHECK, lua.Lua(default_source_code=core.DataSource(inline_string=REFUSE_MALFORMED_DEADLINE))
-        ),
     ]
     if options.identity_providers:
         filters.append(http_filter("envoy.filters.http.jwt_authn", _identity_tokens(options.identity_providers)))
-    # Behind the check of signed tokens, so that admin_service can be asked about them; before all that keeps or parses a body.
-    door = module_filters.admin_door(options.module_path, ADMIN_CLUSTER, options.limits.authorization_timeout_s)
+    # Behind the check of signed tokens, so that admin_service can be asked about them; before all that keeps or parses a body,
+    # and before every script.
+    limits = options.limits
+    door = module_filters.admin_door(
+        options.module_path,
+        ADMIN_CLUSTER,
+        limits.authorization_timeout_s,
+        limits.max_admin_calls,
+        limits.max_admin_calls_of_caller,
+    )
     return [
         *filters,
         door,
+        http_filter(
+            DEADLINE_CHECK, lua.Lua(default_source_code=core.DataSource(inline_string=REFUSE_MALFORMED_DEADLINE))
+        ),
         http_filter(BUFFER, buffer.Buffer(max_request_bytes=options.limits.max_admin_request_bytes)),
         http_filter(JSON_CHECK, _json_check(options)),
         http_filter(ANSWER_STATUS, lua.Lua(default_source_code=core.DataSource(inline_string=SET_STATUS))),

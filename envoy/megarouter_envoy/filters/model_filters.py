@@ -6,6 +6,7 @@ from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
 from gateway_core.contract.metadata import DECISION_NAMESPACE, RATE_LIMIT_NAMESPACE
+from megarouter_envoy.clusters.replicas import ask_a_second_too
 from megarouter_envoy.filters import module_filters
 from megarouter_envoy.filters import service_filters as decisions
 from megarouter_envoy.filters.decompressors import gzip_decompressor
@@ -22,10 +23,16 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     return [
         *browsers,
         # Before the body is kept: it refuses strangers at the headers, and reads the pieces as they pass.
-        module_filters.request_facts(options.module_path, AUTHZ_CLUSTER, limits.authorization_timeout_s),
+        module_filters.request_facts(
+            options.module_path,
+            AUTHZ_CLUSTER,
+            limits.authorization_timeout_s,
+            ask_a_second_too(options.sockets.authz_workers),
+            limits.unfinished_bodies,
+        ),
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
-        http_filter(DECISION_NAMESPACE, decisions.authorization(limits)),
-        http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits)),
+        http_filter(DECISION_NAMESPACE, decisions.authorization(limits, options.sockets.authz_workers)),
+        http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits, options.sockets.ratelimit_workers)),
         module_filters.rewriter(options.module_path, secret_files, options.control_prefix),
         gzip_decompressor(),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),

@@ -1,6 +1,6 @@
 """MegaRouter's own filters, which form one dynamic module: see `envoy/module`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from envoy_data_plane.envoy.config.core import v3 as core
@@ -12,23 +12,40 @@ from envoy_data_plane.envoy.extensions.filters.network.dynamic_modules import v3
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.google.protobuf import StringValue
 
+from megarouter_envoy.options import UnfinishedBodies
 from megarouter_envoy.typed_config import extension, http_filter, pack
 
 
-def request_facts(module: Path, cluster: str, timeout_s: float) -> hcm.HttpFilter:
+def request_facts(
+    module: Path, cluster: str, timeout_s: float, headers: Mapping[str, str], unfinished: UnfinishedBodies
+) -> hcm.HttpFilter:
     """Returns the filter that lets only bodies of known keys pass, and copies the facts for authz_service from them.
 
     Args:
         module: the dynamic module.
         cluster: that of authz_service, which knows the keys.
         timeout_s: how long it may take to answer.
+        headers: headers of the question, which Envoy's router reads.
+        unfinished: what it keeps of bodies that have not arrived whole.
     """
-    return _filter(module, "request_facts", _question(cluster, timeout_s))
+    question = _question(cluster, timeout_s, headers)
+    bounds = f"bodies_max {unfinished.of_key} {unfinished.of_organization} {unfinished.total}"
+    return _filter(module, "request_facts", StringValue(f"{question.value}\n{bounds}"))
 
 
-def admin_door(module: Path, cluster: str, timeout_s: float) -> hcm.HttpFilter:
-    """Returns the filter that lets only bodies of known callers of the admin API pass. The cluster is that of admin_service."""
-    return _filter(module, "admin_door", _question(cluster, timeout_s))
+def admin_door(module: Path, cluster: str, timeout_s: float, calls_max: int, caller_calls_max: int) -> hcm.HttpFilter:
+    """Returns the filter that lets only bodies of known callers of the admin API pass, and a bounded number of calls at a time.
+
+    Args:
+        module: the dynamic module.
+        cluster: that of admin_service.
+        timeout_s: how long it may take to answer.
+        calls_max: how many calls may run at a time.
+        caller_calls_max: how many of them with one access token.
+    """
+    question = _question(cluster, timeout_s)
+    bounds = f"calls_max {calls_max}\ncaller_calls_max {caller_calls_max}"
+    return _filter(module, "admin_door", StringValue(f"{question.value}\n{bounds}"))
 
 
 def strangers(module: Path, listener: str, per_address: int, total: int) -> listeners.Filter:
@@ -65,8 +82,10 @@ def ending(module: Path, grace_s: int, admin_cluster: str, admin_socket: Path) -
     return extension("megarouter.ending", config)
 
 
-def _question(cluster: str, timeout_s: float) -> StringValue:
-    return StringValue(f"question_cluster {cluster}\nquestion_timeout_ms {timeout_s * 1_000:.0f}")
+def _question(cluster: str, timeout_s: float, headers: Mapping[str, str] | None = None) -> StringValue:
+    lines = [f"question_cluster {cluster}", f"question_timeout_ms {timeout_s * 1_000:.0f}"]
+    lines += (f"question_header {name} {value}" for name, value in (headers or {}).items())
+    return StringValue("\n".join(lines))
 
 
 def rewriter(module: Path, secret_files: Iterable[Path], control_prefix: str) -> hcm.HttpFilter:

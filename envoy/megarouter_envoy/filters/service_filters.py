@@ -11,12 +11,14 @@ from envoy_data_plane.envoy.type.metadata import v3 as metadata
 
 from gateway_core.contract import headers
 from gateway_core.contract.metadata import (
+    CALL_ENTRIES,
     DECISION_NAMESPACE,
     RATE_LIMIT_DOMAIN,
     RATE_LIMIT_ENTRIES,
     REQUEST_NAMESPACE,
     DecisionKey,
 )
+from megarouter_envoy.clusters.replicas import ask_a_second_too
 from megarouter_envoy.names import (
     AUTHZ_CLUSTER,
     RATELIMIT_CLUSTER,
@@ -27,10 +29,10 @@ from megarouter_envoy.typed_config import grpc_service
 Action = route.RateLimitAction
 
 
-def authorization(limits: Limits) -> ext_authz.ExtAuthz:
+def authorization(limits: Limits, replicas: int) -> ext_authz.ExtAuthz:
     """Returns the filter that asks authz_service. It sends the facts that the module found, never the body."""
     return ext_authz.ExtAuthz(
-        grpc_service=grpc_service(AUTHZ_CLUSTER, limits.authorization_timeout_s),
+        grpc_service=grpc_service(AUTHZ_CLUSTER, limits.authorization_timeout_s, ask_a_second_too(replicas)),
         transport_api_version=core.ApiVersion.V3,
         failure_mode_allow=False,
         status_on_error=types.HttpStatus(code=types.StatusCode.ServiceUnavailable),
@@ -44,7 +46,7 @@ def authorization(limits: Limits) -> ext_authz.ExtAuthz:
     )
 
 
-def rate_limit(limits: Limits) -> ratelimit.RateLimit:
+def rate_limit(limits: Limits, replicas: int) -> ratelimit.RateLimit:
     """Returns the filter that asks ratelimit_service. A call without limits skips it."""
     return ratelimit.RateLimit(
         domain=RATE_LIMIT_DOMAIN,
@@ -53,7 +55,7 @@ def rate_limit(limits: Limits) -> ratelimit.RateLimit:
         status_on_error=types.HttpStatus(code=types.StatusCode.ServiceUnavailable),
         disable_x_envoy_ratelimited_header=True,
         rate_limit_service=ratelimit_config.RateLimitServiceConfig(
-            grpc_service=grpc_service(RATELIMIT_CLUSTER),
+            grpc_service=grpc_service(RATELIMIT_CLUSTER, headers=ask_a_second_too(replicas)),
             transport_api_version=core.ApiVersion.V3,
         ),
     )
@@ -61,15 +63,17 @@ def rate_limit(limits: Limits) -> ratelimit.RateLimit:
 
 def descriptors() -> list[route.RateLimit]:
     """Returns one descriptor with all limits of the call. Without `rate_limits` its action fails, which drops the descriptor."""
-    return [route.RateLimit(actions=[_from_metadata(key) for key in RATE_LIMIT_ENTRIES])]
+    limits = [_from_metadata(key) for key in RATE_LIMIT_ENTRIES]
+    return [route.RateLimit(actions=[*limits, *(_from_metadata(key, skip_if_absent=True) for key in CALL_ENTRIES)])]
 
 
-def _from_metadata(key: DecisionKey) -> Action:
+def _from_metadata(key: DecisionKey, *, skip_if_absent: bool = False) -> Action:
     return Action(
         metadata=route.RateLimitActionMetaData(
             descriptor_key=key.value,
             metadata_key=_metadata_key(key.value),
             source=route.RateLimitActionMetaDataSource.DYNAMIC,
+            skip_if_absent=skip_if_absent,
         )
     )
 

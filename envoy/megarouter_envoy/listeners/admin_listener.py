@@ -7,6 +7,7 @@ from megarouter_envoy.filters.admin_filters import admin_filters
 from megarouter_envoy.listeners.admin_routes import admin_routes
 from megarouter_envoy.listeners.connection_manager import hardened_manager, public_listener
 from megarouter_envoy.logs.tracing import remember_path
+from megarouter_envoy.names import ADMIN_LISTENER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.admin_replies import admin_replies
 from megarouter_envoy.typed_config import seconds
@@ -23,4 +24,4 @@ def admin_listener(options: BootstrapOptions) -> listener.Listener:
     manager.local_reply_config = admin_replies()
     manager.route_config = admin_routes(options)
     manager.http_filters = [*remember_path(options.otlp_endpoint), *admin_filters(options)]
-    return public_listener("admin", options.admin_port, manager, options)
+    return public_listener(ADMIN_LISTENER, options.admin_port, manager, options)

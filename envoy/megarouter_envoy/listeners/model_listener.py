@@ -6,8 +6,9 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from megarouter_envoy.filters.model_filters import model_filters
 from megarouter_envoy.listeners.connection_manager import hardened_manager, public_listener
 from megarouter_envoy.listeners.model_routes import model_routes
-from megarouter_envoy.logs.access_logs import journal, usage_streams
+from megarouter_envoy.logs.access_logs import journal, refusal_stream, usage_streams
 from megarouter_envoy.logs.tracing import remember_path
+from megarouter_envoy.names import MODEL_LISTENER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.local_replies import local_replies
 
@@ -20,8 +21,8 @@ def model_listener(options: BootstrapOptions) -> listener.Listener:
     manager.path_with_escaped_slashes_action = (
         hcm.HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT
     )
-    manager.access_log = [*usage_streams(), journal(options.journal_path)]
+    manager.access_log = [*usage_streams(), refusal_stream(), journal(options.journal_path)]
     manager.local_reply_config = local_replies(options.limits.max_request_bytes)
     manager.route_config = model_routes(options.limits.stream_idle_timeout_s, options.model_allowed_origins)
     manager.http_filters = [*remember_path(options.otlp_endpoint), *model_filters(options)]
-    return public_listener("model", options.model_port, manager, options)
+    return public_listener(MODEL_LISTENER, options.model_port, manager, options)

@@ -10,15 +10,20 @@ from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Struct
 
 from gateway_core.contract.doors import (
+    ADMIN_BUSY,
+    ADMIN_BUSY_REASON,
     ADMIN_TOO_MANY,
+    ADMIN_TOO_MANY_OWN,
+    ADMIN_TOO_MANY_OWN_REASON,
     ADMIN_TOO_MANY_REASON,
     ADMIN_UNAUTHENTICATED,
     ADMIN_UNAUTHENTICATED_REASON,
 )
 from gateway_core.contract.errors import ERROR_DOMAIN, ERROR_INFO_TYPE
 from gateway_core.contract.headers import JSON
+from gateway_core.contract.metadata import DECISION_NAMESPACE, REFUSED
 from megarouter_envoy.replies.invite_page import CONTENT_TYPE
-from megarouter_envoy.replies.local_replies import Filter, status_is
+from megarouter_envoy.replies.local_replies import Filter, metadata_is, status_is
 from megarouter_envoy.replies.sign_in_page import SIGN_IN_PATH
 from megarouter_envoy.typed_config import content_type_is_grpc
 
@@ -54,6 +59,8 @@ class AdminReply:
     reason: str
     """A value of `megarouter.type.v1.ErrorReason`."""
     message: str
+    refused: str | None = None
+    """Why the module refuses the call. None matches every other cause of the status."""
 
 
 REPLIES = (
@@ -73,7 +80,9 @@ REPLIES = (
     ),
     # Envoy's answer to HTTP/1.0 and to versions that do not exist.
     AdminReply(426, INVALID_ARGUMENT, "REQUEST_MALFORMED", "The request is not valid HTTP. Check its version."),
+    AdminReply(429, RESOURCE_EXHAUSTED, ADMIN_TOO_MANY_OWN_REASON, ADMIN_TOO_MANY_OWN, "too_many_own"),
     AdminReply(429, RESOURCE_EXHAUSTED, ADMIN_TOO_MANY_REASON, ADMIN_TOO_MANY),
+    AdminReply(503, UNAVAILABLE, ADMIN_BUSY_REASON, ADMIN_BUSY, "busy"),
     AdminReply(503, UNAVAILABLE, "DEPENDENCY_UNAVAILABLE", "The admin API cannot be reached now. Try again."),
     AdminReply(
         504,
@@ -120,7 +129,8 @@ def _speaks_rest() -> Filter:
 def _mapper(reply: AdminReply, rest: Filter) -> hcm.ResponseMapper:
     matched = rest
     if reply.status is not None:
-        matched = Filter(and_filter=accesslog.AndFilter(filters=[rest, status_is(reply.status)]))
+        why = [metadata_is(DECISION_NAMESPACE, REFUSED, reply.refused)] if reply.refused else []
+        matched = Filter(and_filter=accesslog.AndFilter(filters=[rest, status_is(reply.status), *why]))
     return hcm.ResponseMapper(filter=matched, body_format_override=_json(reply))
 
 

@@ -13,7 +13,7 @@ from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
-from gateway_core.contract.doors import DEPENDENCY_UNAVAILABLE
+from gateway_core.contract.doors import DEPENDENCY_UNAVAILABLE, OVERLOADED
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.headers import JSON, SHOULD_RETRY
 from gateway_core.contract.metadata import ANSWERED, DECISION_NAMESPACE, REWRITER_NAMESPACE, DecisionKey
@@ -35,11 +35,6 @@ class Cause:
     retry_cannot_help: bool = False
 
 
-OVERLOADED = CallError(
-    503,
-    "overloaded",
-    "The gateway is at its limit and did not accept this call. No model was called. Retry in a few seconds.",
-)
 PROVIDER_UNREACHABLE = CallError(
     503,
     "provider_unavailable",
@@ -191,6 +186,12 @@ def _metadata_text(namespace: str, key: str, text: str, *, if_absent: bool) -> F
 
 def _metadata_is_true(namespace: str, key: str) -> Filter:
     return _metadata(namespace, key, matcher.ValueMatcher(bool_match=True), if_absent=False)
+
+
+def metadata_is(namespace: str, key: str, text: str) -> Filter:
+    """Matches calls whose metadata has this text."""
+    value = matcher.ValueMatcher(string_match=matcher.StringMatcher(exact=text))
+    return _metadata(namespace, key, value, if_absent=False)
 
 
 def _metadata(namespace: str, key: str, value: matcher.ValueMatcher, *, if_absent: bool) -> Filter:

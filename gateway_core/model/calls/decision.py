@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.call_limits import CountedBudget, Limits, budgets_of, limits_of
 from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.calls.placements import Placed
@@ -137,10 +138,12 @@ class Admission:
 
     def placed(self, placement: Placed, shadow_refusals: tuple[int, ...]) -> "Admission":
         """Returns the admission with its hold as Redis placed it."""
-        cut = placement.cut
-        amount = cut.amount_nano_credits if cut else self.hold.amount_nano_credits
+        cut, before, hold = placement.cut, placement.before, self.hold
+        amount = cut.amount_nano_credits if cut else hold.amount_nano_credits
+        if before:
+            hold, amount = hold.placed_at(before.placed_epoch_us), before.amount_nano_credits
         return Admission(
-            hold=self.hold.placed(placement.number, shadow_refusals, amount),
+            hold=hold.placed(placement.number, shadow_refusals, amount),
             terms=self.terms,
             share=self.share,
             placement=placement,
@@ -284,7 +287,14 @@ def _validity(
 
 
 def admit(
-    terms: Terms, parameters: Parameters, body_bytes: int, *, now_epoch_us: int, hold_life_ms: int, hold_id: str
+    terms: Terms,
+    parameters: Parameters,
+    body_bytes: int,
+    *,
+    now_epoch_us: int,
+    hold_life_ms: int,
+    hold_id: str,
+    tags: Tags = (),
 ) -> Admission:
     """Returns the admission of a call with these terms: its hold, not yet placed."""
     claims = terms.claims
@@ -319,6 +329,7 @@ def admit(
         placed_epoch_us=now_epoch_us,
         expires_epoch_us=now_epoch_us + hold_life_ms * 1_000,
         shadow_refusals=terms.shadow_refusals,
+        tags=tags,
     )
     return Admission(hold=hold, terms=terms, share=reserved.share)
 

@@ -10,9 +10,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Final
 
+from gateway_core.model.call_tags import Tags
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.throttles import Throttle
@@ -89,6 +91,7 @@ class Hold:
     """Its number among all placements of the organization, assigned by Redis; 0 until it is placed."""
     shadow_refusals: tuple[int, ...] = ()
     """Indexes, ascending, of the counters whose guardrails in shadow mode would have refused the call."""
+    tags: Tags = ()
 
     def placed(self, number: int, shadow_refusals: tuple[int, ...], amount_nano_credits: int) -> "Hold":
         """Returns the hold as Redis placed it.
@@ -105,7 +108,13 @@ class Hold:
             expires_epoch_us=self.expires_epoch_us,
             placement=number,
             shadow_refusals=shadow_refusals,
+            tags=self.tags,
         )
+
+    def placed_at(self, placed_epoch_us: int) -> "Hold":
+        """Returns the hold with another time of its placement, and as long a life."""
+        life_us = self.expires_epoch_us - self.placed_epoch_us
+        return replace(self, placed_epoch_us=placed_epoch_us, expires_epoch_us=placed_epoch_us + life_us)
 
 
 @record(frozen=True, slots=True)
@@ -143,7 +152,8 @@ def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
 def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = None) -> str:
     """Returns the token of a hold: `v2.<claims>.<call>.<code>`.
 
-    `<claims>` is JSON in base64url. `<call>` has the values of this call in a fixed order, separated by commas.
+    `<claims>` is JSON in base64url. `<call>` has the values of this call in a fixed order, separated by commas. The tags come last,
+    as JSON in base64url, and only if there are any.
     `<code>` is the keyed BLAKE2b (RFC 7693) of everything before it, in base64url. Base64url has no padding here.
 
     Args:
@@ -156,7 +166,14 @@ def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = No
         f"{hold.hold_id},{hold.amount_nano_credits},{hold.input_tokens},{hold.output_tokens},{hold.placed_epoch_us},"
         f"{hold.expires_epoch_us},{hold.placement},{':'.join(map(str, hold.shadow_refusals))}"
     )
+    if hold.tags:
+        call += f",{_text_of(hold.tags)}"
     return f"{encoded.text}{call}.{_code(encoded, call)}"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _text_of(tags: Tags) -> str:
+    return _encode(json.dumps(tags, separators=(",", ":")).encode())
 
 
 def verify_hold(token: str, signing_key: bytes) -> Hold:
@@ -194,7 +211,7 @@ def verify_hold_by_any(token: str, signing_keys: Sequence[bytes]) -> Hold:
 
 
 def _hold_of(claims: Claims, call: str) -> Hold:
-    hold_id, amount, input_tokens, output_tokens, placed, expires, placement, shadows = call.split(",")
+    hold_id, amount, input_tokens, output_tokens, placed, expires, placement, shadows, *tags = call.split(",")
     return Hold(
         hold_id=hold_id,
         claims=claims,
@@ -205,7 +222,13 @@ def _hold_of(claims: Claims, call: str) -> Hold:
         expires_epoch_us=int(expires),
         placement=int(placement),
         shadow_refusals=tuple(map(int, shadows.split(":"))) if shadows else (),
+        tags=_tags_of(tags[0]) if tags else (),
     )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _tags_of(text: str) -> Tags:
+    return tuple((name, value) for name, value in json.loads(_decode(text)))
 
 
 @lru_cache(maxsize=_REMEMBERED)

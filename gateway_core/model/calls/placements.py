@@ -26,6 +26,14 @@ class OutputCut:
 
 
 @record(frozen=True, slots=True)
+class PlacedBefore:
+    """A hold that another attempt at the same call placed, on the same terms."""
+
+    placed_epoch_us: int
+    amount_nano_credits: int
+
+
+@record(frozen=True, slots=True)
 class Placed:
     """The hold is placed on every scope."""
 
@@ -41,6 +49,8 @@ class Placed:
     """None if the call passes untouched."""
     soft_reached: tuple[int, ...] = ()
     """Indexes of the counters whose spend has reached their soft threshold."""
+    before: PlacedBefore | None = None
+    """None if this attempt placed the hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +108,9 @@ class Withdrawn:
     """Nothing was placed, because the hold was withdrawn before it could be."""
 
 
-Placement = Placed | Missing | Refused | Withdrawn
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Another attempt at the same call has decided, on other terms or just now, and is about to answer."""
+
+
+Placement = Placed | Missing | Refused | Withdrawn | Taken

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from gateway_core.model.catalog.prices import Entry, FeeName, FeeNanoCredits, Multiplier, PriceSchedule, TokenLimit
 from gateway_core.model.endpoints import ELSEWHERE, Dialect, Endpoint
 from gateway_core.model.limits.model_whitelists import qualified_name
+from gateway_core.model.validation_problems import problems_of
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
@@ -264,9 +265,8 @@ def load_catalog(path: Path) -> Catalog:
     try:
         return Catalog.model_validate(document).with_provider_prices()
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise CatalogError(f"{path}: {place}: {first['msg']}") from error
+        place, problem = problems_of(error)[0]
+        raise CatalogError(f"{path}: {place or 'the file'}: {problem}") from error
 
 
 class _Loader(yaml.SafeLoader):

@@ -39,7 +39,7 @@ from gateway_core.runtime.lean_grpc.header_blocks import (
     failure_block,
 )
 from gateway_core.runtime.lean_grpc.send_windows import SendWindows
-from gateway_core.runtime.lean_grpc.streams import Calls, Patience, Stream
+from gateway_core.runtime.lean_grpc.streams import ABANDONED_FRAMES, RESET_FRAMES, Calls, Patience, Stream
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """Envoy's requests have a few kilobytes. Their headers are limited to 60 KiB."""
@@ -55,7 +55,6 @@ _REPLY: Final = struct.Struct(f">BHBBL{len(ANSWER_BLOCK)}sBHBBLBL")
 """HEADERS and the beginning of DATA, up to the message."""
 _END: Final = struct.Struct(f">BHBBL{len(OK_BLOCK)}s")
 _SETTING: Final = struct.Struct(">HL")
-_RESET_FRAMES: Final = 20.0
 
 
 class Connection:
@@ -126,14 +125,20 @@ class Connection:
         except PeerError as failure:
             self._give_up(failure.code, str(failure))
 
+    def begin(self, stream: Stream) -> None:
+        """Sends the head of a reply that follows later. Does nothing if it was sent, or if the caller no longer waits."""
+        if self._streams.get(stream.stream_id) is stream and not stream.is_begun:
+            stream.is_begun = True
+            self.output.append(frame(Kind.HEADERS, END_HEADERS, stream.stream_id, ANSWER_BLOCK))
+
     def reply(self, stream: Stream, message: bytes) -> None:
         """Answers a call. Does nothing if its caller no longer waits."""
         if self._streams.get(stream.stream_id) is not stream:
             return
         size = len(message) + _PREFIX_BYTES
         stream_id = stream.stream_id
-        if not self._windows.take(stream, size):
-            self.output.append(frame(Kind.HEADERS, END_HEADERS, stream_id, ANSWER_BLOCK))
+        if stream.is_begun or not self._windows.take(stream, size):
+            self.begin(stream)
             self._end_all(self._windows.wait(stream, b"\0" + len(message).to_bytes(4, "big") + message))
             return
         begin = _REPLY.pack(
@@ -148,7 +153,7 @@ class Connection:
         """Answers a call with an error status. Does nothing if its caller no longer waits."""
         if self._streams.get(stream.stream_id) is not stream:
             return
-        if self._windows.is_waiting(stream):  # its headers have already been sent
+        if stream.is_begun:
             self._reset(stream.stream_id, ErrorCode.CANCEL)
             return
         self._end_with(stream, failure_block(code, text))
@@ -161,9 +166,8 @@ class Connection:
         """Fails the calls that are past their deadlines."""
         now_s = self._monotonic()
         for stream in [stream for stream in self._streams.values() if stream.deadline_s <= now_s]:
-            begun = stream.body is None
             self.fail(stream, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline of the call has passed")
-            if begun:
+            if stream.body is None:
                 self._calls.cancel(stream)
 
     def finish(self) -> None:
@@ -252,8 +256,7 @@ class Connection:
     def _on_whole_request(self, stream: Stream, body: bytes) -> None:
         stream.body = None
         self._coming -= 1
-        head = stream.head
-        if head.method != "POST" or not head.content_type.startswith("application/grpc"):
+        if stream.head.method != "POST" or not stream.head.content_type.startswith("application/grpc"):
             self._end_with(stream, UNSUPPORTED_BLOCK)
             return
         length = int.from_bytes(body[1:_PREFIX_BYTES], "big")
@@ -282,8 +285,8 @@ class Connection:
             raise PeerError(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM has 4 bytes")
         if stream_id == 0 or stream_id > self._last_id:
             raise PeerError(ErrorCode.PROTOCOL_ERROR, "RST_STREAM of no stream")
-        self._patience.spend(_RESET_FRAMES)
         stream = self._streams.get(stream_id)
+        self._patience.spend(ABANDONED_FRAMES if stream and stream.body is None else RESET_FRAMES)
         if stream is not None:
             self._forget(stream)
             self._close_if_done()
@@ -366,12 +369,12 @@ class Connection:
             self._close_if_done()
 
     def _refuse(self, stream_id: int, code: ErrorCode) -> None:
-        self._patience.spend(_RESET_FRAMES)
+        self._patience.spend(RESET_FRAMES)
         self.output.append(reset(stream_id, code))
 
     def _drop(self, stream: Stream, code: ErrorCode) -> None:
         """Ends a stream on which the peer broke a rule."""
-        self._patience.spend(_RESET_FRAMES)
+        self._patience.spend(RESET_FRAMES)
         self._reset(stream.stream_id, code)
 
     def _reset(self, stream_id: int, code: ErrorCode) -> None:

@@ -37,10 +37,6 @@ class SendWindows:
         self._waiting[stream.stream_id] = stream
         return self.send()
 
-    def is_waiting(self, stream: Stream) -> bool:
-        """Returns whether a reply was started and is not completely sent."""
-        return stream.stream_id in self._waiting
-
     def forget(self, stream: Stream) -> None:
         """Drops the queued rest of a reply."""
         self._waiting.pop(stream.stream_id, None)

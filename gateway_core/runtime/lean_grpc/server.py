@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -13,7 +14,7 @@ from typing_extensions import override
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.lean_grpc.connection import MAX_CALLS, Connection
 from gateway_core.runtime.lean_grpc.streams import Stream
-from gateway_core.runtime.unary import StatusError, UnaryMethod
+from gateway_core.runtime.unary import ANSWER_COMES, StatusError, UnaryMethod
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class _Peer(asyncio.Protocol):
             task.cancel()
 
     async def _answer(self, method: UnaryMethod, stream: Stream, message: bytes) -> None:
+        ANSWER_COMES.set(partial(self._begin, stream))
         try:
             self.connection.reply(stream, await method.answer(message, stream.head.metadata))
         except StatusError as error:
@@ -88,6 +90,10 @@ class _Peer(asyncio.Protocol):
             del self._tasks[stream.stream_id]
             self.connection.ended()
             self.flush_soon()
+
+    def _begin(self, stream: Stream) -> None:
+        self.connection.begin(stream)
+        self.flush_soon()
 
     def flush_soon(self) -> None:
         """Sends all responses of this turn of the event loop in one write."""

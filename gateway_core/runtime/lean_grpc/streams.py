@@ -9,12 +9,19 @@ from gateway_core.runtime.lean_grpc.header_blocks import RequestHead
 _LEFT_FRAMES: Final = 10_000.0
 _FRAMES_PER_SECOND: Final = 1_000.0
 _FRAMES_PER_CALL: Final = 4.0
+RESET_FRAMES: Final = 20.0
+"""As how many useless frames the reset of a call counts."""
+ABANDONED_FRAMES: Final = 2.0
+"""The same, if the request was complete: Envoy resets a question that another replica has answered.
+
+If it asks all three replicas, each answers a third of its questions.
+"""
 
 
 class Stream:
     """A call in progress."""
 
-    __slots__ = ("body", "deadline_s", "head", "received_bytes", "rest", "stream_id", "window_bytes")
+    __slots__ = ("body", "deadline_s", "head", "is_begun", "received_bytes", "rest", "stream_id", "window_bytes")
 
     def __init__(self, stream_id: int, head: RequestHead, deadline_s: float, window_bytes: int) -> None:
         self.stream_id = stream_id
@@ -25,6 +32,8 @@ class Stream:
         self.received_bytes = 0
         self.body: list[bytes] | None = []
         """The parts of the request received so far; None once it is complete."""
+        self.is_begun = False
+        """Whether the head of the reply has been sent before its message."""
         self.rest = b""
         """The part of the reply that waits for flow control, before the trailers."""
 

@@ -6,16 +6,18 @@ this module.
 
 from typing import Final, NamedTuple
 
-SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
 
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
 GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_REQUEST_STREAM: Final = "gen_ai.request.stream"
 GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
 GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
 GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - of a model, not a secret
 GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GEN_AI_USAGE_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 GEN_AI_USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 GEN_AI_USAGE_CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
 
@@ -39,6 +41,8 @@ REPORT_ORIGIN: Final = "megarouter.settlement.origin"
 DROP_REASON: Final = "megarouter.report.drop_reason"
 FINDING_KIND: Final = "megarouter.usage.finding_kind"
 DEPENDENCY: Final = "megarouter.dependency.name"
+CHANNEL_KIND: Final = "megarouter.channel.kind"
+DELIVERY_OUTCOME: Final = "megarouter.delivery.outcome"
 REFUSAL_REASON: Final = "megarouter.provider.refusal_reason"
 
 
@@ -147,6 +151,12 @@ USAGE_FINDINGS: Final = Instrument(
     "Calls whose usage report is not right, by kind of finding and provider. A call of several kinds counts for each.",
     labels=(FINDING_KIND, GEN_AI_PROVIDER_NAME),
 )
+REFUSED_CALLS: Final = Instrument(
+    "megarouter.calls.refused",
+    "{call}",
+    "Calls that the gateway refused, by the code of the error, also those without a known key.",
+    labels=(DECISION_REASON,),
+)
 PROVIDER_REFUSALS: Final = Instrument(
     "megarouter.provider.refusals",
     "{call}",
@@ -181,6 +191,25 @@ OUTBOX_WAITING: Final = Instrument(
 )
 OUTBOX_OLDEST_AGE: Final = Instrument(
     "megarouter.outbox.oldest_age", "s", "How long the oldest message has waited; 0 when none waits."
+)
+DELIVERIES_WAITING: Final = Instrument(
+    "megarouter.deliveries.waiting", "{delivery}", "Alerts that wait to be sent to a channel."
+)
+DELIVERIES_OLDEST_AGE: Final = Instrument(
+    "megarouter.deliveries.oldest_age", "s", "How long the oldest of them has waited; 0 when none waits."
+)
+DELIVERY_ATTEMPTS: Final = Instrument(
+    "megarouter.deliveries.attempts",
+    "{attempt}",
+    "Attempts to send an alert, by kind of channel and outcome: DELIVERED, RETRY or REFUSED.",
+    labels=(CHANNEL_KIND, DELIVERY_OUTCOME),
+)
+DELIVERY_DURATION: Final = Instrument(
+    "megarouter.deliveries.duration",
+    "s",
+    "How long an attempt took, by kind of channel.",
+    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0),
+    labels=(CHANNEL_KIND,),
 )
 DEPENDENCY_UP: Final = Instrument(
     "megarouter.dependency.up",

@@ -59,9 +59,13 @@ class CatalogSnapshot:
 
     def schedule(self, model_name: str, version: int) -> PriceSchedule | None:
         """Returns the prices that a record or hold names; None if unknown."""
-        model = self.known_model(model_name)
-        schedules = model.schedules if model else ()
-        return next((schedule for schedule in schedules if schedule.version == version), None)
+        return self._schedules.get((model_name, version))
+
+    @cached_property
+    def _schedules(self) -> Mapping[tuple[str, int], PriceSchedule]:
+        """Every settlement asks for one. Offered models win over retired ones of the same name."""
+        models = {**self.retired_models, **self.models}
+        return {(name, schedule.version): schedule for name, model in models.items() for schedule in model.schedules}
 
 
 async def load_snapshot(connection: Connection) -> CatalogSnapshot:

@@ -28,7 +28,7 @@ UNAVAILABLE: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.Interfac
 asyncpg raises the last one for a connection that is cut during its own bookkeeping.
 """
 
-_BY_INDEX: Final = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
+BY_INDEX: Final = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
 """The second setting avoids planning every batch: PostgreSQL would otherwise plan again for each large parameter."""
 
 _FIRST_DELAY_S: Final = 0.05
@@ -65,7 +65,7 @@ async def open_pool(
             server_settings={
                 "application_name": role,
                 "statement_timeout": str(settings.database_timeout_ms),
-                **(_BY_INDEX if by_index else {}),
+                **(BY_INDEX if by_index else {}),
                 **({"megarouter.pepper": pepper} if pepper else {}),
             },
         )

@@ -29,7 +29,7 @@ def with_latency_buckets(facts: str) -> str:
 
 def sums(names: Iterable[str]) -> str:
     """Returns the select list that adds up measures."""
-    return ", ".join(f"sum({name})::bigint AS {name}" for name in names)
+    return ", ".join(f"bigint_sum({name}) AS {name}" for name in names)
 
 
 def _measure(name: str) -> str:
@@ -37,4 +37,4 @@ def _measure(name: str) -> str:
         return f"sum(weight) FILTER (WHERE duration_bucket = {DURATION_COLUMNS.index(name)})"
     if name in FIRST_BYTE_COLUMNS:
         return f"sum(weight) FILTER (WHERE first_byte_bucket = {FIRST_BYTE_COLUMNS.index(name)})"
-    return f"coalesce({_CALLS.get(name, f'sum({name})')}, 0)::bigint"
+    return f"coalesce({_CALLS.get(name, f'bigint_sum({name})')}, 0)"

@@ -99,6 +99,7 @@ class HoldCounters:
         floor: int = 0,
         throttle_limits: Sequence[int] = (),
         shadows: Set[Scope] = frozenset(),
+        attempt: int = 0,
     ) -> Placement:
         """Places a hold on the pool, every counter and every throttle, or on none. Repeating it changes nothing.
 
@@ -109,26 +110,28 @@ class HoldCounters:
                 missing.
             throttle_limits: the limit of each throttle of the hold.
             shadows: scopes whose guardrails are in shadow mode and refuse nothing.
+            attempt: on whose behalf. The hold stays until every attempt that placed it has released it.
         """
         never = (None,) * len(limits)
         of_call = Limits(
             tuple(limits), reset_epoch_s=never, throttles=tuple(throttle_limits), shadows=frozenset(shadows)
         )
-        return await self.place_on(placing_terms(hold.claims, of_call), hold, floor)
+        return await self.place_on(placing_terms(hold.claims, of_call), hold, floor, attempt=attempt)
 
     def place_on(
-        self, terms: PlacingTerms, hold: Hold, floor: int, share: OutputShare | None = None
+        self, terms: PlacingTerms, hold: Hold, floor: int, share: OutputShare | None = None, attempt: int = 0
     ) -> Awaitable[Placement]:
         """Does the same as `place`, with the prepared terms of the hold."""
-        return self._placing.place(terms, hold, floor, share)
+        return self._placing.place(terms, hold, floor, share, attempt)
 
-    async def release(self, hold: Hold) -> None:
-        """Releases a hold that was never recorded, because its call will not be made.
+    async def release(self, hold: Hold, attempt: int = 0) -> None:
+        """Releases a hold that this attempt never recorded, because it makes no call. It stays if other attempts placed it too.
 
-        If a stalled Redis executes the placement only afterward, it does not place the hold.
+        If a stalled Redis executes the placement of the attempt only afterward, it does not place the hold.
         """
         kinds = (throttle.kind for throttle in hold.claims.throttles)
-        await self._release(keys=_hold_keys(hold), args=[hold.hold_id, str(len(hold.claims.counters)), *kinds])
+        arguments = [hold.hold_id, str(attempt), str(len(hold.claims.counters)), *kinds]
+        await self._release(keys=_hold_keys(hold, attempt), args=arguments)
 
     async def seed_pool(
         self,
@@ -326,13 +329,13 @@ def _flat(amounts: Mapping[str, int]) -> Iterable[str]:
     return (text for hold_id, amount in amounts.items() for text in (hold_id, str(amount)))
 
 
-def _hold_keys(hold: Hold) -> list[str]:
+def _hold_keys(hold: Hold, attempt: int = 0) -> list[str]:
     counters = (counter_key(hold.claims.organization, counter.encode()) for counter in hold.claims.counters)
     organization = hold.claims.organization
     return [
         pool_key(organization),
         holds_key(organization),
-        withdrawal_key(organization, hold.hold_id),
+        withdrawal_key(organization, hold.hold_id, attempt),
         *counters,
         *(throttle_key(organization, throttle.encode()) for throttle in hold.claims.throttles),
     ]

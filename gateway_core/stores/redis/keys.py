@@ -37,6 +37,11 @@ def is_finished(kept: str) -> bool:
     return len(parts) == _PARTS and parts[-1] != ""
 
 
-def withdrawal_key(organization: str, hold_id: str) -> str:
-    """Key that exists for a minute after the hold was withdrawn."""
-    return f"mr:{{{organization}}}:w:{hold_id}"
+def refusals_keys(organization: str) -> tuple[str, str]:
+    """Keys of hashes: by hold id, the refusals of the last seconds. `place.lua` describes them."""
+    return f"mr:{{{organization}}}:n:0", f"mr:{{{organization}}}:n:1"
+
+
+def withdrawal_key(organization: str, hold_id: str, attempt: int) -> str:
+    """Key that exists for a minute after an attempt to place the hold was withdrawn."""
+    return f"mr:{{{organization}}}:w:{hold_id}:{attempt}"

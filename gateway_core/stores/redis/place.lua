@@ -1,9 +1,10 @@
 -- Places holds of one organization, each on the credit pool, on every counter of its call and on its throttles: all or none.
 -- The calls are processed one after the other, so each sees what those before it took. Keys that calls share are read and written
 -- once.
--- KEYS: pool, open holds, withdrawal of each call, then counters and throttles of all calls, each once
+-- KEYS: pool, open holds, two hashes of refusals by hold (`decisions.lua`), withdrawal of each call, then counters and throttles of all calls, each once
 -- ARGV: floor, number of calls, then for each call: hold id, amount, expiry of the hold in epoch seconds, tokens, share ('' if the
---       call must pass untouched), number of counters, number of throttles; for each counter: position among the counters and throttles, limit ('' = unlimited);
+--       call must pass untouched), time in microseconds, terms, attempt, number of counters, number of throttles; for each counter:
+--       position among the counters and throttles, limit ('' = unlimited);
 --       for each throttle: position, kind, limit, index of its counter. A limit that begins with 's' is in shadow mode: a call
 --       that it would refuse passes and is reported. 'w', a threshold and ':' before the limit of a counter ask to report it once its
 --       settled amount has reached the threshold; 'w', a budget, '%', a number and ':' once it has reached that percentage of the
@@ -11,12 +12,15 @@
 --       before, and that what is left of that period is carried into this one.
 -- Returns the generation of the pool ('' without one), then for each call one of:
 -- - the number of its placement
--- - {'placed', number, index of a counter whose guardrail would have refused...}. If the call gets an output limit, 'limit', the
---   limit in tokens, and the amount that is held with it follow the number. If tokens are limited, 'tokens', index, what is
+-- - {'placed', number, index of a counter whose guardrail would have refused...}. If the hold was there already, 'before', the time
+--   at which it was placed, and its amount follow the number. If the call gets an output limit, 'limit', the
+--   limit in tokens, and the amount that is held with it follow. If tokens are limited, 'tokens', index, what is
 --   left, and reset in microseconds of the tightest throttle follow. If counters have reached their threshold, 'reached', how many,
 --   and their indexes follow.
 -- - {'missing', edition of the pool or '', index...}: an index below 0 is the counter of the period before, of the counter -index
 -- - {'withdrawn'}
+-- - {'taken'}: another attempt has just decided: the hold is there on other terms or without its terms, or it was refused on other
+--   terms, or so lately that the other attempt is about to answer
 -- - {'refused', index, settled or balance or used, held or wait in microseconds, carried or reset in microseconds, what open calls
 --   of the period before keep from being carried, ...}
 -- Index 0 is the pool. The indexes of throttles follow those of the counters of the call.
@@ -24,7 +28,14 @@
 -- A share is base:price of a token:least:most, as `reserves.OutputShare` describes it. If the amount is more than the share of any
 -- scope (`reserves.share_of`), the call gets the output limit whose amount fits that share, but at least `least`, and holds less.
 --
--- `open_holds.lua` says how an open hold is kept.
+-- `open_holds.lua` says how an open hold is kept. Several replicas may be asked about one call, and place its hold: it counts once,
+-- with the time and the amount of the first, and stays until the last of them releases it. Terms are a number that is the same for
+-- the same key, model, price, counters and throttles. A replica whose terms are others, because an admin changed them just now or a
+-- period has ended, cannot answer for the hold.
+--
+-- A refusal stands for all attempts at the call, as `attempts;terms;time in microseconds;` and the refusal. Otherwise Envoy could take it
+-- from one replica while another one places the hold, which nothing would ever release. The attempt that was refused may still place the
+-- hold, because it may wait for the end of other calls. Once a second attempt has got the refusal, none may.
 --
 -- What is carried: `rollovers.Carry`. Base and cap are fields of the counter. Once a call was placed on a period with rollover, none is
 -- placed on the period before anymore, by a replica whose clock is late: what is left there has been given to the new period.
@@ -34,7 +45,9 @@
 -- is dropped too: Redis has evicted them, and nothing would ever release what they held. A counter that was not seeded for this
 -- generation of the pool is missing too.
 local floor, call_count = tonumber(ARGV[1]), tonumber(ARGV[2])
-local first_key = 2 + call_count
+local first_key = 4 + call_count
+local refused_in = {KEYS[3], KEYS[4]}
+local ANSWERED_WITHIN_US = 90000
 
 -- The requested calls, and the ids of their holds.
 local calls, hold_ids, position = {}, {}, 3
@@ -42,7 +55,8 @@ for number = 1, call_count do
     local call = {
         id = ARGV[position], amount = amount_of(ARGV[position + 1]), amount_text = ARGV[position + 1],
         expiry = ARGV[position + 2], tokens = tonumber(ARGV[position + 3]), share = ARGV[position + 4],
-        counter_count = tonumber(ARGV[position + 5]), throttle_count = tonumber(ARGV[position + 6]), counters = position + 7,
+        time = ARGV[position + 5], terms = ARGV[position + 6], attempt = ARGV[position + 7],
+        counter_count = tonumber(ARGV[position + 8]), throttle_count = tonumber(ARGV[position + 9]), counters = position + 10,
     }
     call.throttles = call.counters + 2 * call.counter_count
     position = call.throttles + 4 * call.throttle_count
@@ -68,7 +82,8 @@ end
 local edition = generation .. ':' .. (pool[5] or 0)
 local balance, pool_held = amount_of(pool[1]), amount_of(pool[2])
 local known_holds = redis.call('HMGET', KEYS[2], unpack(hold_ids))
-local any_withdrawn = redis.call('EXISTS', unpack(KEYS, 3, 2 + call_count)) > 0
+local any_withdrawn = redis.call('EXISTS', unpack(KEYS, 5, 4 + call_count)) > 0
+local refused = redis.call('EXISTS', KEYS[3], KEYS[4]) > 0 and decisions_of(refused_in, hold_ids) or {}
 
 local limits = {}
 -- Returns the limit of a text, and whether it is in shadow mode.
@@ -318,6 +333,10 @@ end
 
 -- All fields to write into the open holds with one command, and the same by id, because a hold may be requested twice.
 local kept, kept_by_id = {}, {}
+local function keep(id, text)
+    kept[#kept + 1], kept[#kept + 2] = id, text
+    kept_by_id[id] = text
+end
 
 -- The positions of counters whose rest has been given to the period after theirs.
 local to_close = {}
@@ -337,15 +356,16 @@ local function place(call, verdict)
         open.count, open.expiry = open.count + 1, math.max(open.expiry, tonumber(call.expiry) + 1)
     end
     local shadows = verdict.shadow_order
-    local text = call.amount_text
+    local text, tokens = call.amount_text, ''
     if #verdict.windows > 0 or #shadows > 0 or call.limit then
-        text = text .. ':' .. slice .. ':' .. whole(call.tokens) .. ':' .. table.concat(shadows, ',')
+        tokens = whole(call.tokens)
     end
+    text = text .. ':' .. slice .. ':' .. tokens .. ':'
+        .. with_attempts(table.concat(shadows, ','), call.time, call.terms, call.attempt)
     if call.limit then
         text = text .. ':' .. call.limit
     end
-    kept[#kept + 1], kept[#kept + 2] = call.id, text
-    kept_by_id[call.id] = text
+    keep(call.id, text)
     add_to(pool_held, call.amount)
     for index = 1, call.counter_count do
         local at = call.counters + 2 * (index - 1)
@@ -377,26 +397,65 @@ local function place(call, verdict)
     return answer
 end
 
--- Answers for a hold that was already placed, by a command whose answer was lost.
-local function placed_before_as(text)
-    local answer = {'placed', placements}
+-- Answers for a hold that was already placed, by a command whose answer was lost or by another attempt.
+local function placed_before_as(text, call)
     local entry = entry_of(text)
-    if entry.limit ~= '' then
-        append(answer, 'limit', entry.limit, entry.placed ~= '' and entry.placed or entry.amount)
+    local shadows, time, terms, attempts = attempts_of(entry)
+    if terms ~= call.terms then
+        return {'taken'}
     end
-    for index in string.gmatch(entry.shadows, '%d+') do
+    if not string.find(',' .. attempts .. ',', ',' .. call.attempt .. ',', 1, true) then
+        entry.shadows = with_attempts(shadows, time, terms, attempts .. ',' .. call.attempt)
+        keep(call.id, text_of_entry(entry))
+    end
+    local amount = entry.placed ~= '' and entry.placed or entry.amount
+    local answer = {'placed', placements, 'before', time, amount}
+    if entry.limit ~= '' then
+        append(answer, 'limit', entry.limit, amount)
+    end
+    for index in string.gmatch(shadows, '%d+') do
         append(answer, tonumber(index))
     end
     return answer
 end
 
+local new_refusals = {}
+local function keep_refusal(call, attempts, text)
+    refused[call.id] = table.concat({attempts, call.terms, whole(now_us), text}, ';')
+    append(new_refusals, call.id, refused[call.id])
+end
+
+-- Answers for a call that was refused before; nil if the attempt may try again.
+local function refused_before_as(text, call)
+    local attempts, terms, refused_us, refusal = string.match(text, '^([^;]*);([^;]*);(%d+);(.*)$')
+    if attempts == call.attempt then
+        return nil
+    end
+    local is_known = string.find(',' .. attempts .. ',', ',' .. call.attempt .. ',', 1, true)
+    if terms ~= call.terms or not is_known and now_us - refused_us < ANSWERED_WITHIN_US then
+        return {'taken'}
+    end
+    if not is_known then
+        keep_refusal(call, attempts .. ',' .. call.attempt, refusal)
+    end
+    local answer = {'refused'}
+    for value in string.gmatch(refusal, '%S+') do
+        answer[#answer + 1] = value
+    end
+    return answer
+end
+
 local function decide(number, call)
-    if any_withdrawn and redis.call('EXISTS', KEYS[2 + number]) == 1 then
+    if any_withdrawn and redis.call('EXISTS', KEYS[4 + number]) == 1 then
         return {'withdrawn'}
     end
-    local known = known_holds[number] or kept_by_id[call.id]
+    local known = kept_by_id[call.id] or known_holds[number]
     if known then
-        return placed_before_as(known)
+        return placed_before_as(known, call)
+    end
+    local before = refused[call.id] and refused_before_as(refused[call.id], call)
+    if before then
+        return before
     end
     local verdict = {
         missing = {'missing', edition}, refused = {'refused'}, shadows = {}, shadow_order = {}, windows = {}, open_calls = {},
@@ -410,7 +469,15 @@ local function decide(number, call)
     if #verdict.missing > 2 then
         return verdict.missing
     end
-    return #verdict.refused > 1 and verdict.refused or place(call, verdict)
+    if #verdict.refused == 1 then
+        if refused[call.id] then
+            redis.call('HDEL', KEYS[3], call.id)
+            redis.call('HDEL', KEYS[4], call.id)
+        end
+        return place(call, verdict)
+    end
+    keep_refusal(call, call.attempt, table.concat(verdict.refused, ' ', 2))
+    return verdict.refused
 end
 
 local answers = {generation}
@@ -418,6 +485,7 @@ for number, call in ipairs(calls) do
     answers[1 + number] = decide(number, call)
 end
 
+keep_decisions(refused_in, new_refusals)
 if #kept > 0 then
     redis.call('HSET', KEYS[2], unpack(kept))
     redis.call('HSET', KEYS[1], 'held', text_of(pool_held), 'placements', whole(placements))

@@ -1,6 +1,7 @@
 """Placing holds. Concurrent calls of an organization share one command, which reads and writes their common keys once."""
 
 import sys
+import zlib
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,8 +14,10 @@ from gateway_core.model.calls.placements import (
     Missing,
     OutputCut,
     Placed,
+    PlacedBefore,
     Placement,
     Refused,
+    Taken,
     TokensLeft,
     Withdrawn,
 )
@@ -22,9 +25,9 @@ from gateway_core.model.catalog.reserves import OutputShare
 from gateway_core.model.limits.soft_budgets import PercentOfBudget
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.gathering import Gathering
-from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
+from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, refusals_keys, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient
-from gateway_core.stores.redis.scripts import AMOUNTS, OPEN_HOLDS, WINDOWS, script_source
+from gateway_core.stores.redis.scripts import AMOUNTS, DECISIONS, OPEN_HOLDS, WINDOWS, script_source
 
 _NEVER: Final = -1
 _PER_LIMIT: Final = 5
@@ -45,6 +48,8 @@ class PlacingTerms:
     """For each throttle: kind, limit, index of its counter."""
     reset_epoch_s: tuple[int | None, ...]
     """When the period of each counter ends, in epoch seconds; None for never."""
+    fingerprint: int = 0
+    """The same for the same claims, and almost certainly another one for others."""
     previous: tuple[str | None, ...] = ()
     """For each counter whose budget carries over, the encoded counter of the period before; empty if none does."""
 
@@ -66,8 +71,16 @@ def placing_terms(claims: Claims, limits: Limits) -> PlacingTerms:
             for throttle, limit in zip(claims.throttles, limits.throttles, strict=True)
         ),
         reset_epoch_s=limits.reset_epoch_s,
+        fingerprint=zlib.crc32(_comparable(claims).encode()),
         previous=tuple(counter.encode() if counter else None for counter in limits.previous),
     )
+
+
+def _comparable(claims: Claims) -> str:
+    """Returns what a settlement and the audit read of the claims."""
+    names = (claims.organization, claims.member, claims.api_key, *claims.group_path)
+    model = (claims.endpoint, claims.requested_model, claims.provider, claims.served_model, claims.price_version)
+    return repr((names, model, claims.encoded_counters, claims.encoded_throttles))
 
 
 @record(frozen=True, slots=True)
@@ -78,26 +91,28 @@ class _Asked:
     hold: Hold
     share: OutputShare | None
     floor: int
+    attempt: int
 
 
 class Placing:
     """Places holds in one Redis."""
 
     def __init__(self, client: ScriptClient) -> None:
-        self._script = client.register_script(script_source("place.lua", AMOUNTS, WINDOWS, OPEN_HOLDS))
+        self._script = client.register_script(script_source("place.lua", AMOUNTS, WINDOWS, OPEN_HOLDS, DECISIONS))
         self._gathering: Gathering[_Asked, Placement] = Gathering(self._send)
 
     def place(
-        self, terms: PlacingTerms, hold: Hold, floor: int, share: OutputShare | None = None
+        self, terms: PlacingTerms, hold: Hold, floor: int, share: OutputShare | None = None, attempt: int = 0
     ) -> Awaitable[Placement]:
         """Returns a future of the placement of a hold. The future raises the errors of Redis.
 
-        With a `share`, the hold may be placed with less than its amount, and with an output limit.
+        With a `share`, the hold may be placed with less than its amount, and with an output limit. `attempt` says on whose
+        behalf: the hold stays until every attempt that placed it has released it.
 
         Raises:
             NotSentError: too many calls of the organization are waiting.
         """
-        return self._gathering.ask(hold.claims.organization, _Asked(terms, hold, share, floor))
+        return self._gathering.ask(hold.claims.organization, _Asked(terms, hold, share, floor, attempt))
 
     async def _send(self, organization: str, calls: Sequence[_Asked]) -> Sequence[Placement]:
         keys, arguments = _command(organization, calls)
@@ -122,6 +137,9 @@ def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], lis
             -(-hold.expires_epoch_us // 10**6),
             hold.input_tokens + hold.output_tokens,
             "" if asked.share is None else _encode_share(asked.share),
+            hold.placed_epoch_us,
+            terms.fingerprint,
+            asked.attempt,
             len(terms.limits),
             len(terms.throttles),
         )
@@ -130,8 +148,9 @@ def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], lis
             arguments += (places.setdefault(key, len(places) + 1), limit)
         if terms.throttles:
             arguments += _throttle_arguments(terms, places)
-    withdrawals = [withdrawal_key(organization, asked.hold.hold_id) for asked in calls]
-    return [pool_key(organization), holds_key(organization), *withdrawals, *places], [floor, len(calls), *arguments]
+    withdrawals = [withdrawal_key(organization, asked.hold.hold_id, asked.attempt) for asked in calls]
+    keys = [pool_key(organization), holds_key(organization), *refusals_keys(organization), *withdrawals, *places]
+    return keys, [floor, len(calls), *arguments]
 
 
 def _carrying(organization: str, terms: PlacingTerms, places: dict[str, int]) -> list[str]:
@@ -176,6 +195,9 @@ def _placement(answer: Answer, generation: str, counter_count: int) -> Placement
     if kind == "placed":
         number, cut, tokens_left, shadows = int(rest[0]), None, None, rest[1:]
         soft_reached: tuple[int, ...] = ()
+        before = None
+        if shadows and shadows[0] == "before":
+            before, shadows = PlacedBefore(int(shadows[1]), int(shadows[2])), shadows[3:]
         if shadows and shadows[0] == "limit":
             cut, shadows = OutputCut(int(shadows[1]), int(shadows[2])), shadows[3:]
         if shadows and shadows[0] == "tokens":
@@ -185,9 +207,11 @@ def _placement(answer: Answer, generation: str, counter_count: int) -> Placement
             last = 2 + int(shadows[1])
             soft_reached, shadows = tuple(int(index) - 1 for index in shadows[2:last]), shadows[last:]
         shadow_refusals = tuple(sorted(int(index) - 1 for index in shadows))
-        return Placed(number, generation, shadow_refusals, tokens_left, cut, soft_reached)
+        return Placed(number, generation, shadow_refusals, tokens_left, cut, soft_reached, before)
     if kind == "withdrawn":
         return Withdrawn()
+    if kind == "taken":
+        return Taken()
     if kind == "missing":
         indexes = [int(index) for index in rest[1:]]
         return Missing(

@@ -52,6 +52,21 @@ async def test_a_whitelist_of_patterns_applies_at_every_scope(
     assert ("model-a" in {model["id"] for model in listed}) is allowed
 
 
+async def test_the_tags_of_a_call_are_in_its_hold(ask: Ask) -> None:
+    headers = [("x-tags", "Project=search, env=test"), ("x-tags", "team=研究"), ("x-tagged", "a=b")]
+    hold = verify_hold((await ask(headers=headers)).metadata["hold"], bytes.fromhex(SIGNING_KEY))
+    assert hold.tags == (("env", "test"), ("project", "search"), ("team", "研究"))
+    assert verify_hold((await ask()).metadata["hold"], bytes.fromhex(SIGNING_KEY)).tags == ()
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1beta/models/model-a:generateContent"])
+async def test_malformed_tags_are_refused_in_the_dialect_of_the_caller(ask: Ask, path: str) -> None:
+    refused = await ask(path=path, headers=[("x-tags", "project=search,project=find")])
+    assert refused.status == 400
+    assert "Invalid 'x-tags': names 'project' twice." in refused.body["error"]["message"]
+    assert not refused.metadata.get("hold")
+
+
 async def from_address(service: AuthzService, address: str, path: str = "/v1/chat/completions") -> Answer:
     request = check_request(path=path, method="GET" if path.endswith("models") else "POST")
     request.attributes.source.address.socket_address.address = address

@@ -340,7 +340,7 @@ async def world(
 
 # Explaining a failure would run the stack for minutes more than finding and shrinking it.
 @hypothesis.settings(
-    max_examples=80,
+    max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],

@@ -9,7 +9,7 @@ import pytest
 from envoy.service.auth.v3 import external_auth_pb2
 
 from authz_service.check import AuthzService
-from authz_service.request.envoy_messages import KEY_IS_KNOWN
+from authz_service.request.envoy_messages import key_is_known
 from gateway_core.contract.doors import KEY_QUESTION
 from gateway_core.model.organization.bearer_secrets import API_KEY
 from gateway_core.runtime.unary import StatusError
@@ -27,7 +27,7 @@ async def refused(service: AuthzService, **options: Any) -> Answer:
 
 
 async def test_a_valid_key_is_known_and_no_hold_is_placed(service: AuthzService, owner: asyncpg.Connection) -> None:
-    assert await asked(service) == KEY_IS_KNOWN
+    assert await asked(service) == key_is_known("acme")
     await asyncio.sleep(0.3)  # longer than holds wait for the holds table
     assert await owner.fetchval("SELECT count(*) FROM holds") == 0
 
@@ -47,11 +47,11 @@ async def test_a_stranger_gets_the_error_that_the_call_would_get(
 ) -> None:
     answer = await refused(service, **options)
     assert (answer.status, answer.code) == (status, code)
-    assert answer.metadata == {"answered": True}
+    assert answer.metadata == {"answered": True, "refused": f"{code} -"}
 
 
 async def test_a_key_that_was_disabled_is_refused(service: AuthzService, owner: asyncpg.Connection) -> None:
-    assert await asked(service) == KEY_IS_KNOWN
+    assert await asked(service) == key_is_known("acme")
     await owner.execute("UPDATE api_keys SET state = 'DISABLED'")
     await wait_until_notified()
     answer = await refused(service)

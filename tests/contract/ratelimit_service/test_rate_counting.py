@@ -42,6 +42,23 @@ async def test_2000_concurrent_calls_through_three_instances_pass_exactly_100_ti
 
 
 @pytest.mark.also_on_cluster
+async def test_a_call_that_several_replicas_are_asked_about_is_counted_once(
+    redis_server: RedisServer, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail without the kept decisions: each question took from the limit."""
+    monkeypatch.setattr(service, "_REDIS_TIMEOUT_MS", 20_000)
+    async with AsyncExitStack() as stack:
+        services = [await stack.enter_async_context(running_service(redis_server.url, timeout_s=20)) for _ in range(3)]
+        calls = [rate_limit_request(("member", "mia", 60), call={"hold_id": f"hold-{n:026}"}) for n in range(100)]
+        asks = [ask(call) for call in calls for _, ask in services]
+        responses = await asyncio.gather(*asks)
+    answers = [responses[start : start + 3] for start in range(0, len(responses), 3)]
+    codes = [{response.overall_code for response in of_call} for of_call in answers]
+    assert (codes.count({OK}), codes.count({OVER_LIMIT})) == (60, 40)
+    assert [key async for key in redis.scan_iter(match="mr:{acme}:rd:*") if await redis.pttl(key) > 10_000] == []
+
+
+@pytest.mark.also_on_cluster
 async def test_a_refused_call_consumes_nothing_of_any_limit(ask: Ask) -> None:
     exhausted, plenty = ("member", "mia", 1), ("api_key", "key-1", 10)
     await ask(rate_limit_request(exhausted, plenty))

@@ -1,5 +1,6 @@
 """A budget that carries over, with periods and calls of the past."""
 
+import datetime as dt
 import time
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -25,6 +26,11 @@ from usage_service.settlement.store import settle_batch
 CALL = charge()
 BUDGET = 5
 DAY_S = 86_400
+
+
+def other_zone_of_the_same_day(now_s: float) -> str:
+    """Returns a zone an hour from UTC in which it is the same date."""
+    return "Etc/GMT-1" if dt.datetime.fromtimestamp(now_s, dt.UTC).hour < 23 else "Etc/GMT+1"
 
 
 @dataclass

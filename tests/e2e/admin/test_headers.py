@@ -1,18 +1,25 @@
-"""A malformed header of one client is an error for that client only."""
+"""A malformed header of one client is an error for that client only, and large tokens pass."""
 
 import socket
 import struct
+import uuid
 from collections.abc import Mapping
 
 import aiohttp
+import grpc
 import h2.connection
 import h2.events
 import pytest
 from megarouter.admin.v1 import api_key_pb2
 
 from deploy.local.supervision.embedded_stack import Stack
+from tests.e2e.admin.test_identity import ListKeys, list_keys, mia, refusal, rest, subject
 from tests.e2e.admin.test_rest import reason_of
 from tests.e2e.conftest import Reply
+from tests.support.data.tenants import Tenant
+from tests.support.servers.identity_provider import IdentityProvider
+
+__all__ = ("list_keys", "rest")
 
 METHOD = "/megarouter.admin.v1.ApiKeys/ListApiKeys"
 INVALID_ARGUMENT = "3"
@@ -112,3 +119,14 @@ async def test_a_header_that_grpc_cannot_parse_does_not_affect_other_calls(calle
     for _ in range(5):
         assert await caller.web({name: unreadable}) != "0"
     assert {await caller.web({name: readable}) for _ in range(10)} == {"0"}
+
+
+@pytest.mark.parametrize("groups", [200, 400])
+async def test_a_token_with_as_many_groups_as_entra_writes_is_accepted_and_a_larger_one_refused(
+    identity_provider: IdentityProvider, list_keys: ListKeys, tenant: Tenant, groups: int
+) -> None:
+    token = identity_provider.token(subject(), groups=[str(uuid.uuid4()) for _ in range(groups)], **mia(tenant))
+    if groups == 200:
+        assert len((await list_keys(token)).api_keys) == 1
+    else:
+        assert await refusal(list_keys(token)) is grpc.StatusCode.UNAUTHENTICATED

@@ -227,3 +227,30 @@ async def test_what_is_left_of_a_budget_pays_for_calls_of_the_next_period_and_is
     assert "carried_nano_credits" not in denied.json["error"]["limits"][0]
     # The audit of this stack would find what was made up.
     await database.execute("DELETE FROM budget_carries WHERE organization_id = $1", tenant.organization)
+
+
+async def test_refused_calls_are_counted_by_reason_guardrail_and_caller(post: Post, tenant: Tenant) -> None:
+    """Each kind of refusal comes another way: from authz_service, from ratelimit_service, and from the module at the headers."""
+    await tenant.guard("group", "g2", requests_per_minute=0)
+    await asyncio.sleep(0.3)
+    assert [(await post()).status for _ in range(2)] == [429, 429]
+    await tenant.guard("member", "mia", budget_nano_credits=1)
+    await asyncio.sleep(0.3)
+    assert (await post()).status == 402
+    await tenant.database.execute(
+        "UPDATE api_keys SET state = 'DISABLED' WHERE organization_id = $1", tenant.organization
+    )
+    await asyncio.sleep(0.3)
+    assert [(await post()).status for _ in range(3)] == [401, 401, 401]
+    expected = [
+        ("budget_exhausted", "member", "mia", "mia", "key-1", 1),
+        ("key_disabled", "", "", "mia", "key-1", 3),
+        ("rate_limited", "group", "g2", "mia", "key-1", 2),
+    ]
+    query = (
+        "SELECT reason, scope_kind, scope_id, member_id, api_key_id, sum(call_count)::bigint FROM refused_calls"
+        " WHERE organization_id = $1 GROUP BY 1, 2, 3, 4, 5 ORDER BY 1"
+    )
+    async with asyncio.timeout(10):
+        while list(map(tuple, await tenant.database.fetch(query, tenant.organization))) != expected:
+            await asyncio.sleep(0.1)

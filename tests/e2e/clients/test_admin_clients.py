@@ -14,6 +14,8 @@ from deploy.local.supervision.embedded_stack import Stack
 from deploy.local.toolchain.paths import Repository
 from deploy.local.toolchain.uv import obtain_uv
 from tests.support.clients.examples import EXAMPLE_SHOWS, PAGE_SHOWS, assert_shows, code_of
+from tests.support.servers.certificates import Authority
+from tests.support.servers.tls_server import running_tls_server
 from tools import sdk as clients
 
 PAGE = REPOSITORY / "docs" / "guides" / "sdks.md"
@@ -79,6 +81,20 @@ def test_the_typescript_of_the_guide_runs(stack: Stack, node_project: Path, prot
     (node_project / "page.ts").write_text(code, encoding="utf-8")
     shown = (PAGE_SHOWS[0], r"FIELD_INVALID.*(amount_nano_credits|amountNanoCredits)", PAGE_SHOWS[2])
     assert_shows(run(stack, ["node", "page.ts"], node_project), shown)
+
+
+def test_the_typescript_client_trusts_a_private_authority(stack: Stack, node_project: Path, tmp_path: Path) -> None:
+    private = Authority("private", tmp_path)
+    program = node_project / "private.ts"
+    program.write_text(code_of(PAGE, "typescript"), encoding="utf-8")
+    with running_tls_server(private.issue("localhost", tmp_path / "served"), stack.ports.admin, ("h2",)) as port:
+        environment = {
+            **clients.node_environment(), **stack.environment, "MEGAROUTER_ADMIN_URL": f"https://localhost:{port}",
+        }  # fmt: skip
+        trusting = {**environment, "NODE_EXTRA_CA_CERTS": str(private.file)}
+        assert_shows(clients.run(["node", str(program)], trusting, node_project), PAGE_SHOWS[2:])
+        with pytest.raises(clients.ClientError, match="certificate"):
+            clients.run(["node", str(program)], environment, node_project)
 
 
 def test_the_web_client_imports_no_code_for_node(packages: dict[str, Path]) -> None:

@@ -33,6 +33,7 @@ def tour_directory(stack: Stack, tmp_path: Path) -> Path:
         ("docs/guides/admin-api.md", 0),
         ("docs/guides/audit.md", 0),
         ("docs/guides/usage.md", 0),
+        ("docs/guides/alerts.md", 0),
     ],
 )
 def test_every_command_prints_what_its_comment_says(tour_directory: Path, page: str, first: int) -> None:

@@ -26,9 +26,11 @@ PROCESSES = (
     "ratelimit_service",
     "usage_service",
     "admin_service",
+    "notification_service",
     "postgres",
     "redis",
     "mock_provider",
+    "inbox",
 )
 
 pytestmark = [

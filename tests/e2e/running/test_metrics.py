@@ -38,6 +38,11 @@ EXPECTED = {
         "megarouter.settlement.unconfirmed_charge",
     },
     "ratelimit_service": {"megarouter.ratelimit.decisions", "megarouter.dependency.up"},
+    "notification_service": {
+        "megarouter.deliveries.oldest_age",
+        "megarouter.deliveries.waiting",
+        "megarouter.dependency.up",
+    },
     "admin_service": {"megarouter.dependency.up", "megarouter.outbox.oldest_age", "megarouter.outbox.waiting"},
 }
 
@@ -113,6 +118,9 @@ async def test_the_dashboard_and_alerts_query_exported_series_only(measured: Sta
     # These have no series until there is something to count.
     assert asked_names() - scraped <= {
         "megarouter_authz_removed_betas_total",
+        "megarouter_calls_refused_total",
+        "megarouter_deliveries_attempts_total",
+        "megarouter_deliveries_duration_seconds_bucket",
         "megarouter_authz_shadow_refusals_total",
         "megarouter_provider_refusals_total",
         "megarouter_usage_findings_total",
@@ -175,6 +183,8 @@ async def test_no_label_names_an_organization_a_member_or_a_key(measured: Stack,
         "gen_ai.token.type",
         "megarouter.authz.decision",
         "megarouter.authz.reason",
+        "megarouter.channel.kind",
+        "megarouter.delivery.outcome",
         "megarouter.dependency.name",
         "megarouter.ratelimit.decision",
         "megarouter.report.drop_reason",

@@ -12,7 +12,7 @@ from tests.support.data.tenants import Tenant
 
 CAN_READ = 1 << 2
 """CAP_DAC_READ_SEARCH: the only capability of a program whose installation or home is closed to its user."""
-SERVICES = ("authz_service", "ratelimit_service", "usage_service", "admin_service")
+SERVICES = ("authz_service", "ratelimit_service", "usage_service", "admin_service", "notification_service")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def status_of(pid: int) -> dict[str, str]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can drop privileges")
 def test_no_program_runs_as_root(pids: dict[str, int]) -> None:
-    assert {*SERVICES, "envoy", "postgres", "redis", "mock_provider"} <= pids.keys()
+    assert {*SERVICES, "envoy", "postgres", "redis", "mock_provider", "inbox"} <= pids.keys()
     for name, pid in pids.items():
         status = status_of(pid)
         assert "0" not in status["Uid"].split() + status["Gid"].split() + status["Groups"].split(), name

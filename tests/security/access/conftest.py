@@ -16,13 +16,13 @@ from tests.support.clients.admin_transports import CallError, Grpc, Rest, Transp
 from tests.support.data.tenants import Tenant
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def home(database: asyncpg.Pool, pepper: bytes) -> Company:
     """The company whose people attack, where no attack may change anything."""
     return await make_company(database, pepper, "home")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def abroad(database: asyncpg.Pool, pepper: bytes) -> Company:
     """The company that others attack."""
     return await make_company(database, pepper, "abroad")
@@ -45,7 +45,7 @@ def rest(stack: Stack, session: aiohttp.ClientSession) -> Rest:
     return Rest(stack.environment["MEGAROUTER_ADMIN_URL"], session)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def plain_grpc(stack: Stack) -> AsyncIterator[Grpc]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{stack.ports.admin}") as channel:
         yield Grpc(channel)

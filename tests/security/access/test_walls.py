@@ -26,6 +26,7 @@ ATTACKER: Final = "stranger"
 WALLED: Final = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND})
 _IDS: Final = {
     "*": "apiKeys/key-member",
+    "Anomaly": "anomalies/anomaly-member",
     "ApiKey": "apiKeys/key-member",
     "ClaimMapping": "claimMappings/claim-member",
     "Credential": "credentials/cred-1",

@@ -190,12 +190,12 @@ async def test_the_checked_model_is_the_sent_and_charged_one(post: Post, account
         assert record["requested_model"] == CHEAP
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def victim(database: asyncpg.Pool, pepper: bytes) -> Company:
     return await make_company(database, pepper, "abroad")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def attacker(database: asyncpg.Pool, pepper: bytes) -> Company:
     return await make_company(database, pepper, "bad")
 

@@ -151,6 +151,10 @@ ODD: Final[dict[str, bytes]] = {
     "header without a name": request(b": x\r\n" + FRAMED, OUTER),
     "space before the first header": START + b" x: y\r\n" + HEAD + FRAMED + b"\r\n" + OUTER,
     "two hosts": request(b"host: b\r\n" + FRAMED, OUTER),
+    "the same host twice": request(b"host: a\r\n" + FRAMED, OUTER),
+    "two hosts in one line": request(FRAMED, OUTER).replace(b"host: a", b"host: a,b"),
+    "a comma after the host": request(FRAMED, OUTER).replace(b"host: a", b"host: a,"),
+    "a host beside that of the absolute form": request(FRAMED, OUTER, START.replace(b"/v1", b"http://b/v1")),
     "chunks: NUL in an extension": request(CHUNKED, WHOLE.replace(b"\r\n", b";\x00\r\n", 1)),
     "chunks: long extension": request(CHUNKED, WHOLE.replace(b"\r\n", b";" + b"a" * 100_000 + b"\r\n", 1)),
     "chunks: trailer that folds": request(CHUNKED, chunk(OUTER) + b"0\r\nx: y\r\n z\r\n\r\n"),
@@ -160,6 +164,7 @@ ODD: Final[dict[str, bytes]] = {
 SERVED: Final = frozenset(
     {
         "CR in a header",
+        "a host beside that of the absolute form",
         "bare LF everywhere",
         "bare LF in the request line",
         "chunks: NUL in an extension",
@@ -168,11 +173,13 @@ SERVED: Final = frozenset(
         "chunks: trailer with a key",
         "chunks: trailer with a length",
         "tab in the request line",
-        "two hosts",
         "two spaces in the request line",
     }
 )
 """Odd forms that Envoy reads in only one way. They are served once, and nothing of them reaches the provider."""
+SEVERAL_HOSTS: Final = frozenset(
+    {"two hosts", "the same host twice", "two hosts in one line", "a comma after the host"}
+)
 
 
 @pytest.fixture
@@ -207,6 +214,17 @@ async def test_the_attacks_are_told_from_two_honest_requests(stack: Stack, accou
     assert any(MARK in body for body in accounts.bodies)
 
 
+@pytest.mark.parametrize("case", sorted(SEVERAL_HOSTS))
+@pytest.mark.parametrize("kind", [b"application/json", b"application/grpc"])
+async def test_the_admin_listener_refuses_several_hosts(stack: Stack, case: str, kind: bytes) -> None:
+    token = stack.environment["MEGAROUTER_ADMIN_TOKEN"].encode()
+    asked = ODD[case].replace(KEY, token).replace(b"application/json", kind)
+    (answer,) = await exchange(stack.ports.admin, asked)
+    assert answer.status == (400 if kind == b"application/json" else 200)
+    if kind == b"application/json":
+        assert json.loads(answer.body)["code"] == 3
+
+
 @pytest.mark.parametrize("case", ODD)
 async def test_an_odd_request_is_refused_or_served_once(stack: Stack, accounts: Accounts, case: str) -> None:
     answers = await exchange(stack.ports.model, ODD[case].replace(KEY, accounts.tenant.key.encode()))
@@ -215,5 +233,8 @@ async def test_an_odd_request_is_refused_or_served_once(stack: Stack, accounts: 
     served = answer is not None and answer.status == 200
     assert served == (case in SERVED), answer
     assert served or answer is None or 400 <= answer.status < 500, answer
+    if case in SEVERAL_HOSTS:
+        assert answer is not None
+        assert (answer.status, b"several_hosts" in answer.body) == (400, True)
     await accounts.close(int(served))
     assert accounts.bodies == [OUTER] * served

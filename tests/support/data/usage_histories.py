@@ -7,12 +7,21 @@ from dataclasses import dataclass, field, replace
 
 import asyncpg
 
+from gateway_core.model.call_tags import Tags
 from gateway_core.model.endpoints import Endpoint
 from tests.contract.usage_service.settlement_cases import SCHEDULE, make_hold, make_report, make_settlement
 from usage_service.settlement.charge_decision import ExpiredHoldPolicy, expire
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
 
+TAGS: Sequence[Tags] = (
+    (),
+    (),
+    (),
+    (("project", "search"),),
+    (("env", "test"), ("project", "search")),
+    (("env", "test"), ("project", "知识, 库")),
+)
 ENDPOINTS = (Endpoint.CHAT_COMPLETIONS, Endpoint.MESSAGES)
 
 
@@ -36,6 +45,8 @@ class UsageHistory:
     organization: str = "acme"
     models: Sequence[str] = ("acme-1", "acme-2", "zeta")
     providers: Sequence[str] = ("acme", "zeta")
+    tags: Sequence[Tags] = TAGS
+    """What calls are tagged with. Half of them have none."""
     expired: list[Settlement] = field(default_factory=list)
     """Calls whose holds have expired, and whose reports may still come."""
 
@@ -52,6 +63,7 @@ class UsageHistory:
             provider=self.randomness.choice(self.providers),
             endpoint=self.randomness.choice(ENDPOINTS),
             placed_epoch_us=int(moment.timestamp() * 1_000_000),
+            tags=self.randomness.choice(self.tags),
         )
         if self.randomness.random() < 0.2:
             return make_settlement(hold, facts={}, http_status=429, upstream_host=None, flags=frozenset({"RL"}))

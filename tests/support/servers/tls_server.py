@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from tests.support.servers.certificates import Pair
@@ -12,10 +12,17 @@ _TIMEOUT_S = 30.0
 
 
 @contextmanager
-def running_tls_server(pair: Pair, target_port: int) -> Iterator[int]:
-    """Runs the server in front of a port of this machine, and yields its own port."""
+def running_tls_server(pair: Pair, target_port: int, protocols: Sequence[str] = ("http/1.1",)) -> Iterator[int]:
+    """Runs the server in front of a port of this machine, and yields its own port.
+
+    Args:
+        pair: what it shows to its callers.
+        target_port: the port of a server that speaks each of the protocols.
+        protocols: what it offers by ALPN, the best first.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.certificate, pair.key)
+    context.set_alpn_protocols(list(protocols))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_accept, args=(listener, context, target_port), daemon=True)
         thread.start()

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,9 +29,21 @@ MODEL_LIBRARIES = frozenset({"pydantic", "yaml"})
 
 ROOMS = {
     "gateway_core": ("model", "contract", "runtime", "schema", "stores"),
-    "gateway_core.model": ("organization", "limits", "catalog", "ledger", "calls"),
+    "gateway_core.model": ("alerts", "organization", "limits", "catalog", "ledger", "calls", "anomalies"),
     "authz_service": ("request", "identities", "stored_objects", "holds"),
-    "usage_service": ("provider_reports", "stored_objects", "settlement", "journal", "counters", "rollups", "audit"),
+    "usage_service": (
+        "provider_reports",
+        "stored_objects",
+        "settlement",
+        "journal",
+        "counters",
+        "refusals",
+        "rollups",
+        "standings",
+        "alerts",
+        "anomalies",
+        "audit",
+    ),
     "admin_service": (
         "api",
         "access",
@@ -44,6 +57,7 @@ ROOMS = {
         "demo",
         "peppers",
     ),
+    "notification_service": ("transport", "channels", "outbox"),
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "demo_data", "cli"),
 }
@@ -59,8 +73,26 @@ USED_BY_ONE_SERVICE: frozenset[str] = frozenset()
 """This list may only shrink."""
 
 
-def parametrize_modules(*folders: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", modules_below(*folders), ids=name_of)
+def of_each_module(*folders: str) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Makes a rule about one module a test of all modules in these folders. It names every module that breaks the rule."""
+
+    def test_of(rule: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            broken = [text for path in modules_below(*folders) if (text := _breach(rule, path))]
+            assert not broken, "\n".join(broken)
+
+        test.__name__, test.__doc__ = rule.__name__, rule.__doc__
+        return test
+
+    return test_of
+
+
+def _breach(rule: Callable[[Path], None], path: Path) -> str:
+    try:
+        rule(path)
+    except AssertionError as error:
+        return f"{name_of(path)}: {error}"
+    return ""
 
 
 def test_known_modules_are_found() -> None:
@@ -68,7 +100,7 @@ def test_known_modules_are_found() -> None:
     assert len(MODULES) > 600
 
 
-@parametrize_modules("gateway_core/model")
+@of_each_module("gateway_core/model")
 def test_the_model_imports_only_itself(path: Path) -> None:
     for module in imports_of(path):
         top = module.partition(".")[0]
@@ -77,14 +109,14 @@ def test_the_model_imports_only_itself(path: Path) -> None:
         )
 
 
-@parametrize_modules("gateway_core/contract")
+@of_each_module("gateway_core/contract")
 def test_the_contract_imports_only_itself_and_the_model(path: Path) -> None:
     for module in imports_of(path):
         ours = is_inside(module, "gateway_core.contract", "gateway_core.model")
         assert ours or module.partition(".")[0] in sys.stdlib_module_names, module
 
 
-@parametrize_modules("gateway_core/contract", "gateway_core/model")
+@of_each_module("gateway_core/contract", "gateway_core/model")
 def test_the_model_reads_no_clock_no_randomness_and_no_environment(path: Path) -> None:
     """Callers pass these in. Only the catalog reads a file, which its caller names."""
     assert not {"os", "random", "secrets", "time", "uuid", "socket", "asyncio", "threading"} & imports_of(path)
@@ -92,47 +124,47 @@ def test_the_model_reads_no_clock_no_randomness_and_no_environment(path: Path) -
         assert not (isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}), node.lineno
 
 
-@parametrize_modules("gateway_core")
+@of_each_module("gateway_core")
 def test_the_core_imports_no_service(path: Path) -> None:
     for module in imports_of(path):
         assert module.partition(".")[0] not in OURS or is_inside(module, "gateway_core"), module
 
 
-@parametrize_modules(*SERVICES)
+@of_each_module(*SERVICES)
 def test_a_service_imports_only_itself_the_core_and_generated_code(path: Path) -> None:
     service = name_of(path).partition("/")[0]
     for module in imports_of(path):
         assert module.partition(".")[0] not in OURS or is_inside(module, service, "gateway_core", "megarouter"), module
 
 
-@parametrize_modules("envoy/megarouter_envoy")
+@of_each_module("envoy/megarouter_envoy")
 def test_the_bootstrap_builder_imports_only_itself_the_contract_and_the_model(path: Path) -> None:
     for module in imports_of(path):
         ours = is_inside(module, "megarouter_envoy", "gateway_core.contract", "gateway_core.model")
         assert module.partition(".")[0] not in OURS or ours, module
 
 
-@parametrize_modules(*SERVICES, "gateway_core")
+@of_each_module(*SERVICES, "gateway_core")
 def test_a_service_loads_only_one_copy_of_envoys_messages(path: Path) -> None:
     """docs/adr/0006: the other copy takes seconds and 26 MB to import."""
     assert not any(is_inside(module, "envoy_data_plane", "betterproto2") for module in imports_of(path))
 
 
-@parametrize_modules("mock_provider")
+@of_each_module("mock_provider")
 def test_the_mock_provider_imports_nothing_of_the_gateway(path: Path) -> None:
     """Its tally must be an independent record of the calls it served."""
     for module in imports_of(path):
         assert module.partition(".")[0] not in OURS or is_inside(module, "mock_provider"), module
 
 
-@parametrize_modules("sdk/python")
+@of_each_module("sdk/python")
 def test_the_python_client_imports_only_itself_and_generated_code(path: Path) -> None:
     """Customers install it without the rest of the project."""
     for module in imports_of(path):
         assert module.partition(".")[0] not in OURS or is_inside(module, "megarouter_admin", "megarouter"), module
 
 
-@parametrize_modules(*SHIPPED)
+@of_each_module(*SHIPPED)
 def test_shipped_code_does_not_import_unshipped_code(path: Path) -> None:
     reached = {name for name in imports_of(path) | named_packages(path) if is_inside(name, *NOT_SHIPPED)}
     assert not reached or dotted(path) in REACHES_OUT, reached

@@ -14,12 +14,16 @@ def rate_limit_request(
     domain: str = "megarouter",
     hits: int = 0,
     shadow: Collection[str] = (),
+    call: dict[str, str] | None = None,
 ) -> rls_pb2.RateLimitRequest:
-    """Returns a request with one descriptor of these limits (scope, id, limit). `shadow` lists the scopes in shadow mode."""
+    """Returns a request with one descriptor of these limits (scope, id, limit). `shadow` lists the scopes in shadow mode.
+
+    `call` is the entry that names the call, if there is one.
+    """
     texts = (
         f"{kind}:{quote(name, safe='')}:{unit}:{'s' if kind in shadow else ''}{limit}" for kind, name, limit in limits
     )
-    entries = {"organization": organization, "rate_limits": " ".join(texts), "dialect": dialect}
+    entries = {"organization": organization, "rate_limits": " ".join(texts), "dialect": dialect, **(call or {})}
     request = rls_pb2.RateLimitRequest(domain=domain, hits_addend=hits)
     descriptor = request.descriptors.add()
     for key, value in entries.items():

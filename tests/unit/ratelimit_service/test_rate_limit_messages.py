@@ -8,6 +8,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway_core.contract.metadata import REFUSED, SHADOW_REFUSED, RefusedCall, decode_refusal
 from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import CounterState, Demand, RateCounter, RateUnit
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -22,7 +23,7 @@ OK, OVER_LIMIT = rls_pb2.RateLimitResponse.OK, rls_pb2.RateLimitResponse.OVER_LI
 
 def read(answered: Answer) -> rls_pb2.RateLimitResponse:
     response = rls_pb2.RateLimitResponse.FromString(answered.content)
-    assert (answered.code, answered.has_shadows) == (response.overall_code, response.HasField("dynamic_metadata"))
+    assert (answered.code, answered.has_shadows) == (response.overall_code, SHADOW_REFUSED in response.dynamic_metadata)
     return response
 
 
@@ -98,6 +99,12 @@ def _with_foreign_entry() -> rls_pb2.RateLimitRequest:
     return request
 
 
+def _of_two_calls() -> rls_pb2.RateLimitRequest:
+    request = rate_limit_request(("member", "mia", 1), call={"hold_id": "hold-1"})
+    request.descriptors.extend(rate_limit_request(("member", "mia", 1), call={"hold_id": "hold-2"}).descriptors)
+    return request
+
+
 def _of_two_organizations() -> rls_pb2.RateLimitRequest:
     request = rate_limit_request(("member", "mia", 1))
     request.descriptors.extend(rate_limit_request(("member", "mia", 1), organization="other").descriptors)
@@ -128,11 +135,19 @@ def _of_two_organizations() -> rls_pb2.RateLimitRequest:
         _with_two_organizations(),
         _with_foreign_entry(),
         _of_two_organizations(),
+        _of_two_calls(),
+        rate_limit_request(("member", "mia", 1), call={"hold_id": ""}),
+        rate_limit_request(("member", "mia", 1), call={"call_id": "x" * 257}),
     ],
 )
 def test_a_malformed_request_is_an_error(request_: rls_pb2.RateLimitRequest) -> None:
     with pytest.raises(InvalidDescriptorsError):
         read_call(request_)
+
+
+@pytest.mark.parametrize("call", [{"hold_id": "hold-1"}, {"call_id": "hold-1"}])
+def test_a_descriptor_names_its_call(call: dict[str, str]) -> None:
+    assert read_call(rate_limit_request(("member", "mia", 60), call=call)).call_id == "hold-1"
 
 
 def test_an_unknown_dialect_is_answered_in_the_openai_format() -> None:
@@ -157,6 +172,7 @@ def test_an_admitted_call_carries_the_headers_of_the_tightest_limit() -> None:
 def test_a_refusal_says_when_the_call_would_pass() -> None:
     response = refused(Dialect.OPENAI)
     assert response.overall_code == OVER_LIMIT
+    assert decode_refusal(response.dynamic_metadata[REFUSED]) == RefusedCall("rate_limited", KEY.scope)
     assert headers_of(response) == {
         "content-type": "application/json",
         "retry-after": "12",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from megarouter.admin.v1.messages import CreateApiKeyRequest, Guardrail, MemberLimits
 from typer.testing import CliRunner
 
 from deploy.local.cli.commands import application
@@ -22,6 +23,15 @@ def test_a_command_in_the_guide_exists_with_its_options(command: str, rest: str)
 
 def test_the_guide_shows_every_command() -> None:
     assert {command for command, _ in COMMANDS} == {"sdk", "protos"}
+
+
+def test_the_guide_s_key_with_a_rollover_is_a_message() -> None:
+    (shown,) = re.findall(r"`(CreateApiKeyRequest\(.*?)`", PAGE, re.DOTALL)
+    names = {"CreateApiKeyRequest": CreateApiKeyRequest, "Guardrail": Guardrail, "organization": "organizations/acme"}
+    request = eval(shown, names)  # noqa: S307 - our own page
+    assert (request.budget_rollover.enabled, request.budget_rollover.cap_nano_credits) == (True, 5_000_000_000)
+    for message in (MemberLimits, Guardrail):
+        message(rollover=request.budget_rollover)
 
 
 def test_a_language_without_a_folder_is_refused() -> None:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -29,7 +30,9 @@ from megarouter_admin import (
     async_pages,
     pages,
 )
-from megarouter_admin.channels import target_of
+from megarouter_admin.channels import CA_FILE, target_of
+
+from tests.support.servers.certificates import Authority
 
 POLICY = CallPolicy(first_backoff_s=0.001, max_backoff_s=0.002)
 UNAVAILABLE = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0], message="not now")
@@ -212,3 +215,43 @@ def test_the_scheme_of_an_address_decides_on_encryption(address: str, target: tu
 def test_a_malformed_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="https://host:port"):
         target_of(address)
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server with a certificate of a private authority: its address, and the file of the authority."""
+    authority = Authority("private", tmp_path)
+    pair = authority.issue("localhost", tmp_path / "server")
+    server = grpc.server(ThreadPoolExecutor(2))
+    credit_pb2_grpc.add_CreditsServicer_to_server(Service(), server)  # type: ignore[abstract]
+    keys = [(pair.key.read_bytes(), pair.certificate.read_bytes())]
+    port = server.add_secure_port("localhost:0", grpc.ssl_server_credentials(keys))
+    server.start()
+    yield f"https://localhost:{port}", authority.file
+    server.stop(None)
+
+
+def test_a_private_authority_is_trusted_if_its_file_is_named(
+    private: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, file = private
+    with MegaRouter(address, "token", policy=CallPolicy(timeout_s=2.0)) as router, pytest.raises(MegaRouterError):
+        router.credits.TopUpCredit(TopUpCreditRequest())
+    monkeypatch.setenv(CA_FILE, str(file))
+    with MegaRouter(address, "token", policy=POLICY) as router:
+        assert router.credits.TopUpCredit(TopUpCreditRequest()) == TopUpCreditResponse()
+
+
+async def test_the_client_for_asyncio_trusts_the_same_authority(
+    private: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, file = private
+    monkeypatch.setenv(CA_FILE, str(file))
+    async with AsyncMegaRouter(address, "token", policy=POLICY) as router:
+        assert await router.credits.TopUpCredit(TopUpCreditRequest()) == TopUpCreditResponse()
+
+
+def test_a_file_of_authorities_that_cannot_be_read_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CA_FILE, "/nowhere/ca.pem")
+    with pytest.raises(ValueError, match=CA_FILE):
+        MegaRouter("https://localhost:1", "token")

@@ -23,7 +23,7 @@ _PROMISE: Final = (
 async def try_break_outs(environment: Mapping[str, str], rows_per_check: int) -> Finding | None:
     """Makes every attempt with each service's URL in the environment. Changes nothing.
 
-    Errors of asyncpg pass through, because a failed login proves nothing.
+    Errors of asyncpg pass through, because a failed login or a locked table proves nothing.
 
     Returns:
         The attempts that succeeded; None if no URL is set.
@@ -74,7 +74,11 @@ async def fault_of_return(connection: asyncpg.Connection, role: str, back: Retur
 async def fault_of_attempt(connection: asyncpg.Connection, attempt: Attempt, owner: str) -> str | None:
     """Makes an attempt in a transaction that is rolled back.
 
-    Returns the fault; None if PostgreSQL refused it for lack of a right.
+    Returns:
+        The fault; None if PostgreSQL refused the attempt for lack of a right.
+
+    Raises:
+        asyncpg.LockNotAvailableError: another session held a lock, which proves nothing.
     """
     transaction = connection.transaction()
     await transaction.start()
@@ -82,6 +86,8 @@ async def fault_of_attempt(connection: asyncpg.Connection, attempt: Attempt, own
         await connection.execute(attempt.statement.format(owner=owner))
     except asyncpg.InsufficientPrivilegeError:
         return None
+    except asyncpg.LockNotAvailableError:
+        raise
     except asyncpg.PostgresError as error:
         return f"could {attempt.name}, but for an unrelated {type(error).__name__}"
     else:

@@ -143,5 +143,17 @@ ATTEMPTS: Final = {
         Attempt("rewrite an invite", "UPDATE invites SET role = 'SUPER_ADMIN'"),
         Attempt("extend a token to everything", "UPDATE access_tokens SET permissions = NULL"),
     ),
+    "megarouter_notification": (
+        *_TO_OTHERS, *_TO_THE_SERVER, *_TO_THE_GUARDS, *_TO_THE_BOOKS, *_TO_ALL_SERVICES, *_TO_ADMINISTRATION, *_TO_THE_LEDGER,
+        *_reads("organizations", "guardrails", "holds", "ledger_transfers", "ledger_postings", "ledger_accounts", "usage_records",
+                "notification_rules", "inbox_entries"),
+        Attempt("post to the ledger", "INSERT INTO ledger_transfers SELECT * FROM ledger_transfers"),
+        Attempt("change a balance", "UPDATE ledger_accounts SET balance_nano_credits = 0"),
+        Attempt("forge an event", "INSERT INTO alert_events SELECT * FROM alert_events"),
+        Attempt("forge a delivery", "INSERT INTO notification_deliveries SELECT * FROM notification_deliveries"),
+        Attempt("send elsewhere", "UPDATE notification_channels SET sealed_target = ''"),
+        Attempt("rewrite an attempt", "UPDATE delivery_attempts SET answer = ''"),
+        Attempt("look up a key", "SELECT * FROM identity_of_key('')"),
+    ),
 }  # fmt: skip
 """The attempts by role."""

@@ -9,8 +9,9 @@ import yaml
 from megarouter_envoy.options import IdentityProvider
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from admin_service.sign_in.issuers import Domains, Organizations
+from admin_service.sign_in.issuers import IssuerFields
 from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
+from gateway_core.model.validation_problems import problems_of
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -25,12 +26,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _Entry(_Strict):
+class _Entry(IssuerFields):
     """An OpenID Connect issuer whose tokens the admin API accepts."""
+
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
     issuer: _Text
-    """The exact claim `iss` of its tokens."""
     audiences: Annotated[list[_Text], Field(min_length=1, max_length=20)]
     """The claim `aud` must contain one of these. The admin API refuses tokens issued for other applications."""
     jwks_uri: _Text | None = None
@@ -41,10 +43,6 @@ class _Entry(_Strict):
     """How long Envoy caches its keys, and so how long a change of keys may go unnoticed."""
     cli_client_id: _Text | None = None
     """As which application `megarouter login` signs in: a public client, and one of the audiences. None: people name one."""
-    email_domains: Domains | None = None
-    """The domains of the e-mail addresses that it may vouch for. None: all if it is the only issuer, otherwise none."""
-    organizations: Organizations = []
-    """Ids of the organizations whose admins may map its claims to groups and roles."""
 
     @model_validator(mode="after")
     def _has_one_source_of_keys(self) -> Self:
@@ -93,7 +91,7 @@ def read_identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
     except OSError as error:
         raise IdentityProvidersError(f"{IDENTITY_PROVIDERS_FILE}: {file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in error.errors())
+        problems = (f"{place or 'document'}: {problem}" for place, problem in problems_of(error))
         raise IdentityProvidersError(f"{file}: {'; '.join(problems)}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise IdentityProvidersError(f"{file}: not valid YAML: {error}") from error

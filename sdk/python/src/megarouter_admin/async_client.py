@@ -12,7 +12,7 @@ import grpc.aio
 from google.protobuf.message import Message
 from megarouter.admin.v1.services import AsyncServices
 
-from megarouter_admin.channels import target_of
+from megarouter_admin.channels import target_of, trusted
 from megarouter_admin.errors import error_from
 from megarouter_admin.policy import CallPolicy, with_request_id
 
@@ -35,7 +35,7 @@ class AsyncMegaRouter(AsyncServices):
         target, is_encrypted = target_of(address)
         calls: list[Any] = [_Calls(token, policy or CallPolicy())]  # no class can satisfy gRPC's published type
         self._channel = (
-            grpc.aio.secure_channel(target, credentials or grpc.ssl_channel_credentials(), interceptors=calls)
+            grpc.aio.secure_channel(target, credentials or trusted(), interceptors=calls)
             if is_encrypted
             else grpc.aio.insecure_channel(target, interceptors=calls)
         )

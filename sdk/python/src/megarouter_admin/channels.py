@@ -1,8 +1,13 @@
-"""Converts an address to the target of a gRPC channel."""
+"""Converts an address to the target of a gRPC channel, and knows which certificate authorities to trust."""
 
+import os
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import grpc
+
+CA_FILE: Final = "MEGAROUTER_CA_FILE"
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -20,3 +25,18 @@ def target_of(address: str) -> tuple[str, bool]:
         raise ValueError(f"the address must look like https://host:port, not {address!r}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{host}:{parts.port or _PORTS[parts.scheme]}", parts.scheme == "https"
+
+
+def trusted() -> grpc.ChannelCredentials:
+    """Returns TLS credentials that trust the authorities in the file MEGAROUTER_CA_FILE; those that gRPC trusts without it.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    file = os.environ.get(CA_FILE)
+    if not file:
+        return grpc.ssl_channel_credentials()
+    try:
+        return grpc.ssl_channel_credentials(Path(file).read_bytes())
+    except OSError as error:
+        raise ValueError(f"cannot read the certificate authorities in {CA_FILE}: {error.strerror}") from error

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import Message
 from megarouter.admin.v1.services import Services
 
-from megarouter_admin.channels import target_of
+from megarouter_admin.channels import target_of, trusted
 from megarouter_admin.errors import MegaRouterError, error_from
 from megarouter_admin.policy import CallPolicy, with_request_id
 
@@ -35,16 +35,15 @@ class MegaRouter(Services):
             address: `https://host[:port]`, or `http://host[:port]`, which sends the token unencrypted; use it only on one machine.
             token: an access token.
             policy: deadline and retries of every call.
-            credentials: TLS credentials. Default: trust the certificate authorities that gRPC trusts.
+            credentials: TLS credentials. Default: trust the certificate authorities in the file MEGAROUTER_CA_FILE or, if this
+                variable is not set, those that gRPC trusts.
 
         Raises:
-            ValueError: the address is malformed.
+            ValueError: the address is malformed, or the file of MEGAROUTER_CA_FILE cannot be read.
         """
         target, is_encrypted = target_of(address)
         self._channel = (
-            grpc.secure_channel(target, credentials or grpc.ssl_channel_credentials())
-            if is_encrypted
-            else grpc.insecure_channel(target)
+            grpc.secure_channel(target, credentials or trusted()) if is_encrypted else grpc.insecure_channel(target)
         )
         super().__init__(grpc.intercept_channel(self._channel, _Calls(token, policy or CallPolicy())))
 

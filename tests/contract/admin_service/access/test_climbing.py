@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import api_key_pb2, group_pb2, guardrail_pb2, invite_pb2, member_pb2
 from megarouter.admin.v1.api_key_pb2 import ApiKey
 from megarouter.admin.v1.group_pb2 import Group
@@ -21,6 +22,7 @@ from megarouter.admin.v1.invite_pb2 import Invite
 from megarouter.admin.v1.model_whitelist_pb2 import ModelWhitelist
 from megarouter.admin.v1.organization_pb2 import Organization, UpdateOrganizationRequest
 from megarouter.type.v1 import role_pb2
+from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from admin_service.access.permission_matrix import admin_services
 from admin_service.access.permissions import Permission
@@ -36,6 +38,9 @@ SUB_ADMIN, MEMBER = role_pb2.ROLE_SUB_ADMIN, role_pb2.ROLE_MEMBER
 _RESOURCE_IN: Final = {
     None: ACME,
     names.ACCESS_TOKENS: f"{ACME}/accessTokens/member",
+    names.ANALYSIS_SETTINGS: f"{ACME}/analysisSettings",
+    names.ANOMALIES: f"{ACME}/anomalies/anomaly-member",
+    names.CALLS: f"{ACME}/calls/hold-1",
     names.API_KEYS: f"{ACME}/apiKeys/key-member",
     names.AUDIT_LOG_ENTRIES: f"{ACME}/auditLogEntries/1",
     names.CLAIM_MAPPINGS: f"{ACME}/claimMappings/claim-1",
@@ -49,10 +54,15 @@ _RESOURCE_IN: Final = {
     names.INVITES: f"{ACME}/invites/invite",
     names.INVOICE_REQUESTS: f"{ACME}/invoiceRequests/inv-1",
     names.MEMBERS: f"{ACME}/members/member",
+    names.NOTIFICATION_CHANNELS: f"{ACME}/notificationChannels/channel-1",
+    names.NOTIFICATION_DELIVERIES: f"{ACME}/notificationDeliveries/dlv-1",
+    names.NOTIFICATION_RULES: f"{ACME}/notificationRules/budgets",
+    names.NOTIFICATIONS: f"{ACME}/notifications/evt-1",
     names.SERVICE_ACCOUNTS: f"{ACME}/serviceAccounts/sa-build",
     names.SIGN_IN_LINKS: f"{ACME}/signInLinks/link-1",
     names.SUMMARY: f"{ACME}/summary",
     names.TOP_UP_REQUESTS: f"{ACME}/topUpRequests/topup-1",
+    names.USAGE_EXPORTS: f"{ACME}/usageExports/export-1",
 }
 METHODS: Final = [method for service in admin_services() for method in declared_methods(service)]
 
@@ -280,6 +290,8 @@ _FILTERED: Final = {
 
 def listing(method: str, **fields: Any) -> Any:
     (found,) = (one for one in METHODS if one.descriptor.name == method)
+    if "time_range" in found.descriptor.input_type.fields_by_name:
+        fields.setdefault("time_range", TimeRange(start_time=Timestamp(seconds=1_790_000_000)))
     return GetMessageClass(found.descriptor.input_type)(**fields)
 
 

@@ -40,6 +40,31 @@ from tests.contract.admin_service.conftest import add_member, add_organization, 
 ROWS = list(rows(admin_services()))
 
 
+async def add_alerts(owner: asyncpg.Connection, member: str, group: str | None) -> None:
+    """A rule about a member, and a channel of their group with a delivery."""
+    await owner.execute(
+        "INSERT INTO notification_rules (organization_id, rule_id, display_name, event_types, scope_kind, scope_id, percents,"
+        " recipients) VALUES ($1, 'rule-' || $2, $2, '{budget.recovered}', 'member', $2, '{80}', '[{\"kind\": \"OWNER\"}]')",
+        ORGANIZATION, member,
+    )  # fmt: skip
+    await owner.execute(
+        "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, group_id, target_hint, sealed_target)"
+        " VALUES ($1, 'channel-' || $2, 'SLACK', $2, $3, '', '')",
+        ORGANIZATION, member, group,
+    )  # fmt: skip
+    await owner.execute(
+        "INSERT INTO alert_events (organization_id, event_id, event_type, severity, rule_id, scope_kind, scope_id, group_path,"
+        " occasion, threshold, data, occur_time)"
+        " VALUES ($1, 'evt-' || $2, 'test', 'INFO', '', 'member', $2, '{}', '', '', '{}', now())",
+        ORGANIZATION, member,
+    )  # fmt: skip
+    await owner.execute(
+        "INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)"
+        " VALUES ($1, 'dlv-' || $2, 'channel-' || $2, 'evt-' || $2)",
+        ORGANIZATION, member,
+    )  # fmt: skip
+
+
 @pytest.fixture
 async def world(owner: asyncpg.Connection) -> None:
     """Creates the organization of the matrix with all its members and resources, and another organization."""
@@ -71,6 +96,15 @@ async def world(owner: asyncpg.Connection) -> None:
             "INSERT INTO sign_in_links (organization_id, sign_in_link_id, member_id, secret_hash, maker_user_id, expire_time)"
             " VALUES ($1, 'link-' || $2, $2, sha256($2::bytea), $2, now() + interval '1 day')",
             ORGANIZATION, person.member,
+        )  # fmt: skip
+        await add_alerts(owner, person.member, group)
+        await owner.execute(
+            "INSERT INTO usage_anomalies (organization_id, anomaly_id, scope_kind, scope_id, local_day, granularity, start_time,"
+            " end_time, time_zone, group_path, member_id, actual_nano_credits, expected_nano_credits, lowest_usual_nano_credits,"
+            " highest_usual_nano_credits, volume_nano_credits, size_nano_credits, price_nano_credits, parts, ledger_sequence)"
+            " VALUES ($1, 'anomaly-' || $2, 'member', $2, '2026-03-01', 'DAY', now(), now(), 'UTC', $3, $2, 9, 1, 0, 3,"
+            """ 8, 0, 0, '{"members": [], "keys": [], "models": []}', 1)""",
+            ORGANIZATION, person.member, list(person.group_path),
         )  # fmt: skip
         await owner.execute(
             "INSERT INTO audit_log (organization_id, sequence, user_id, method, resource_name, group_path)"
@@ -155,7 +189,7 @@ async def test_a_user_cannot_act_for_another_user(channel: grpc.aio.Channel) -> 
 
 async def test_every_service_of_the_protos_is_served(settings: AdminSettings, world: None) -> None:
     async with running_service(settings) as (service, _):
-        served = {one.full_name for one in admin_services()} | {"megarouter.scim.v1.Scim"}
+        served = {one.full_name for one in admin_services()} | {"megarouter.files.v1.Files", "megarouter.scim.v1.Scim"}
         assert sorted(service.service_names) == sorted(served)
 
 

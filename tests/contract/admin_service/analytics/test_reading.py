@@ -5,27 +5,31 @@ import bisect
 import dataclasses
 import datetime as dt
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 
-from admin_service.analytics.answer import Measures, UsageAnswer, UsageGroup
+from admin_service.analytics.answer import Latencies, Measures, UsageAnswer, UsageGroup
 from admin_service.analytics.query import (
+    AnyDimension,
     Dimension,
     Filter,
     Granularity,
     InvalidQueryError,
     Metric,
     Reach,
+    TagDimension,
     Tree,
     UsageQuery,
 )
-from admin_service.analytics.reading import UnknownOrganizationError, answer_query
+from admin_service.analytics.reading import UnknownOrganizationError, answer_query, member_counts
 from deploy.local.stack.database_urls import login_url
+from gateway_core.stores.postgres.organization_wall import acting_for
+from tests.contract.admin_service.analytics.usage_tree import GROUPS, HOMES, KEYS, make_tree, reorganize
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare, register
 from tests.support.data.usage_histories import Place, UsageHistory
 from tests.support.usage_reference import (
@@ -38,29 +42,15 @@ from tests.support.usage_reference import (
     values_of,
 )
 from usage_service.rollups.follower import RollupFollower, caught_up
+from usage_service.rollups.retention import HoursRetention
 from usage_service.rollups.store import RollupStore
 from usage_service.settlement.store import settle_batch
 
 START = dt.datetime(2026, 3, 20, 5, 17, 3, 250_000, tzinfo=dt.UTC)
 """Clocks change in Berlin on 29 March, and on Lord Howe Island, by half an hour, on 5 April."""
 DAYS = 75
-GROUPS = {
-    "research": ("research",),
-    "vision": ("research", "vision"),
-    "sales": ("sales",),
-    "europe": ("sales", "europe"),
-    "dach": ("sales", "europe", "dach"),
-    "bern": ("sales", "europe", "dach", "bern"),
-}
-KEYS = {
-    "key-ada": "ada",
-    "key-ada-2": "ada",
-    "key-bob": "bob",
-    "key-cyd": "cyd",
-    "key-dan": "dan",
-    "key-build": "sa-build",
-}
-HOMES: dict[str, str | None] = {"ada": "vision", "bob": "research", "cyd": "bern", "dan": None, "sa-build": "europe"}
+DIMENSIONS: list[AnyDimension] = [*Dimension, TagDimension("project"), TagDimension("env"), TagDimension("unknown")]
+Value = TypeVar("Value", bound=Hashable)
 
 
 @pytest.fixture
@@ -75,43 +65,11 @@ async def reading(database_url: str) -> AsyncIterator[asyncpg.Pool]:
         yield pool
 
 
-async def make_tree(owner: asyncpg.Connection) -> None:
-    await prepare(owner)
-    for group, path in GROUPS.items():
-        await owner.execute(
-            "INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name) VALUES ('acme', $1, $2, $3, $1)",
-            group,
-            path[-2] if len(path) > 1 else None,
-            path,
-        )
-    for member, home in HOMES.items():
-        is_person = not member.startswith("sa-")
-        if is_person:
-            await owner.execute("INSERT INTO users (user_id, display_name) VALUES ($1, $1)", member)
-        await owner.execute(
-            "INSERT INTO members (organization_id, member_id, user_id, display_name, group_id, role)"
-            " VALUES ('acme', $1, $2, $3, $4, 'MEMBER')",
-            member,
-            member if is_person else None,
-            None if is_person else member,
-            home,
-        )
-
-
 async def places(owner: asyncpg.Connection) -> list[Place]:
     """Returns where the calls of each key are charged now."""
     rows = await owner.fetch("SELECT member_id, group_path FROM members")
     paths = {row["member_id"]: tuple(row["group_path"]) for row in rows}
     return [Place(member, key, paths[member]) for key, member in KEYS.items()]
-
-
-async def reorganize(owner: asyncpg.Connection, chance: random.Random) -> None:
-    """Moves a member, or removes one."""
-    member = chance.choice(list(HOMES))
-    group = chance.choice([None, *GROUPS])
-    await owner.execute("UPDATE members SET group_id = $2 WHERE member_id = $1", member, group)
-    if chance.random() < 0.3:
-        await owner.execute("UPDATE members SET state = 'REMOVED' WHERE member_id = $1", member)
 
 
 def some_query(chance: random.Random, zone: ZoneInfo, moments: Sequence[dt.datetime]) -> UsageQuery:
@@ -120,7 +78,7 @@ def some_query(chance: random.Random, zone: ZoneInfo, moments: Sequence[dt.datet
     if start == end:
         end += dt.timedelta(microseconds=1)
 
-    def some(values: Sequence[str]) -> frozenset[str]:
+    def some(values: Sequence[Value]) -> frozenset[Value]:
         return frozenset(chance.sample(values, chance.randint(1, 2))) if chance.random() < 0.25 else frozenset()
 
     granularity = chance.choice(list(Granularity))
@@ -128,7 +86,7 @@ def some_query(chance: random.Random, zone: ZoneInfo, moments: Sequence[dt.datet
         organization="acme",
         start=start,
         end=end,
-        group_by=tuple(chance.sample(list(Dimension), chance.choice((0, 1, 1, 2)))),
+        group_by=tuple(chance.sample(DIMENSIONS, chance.choice((0, 1, 1, 2)))),
         filter=Filter(
             groups=some(list(GROUPS)),
             members=some(list(HOMES)),
@@ -137,6 +95,7 @@ def some_query(chance: random.Random, zone: ZoneInfo, moments: Sequence[dt.datet
             providers=some(["acme", "zeta"]),
             endpoints=some(["chat_completions", "unknown"]),
             statuses=some(["SETTLED", "VOIDED", "EXPIRED"]),
+            tags=some([("project", "search"), ("project", "知识, 库"), ("env", "test"), ("env", "unknown")]),
         )
         if chance.random() < 0.7
         else Filter(groups=some(list(GROUPS))),
@@ -179,10 +138,30 @@ def assert_same(measures: Measures, calls: Sequence[Call], query: UsageQuery, wh
     expected = figures_of(calls)
     for field in dataclasses.fields(Measures):
         if field.name in {"durations", "first_bytes"}:
-            found = getattr(measures, field.name).counts
-            assert found == (expected[field.name] if query.with_latencies else (0,) * 16), (what, field.name, query)
+            found = getattr(measures, field.name)
+            assert query.with_latencies or found is None
+            assert (found or Latencies()).counts == (expected[field.name] if query.with_latencies else (0,) * 16), (
+                what,
+                field.name,
+                query,
+            )
         else:
             assert getattr(measures, field.name) == expected.get(field.name, 0), (what, field.name, query)
+
+
+async def assert_members_are_counted(owner: asyncpg.Connection, reading: asyncpg.Pool, query: UsageQuery) -> None:
+    """Compares how many members have counted calls, as summaries say it, with the records."""
+    first = dataclasses.replace(query, group_by=query.group_by[:1])
+    async with acting_for(reading, "acme", isolation="repeatable_read") as connection:
+        counts = await member_counts(connection, first, query.start, query.end)
+        in_all = await member_counts(connection, dataclasses.replace(query, group_by=()), query.start, query.end)
+    everything = [call for call in await calls_at(owner, "acme", 10**9) if is_wanted(call, query)]
+    counted = [call for call in in_range(everything, query.start, query.end) if call.status != "VOIDED"]
+    members: dict[str, set[str]] = {}
+    for call in counted:
+        members.setdefault(values_of(call, first)[0], set()).add(call.record["member_id"])
+    assert counts.by_value == {value: len(ids) for value, ids in members.items()}, query
+    assert counts.total == in_all.total == len({call.record["member_id"] for call in counted}), query
 
 
 async def assert_exact(owner: asyncpg.Connection, answer: UsageAnswer, query: UsageQuery) -> None:
@@ -271,9 +250,11 @@ async def test_answers_are_exact_while_calls_are_settled_and_people_move(
         else:
             # Half of what is new.
             store = RollupStore(following)
+            await store.open_months("acme", 0, 1_000)
             await store.advance("acme", 1, 40)
             await store.close_hours("acme", 1, now, most=30)
         if stage == 2:
+            assert await HoursRetention(following, 1, partial(START.__add__, dt.timedelta(days=49))).drop_once() > 0
             await past.correct_the_rest(owner)
         moments = await moments_of_calls(owner)
         for _ in range(15):
@@ -282,6 +263,8 @@ async def test_answers_are_exact_while_calls_are_settled_and_people_move(
             assert answer.time_zone == zone
             rolled.add(answer.as_of.sequence - answer.as_of.rolled_sequence)
             await assert_exact(owner, answer, query)
+            if query.group_by and query.group_by[0] is not Dimension.MEMBER:
+                await assert_members_are_counted(owner, reading, query)
         await reorganize(owner, chance)
         past.places = await places(owner)
     assert {0} < rolled

@@ -2,16 +2,19 @@
 
 import datetime as dt
 import itertools
+import json
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from admin_service.demo.content import CREDIT_LINE_NANO_CREDITS, GUARDRAILS, MEMBERS, TOKENS
+from admin_service.demo.inbox import DemoInbox
 from admin_service.demo.secret_file import DemoSecrets, load_or_create
 from admin_service.demo.seed import ended_tokens, seed_demo
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.organization.bearer_secrets import hash_secret
+from gateway_core.stores.channel_seals import Place, open_seal
 from tests.contract.admin_service.conftest import PEPPER
 
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -163,3 +166,18 @@ async def test_a_revoked_token_stays_revoked_until_it_has_a_new_secret(
     assert await ended_tokens(admin, NOW) == []
     stored = await owner.fetchval("SELECT secret_hash FROM access_tokens WHERE access_token_id = 'demo-member'")
     assert stored == hash_secret(fresh.access_tokens["demo-member"], bytes.fromhex(PEPPER))
+
+
+async def test_alerts_go_to_the_inbox_where_it_is_now(
+    owner: asyncpg.Connection, admin: asyncpg.Connection, secrets: DemoSecrets
+) -> None:
+    key, place = bytes(32), Place("acme", "inbox", "target")
+    for url in ("http://127.0.0.1:1", "http://127.0.0.1:2"):
+        inbox = DemoInbox(url, "whsec_aW5ib3g=", key)
+        await seed_demo(admin, secrets, bytes.fromhex(PEPPER), NOW, LIFE, inbox)
+        (channel,) = await owner.fetch("SELECT * FROM notification_channels")
+        assert open_seal(channel["sealed_target"], place, [key]) == url
+        assert channel["target_hint"] == url.removeprefix("http://")
+    rule = await owner.fetchrow("SELECT * FROM notification_rules WHERE rule_id = 'inbox'")
+    assert rule is not None
+    assert (rule["percents"], json.loads(rule["recipients"])) == ([80, 90, 100], [{"kind": "CHANNEL", "id": "inbox"}])

@@ -12,7 +12,7 @@ import pytest
 from admin_service.access.directory import Grant
 from admin_service.access.identity_tokens import EdgeProof
 from admin_service.access.operators import parse_operators
-from admin_service.sign_in.issuers import issuers_of
+from admin_service.sign_in.issuers import Issuer, issuers_of
 from admin_service.sign_in.people import IdentityTokens
 from admin_service.wiring import ROLE
 from gateway_core.runtime.settings import AdminSettings
@@ -22,13 +22,15 @@ SECRET = "5e" * 32
 ISSUER = "https://id.example"
 PARTNERS = "https://partners.example"
 GUESTS = "https://guests.example"
+ENTRA = "https://login.microsoftonline.com/5d2bb7c4-1c1b-4f0e-9a57-0f6a1f5f3c11/v2.0"
 OPERATORS = parse_operators(f"{ISSUER}#claim:groups=operators {ISSUER}#email=olivia@acme.example")
 ISSUERS = issuers_of(
-    (
-        (ISSUER, frozenset({"acme.example"}), frozenset()),
-        (PARTNERS, frozenset({"acme.example", "partners.example"}), frozenset()),
-        (GUESTS, None, frozenset()),
-    )
+    [
+        Issuer(ISSUER, frozenset({"acme.example"})),
+        Issuer(PARTNERS, frozenset({"acme.example", "partners.example"})),
+        Issuer(GUESTS, None),
+        Issuer(ENTRA, frozenset({"acme.example"}), email_claim="preferred_username"),
+    ]
 )
 
 

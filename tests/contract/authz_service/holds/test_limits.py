@@ -100,7 +100,7 @@ async def test_a_refused_call_holds_nothing_anywhere(owner: asyncpg.Connection, 
         assert await redis.hget(counter, "held") == "0"
 
 
-@pytest.mark.parametrize(("kind", "scope_id"), SCOPES)
+@pytest.mark.parametrize(("kind", "scope_id"), SCOPES[:1] + SCOPES[-1:])
 async def test_three_replicas_admit_a_hundred_of_a_thousand_concurrent_calls_within_a_budget(
     patient: None, settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection, kind: str, scope_id: str
 ) -> None:

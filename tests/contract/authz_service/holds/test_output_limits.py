@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
-from gateway_core.model.calls.placements import OutputCut, Placed, Placement, Refused
+from gateway_core.model.calls.placements import OutputCut, Placed, PlacedBefore, Placement, Refused
 from gateway_core.model.catalog.reserves import OutputShare, share_of
 from gateway_core.model.limits.rollovers import Carry
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
@@ -122,7 +122,8 @@ async def test_a_lost_answer_is_repeated_with_the_same_limit(redis: Redis) -> No
     first = await place(counters, hold(), unlimited())
     assert isinstance(first, Placed)
     assert first.cut is not None
-    assert await place(counters, hold(), unlimited()) == first
+    before = PlacedBefore(hold().placed_epoch_us, first.cut.amount_nano_credits)
+    assert await place(counters, hold(), unlimited()) == replace(first, before=before)
 
 
 async def test_a_budget_in_shadow_mode_writes_no_limit(redis: Redis) -> None:

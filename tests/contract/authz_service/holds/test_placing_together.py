@@ -15,7 +15,7 @@ from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.call_limits import Limits
 from gateway_core.model.calls.holds import Hold
-from gateway_core.model.calls.placements import ExhaustedCounter, Placed, Placement, Refused
+from gateway_core.model.calls.placements import ExhaustedCounter, Placed, PlacedBefore, Placement, Refused
 from gateway_core.stores.postgres.hold_store import SpendStore
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
@@ -111,7 +111,7 @@ async def test_a_hold_that_is_requested_twice_in_one_command_is_placed_once(redi
     counters = await seeded(redis)
     assert await place_together(counters, [hold(1, 7), hold(1, 7), hold(2, 7)], None) == [
         Placed(1, "first"),
-        Placed(1, "first"),
+        Placed(1, "first", before=PlacedBefore(HOLD.placed_epoch_us, 7)),
         Placed(2, "first"),
     ]
     assert await numbers(redis, pool_key(HOLD.claims.organization), "held") == [14]
@@ -149,7 +149,7 @@ async def test_a_hold_that_is_placed_when_envoy_times_out_is_withdrawn(redis: Re
     """PostgreSQL is down for two seconds. Seen to fail without the time limit: the hold stayed until it expired."""
     counters = await seeded(redis)
     floors = PlacementFloors(SlowRegister().highest_placement, time.monotonic)
-    admissions = Admissions(counters, SpendStore(cast("asyncpg.Pool", None)), floors, 1, lambda: "second")
+    admissions = Admissions(counters, SpendStore(cast("asyncpg.Pool", None)), floors, 1, lambda: "second", lambda: 0)
     one = hold(1, 7)
     terms = placing_terms(one.claims, Limits(budgets=tuple(UNLIMITED), reset_epoch_s=tuple(UNLIMITED)))
     with pytest.raises(TimeoutError):

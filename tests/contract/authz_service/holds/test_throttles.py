@@ -12,7 +12,7 @@ from authz_service.check import AuthzService
 from gateway_core.model.calls.holds import Hold, verify_hold
 from gateway_core.runtime.settings import AuthzSettings
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
-from gateway_core.stores.redis.keys import pool_key, throttle_key
+from gateway_core.stores.redis.keys import holds_key, pool_key, throttle_key
 from tests.contract.authz_service.conftest import SIGNING_KEY, Answer, Ask, check_request, checked, guard, named, ready
 
 SCOPES = [("member", "mia"), ("api_key", "key-1"), ("group", "g1"), ("organization", "acme")]
@@ -100,8 +100,9 @@ async def test_a_withdrawn_call_releases_its_tokens_and_its_place(
     await limit(owner, "member", "mia", tokens_per_minute=100, concurrency_limit=1)
     hold = hold_of(await ask(HUNDRED))
     assert (await ask(HUNDRED)).status == 429
-    await HoldCounters(redis).release(hold)
-    await HoldCounters(redis).release(hold)
+    attempt = int(str(await redis.hget(holds_key("acme"), hold.hold_id)).rpartition(",")[2])
+    await HoldCounters(redis).release(hold, attempt)
+    await HoldCounters(redis).release(hold, attempt)
     assert (await ask(HUNDRED)).allowed
 
 

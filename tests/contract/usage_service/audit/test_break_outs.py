@@ -98,6 +98,17 @@ async def test_an_owners_session_with_a_services_role_is_reported(database_url: 
     await switched.close()
 
 
+async def test_a_locked_table_is_not_reported_as_an_escape(owner: asyncpg.Connection, database_url: str) -> None:
+    """Seen to be reported as one before the audit told the two apart."""
+    url = login_url(database_url, "megarouter_authz")
+    impatient = await asyncpg.connect(url, server_settings={"lock_timeout": "50ms"})
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE usage_records")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await fault_of_attempt(impatient, Attempt("read records", "SELECT * FROM usage_records"), OWNER)
+    await impatient.close()
+
+
 ESCAPES = {
     "a superuser": (
         "ALTER ROLE megarouter_usage SUPERUSER", "ALTER ROLE megarouter_usage NOSUPERUSER", "is SUPERUSER",

@@ -188,6 +188,10 @@ BREAKS = {
     " = (SELECT hour_start, member_id FROM usage_hours ORDER BY 1, 2 LIMIT 1)",
     "a lost hour": "DELETE FROM usage_hours WHERE hour_start = (SELECT min(hour_start) FROM usage_hours)",
     "an hour of another zone": "UPDATE usage_hours SET hour_start = hour_start + interval '30 minutes'",
+    "a tagged hour with another charge": "UPDATE usage_tagged_hours SET charge_nano_credits = charge_nano_credits + 1",
+    "an hour of another tag": 'UPDATE usage_tagged_hours SET tags = tags || \'{"env": "other"}\'',
+    "an hour that lost its tags": "DELETE FROM usage_tagged_hours WHERE hour_start ="
+    " (SELECT min(hour_start) FROM usage_tagged_hours)",
     "a day with another charge": "UPDATE usage_days SET charge_nano_credits = charge_nano_credits + 1 WHERE scope_kind = 'group'",
     "a latency in another bucket": "UPDATE usage_days SET duration_03 = coalesce(duration_03, 0) + 1 WHERE scope_kind = 'api_key'",
     "a month of another member": "UPDATE usage_months SET member_id = member_id || 'x'",
@@ -204,7 +208,7 @@ async def test_the_audit_reports_every_broken_rollup(
     await caught_up(RollupFollower(pool))
     assert await faults(database_url) == []
     for name, breach in BREAKS.items():
-        tables = ("usage_rollups", "usage_hours", "usage_days", "usage_months")
+        tables = ("usage_rollups", "usage_hours", "usage_tagged_hours", "usage_days", "usage_months")
         for table in tables:
             await owner.execute(f"CREATE TEMPORARY TABLE kept_{table} AS SELECT * FROM {table}")  # noqa: S608
         await owner.execute(breach)

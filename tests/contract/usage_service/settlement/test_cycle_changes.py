@@ -31,6 +31,7 @@ from tests.contract.usage_service.settlement_cases import (
 )
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.settlement.charge_decision import CallReport, ExpiredHoldPolicy, expire
+from usage_service.settlement.cycle_change_store import UnchangedCounters
 from usage_service.settlement.rows import Settlement
 from usage_service.settlement.store import settle_batch
 
@@ -112,6 +113,35 @@ async def test_settlements_of_an_untouched_organization_name_no_later_counters(o
     await prepare(owner)
     await settle_batch(owner, [make_settlement(await placed_now(owner))])
     assert await owner.fetchval("SELECT count(*) FROM usage_records WHERE later_counters IS NULL") == 1
+
+
+async def test_counters_are_looked_up_once_after_each_change(owner: asyncpg.Connection) -> None:
+    """Each batch asked for the cycles of all its scopes for an hour after any change in the organization."""
+    await prepare(owner)
+    unchanged, queries = UnchangedCounters(), list[str]()
+    owner.add_query_logger(lambda record: queries.append(record.query))
+    lookups = []
+    for scope in (SCOPES[0], SCOPES[2]):
+        await set_cycle(owner, *scope, Cycle.DAILY)
+        for _ in range(3):
+            hold = await placed_now(owner)
+            queries.clear()
+            await settle_batch(owner, [make_settlement(hold)], unchanged=unchanged)
+            lookups.append(sum("carry_revision" in query for query in queries))
+    assert lookups == [1, 0, 0, 1, 0, 0]
+
+
+async def test_a_change_after_a_lookup_is_noticed(owner: asyncpg.Connection) -> None:
+    """Seen to fail when what is remembered does not depend on the time of the last change."""
+    await prepare(owner)
+    unchanged = UnchangedCounters()
+    await set_cycle(owner, *SCOPES[0], Cycle.DAILY)
+    holds = [await placed_now(owner) for _ in range(3)]
+    await settle_batch(owner, [make_settlement(holds[0])], unchanged=unchanged)
+    await set_cycle(owner, *SCOPES[0], Cycle.WEEKLY)
+    await settle_batch(owner, [make_settlement(holds[1])], unchanged=unchanged)
+    await settle_batch(owner, [make_settlement(holds[2])], unchanged=unchanged)
+    assert await used(owner, *SCOPES[0]) == (3 * charge(), 3)
 
 
 @dataclass

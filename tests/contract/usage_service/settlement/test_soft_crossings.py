@@ -8,10 +8,11 @@ import asyncpg
 
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.organization.scopes import ScopeKind
+from gateway_core.stores.postgres.organization_wall import act_for
 from tests.contract.usage_service.audit.books import audit, broken
 from tests.contract.usage_service.settlement.test_cycle_changes import placed_now, present_counters, reset
 from tests.contract.usage_service.settlement_cases import ROLE, charge, make_settlement, prepare
-from usage_service.settlement.store import settle_batch
+from usage_service.settlement.store import RECORD_CROSSINGS, settle_batch
 
 MEMBER = (ScopeKind.MEMBER, "mia")
 
@@ -96,3 +97,35 @@ async def test_without_soft_budgets_nothing_is_recorded_or_looked_up(owner: asyn
     assert not await owner.fetchval("SELECT has_soft_budgets FROM ledger_heads")
     await settled(owner)
     assert await events(owner) == []
+
+
+def rows_read(plan: dict[str, Any], table: str) -> int:
+    """Returns how many rows of a table a plan read, also those that met no condition."""
+    here = plan["Actual Rows"] + sum(number for name, number in plan.items() if name.startswith("Rows Removed"))
+    below = sum(rows_read(part, table) for part in plan.get("Plans", ()))
+    return below + (int(here * plan["Actual Loops"]) if plan.get("Relation Name") == table else 0)
+
+
+async def test_a_settlement_reads_only_the_guardrails_that_it_charges(
+    owner: asyncpg.Connection, database_url: str
+) -> None:
+    """Seen to fail while kind and id were computed in the join: each counter read all guardrails of its organization."""
+    await prepare(owner)
+    await soften(owner, percent=50)
+    await settled(owner)
+    charged = await owner.fetch("SELECT organization_id, counter FROM scope_spend")
+    await owner.execute(
+        "INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits)"
+        " SELECT 'acme', 'member', 'm-' || n, 10 FROM generate_series(1, 3000) n"
+    )
+    await owner.execute("ANALYZE guardrails, scope_spend")
+    connection = await asyncpg.connect(login_url(database_url, ROLE))
+    async with connection.transaction():
+        await act_for(connection, ["acme"])
+        (explained,) = await connection.fetchrow(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {RECORD_CROSSINGS}",
+            [row["organization_id"] for row in charged],
+            [row["counter"] for row in charged],
+        )  # type: ignore[misc] # EXPLAIN returns a row
+    await connection.close()
+    assert rows_read(json.loads(explained)[0]["Plan"], "guardrails") <= len(charged)

@@ -140,6 +140,7 @@ async def test_a_record_contains_all_facts_of_its_call(owner: asyncpg.Connection
         "trace_id": "trace-1",
         "later_counters": None,
         "throttles": None,
+        "tags": None,
     }
 
 

@@ -56,11 +56,13 @@ async def test_a_provider_receives_no_header_that_it_does_not_need(
 ) -> None:
     metering.upstream.answer(json_answer(OPENAI_ANSWER))
     known = {"user-agent": "test/1", "accept": "*/*", "anthropic-version": "2023-06-01"}
-    reply = await metering.call(body, path, headers={**FOREIGN, **known})
+    tags = {"x-tags": "project=search,list=a%2Cb"}
+    reply = await metering.call(body, path, headers={**FOREIGN, **known, **tags})
     assert reply.status == 200, reply.text
     (request,) = metering.upstream.requests
     assert {name for name, _ in request.headers} == ALWAYS | added
     assert not any(metering.tenant.key in value for _, value in request.headers)
+    assert json.loads((await metering.charged()).record["tags"]) == {"project": "search", "list": "a,b"}
 
 
 async def test_trailers_of_a_request_do_not_go_on(metering: Metering) -> None:

@@ -65,6 +65,11 @@ class Books:
         found = {name: await self._hash(counter_key(organization, name)) for name in names}
         return await self._hash(pool_key(organization)), {name: values for name, values in found.items() if values}
 
+    async def is_old(self, organization: str, placements: int) -> bool:
+        """Returns whether Redis has a pool that has counted fewer placements than there were."""
+        pool = await self._hash(pool_key(organization))
+        return bool(pool) and int(pool["placements"]) < placements
+
     async def _hash(self, key: str) -> dict[str, str]:
         return {str(name): str(value) for name, value in (await self.redis.hgetall(key)).items()}
 

@@ -11,13 +11,7 @@ import asyncpg
 import pytest
 from hypothesis import event, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from authz_service.holds.admission import Admissions
 from authz_service.holds.placement_floors import PlacementFloors
@@ -95,7 +89,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.events = LedgerEvents(self.books.usage)
         snapshots = SpendStore(self.books.authz)
         floors = PlacementFloors(snapshots.highest_placement, time.monotonic)
-        self.admissions = Admissions(self.counters_api, snapshots, floors, 1, lambda: f"g{next(_numbers)}")
+        names = (lambda: f"g{next(_numbers)}"), _numbers.__next__
+        self.admissions = Admissions(self.counters_api, snapshots, floors, 1, *names)
         self.books.run(self._make_organization())
         self._post(top_up(credit, idempotency_key="first", actor="test", reason=""), credit)
 
@@ -243,7 +238,8 @@ class LedgerMachine(RuleBasedStateMachine):
         settlement, call = settlement_of(hold, extent), self.model.calls[hold.hold_id]
         amount, charge = call.amount, settlement.resolution.charge_nano_credits
         finished = FinishedCall(hold.hold_id, charge, settlement.used_tokens, settlement.counters)
-        if self.books.run(self.counters_api.finish(self.organization, [finished])) and not self.redis_may_be_old:
+        is_new = not self.books.run(self.books.is_old(self.organization, len(self.holds)))
+        if self.books.run(self.counters_api.finish(self.organization, [finished])) and is_new:
             call.amount = charge
         self.redis_agrees_with_the_model_or_is_empty()
         call.amount = amount

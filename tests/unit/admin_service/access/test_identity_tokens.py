@@ -66,6 +66,36 @@ def test_an_unverified_or_malformed_address_is_ignored(claims: dict[str, Any]) -
     assert identity.verified_email is None
 
 
+UNSAID = {name: value for name, value in CLAIMS.items() if name != "email_verified"}
+
+
+@pytest.mark.parametrize(
+    ("email_claim", "claims", "address"),
+    [
+        (None, UNSAID, None),
+        ("email", UNSAID, "mia@acme.example"),
+        ("email", {**UNSAID, "email_verified": False}, None),
+        ("email", {**UNSAID, "email_verified": "true"}, None),
+        ("email", {**UNSAID, "xms_edov": True}, "mia@acme.example"),
+        ("email", {**UNSAID, "xms_edov": "1"}, "mia@acme.example"),
+        ("email", {**UNSAID, "xms_edov": False}, None),
+        ("email", {**UNSAID, "xms_edov": "0"}, None),
+        ("email", {**UNSAID, "xms_edov": None}, None),
+        ("preferred_username", UNSAID, None),
+        ("preferred_username", {**UNSAID, "preferred_username": "M.Lee@acme.example"}, "m.lee@acme.example"),
+        ("upn", {**UNSAID, "upn": "guest_partner.example#EXT#@acme.example"}, "guest_partner.example#ext#@acme.example"),
+        ("upn", {**UNSAID, "upn": "mia"}, None),
+        ("upn", {**UNSAID, "upn": ["mia@acme.example"]}, None),
+    ],
+)  # fmt: skip
+def test_an_address_without_verification_counts_in_the_claim_that_the_operator_named(
+    email_claim: str | None, claims: dict[str, Any], address: str | None
+) -> None:
+    identity = identity_of_claims(claims, email_claim)
+    assert identity is not None
+    assert identity.verified_email == address
+
+
 @pytest.mark.parametrize(("name", "shown"), [(None, "mia@acme.example"), ("", "mia@acme.example"), ("Ann", "Ann")])
 def test_a_user_without_a_name_is_shown_by_address(name: str | None, shown: str) -> None:
     identity = identity_of_claims({**CLAIMS, "name": name})

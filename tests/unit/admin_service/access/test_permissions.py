@@ -84,11 +84,12 @@ def test_only_super_and_level_1_admins_access_credit(who: str, permission: Permi
     assert may(ACTORS[who], permission, Target("acme")) == (who in {"super", "l1"})
 
 
-@pytest.mark.parametrize(("who", "permission", "whose"), list(itertools.product(ACTORS, Permission, OWNERS)))
-def test_no_role_reaches_another_organization(who: str, permission: Permission, whose: str) -> None:
-    foreign = dataclasses.replace(target(ACTORS[who], whose), organization="other")
-    assert not may(ACTORS[who], permission, foreign)
-    assert not may(ACTORS[who], permission, Target("other"))
+@pytest.mark.parametrize("who", ACTORS)
+def test_no_role_reaches_another_organization(who: str) -> None:
+    actor = ACTORS[who]
+    foreign = [dataclasses.replace(target(actor, whose), organization="other") for whose in OWNERS]
+    targets = [*foreign, Target("other")]
+    assert not [(permission, one) for permission in Permission for one in targets if may(actor, permission, one)]
 
 
 @pytest.mark.parametrize("role", [Role.L1_ADMIN, Role.SUB_ADMIN])

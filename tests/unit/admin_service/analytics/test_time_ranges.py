@@ -5,7 +5,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from admin_service.analytics.query import Granularity
-from admin_service.analytics.time_ranges import Piece, Source, buckets_of, period_of, pieces_of, previous_range
+from admin_service.analytics.time_ranges import (
+    Piece,
+    Source,
+    buckets_of,
+    first_kept_hour,
+    period_of,
+    pieces_of,
+    previous_range,
+    without_dropped_hours,
+)
 
 UTC = ZoneInfo("UTC")
 ALL = (Source.MONTHS, Source.DAYS, Source.HOURS)
@@ -109,3 +118,24 @@ def test_the_period_before_has_as_many_months_or_days(start: str, end: str, befo
     berlin = "Europe/Berlin"
     found = previous_range(ZoneInfo(berlin), at(start, berlin), at(end, berlin))
     assert (found.start, found.end) == (at(before, berlin), at(start, berlin))
+
+
+def test_records_stand_in_for_dropped_hours() -> None:
+    pieces = pieces_of(UTC, at("2026-01-30T22:00"), at("2026-03-01T02:00"), (Source.DAYS, Source.HOURS), NEVER)
+    kept = first_kept_hour(UTC, at("2026-02-01T00:00"))
+    assert described(without_dropped_hours(pieces, kept)) == [
+        "RECORDS 01-30T22:00 01-31T00:00",
+        "DAYS 01-31T00:00 03-01T00:00",
+        "HOURS 03-01T00:00 03-01T02:00",
+    ]
+    hours = pieces_of(UTC, at("2026-01-31T22:00"), at("2026-02-01T02:00"), (Source.HOURS,), NEVER)
+    assert described(without_dropped_hours(hours, kept)) == [
+        "RECORDS 01-31T22:00 02-01T00:00",
+        "HOURS 02-01T00:00 02-01T02:00",
+    ]
+
+
+def test_an_hour_that_began_before_the_kept_ones_is_dropped() -> None:
+    zone = ZoneInfo("Asia/Kathmandu")  # 5:45 ahead of UTC
+    assert first_kept_hour(zone, at("2026-02-01T00:00")) == at("2026-02-01T00:15")
+    assert first_kept_hour(zone, at("2026-02-01T00:15")) == at("2026-02-01T00:15")

@@ -21,6 +21,8 @@ from admin_service.api.display_names import is_display_name
         "Team \U0001f468\u200d\U0001f469\u200d\U0001f467",
         "❤\ufe0f",
         "한글",
+        "I <3 tests",
+        "a < b > c",
     ],
 )
 def test_a_name_of_any_script_is_accepted(name: str) -> None:
@@ -51,6 +53,11 @@ def test_a_name_of_any_script_is_accepted(name: str) -> None:
         "田\u200c",
         "田\u200d\u200d中",
         "a\U000e0041",
+        "<b>Team</b>",
+        "x<img src=x onerror=alert(1)>",
+        "</td>",
+        "<!-- ",
+        "田中<script>",
     ],
 )
 def test_a_name_that_breaks_its_line_turns_it_or_hides_something_is_refused(name: str) -> None:

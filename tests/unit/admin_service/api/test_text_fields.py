@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import pytest
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -68,12 +67,17 @@ def fill(message: Message, steps: tuple[FieldDescriptor, ...], text: str) -> Non
         setattr(message, step.name, text)
 
 
-@pytest.mark.parametrize("field", text_fields(), ids=str)
-def test_a_text_with_a_hidden_character_is_refused(field: TextField) -> None:
+def test_a_text_with_a_hidden_character_is_refused() -> None:
     """Seen to fail without the rule for texts with neither format nor pattern: 215 of 336 fields, reasons and notes among them."""
+    assert [
+        (str(field), text) for field in text_fields() for text in HIDDEN.values() if not is_refused(field, text)
+    ] == []
+
+
+def is_refused(field: TextField, text: str) -> bool:
+    request = GetMessageClass(field.request)()
+    fill(request, field.steps, text)
     check = compile_check(field.request)
-    for text in HIDDEN.values():
-        request = GetMessageClass(field.request)()
-        fill(request, field.steps, text)
-        named = [violation.field.rpartition(".")[2].partition("[")[0] for violation in check(request)]
-        assert field.steps[-1].name in named, repr(text)
+    return field.steps[-1].name in {
+        violation.field.rpartition(".")[2].partition("[")[0] for violation in check(request)
+    }

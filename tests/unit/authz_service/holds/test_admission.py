@@ -1,6 +1,7 @@
 """A placement that takes long: its hold must not outlive Envoy's patience, and a refusal stays what it is."""
 
 import asyncio
+from itertools import count
 
 import pytest
 
@@ -9,7 +10,9 @@ from authz_service.holds.admission import Admissions
 from authz_service.holds.ending_calls import LineName
 from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.holds import Hold
-from gateway_core.model.calls.placements import BusyThrottle, Placed, Refused
+from gateway_core.model.calls.placements import BusyThrottle, Missing, Placed, Refused
+from gateway_core.runtime.unary import ANSWER_COMES
+from gateway_core.stores.postgres.hold_store import PoolSnapshot
 from tests.support.data.example_hold import HOLD
 
 LATEST_S = 0.3
@@ -22,9 +25,11 @@ class SlowCounters:
     def __init__(self, takes_s: float, answer: Placed | Refused) -> None:
         self.takes_s = takes_s
         self.answer = answer
-        self.released: list[Hold] = []
+        self.attempts: list[object] = []
+        self.released: list[tuple[Hold, int]] = []
 
-    async def place_on(self, *_: object) -> Placed | Refused:
+    async def place_on(self, *arguments: object) -> Placed | Refused:
+        self.attempts.append(arguments[-1])
         await asyncio.sleep(self.takes_s)
         self.takes_s = 0.0
         return self.answer
@@ -32,8 +37,25 @@ class SlowCounters:
     async def want(self, _: str) -> None:
         pass
 
-    async def release(self, hold: Hold) -> None:
-        self.released.append(hold)
+    async def release(self, hold: Hold, attempt: int) -> None:
+        self.released.append((hold, attempt))
+
+
+class LostPool(SlowCounters):
+    """Counters whose pool must be rebuilt first."""
+
+    async def place_on(self, *arguments: object) -> Placed | Refused | Missing:  # type: ignore[override]
+        lacks_pool = not self.attempts
+        placement = await super().place_on(*arguments)
+        return Missing(pool=True, counters=(), edition="") if lacks_pool else placement
+
+    async def seed_pool(self, organization: str, **_: object) -> None:
+        pass
+
+
+class NoSpend:
+    async def pool_snapshot(self, _: str) -> PoolSnapshot:
+        return PoolSnapshot(balance=1, sequence=0, placement=0, open_holds={})
 
 
 async def place(counters: SlowCounters) -> Placed | Refused:
@@ -41,7 +63,7 @@ async def place(counters: SlowCounters) -> Placed | Refused:
         return 0
 
     floors = PlacementFloors(no_placements, asyncio.get_running_loop().time)
-    admissions = Admissions(counters, None, floors, 0, lambda: "first")  # type: ignore[arg-type]
+    admissions = Admissions(counters, NoSpend(), floors, 0, lambda: "first", count(7).__next__)  # type: ignore[arg-type]
     line = LineName("acme", "mia", 32)
     return await admissions.place(HOLD, None, line_of=lambda _: line)  # type: ignore[arg-type]
 
@@ -59,7 +81,8 @@ async def test_a_hold_that_is_placed_too_late_is_withdrawn() -> None:
     async with asyncio.timeout(1):
         while not counters.released:
             await asyncio.sleep(0)
-    assert counters.released == [HOLD]
+    assert counters.attempts == [7]
+    assert counters.released == [(HOLD, 7)]
 
 
 async def test_a_late_refusal_says_why_the_call_is_refused() -> None:
@@ -76,3 +99,12 @@ async def test_a_call_that_a_rebuild_has_delayed_waits_only_as_long_as_a_decisio
     waiting.cancel()
     assert done
     assert waiting.result() is REFUSED
+
+
+@pytest.mark.parametrize(("kind", "heads"), [(LostPool, 1), (SlowCounters, 0)])
+async def test_a_call_that_rebuilds_a_pool_says_that_its_answer_comes(kind: type[SlowCounters], heads: int) -> None:
+    """Otherwise Envoy would ask every replica, and each would rebuild the pool and read PostgreSQL."""
+    sent: list[None] = []
+    ANSWER_COMES.set(lambda: sent.append(None))
+    assert await place(kind(0.0, Placed(1, "first"))) == Placed(1, "first")
+    assert len(sent) == heads

@@ -8,6 +8,7 @@ import pytest
 
 from authz_service.holds.ending_calls import EndingCalls, LineName, LineOf, stands_in_no_line
 from gateway_core.model.calls.placements import BusyThrottle, Placed, Refused
+from gateway_core.runtime.unary import ANSWER_COMES
 
 REFUSED = Refused((), (BusyThrottle(0, 1, 0, 0),))
 PLACED = Placed(1, "first")
@@ -148,3 +149,12 @@ async def test_an_error_of_an_attempt_is_passed_on(calls: EndingCalls, limit: Li
     with pytest.raises(TimeoutError, match="Redis"):
         await calls.wait(REFUSED, limit.want, attempt, line())
     assert calls.waiting == 0
+
+
+@pytest.mark.parametrize(("line_of", "heads"), [(MIAS_LINE, 1), (stands_in_no_line, 0)])
+async def test_a_call_that_waits_says_that_its_answer_comes(wait: Wait, line_of: LineOf, heads: int) -> None:
+    """Otherwise Envoy would ask another replica too, and the call would wait there as well."""
+    sent: list[None] = []
+    ANSWER_COMES.set(lambda: sent.append(None))
+    await wait(line_of)
+    assert len(sent) == heads

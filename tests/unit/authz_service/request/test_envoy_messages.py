@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from authz_service.request.envoy_messages import allow, answer, deny, read_call, shared_answer
 from authz_service.request.readings import FactsMemory
 from gateway_core.contract.errors import error_body, error_of
+from gateway_core.contract.metadata import RefusedCall, decode_refusal
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Dialect, Endpoint
 from gateway_core.model.limits.guardrails import Guardrail
+from gateway_core.model.organization.scopes import Scope, ScopeKind
 from tests.support.data.examples import SCOPES, admitted, parameters, principal
 
 FACTS = {"model": "plain", "max_tokens": 7.0, "stream": True, "text": "", "nothing": None}
@@ -158,7 +160,16 @@ def test_a_denial_has_its_status_and_a_body_in_the_callers_dialect(reason: Refus
     assert denied.status.code == refusal.status
     assert denied.body == error_body(error_of(refusal), dialect)
     assert headers_of(denied.headers)["content-type"] == "application/json"
-    assert fields_of(response.SerializeToString()) == {"answered": True}
+    assert fields_of(response.SerializeToString()) == {"answered": True, "refused": f"{reason} -"}
+
+
+def test_a_denial_names_the_caller_whose_key_is_known() -> None:
+    refusal = Refusal(RefusalReason.BUDGET_EXHAUSTED, "Why.", scope=Scope(ScopeKind.GROUP, "g2"))
+    caller = principal(organization="acme", group_path=("g1", "g2"), member="mia", api_key="key-1")
+    fields = fields_of(deny(refusal, Dialect.OPENAI, caller))
+    assert decode_refusal(fields["refused"]) == RefusedCall(
+        "budget_exhausted", refusal.scope, "acme", "mia", "key-1", ("g1", "g2")
+    )
 
 
 def test_a_denial_says_whether_to_retry() -> None:

@@ -224,6 +224,7 @@ def test_filters_are_in_the_order_of_the_call(usable: BootstrapOptions) -> None:
 
 
 def test_tokens_and_json_are_checked_before_rest_is_translated(usable: BootstrapOptions) -> None:
+    """And no script runs before the door."""
     names = [
         entry["name"].removeprefix("envoy.filters.http.") for entry in managers(usable)["admin_api"]["http_filters"]
     ]
@@ -232,9 +233,9 @@ def test_tokens_and_json_are_checked_before_rest_is_translated(usable: Bootstrap
         "header_to_metadata",
         "cors",
         "grpc_web",
-        deadline_check,
         "jwt_authn",
         "megarouter.admin_door",
+        deadline_check,
         "buffer",
         "lua",
     ]
@@ -270,6 +271,21 @@ def test_calls_are_spread_over_the_workers_of_a_service(usable: BootstrapOptions
     assert len(found["ratelimit_service"]) == 1
 
 
+@pytest.mark.parametrize(("replicas", "asks_a_second"), [(1, False), (2, True)])
+def test_a_second_replica_is_asked_too_if_there_is_one(
+    usable: BootstrapOptions, tmp_path: Path, replicas: int, *, asks_a_second: bool
+) -> None:
+    sockets = replace(usable.sockets, authz_workers=replicas, ratelimit_workers=replicas)
+    document = replace(usable, sockets=sockets)
+    filters = {one["name"]: json.dumps(one) for one in managers(document)["model"]["http_filters"]}
+    for name in ("megarouter.request_facts", "envoy.filters.http.ext_authz", "envoy.filters.http.ratelimit"):
+        assert ("x-envoy-hedge-on-per-try-timeout" in filters[name]) == asks_a_second
+        assert ("x-envoy-upstream-rq-per-try-timeout-ms" in filters[name]) == asks_a_second
+    path = tmp_path / "bootstrap.json"
+    path.write_text(built(document))
+    validate(path)
+
+
 def test_only_the_header_of_authz_service_routes_to_a_provider(usable: BootstrapOptions) -> None:
     (host,) = managers(usable)["model"]["route_config"]["virtual_hosts"]
     route, refused = host["routes"]
@@ -287,7 +303,9 @@ def test_clients_cannot_send_headers_that_control_the_gateway(usable: BootstrapO
 
 
 def test_both_logs_contain_only_the_end_of_metered_calls(usable: BootstrapOptions) -> None:
-    logs = managers(usable)["model"]["access_log"]
+    *metered, refused, journal = managers(usable)["model"]["access_log"]
+    logs = [*metered, journal]
+    assert refused["filter"]["and_filter"]["filters"][0]["log_type_filter"]["types"] == ["DownstreamEnd"]
     grpc = "envoy.access_loggers.http_grpc"
     assert [log["name"] for log in logs] == [grpc, grpc, "envoy.access_loggers.file"]
     own = [log["filter"]["and_filter"]["filters"] for log in logs]
@@ -298,7 +316,7 @@ def test_both_logs_contain_only_the_end_of_metered_calls(usable: BootstrapOption
 
 
 def test_a_call_is_in_one_grpc_log_and_sooner_if_another_call_may_wait_for_it(usable: BootstrapOptions) -> None:
-    others, awaited, _ = managers(usable)["model"]["access_log"]
+    others, awaited, _, _ = managers(usable)["model"]["access_log"]
     filters = [log["filter"]["and_filter"]["filters"][0]["metadata_filter"] for log in (others, awaited)]
     assert [one["matcher"]["path"] for one in filters] == [[{"key": "report_soon"}]] * 2
     assert [one["matcher"]["value"] for one in filters] == [{"null_match": {}}, {"present_match": True}]

@@ -16,7 +16,7 @@ from megarouter_envoy.clusters.credentials import write_secret_file
 from megarouter_envoy.filters.admin_api import prepare_admin_api
 from megarouter_envoy.options import FrontProxies, ProviderTarget
 
-from tests.support.lone_envoy import until_ready
+from tests.support.envoys.lone_envoy import until_ready
 from tests.support.ports import free_port
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
 

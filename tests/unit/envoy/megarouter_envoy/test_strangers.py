@@ -6,7 +6,7 @@ from envoy.service.auth.v3 import external_auth_pb2
 from envoy.type.v3 import http_status_pb2
 from google.rpc import status_pb2
 
-from authz_service.request.envoy_messages import KEY_IS_KNOWN, deny, read_call
+from authz_service.request.envoy_messages import deny, key_is_known, read_call
 from authz_service.request.readings import FactsMemory
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Dialect
@@ -16,6 +16,7 @@ TRUSTED_MS = 60_000
 BURST = 200
 ATTEMPT_MS = 50
 GRACE_MS = 1_000
+KEY_IS_KNOWN = key_is_known("acme")
 
 
 def test_a_proved_key_is_known_for_a_minute() -> None:
@@ -124,7 +125,7 @@ def test_authz_service_reads_the_question_as_the_call() -> None:
 
 
 def test_the_module_reads_what_authz_service_answers() -> None:
-    assert key_answer(framed(KEY_IS_KNOWN)) is True
+    assert key_answer(framed(KEY_IS_KNOWN)) == "acme"
     refusal = Refusal(RefusalReason.INVALID_API_KEY, "The key does not exist.", retry_after_s=3)
     message = deny(refusal, Dialect.OPENAI)
     expected = external_auth_pb2.CheckResponse.FromString(message).denied_response
@@ -166,4 +167,4 @@ def test_the_module_reads_what_authz_service_answers() -> None:
     ],
 )
 def test_an_answer_that_cannot_be_read_lets_no_one_in(frame: bytes) -> None:
-    assert key_answer(frame) is False
+    assert key_answer(frame) is None

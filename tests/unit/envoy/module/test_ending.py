@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.support.lone_envoy import UNDECIDED, LoneEnvoy, running_envoy
+from tests.support.envoys.lone_envoy import UNDECIDED, LoneEnvoy, running_envoy
 
 FILTERS = *UNDECIDED, "megarouter.rewriter"
 PIECES = [b"one ", b"two ", b"three"]

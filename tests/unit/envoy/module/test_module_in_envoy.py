@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.support.lone_envoy import DECISIONS, UNDECIDED, running_envoy
+from tests.support.envoys.lone_envoy import DECISIONS, UNDECIDED, running_envoy
 
 
 @pytest_asyncio.fixture

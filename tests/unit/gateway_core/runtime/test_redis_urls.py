@@ -7,7 +7,7 @@ import pytest
 from gateway_core.model.limits.rate_limits import RateCounter, RateUnit, RuleCounter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.runtime.redis_urls import Address, is_cluster_url, parse_cluster_url
-from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
+from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, refusals_keys, throttle_key, withdrawal_key
 from gateway_core.stores.redis.topology import SLOTS, Topology, slot_of
 
 ASKED = Address("10.0.0.1", 6379)
@@ -94,7 +94,8 @@ def test_all_keys_of_an_organization_are_in_one_slot(organization: str) -> None:
     keys = [
         pool_key(organization),
         holds_key(organization),
-        withdrawal_key(organization, "hold-{1}"),
+        *refusals_keys(organization),
+        withdrawal_key(organization, "hold-{1}", 1),
         counter_key(organization, "member:{m}:NEVER:0:0"),
         throttle_key(organization, "tokens:{t}"),
     ]

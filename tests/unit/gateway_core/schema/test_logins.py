@@ -40,8 +40,11 @@ def test_the_grants_are_read_from_roles_sql() -> None:
 
 def test_no_service_may_change_or_delete_immutable_rows() -> None:
     deleting = {(grant.role, grant.object) for grant in load_grants() if grant.privilege in {"DELETE", "TRUNCATE"}}
-    deletable = {"request_replays", "claim_mappings", "claim_memberships", "scim_group_members"}
-    recomputable = {"usage_rollups", "usage_hours", "usage_days", "usage_months"}
+    deletable = {
+        "request_replays", "claim_mappings", "claim_memberships", "scim_group_members", "analysis_settings",
+        "usage_exports", "usage_export_parts", "notification_rules", "notification_channels",
+    }  # fmt: skip
+    recomputable = {"refused_calls", "usage_rollups", "usage_hours", "usage_tagged_hours", "usage_days", "usage_months"}
     assert deleting == {("megarouter_admin", table) for table in deletable} | {
         ("megarouter_usage", table) for table in recomputable
     }

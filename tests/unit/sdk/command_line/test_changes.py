@@ -36,6 +36,17 @@ from megarouter_admin.command_line.values.changes import field_changes, summary
             {"modelWhitelist": {"entries": ["gpt-4o", "openai/*"]}},
             "model whitelist: gpt-4o → gpt-4o, openai/*",
         ),
+        (
+            {"creditLine": {"name": "organizations/a/creditLine"}},
+            {
+                "creditLine": {
+                    "name": "organizations/a/creditLine",
+                    "lineNanoCredits": "1000000000",
+                    "usedNanoCredits": "7",
+                }
+            },
+            "credit line: none → 1.00",
+        ),
         ({"spentNanoCredits": "1", "callCount": "2"}, {"spentNanoCredits": "5", "callCount": "9"}, ""),
         ({"requiresBudget": False}, {"requiresBudget": True}, "requires budget: no → yes"),
     ],

@@ -146,6 +146,33 @@ def test_words_stay_whole_while_columns_with_longer_texts_can_give_way() -> None
     assert "emma-default-2026" not in narrow[1]
 
 
+def test_columns_hide_before_the_first_one_is_folded() -> None:
+    """Seen to fail: an id of 30 characters was folded at 100 columns, and could not be copied."""
+    ident = "key-01k" + "x" * 23
+    columns = [
+        Column[str]("key", lambda row: row),
+        *(Column[str](title, lambda _: "two words", may_hide=title in "be") for title in "abcdef"),
+        *(Column[str](title, lambda _: 1_234_567_000_000_000, Kind.AMOUNT) for title in "gh"),
+    ]
+    for width, hidden in ((140, ""), (UNBOUNDED, ""), (106, ""), (100, "e"), (90, "be")):
+        head, *lines = table(columns, [ident], width).splitlines()
+        assert head.split() == ["key", *(title for title in "abcdefgh" if title not in hidden)]
+        assert lines[0].startswith(ident)
+        assert max(map(len, (head, *lines))) <= width
+
+
+def test_columns_without_any_text_give_way_to_texts_that_would_be_folded() -> None:
+    columns = [
+        Column[str]("key", lambda row: row),
+        Column[str]("name", lambda _: "two words"),
+        Column[str]("expires", lambda _: ""),
+        Column[str]("budget", lambda _: None, Kind.AMOUNT),
+    ]
+    assert table(columns, ["a", "b"], 31).splitlines()[0] == "key  name       expires  budget"
+    assert table(columns, ["a", "b"], 30).splitlines() == ["key  name", "a    two words", "b    two words"]
+    assert table(columns[2:], ["a"], 5).splitlines()[0] == "expire"
+
+
 def test_a_pipe_gets_every_row_in_one_line() -> None:
     names = ["x" * 5_000, "\u7530" * 3_000]
     lines = lines_of(names, UNBOUNDED)

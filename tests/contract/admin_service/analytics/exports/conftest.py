@@ -8,7 +8,8 @@ import pytest
 
 from deploy.local.stack.database_urls import login_url
 from tests.contract.admin_service.analytics.exports.exported import END, START
-from tests.contract.admin_service.analytics.test_reading import make_tree, places
+from tests.contract.admin_service.analytics.test_reading import places
+from tests.contract.admin_service.analytics.usage_tree import make_tree
 from tests.support.data.usage_histories import UsageHistory
 
 

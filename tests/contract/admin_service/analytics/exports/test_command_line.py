@@ -12,8 +12,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from admin_service.analytics.reports.report import parse_report
 from deploy.local.stack.database_urls import login_url
 from tests.contract.usage_service.settlement_cases import charge, make_hold, make_settlement, prepare
+from tests.support.pdf import attachment, families
 from usage_service.settlement.store import settle_batch
 
 NOON = dt.datetime(2026, 3, 28, 12, tzinfo=dt.UTC)
@@ -72,10 +74,26 @@ async def test_every_format_can_be_written_to_the_standard_output(admin_url: str
         ("calls", 0, "--position", "1"),
         ("calls", 0, "--member", "nobody"),
         ("focus", 2, "--model", "acme-1"),
+        ("calls", 0, "--tag", "project=search"),
+        ("usage", 1, "--group-by", "tag:project", "--group-by", "member"),
         ("usage", 1, "--group-by", "member", "--group-by", "model", "--granularity", "day"),
     ):
         status, output, errors = await run(admin_url, command, *instants, "--output", "-", *options)
         assert (status, len(rows(output))) == (0, count), errors
+
+
+async def test_a_report_is_written_with_its_data_inside(admin_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "usage.pdf"
+    status, _, errors = await run(
+        admin_url, "pdf", *RANGE, "--output", str(file), "--language", "zh", "--paper", "us-letter"
+    )
+    assert status == 0, errors
+    pdf = file.read_bytes()
+    report = parse_report(attachment(pdf, "report.json"))
+    assert (report.total.charge, report.ledger_position, report.language) == (3 * charge(), 6, "zh")
+    assert errors.splitlines()[2] == f"sha256 {hashlib.sha256(pdf).hexdigest()}"
+    assert "NotoSansCJKsc-Bold" in families(pdf)
+    assert names_in(tmp_path) == [file.name]
 
 
 async def test_failures_say_why_and_leave_no_file(admin_url: str, tmp_path: Path) -> None:

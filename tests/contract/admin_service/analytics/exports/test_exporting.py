@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import hashlib
+import json
 import random
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
@@ -10,20 +11,21 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from admin_service.analytics.call_records import TOKEN_COLUMNS
 from admin_service.analytics.exports.cells import amount
 from admin_service.analytics.exports.exporting import (
     Progress,
     export_calls,
     export_focus,
 )
-from admin_service.analytics.exports.reading import TOKEN_COLUMNS, Selection
+from admin_service.analytics.exports.reading import Selection
 from admin_service.analytics.query import Filter, InvalidQueryError, Reach, UsageQuery
 from admin_service.analytics.reading import UnknownOrganizationError
 from tests.contract.admin_service.analytics.exports.exported import EVERYTHING, START, File, calls_of, charges, spent
-from tests.contract.admin_service.analytics.test_reading import GROUPS, HOMES, KEYS, make_tree
+from tests.contract.admin_service.analytics.usage_tree import GROUPS, HOMES, KEYS, make_tree
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare
 from tests.support.data.usage_histories import UsageHistory
-from tests.support.usage_reference import Call, calls_at, is_wanted
+from tests.support.usage_reference import Call, calls_at, is_wanted, tags_of
 from usage_service.settlement.store import settle_batch
 
 
@@ -55,6 +57,7 @@ def assert_same(row: Mapping[str, str], call: Call) -> None:
     assert row["charge_credits"] == row["baseline_credits"] == amount(outcome["charge_nano_credits"])
     assert row["correction_credits"] == ("" if call.correction is None else amount(call.correction))
     assert row["status"] == outcome["outcome"]
+    assert json.loads(row["tags"] or "{}") == tags_of(call)
     assert row["group_path_ids"] == "/".join(record["group_path"])
     assert row["group_id"] == (record["group_path"] or [""])[-1]
     local = dt.datetime.fromisoformat(row["time"])
@@ -118,6 +121,7 @@ async def test_filters_and_reach_choose_calls(
             groups=some(list(GROUPS)), members=some(list(HOMES)), api_keys=some(list(KEYS)),
             models=some(["acme-1", "acme-2", "unknown"]), providers=some(["acme", "zeta"]),
             endpoints=some(["chat_completions", "unknown"]), statuses=some(["SETTLED", "VOIDED", "EXPIRED"]),
+            tags=frozenset([("project", "search"), ("env", "test")]) if chance.random() < 0.3 else frozenset(),
         )  # fmt: skip
         reach = chance.choice((Reach(), Reach(group=chance.choice(list(GROUPS))), Reach(member="ada")))
         query = UsageQuery("acme", start, end, filter=kept, reach=reach)

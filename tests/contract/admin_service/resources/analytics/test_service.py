@@ -1,6 +1,7 @@
 """Answers about usage over gRPC: what they say, and that no question shows a caller the usage of others."""
 
 import datetime as dt
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -27,7 +28,7 @@ from gateway_core.stores.postgres.ledger_store import post_transfers
 from tests.contract.admin_service.conftest import ACME, GROUPS, Client
 from tests.contract.usage_service.settlement_cases import CATALOG
 from tests.support.data.usage_histories import Place, UsageHistory
-from tests.support.usage_reference import Call, calls_at, figures_of, order_of
+from tests.support.usage_reference import Call, calls_at, figures_of, order_of, tags_of
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 ORGANIZATION: Final = "organizations/acme"
@@ -233,6 +234,8 @@ async def test_a_filter_narrows_what_the_caller_sees(client: Client, calls: list
          lambda call: call.record["member_id"] == "below" and call.status == "VOIDED"),
         ({"models": ["models/acme-1", "models/zeta"], "providers": ["providers/zeta"]},
          lambda call: call.record["requested_model"] != "acme-2" and call.record["provider_id"] == "zeta"),
+        ({"tags": ["project=search"]}, lambda call: tags_of(call).get("project") == "search"),
+        ({"tags": ["Project=search", "project=知识, 库", "env=test"]}, lambda call: "env" in tags_of(call)),
         ({"endpoints": ["messages"], "api_keys": [f"{ORGANIZATION}/apiKeys/key-l1"]},
          lambda call: call.record["endpoint"] == "messages" and call.record["api_key_id"] == "key-l1"),
     ]  # fmt: skip
@@ -297,6 +300,44 @@ async def assert_top(client: Client, calls: list[Call], metric: UsageMetric.Valu
     assert top.previous_time_range.end_time == time_range().start_time
 
 
+async def test_usage_by_a_tag_has_a_group_for_calls_without_it(client: Client, calls: list[Call]) -> None:
+    answer = await asked(client, group_by=["USAGE_DIMENSION_STATUS"], group_by_tags=["Project"])
+    values = [tuple(value.value for value in group.values) for group in answer.groups]
+    assert {project for _, project in values} == {"", "search", "知识, 库"}
+    for group, (status, project) in zip(answer.groups, values, strict=True):
+        mine = [call for call in calls if (call.status, tags_of(call).get("project", "")) == (status, project)]
+        assert_is(group.total, mine)
+    request = analytics_pb2.ListTopConsumersRequest(parent=ORGANIZATION, tag="env", time_range=time_range())
+    top = await client.call("ListTopConsumers", request)
+    assert sorted(one.consumer.value for one in top.top_consumers) == ["", "test"]
+    for one in top.top_consumers:
+        assert_is(one.total, [call for call in calls if tags_of(call).get("env", "") == one.consumer.value])
+
+
+async def test_latencies_are_the_ranges_of_the_percentiles_of_the_records(client: Client, calls: list[Call]) -> None:
+    answer = await asked(client, group_by=["USAGE_DIMENSION_MODEL"], with_latencies=True)
+    for group in answer.groups:
+        mine = [call for call in calls if f"models/{call.record['requested_model']}" == group.values[0].value]
+        assert_latencies(group.total, mine)
+    assert_latencies(answer.total, calls)
+    request = analytics_pb2.GetUsageSummaryRequest(name=ORGANIZATION, time_range=time_range(MIDDLE, END))
+    summary = await client.call("GetUsageSummary", request)
+    assert_latencies(summary.total, [call for call in calls if call.moment >= MIDDLE])
+    assert_latencies(summary.previous_total, [call for call in calls if call.moment < MIDDLE])
+    assert not (await asked(client)).total.HasField("durations")
+
+
+def assert_latencies(measures: UsageMeasures, of_calls: Sequence[Call]) -> None:
+    for latencies, field in ((measures.durations, "duration_ms"), (measures.first_bytes, "time_to_first_byte_ms")):
+        settled = [call.outcome[field] for call in of_calls if call.status == "SETTLED"]
+        values = sorted(value for value in settled if value is not None)
+        assert latencies.call_count == len(values) > 0
+        for percent, found in ((50, latencies.p50), (90, latencies.p90), (99, latencies.p99)):
+            exact = values[math.ceil(len(values) * percent / 100) - 1]
+            assert found.at_least_ms <= exact
+            assert exact < found.below_ms or (found.below_ms, found.at_least_ms) == (0, 524_288)
+
+
 async def test_a_period_without_an_end_ends_now(client: Client) -> None:
     start = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
     answer = await asked(client, time_range=time_range(start, None), granularity="USAGE_GRANULARITY_HOUR")
@@ -321,6 +362,12 @@ REFUSED: Final[list[tuple[dict[str, Any], str]]] = [
         ({"usage_filter": UsageFilter(members=["organizations/other/members/stranger"])}, "usage_filter.members[0]"),
         ({"usage_filter": UsageFilter(members=[f"{ORGANIZATION}/groups/eng"])}, "usage_filter.members[0]"),
         ({"usage_filter": UsageFilter(models=["acme-1"])}, "usage_filter.models[0]"),
+        ({"usage_filter": UsageFilter(tags=["project"])}, "usage_filter.tags[0]"),
+        ({"usage_filter": UsageFilter(tags=["a=b", "a b=c"])}, "usage_filter.tags[1]"),
+        ({"usage_filter": UsageFilter(tags=[f"{name}=x" for name in "abcdef"])}, "usage_filter"),
+        ({"group_by_tags": ["a b"]}, "group_by_tags"),
+        ({"group_by_tags": ["a", "A"]}, "group_by"),
+        ({"group_by_tags": ["a", "b"], "group_by": ["USAGE_DIMENSION_MODEL"]}, "group_by"),
         ({"usage_filter": UsageFilter(statuses=[UsageStatus.USAGE_STATUS_UNSPECIFIED])}, "usage_filter.statuses[0]"),
     ]  # fmt: skip
 
@@ -336,6 +383,8 @@ async def test_a_list_that_cannot_be_made_is_refused(client: Client) -> None:
         ({"dimension": "USAGE_DIMENSION_STATUS"}, "FIELD_INVALID"),
         ({}, "FIELD_INVALID"),
         ({"dimension": "USAGE_DIMENSION_MODEL", "page_size": -1}, "FIELD_INVALID"),
+        ({"dimension": "USAGE_DIMENSION_MODEL", "tag": "project"}, "FIELD_INVALID"),
+        ({"tag": "a b"}, "FIELD_INVALID"),
         ({"dimension": "USAGE_DIMENSION_MODEL", "page_token": "x"}, "PAGE_TOKEN_INVALID"),
     ]
     for fields, reason in cases:

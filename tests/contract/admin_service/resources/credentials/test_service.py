@@ -10,6 +10,7 @@ import asyncpg
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import (
@@ -33,6 +34,7 @@ from gateway_core.model.organization.bearer_secrets import CREDENTIAL, hash_secr
 from tests.contract.admin_service.conftest import PEPPER, Client
 
 PARENT = "organizations/acme"
+OK = grpc.StatusCode.OK
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 EVERYTHING = [permissions.Permission.Value(f"PERMISSION_{one.name}") for one in sorted(AUTOMATION_PERMISSIONS)]
@@ -87,6 +89,74 @@ async def test_a_repeated_creation_shows_no_secret(client: Client, owner: asyncp
     assert await owner.fetchval("SELECT count(*) FROM credentials") == 1
 
 
+def update(answer: credential_pb2.CreateCredentialResponse, *paths: str, **fields: Any) -> Message:
+    wanted = Credential(name=answer.credential.name, **fields)
+    return credential_pb2.UpdateCredentialRequest(credential=wanted, update_mask=FieldMask(paths=paths))
+
+
+READ_USAGE, READ_MEMBERS = permissions.PERMISSION_USAGE_READ, permissions.PERMISSION_MEMBERS_READ
+
+
+async def test_an_update_changes_what_it_names_and_is_audited(client: Client, owner: asyncpg.Connection) -> None:
+    answer = await made(client, "AUTOMATION", permissions=[READ_MEMBERS])
+    assert await code(client, "ListMembers", LIST_MEMBERS, answer.secret) is OK
+    changed = await client.call("UpdateCredential", update(answer, display_name="Reports", permissions=[READ_USAGE]))
+    assert (changed.display_name, list(changed.permissions)) == ("Reports", [READ_USAGE])
+    assert (changed.expire_time, changed.kind) == (answer.credential.expire_time, Credential.KIND_AUTOMATION)
+    assert changed.etag != answer.credential.etag
+    assert await code(client, "ListMembers", LIST_MEMBERS, answer.secret) is DENIED
+    user = changed.name.rpartition("/")[2]
+    assert await owner.fetchval("SELECT display_name FROM users WHERE user_id = $1", user) == "Reports"
+    assert await owner.fetchval("SELECT count(*) FROM audit_log WHERE method LIKE '%UpdateCredential'") == 1
+
+
+async def test_an_end_can_be_moved_and_ends_the_earlier_secret_too(client: Client) -> None:
+    answer = await made(client)
+    name = answer.credential.name
+    await client.call("RotateCredential", credential_pb2.RotateCredentialRequest(name=name))
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
+    end = Timestamp()
+    end.FromDatetime(soon)
+    changed = await client.call("UpdateCredential", update(answer, "expire_time", expire_time=end))
+    assert changed.expire_time == changed.previous_secret_expire_time == end
+    await asyncio.sleep(1.1)
+    assert await code(client, "ListMembers", LIST_MEMBERS, answer.secret) is UNAUTHENTICATED
+    failure = await client.failure("UpdateCredential", update(answer, display_name="Too late"))
+    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "STATE_UNSUITABLE")
+
+
+@pytest.mark.parametrize(
+    ("kind", "paths", "fields", "field"),
+    [
+        ("SCIM", ["permissions"], {"permissions": [READ_USAGE]}, "credential.permissions"),
+        ("AUTOMATION", ["permissions"], {}, "credential.permissions"),
+        ("AUTOMATION", ["permissions"], {"permissions": [permissions.PERMISSION_CREDENTIALS_WRITE]}, "credential.permissions"),
+        ("SCIM", ["expire_time"], {"expire_time": Timestamp(seconds=1)}, "credential.expire_time"),
+        ("SCIM", ["expire_time"], {"expire_time": Timestamp(seconds=2**40)}, "credential.expire_time"),
+        ("SCIM", ["kind"], {"kind": Credential.KIND_AUTOMATION}, "update_mask"),
+        ("SCIM", ["may_change_admins"], {"may_change_admins": True}, "update_mask"),
+        ("SCIM", ["display_name"], {}, "display_name"),
+    ],
+)  # fmt: skip
+async def test_an_impossible_update_changes_nothing(
+    client: Client, kind: str, paths: list[str], fields: dict[str, Any], field: str
+) -> None:
+    answer = await made(client, kind, permissions=[READ_MEMBERS] if kind == "AUTOMATION" else [])
+    failure = await client.failure("UpdateCredential", update(answer, *paths, **fields))
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert field in failure.fields
+    name = answer.credential.name
+    assert await client.call("GetCredential", credential_pb2.GetCredentialRequest(name=name)) == answer.credential
+
+
+async def test_an_update_of_what_has_changed_since_is_refused(client: Client) -> None:
+    answer = await made(client)
+    first = update(answer, display_name="First", etag=answer.credential.etag)
+    await client.call("UpdateCredential", first)
+    failure = await client.failure("UpdateCredential", update(answer, display_name="B", etag=answer.credential.etag))
+    assert (failure.code, failure.reason) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
+
+
 def beyond() -> Iterator[tuple[str, Message]]:
     """What no credential may do, even with every permission that it can have."""
     yield (
@@ -98,6 +168,10 @@ def beyond() -> Iterator[tuple[str, Message]]:
         credit_pb2.AdjustCreditRequest(parent=PARENT, amount_nano_credits=1, reason="x", request_id=str(uuid.uuid4())),
     )
     yield "CreateCredential", create()
+    yield (
+        "UpdateCredential",
+        credential_pb2.UpdateCredentialRequest(credential=Credential(name=f"{PARENT}/credentials/x")),
+    )
     yield "ListCredentials", credential_pb2.ListCredentialsRequest(parent=PARENT)
     yield (
         "CreateAccessToken",

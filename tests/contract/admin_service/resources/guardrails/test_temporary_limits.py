@@ -1,5 +1,6 @@
 """Temporary limits over the API: who may set them, within what, and that they end by the clock."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -122,3 +123,25 @@ async def test_who_may_not_set_the_limit_may_not_set_it_for_a_while(
 ) -> None:
     failure = await failing(client, guardrail, caller, limit(budget_nano_credits=1))
     assert failure.code is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_racing_changes_of_a_temporary_and_a_lasting_limit_have_one_winner_and_lose_nothing(
+    client: Client,
+) -> None:
+    """Of changes with one etag only one succeeds. Another reads again, and changes only what its mask names."""
+    await set_limits(client, "group-eng", budget_nano_credits=1)
+    etag = (await client.call("GetGuardrail", get("group-eng"))).etag
+    asked = limit(budget_nano_credits=99)
+    changes = (
+        update("group-eng", ["temporary_limit"], etag=etag, temporary_limit=asked),
+        update("group-eng", ["budget_nano_credits"], etag=etag, budget_nano_credits=9),
+    )
+    codes = await asyncio.gather(*(client.code("UpdateGuardrail", change, "super") for change in changes * 3))
+    assert sorted(code.name for code in codes) == ["ABORTED"] * 5 + ["OK"]
+    rail = await client.call("GetGuardrail", get("group-eng"))
+    assert (rail.HasField("temporary_limit"), rail.budget_nano_credits) in {(True, 1), (False, 9)}
+    for change in changes:
+        change.guardrail.etag = (await client.call("GetGuardrail", get("group-eng"))).etag
+        await client.call("UpdateGuardrail", change)
+    rail = await client.call("GetGuardrail", get("group-eng"))
+    assert (rail.temporary_limit, rail.budget_nano_credits) == (asked, 9)

@@ -337,6 +337,38 @@ async def test_the_limits_of_an_invite_are_stored_by_name(client: Client, owner:
     assert (await guardrail(owner, joined))["budget_nano_credits"] == 7
 
 
+async def test_a_rollover_is_invited_imported_changed_and_taken_away(client: Client, owner: asyncpg.Connection) -> None:
+    def carried(email: str, rollover: Guardrail.Rollover, **more: Any) -> MemberRow:
+        return MemberRow(email=email, limits=MemberLimits(rollover=rollover, **more))
+
+    monthly: dict[str, Any] = {"budget_nano_credits": 7, "cycle": Guardrail.CYCLE_MONTHLY}
+    capped = Guardrail.Rollover(enabled=True, cap_nano_credits=5)
+    (invited,) = await imported(client, carried(NEW, capped, **monthly))
+    assert ("rollover", "", "5") in [(one.field, one.before, one.after) for one in invited.changes]
+    listed = await client.call("ListInvites", invite_pb2.ListInvitesRequest(parent=ACME))
+    assert listed.invites[0].member_limits.rollover == capped
+    assert (await imported(client, carried(NEW, capped, **monthly)))[0].action == NONE
+    joined = await accept(client, owner, invited.token)
+    stored = "SELECT rollover FROM guardrails WHERE scope_id = $1"
+    assert await owner.fetchval(stored, joined) == '{"cap": 5}'
+    for rollover, after in ((Guardrail.Rollover(enabled=True), "{}"), (Guardrail.Rollover(), None)):
+        (changed,) = await imported(client, carried(NEW, rollover))
+        assert [one.field for one in changed.changes] == ["rollover"]
+        assert await owner.fetchval(stored, joined) == after
+
+
+@pytest.mark.parametrize("limits", [{}, {"budget_nano_credits": 7}, {"cycle": Guardrail.CYCLE_DAILY}])
+async def test_a_rollover_needs_a_budget_with_a_cycle(client: Client, people: None, limits: dict[str, Any]) -> None:
+    given = MemberLimits(rollover=Guardrail.Rollover(enabled=True), **limits)
+    for email in (NEW, member("sub")):
+        (result,) = await rehearsed(client, MemberRow(email=email, limits=given))
+        assert (result.action, result.reason) == (ERROR, "FIELD_INVALID")
+        assert "requires a budget with a cycle" in result.message
+    invite = invite_pb2.Invite(role=role_pb2.ROLE_MEMBER, member_limits=given)
+    failure = await client.failure("CreateInvite", invite_pb2.CreateInviteRequest(parent=ACME, invite=invite))
+    assert failure.fields == ("limits.rollover",)
+
+
 @pytest.mark.parametrize(
     ("row", "is_soft"),
     [

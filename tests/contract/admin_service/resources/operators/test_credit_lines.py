@@ -90,6 +90,22 @@ async def test_fifty_racing_top_ups_never_exceed_the_line(
     assert await owner.fetchval("SELECT count(*) FROM top_up_requests") == 20  # the most that may be pending
 
 
+async def test_a_line_that_is_lowered_while_top_ups_race_is_never_below_its_use(
+    client: Client, owner: asyncpg.Connection, set_line: SetLine
+) -> None:
+    await set_line(10 * CREDIT)
+    lower = operator_pb2.SetCreditLineRequest(name=SUMMARY, line_nano_credits=5 * CREDIT)
+    top_ups, lowered = await asyncio.gather(
+        asyncio.gather(*(client.call("TopUpCredit", top_up(CREDIT)) for _ in range(10))),
+        client.code("SetCreditLine", lower, "operator"),
+    )
+    line = await client.call("GetCreditLine", LINE)
+    posted = sum(answer.top_up.amount_nano_credits for answer in top_ups)
+    assert posted == line.used_nano_credits == await balance_of(owner)
+    assert line.line_nano_credits == (5 if lowered is grpc.StatusCode.OK else 10) * CREDIT
+    assert line.used_nano_credits <= line.line_nano_credits
+
+
 async def test_the_database_refuses_credit_without_an_authority(
     owner: asyncpg.Connection, client: Client, set_line: SetLine
 ) -> None:

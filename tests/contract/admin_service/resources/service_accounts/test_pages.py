@@ -12,6 +12,7 @@ from admin_service.access.permissions import Actor, Role, visibility
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import ListQuery
 from admin_service.listing.sql_parameters import Condition
+from admin_service.listing.subtrees import rows_in_group
 from admin_service.resources.members import service as members
 from admin_service.resources.members.store import IS_PERSON
 from admin_service.resources.service_accounts import service as service_accounts
@@ -49,11 +50,11 @@ def query(kind: str, size: int) -> ListQuery[Any]:
     present = Condition("m.state <> 'REMOVED'")
     if kind == "members":
         request = member_pb2.ListMembersRequest(parent="organizations/acme", page_size=size, order_by="name desc")
-        whose = members._whose(visibility(SUPER), (), with_descendants=False)
+        whose = rows_in_group(visibility(SUPER), (), with_descendants=False, rows="m", member="m.member_id")
         person = Condition(IS_PERSON)
         return members._MEMBERS.query(request, TOKENS, "acme", own, person, present, *whose)
     asked = pb.ListServiceAccountsRequest(parent="organizations/acme", page_size=size, order_by="name")
-    whose = service_accounts._whose(visibility(SUPER), (), with_descendants=False)
+    whose = rows_in_group(visibility(SUPER), (), with_descendants=False, rows="m", member=None)
     account = Condition(IS_SERVICE_ACCOUNT)
     return service_accounts._SERVICE_ACCOUNTS.query(asked, TOKENS, "acme", own, account, present, *whose)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 from typer.testing import CliRunner, Result
 
 from deploy.local.cli import commands as cli
@@ -26,9 +27,12 @@ FOLLOWED = "SELECT r.sequence = h.sequence AND h.sequence > 100 FROM usage_rollu
 
 @pytest.fixture
 async def home(
-    database_url: str, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, redis_server: RedisServer, redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Path]:
-    """The home of a stack of which only the databases and the follower of usage_service run."""
+    """The home of a stack of which only the databases and the follower of usage_service run.
+
+    Redis starts empty, because nothing here updates a pool that another test left in it.
+    """
     owner = await prepare(database_url, tmp_path)
     await owner.close()
     place = home_in(tmp_path / "home")

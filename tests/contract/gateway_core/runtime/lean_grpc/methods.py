@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import grpc
 
-from gateway_core.runtime.unary import Metadata, StatusError, UnaryMethod
+from gateway_core.runtime.unary import Metadata, StatusError, UnaryMethod, say_that_an_answer_comes
 
 Handler = Callable[[bytes, Metadata], Awaitable[bytes]]
 
@@ -46,6 +46,11 @@ class Answers:
             self.under_way -= 1
         return request
 
+    async def announce(self, request: bytes, metadata: Metadata) -> bytes:
+        say_that_an_answer_comes()
+        say_that_an_answer_comes()
+        return await self.wait(request, metadata)
+
     @property
     def methods(self) -> tuple[UnaryMethod, ...]:
         handlers: dict[str, Handler] = {
@@ -55,5 +60,6 @@ class Answers:
             "Refuse": self.refuse,
             "BreakDown": self.break_down,
             "Wait": self.wait,
+            "Announce": self.announce,
         }
         return tuple(UnaryMethod(f"/test.Test/{name}", handler) for name, handler in handlers.items())

@@ -126,6 +126,17 @@ async def test_a_canceled_call_ends_its_handler(channel: grpc.aio.Channel, answe
     assert await ask(channel, "Echo", b"y") == b"y"
 
 
+@pytest.mark.parametrize("size", [1, 300_000])
+async def test_an_answer_whose_head_was_sent_before_arrives_complete(
+    channel: grpc.aio.Channel, answers: Answers, size: int
+) -> None:
+    waiting = asyncio.ensure_future(ask(channel, "Announce", b"z" * size))
+    await _until(lambda: answers.under_way == 1)
+    assert await ask(channel, "Echo", b"y") == b"y"
+    answers.release.set()
+    assert await waiting == b"z" * size
+
+
 async def test_a_stop_lets_calls_under_way_finish(tmp_path: Path, answers: Answers) -> None:
     path = tmp_path / "s"
     async with grpc.aio.insecure_channel(f"unix:{path}") as channel:

@@ -54,6 +54,36 @@ def test_a_call_gets_its_answer() -> None:
     assert connection.is_idle
 
 
+def test_the_head_of_an_answer_may_be_sent_before_its_message() -> None:
+    calls = Recorded()
+    connection = opened(calls)
+    connection.receive(call())
+    ((stream, _),) = calls.begun
+    for _ in range(2):
+        connection.begin(stream)
+    (head,) = sent(connection)
+    assert (headers_of(head), head.flags) == ({":status": "200", "content-type": "application/grpc"}, END_HEADERS)
+    connection.reply(stream, b"world")
+    data, last = sent(connection)
+    assert (data.payload, data.stream_id) == (message(b"world"), 1)
+    assert (headers_of(last), last.flags) == ({"grpc-status": "0"}, END_HEADERS | END_STREAM)
+    connection.begin(stream)
+    assert sent(connection) == []
+    assert connection.is_idle
+
+
+def test_a_call_that_fails_after_the_head_of_its_answer_is_reset() -> None:
+    calls = Recorded()
+    connection = opened(calls)
+    connection.receive(call())
+    ((stream, _),) = calls.begun
+    connection.begin(stream)
+    connection.fail(stream, grpc.StatusCode.UNAVAILABLE, "later")
+    _, last = sent(connection)
+    assert (last.kind, last.payload) == (Kind.RST_STREAM, struct.pack(">L", E.CANCEL))
+    assert connection.is_idle
+
+
 def test_input_split_at_every_byte_is_reassembled() -> None:
     data = PREFACE + settings_frame({}) + call() + call(3, b"x" * 100)
     whole = Recorded()

@@ -139,17 +139,17 @@ async def test_a_row_cannot_be_moved_to_another_organization(acting: Acting, rol
         )
 
 
-@pytest.mark.parametrize("role", [AUTHZ, USAGE, ADMIN])
 @pytest.mark.parametrize("table", IMMUTABLE_TABLES)
-@pytest.mark.parametrize("statement", ["UPDATE {} SET {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
-async def test_no_role_changes_or_deletes_immutable_rows(acting: Acting, role: str, table: str, statement: str) -> None:
+async def test_no_role_changes_or_deletes_immutable_rows(acting: Acting, table: str) -> None:
     column = (
         "create_time = now()"
         if table in {"ledger_transfers", "price_versions", "usage_findings", "usage_quarantine", "credit_grants"}
         else "trace_id = ''"
     )
-    async with acting(role, "acme") as connection:
-        await refused(asyncpg.InsufficientPrivilegeError, connection.execute(statement.format(table, column)))
+    for role in (AUTHZ, USAGE, ADMIN):
+        for statement in ("UPDATE {} SET {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"):
+            async with acting(role, "acme") as connection:
+                await refused(asyncpg.InsufficientPrivilegeError, connection.execute(statement.format(table, column)))
 
 
 @pytest.mark.parametrize("table", ["ledger_transfers", "usage_records", "usage_corrections", "price_versions"])

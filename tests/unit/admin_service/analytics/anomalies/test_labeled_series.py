@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from admin_service.analytics.anomalies.detector import Point
 from admin_service.analytics.anomalies.labeled_series import Event, UnreadableDataError, read_labels, read_series
+from gateway_core.model.anomalies.detector import Point
 
 
 def day(number: int) -> dt.datetime:

@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
-from admin_service.analytics.anomalies.detector import Point
 from admin_service.analytics.anomalies.labeled_series import Event
 from admin_service.analytics.anomalies.scoring import measure, outcome_of, score_of
+from gateway_core.model.anomalies.detector import Point
 
 DAY = dt.timedelta(days=1)
 

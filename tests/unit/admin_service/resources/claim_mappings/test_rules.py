@@ -93,7 +93,9 @@ def test_texts_and_lists_of_texts_can_be_mapped() -> None:
 @pytest.mark.parametrize(
     "claims",
     [
-        {"_claim_names": {"groups": "src1"}},
+        {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://graph.example"}}},
+        {"groups": [{"id": "a", "name": "b"}]},
+        {"roles": {"a": True}},
         {"hasgroups": True},
         {"groups": ["x"] * 1_001},
     ],

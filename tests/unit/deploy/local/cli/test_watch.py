@@ -84,5 +84,5 @@ def test_the_page_shows_dashes_for_unknown_figures_and_aligns_columns() -> None:
     assert "decided" in lines[1]
     assert lines[1].rstrip().endswith("-")
     processes = [line for line in lines if "_service" in line]
-    assert len(processes) == 4
+    assert len(processes) == 5
     assert len({line.rstrip().rindex("-") for line in processes}) == 1

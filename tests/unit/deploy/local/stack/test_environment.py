@@ -21,12 +21,15 @@ from deploy.local.stack.listeners.public_listeners import PublicListeners
 from deploy.local.stack.secrets import StackSecrets
 
 HOME = Home(Path("/srv/run"))
-SECRETS = StackSecrets("51" * 32, "9e" * 32, "postgres-password", "redis-password", "ed" * 32)
+SECRETS = StackSecrets(
+    "51" * 32, "9e" * 32, "postgres-password", "redis-password", "ed" * 32, "c4" * 32, "whsec_aW5ib3g="
+)
 OWNER = "postgresql://owner:password@host/db"
 LOGINS = {
     "MEGAROUTER_AUTHZ_DATABASE_URL": "postgresql://megarouter_authz:1@host/db",
     "MEGAROUTER_USAGE_DATABASE_URL": "postgresql://megarouter_usage:2@host/db",
     "MEGAROUTER_ADMIN_DATABASE_URL": "postgresql://megarouter_admin:3@host/db",
+    "MEGAROUTER_NOTIFICATION_DATABASE_URL": "postgresql://megarouter_notification:4@host/db",
 }
 BACKENDS = Backends(OWNER, "redis://own", LOGINS, embedded_postgres=True, embedded_redis=True)
 
@@ -37,13 +40,15 @@ def _of(service: str) -> dict[str, str]:
 
 def test_a_service_gets_only_the_secrets_it_needs() -> None:
     signing, pepper = "MEGAROUTER_HOLD_SIGNING_KEY", "MEGAROUTER_KEY_PEPPER"
-    authz, usage, admin = LOGINS
+    authz, usage, admin, notification = LOGINS
     redis, edge = "MEGAROUTER_REDIS_URL", "MEGAROUTER_EDGE_SECRET"
-    secret = {signing, pepper, "MEGAROUTER_DATABASE_URL", *LOGINS, redis, edge}
+    channel = "MEGAROUTER_CHANNEL_KEY"
+    secret = {signing, pepper, "MEGAROUTER_DATABASE_URL", *LOGINS, redis, edge, channel}
     assert _of("authz").keys() & secret == {signing, pepper, authz, redis}
     assert _of("ratelimit").keys() & secret == {redis}
     assert _of("usage").keys() & secret == {signing, usage, redis}
-    assert _of("admin").keys() & secret == {pepper, admin, redis, edge}
+    assert _of("admin").keys() & secret == {pepper, admin, redis, edge, channel}
+    assert _of("notification").keys() & secret == {notification, channel}
 
 
 def test_each_service_listens_on_its_own_socket() -> None:
@@ -114,6 +119,7 @@ def test_the_env_file_has_exactly_the_documented_variables() -> None:
         "MEGAROUTER_DATABASE_URL": OWNER,
         **LOGINS,
         "MEGAROUTER_REDIS_URL": "redis://own",
+        "MEGAROUTER_INBOX_URL": "http://127.0.0.1:18011",
     }
 
 

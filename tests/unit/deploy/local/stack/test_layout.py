@@ -21,10 +21,11 @@ def test_the_ports_of_a_stack_start_at_its_base() -> None:
     ports = Ports(18000)
     assert (ports.model, ports.admin, ports.envoy_metrics) == (18000, 18001, 18002)
     assert (ports.postgres, ports.redis, ports.mock_provider) == (18003, 18004, 18005)
-    assert [ports.metrics(service) for service in SERVICES] == [18006, 18007, 18008, 18009]
+    assert [ports.metrics(service) for service in SERVICES] == [18006, 18007, 18008, 18009, 18010]
+    assert ports.inbox == 18011
 
 
-def test_two_bases_ten_apart_share_no_port() -> None:
+def test_two_bases_twelve_apart_share_no_port() -> None:
     def of(base: int) -> set[int]:
         ports = Ports(base)
         metrics = {ports.metrics(service) for service in SERVICES}
@@ -35,21 +36,23 @@ def test_two_bases_ten_apart_share_no_port() -> None:
             ports.postgres,
             ports.redis,
             ports.mock_provider,
+            ports.inbox,
         }
 
-    assert not of(18000) & of(18010)
+    assert not of(18000) & of(18012)
 
 
 def test_workers_share_no_port_and_the_first_ones_keep_theirs() -> None:
     one, many = Ports(18000), Ports(18000, MAX_WORKERS)
     assert [many.metrics(service) for service in SERVICES] == [one.metrics(service) for service in SERVICES]
     metrics = [many.metrics(service, worker) for service in SERVICES for worker in many.workers_of(service)]
-    assert sorted(metrics) == list(range(18006, 18010 + 2 * (MAX_WORKERS - 1)))
-    assert [len(many.workers_of(service)) for service in SERVICES] == [MAX_WORKERS, MAX_WORKERS, 1, 1]
+    further = range(18012, 18012 + 2 * (MAX_WORKERS - 1))
+    assert sorted(metrics) == [*range(18006, 18011), *further]
+    assert [len(many.workers_of(service)) for service in SERVICES] == [MAX_WORKERS, MAX_WORKERS, 1, 1, 1]
 
 
 def test_the_last_worker_has_a_port() -> None:
-    base = 65_526 - 2 * (MAX_WORKERS - 1)
+    base = 65_524 - 2 * (MAX_WORKERS - 1)
     assert Ports(base, MAX_WORKERS).metrics("ratelimit", MAX_WORKERS - 1) == 65_535
     with pytest.raises(LayoutError, match="--port-base"):
         Ports(base + 1, MAX_WORKERS)
@@ -71,7 +74,7 @@ def test_sockets_of_workers_are_numbered_like_envoys_clusters_and_short_enough()
     assert [process_name("authz"), process_name("authz", 1)] == ["authz_service", "authz_service-1"]
 
 
-@pytest.mark.parametrize("base", [-1, 0, 1023, 65_527, 10**9])
+@pytest.mark.parametrize("base", [-1, 0, 1023, 65_525, 10**9])
 def test_a_base_beyond_the_range_of_ports_is_refused(base: int) -> None:
     with pytest.raises(LayoutError, match="--port-base"):
         Ports(base)

@@ -21,8 +21,8 @@ def test_two_homes_have_different_secrets() -> None:
 
 def test_keys_are_32_bytes_in_hex() -> None:
     made = new_secrets()
-    keys = (made.hold_signing_key, made.key_pepper, made.edge_secret)
-    assert [len(bytes.fromhex(key)) for key in keys] == [32, 32, 32]
+    keys = (made.hold_signing_key, made.key_pepper, made.edge_secret, made.channel_key)
+    assert [len(bytes.fromhex(key)) for key in keys] == [32, 32, 32, 32]
 
 
 def test_a_home_of_an_earlier_release_keeps_its_secrets_and_gets_missing_ones(tmp_path: Path) -> None:
@@ -30,9 +30,16 @@ def test_a_home_of_an_earlier_release_keeps_its_secrets_and_gets_missing_ones(tm
     made = load_or_make_secrets(home)
     content = json.loads(home.secrets_file.read_text())
     del content["edge_secret"]
+    del content["channel_key"]
+    del content["inbox_secret"]
     home.secrets_file.write_text(json.dumps(content))
     completed = load_or_make_secrets(home)
-    assert dataclasses.replace(completed, edge_secret=made.edge_secret) == made
+    assert (
+        dataclasses.replace(
+            completed, edge_secret=made.edge_secret, channel_key=made.channel_key, inbox_secret=made.inbox_secret
+        )
+        == made
+    )
     assert load_or_make_secrets(home) == completed
 
 

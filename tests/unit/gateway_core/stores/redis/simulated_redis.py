@@ -5,9 +5,10 @@ from typing import Any
 
 from lupa import lua51
 
-from gateway_core.stores.redis.scripts import WINDOWS, script_source
+from gateway_core.stores.redis.scripts import DECISIONS, WINDOWS, script_source
 
-SCRIPT = script_source("rate_counters.lua", WINDOWS)
+KEPT_IN = ("decisions:0", "decisions:1")
+SCRIPT = script_source("rate_counters.lua", WINDOWS, DECISIONS)
 
 
 class SimulatedRedis:
@@ -26,14 +27,16 @@ class SimulatedRedis:
         """
         return self.take_calls(demands)
 
-    def take_calls(self, *calls: Sequence[tuple[str, int, int, int]]) -> list[tuple[bool, int, int, int]]:
+    def take_calls(
+        self, *calls: Sequence[tuple[str, int, int, int]], call_ids: Sequence[str] = ()
+    ) -> list[tuple[bool, int, int, int]]:
         """Runs the script for several calls in one command. Returns the same as `take`, for each call."""
         self._expire()
         names = list(dict.fromkeys(key for call in calls for key, *_ in call))
-        keys = self._lua.table(*names)
-        arguments: list[int] = []
-        for call in calls:
-            arguments.append(len(call))
+        keys = self._lua.table(*KEPT_IN, *names)
+        arguments: list[int | str] = []
+        for call_id, call in zip(call_ids or [""] * len(calls), calls, strict=True):
+            arguments += (call_id, len(call))
             for key, *values in call:
                 arguments += (names.index(key) + 1, *values, 0)
         answer = self._script(self._redis, keys, self._lua.table(*map(str, arguments)))
@@ -73,6 +76,13 @@ class SimulatedRedis:
     def _del(self, key: str) -> int:
         self.hashes.pop(key)
         self.expiries_us.pop(key, None)
+        return 1
+
+    def _hlen(self, key: str) -> int:
+        return len(self.hashes.get(key, {}))
+
+    def _pexpireat(self, key: str, epoch_ms: str) -> int:
+        self.expiries_us[key] = int(epoch_ms) * 1_000
         return 1
 
     def _pexpire(self, key: str, milliseconds: str) -> int:

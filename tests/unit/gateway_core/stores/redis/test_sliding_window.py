@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_core.model.limits.rate_limits import SLICES_PER_WINDOW, RateUnit
-from tests.unit.gateway_core.stores.redis.simulated_redis import SimulatedRedis
+from tests.unit.gateway_core.stores.redis.simulated_redis import KEPT_IN, SimulatedRedis
 
 WINDOW_US = 60_000_000
 SLICE_US = RateUnit.MINUTE.slice_us
@@ -210,3 +210,33 @@ def test_calls_in_one_command_are_counted_as_if_separate(
         asked = [[(name, limit, SLICE_US, hits)] for name, hits in calls]
         assert together.take_calls(*asked) == [alone.take(*call)[0] for call in asked]
         assert together.hashes == alone.hashes
+
+
+def test_a_repeated_question_gets_the_first_decision_and_is_not_counted() -> None:
+    redis = SimulatedRedis()
+    demand = (KEY, 2, SLICE_US, 1)
+
+    def ask(*call_ids: str) -> list[tuple[bool, int, int, int]]:
+        return redis.take_calls(*[[demand]] * len(call_ids), call_ids=call_ids)
+
+    first, second, (refused,) = ask("a"), ask("b"), ask("c")
+    assert [answer[0][:2] for answer in (first, second, (refused,))] == [(True, 1), (True, 0), (False, 0)]
+    redis.now_us += 4_999_999
+    assert [answer[:2] for answer in ask("a", "b", "a", "d")] == [(True, 0)] * 3 + [(False, 0)]
+    assert ask("c") == [refused]  # with the same wait
+    assert redis.take(demand)[0][0] is False
+    redis.now_us += 2 * 5_000_000
+    assert ask("a")[0][0] is False  # forgotten
+    redis.now_us += 2 * WINDOW_US
+    assert ask("c")[0][:2] == (True, 1)
+    assert [name for name in redis.hashes if name in KEPT_IN and redis.hashes[name].keys() - {"c"}] == []
+
+
+def test_the_memory_of_decisions_is_bounded() -> None:
+    redis = SimulatedRedis()
+    demand = (KEY, 10**6, SLICE_US, 1)
+    for start in range(0, 21_000, 50):
+        redis.take_calls(*[[demand]] * 50, call_ids=[f"call-{start + number}" for number in range(50)])
+    assert sum(len(redis.hashes.get(name, {})) for name in KEPT_IN) == 20_000
+    assert redis.take_calls([demand], call_ids=["call-1"])[0][1] == 10**6 - 21_000  # still known
+    assert redis.take_calls([demand], call_ids=["call-20999"])[0][1] == 10**6 - 21_001  # counted again

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from megarouter_admin.command_line.session import Session
 
+_LONGEST_SECRET: Final = 64 * 1024
+
 Function = TypeVar("Function", bound="Callable[Concatenate[Session, ...], None]")
 
 YesOption = Annotated[bool, Option("--yes", "-y", text="Do not ask for confirmation.")]
@@ -184,6 +186,19 @@ def ask_for_secret(question: str) -> str:
     import typer  # noqa: PLC0415 - see `confirm`
 
     return str(_answered(lambda: typer.prompt(question, hide_input=True, err=True)))
+
+
+def secret_from_input(question: str) -> str:
+    """Reads a secret from the standard input, or prompts for it on a terminal. A secret on a command line is seen by others.
+
+    Raises:
+        DeclinedError: the user aborts the prompt.
+        ValueError: the standard input is empty.
+    """
+    text = ask_for_secret(question) if sys.stdin.isatty() else sys.stdin.read(_LONGEST_SECRET)
+    if not text.strip():
+        raise ValueError("the standard input is empty: pass the secret there, for example with < FILE")
+    return text.strip()
 
 
 def _answered(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - the type that `ask` returns

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any, Final, Generic, TypeVar
 
 from megarouter_admin.command_line.rendering.characters import isolated, visible, width_of
-from megarouter_admin.command_line.rendering.folding import extent_of, fitted, folded
+from megarouter_admin.command_line.rendering.folding import Extent, extent_of, fitted, folded
 from megarouter_admin.command_line.values.amounts import format_credits
 
 Row = TypeVar("Row")
@@ -36,6 +36,8 @@ class Column(Generic[Row]):
     title: str
     value: Callable[[Row], Any]
     kind: Kind = Kind.TEXT
+    may_hide: bool = False
+    """Whether it is left out of a terminal that has no room for it beside a whole first column."""
 
 
 def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, terminal: bool = False) -> str:
@@ -51,6 +53,8 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, te
     extents = [
         extent_of(texts, may_fold=column.kind is Kind.TEXT) for texts, column in zip(cells, columns, strict=True)
     ]
+    shown = _shown(columns, extents, [any(texts[1:]) for texts in cells], width)
+    columns, cells, extents = [columns[at] for at in shown], [cells[at] for at in shown], [extents[at] for at in shown]
     widths = fitted(extents, width - len(_GAP) * (len(columns) - 1))
     lines = []
     for row in zip(*cells, strict=True):
@@ -64,6 +68,26 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, te
     if terminal:
         lines[0] = _BOLD.format(lines[0])
     return "\n".join(lines)
+
+
+def _shown(
+    columns: Sequence[Column[Row]], extents: Sequence[Extent], has_text: Sequence[bool], width: int
+) -> Sequence[int]:
+    """Returns the columns that are shown.
+
+    Those without any text give way to texts that would be folded. Of those that may hide, the last ones give way to a whole first
+    column.
+    """
+    shown = list(range(len(columns)))
+    if sum(extent.whole for extent in extents) + len(_GAP) * (len(columns) - 1) > width:
+        shown = [at for at in shown if at == 0 or has_text[at]]
+    for at in reversed(shown[1:]):
+        room = width - len(_GAP) * (len(shown) - 1)
+        if extents[0].least + sum(extents[one].narrowest for one in shown[1:]) <= room:
+            break
+        if columns[at].may_hide:
+            shown.remove(at)
+    return shown
 
 
 def _padded(text: str, width: int, *, right: bool, terminal: bool) -> str:

@@ -1,6 +1,7 @@
 """The identity providers that an address of the admin API accepts, as it announces them without a sign-in."""
 
 import http.client
+import os
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ def announced(url: str) -> tuple[Announced, ...]:
         CommandError: the address does not answer.
     """
     request = urllib.request.Request(f"{url.rstrip('/')}{PATH}", headers=headers())  # noqa: S310 - the address of the admin API
-    status, document = exchange(request, "the admin API", "MEGAROUTER_ADMIN_URL")
+    authorities = os.environ.get("MEGAROUTER_CA_FILE") or None
+    status, document = exchange(request, "the admin API", "MEGAROUTER_ADMIN_URL", authorities)
     listed = document.get("identity_providers") if isinstance(document, dict) else None
     if status != http.client.OK or not isinstance(listed, list):
         return ()

@@ -3,6 +3,7 @@
 import http.client
 import ipaddress
 import json
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -137,7 +138,10 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def exchange(
-    request: urllib.request.Request, whom: str = "the identity provider", setting: str = "--issuer"
+    request: urllib.request.Request,
+    whom: str = "the identity provider",
+    setting: str = "--issuer",
+    authorities: str | None = None,
 ) -> tuple[int, Any]:
     """Returns the status and the decoded JSON of an answer; None if it is not JSON. Follows no redirect.
 
@@ -145,12 +149,14 @@ def exchange(
         request: what to send.
         whom: who should answer, for messages.
         setting: what to check if it does not.
+        authorities: a file of the certificate authorities to trust, PEM; None for those of the system.
 
     Raises:
         CommandError: there was no answer.
     """
-    opener = urllib.request.build_opener(_NoRedirects())
     try:
+        trusting = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authorities))
+        opener = urllib.request.build_opener(_NoRedirects(), trusting)
         try:
             with opener.open(request, timeout=_TIMEOUT_S) as answer:
                 status, body = answer.status, answer.read(_MOST_BYTES)

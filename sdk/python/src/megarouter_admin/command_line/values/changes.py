@@ -17,7 +17,9 @@ _FIGURES: Final = frozenset(
     {
         "spentNanoCredits",
         "heldNanoCredits",
+        "usedNanoCredits",
         "remainingNanoCredits",
+        "balanceNanoCredits",
         "carriedNanoCredits",
         "softBudgetReached",
         "callCount",
@@ -86,7 +88,7 @@ def _shown(field: str, value: Any) -> str:  # noqa: ANN401 - any value of JSON
     if isinstance(value, list):
         return ", ".join(_shown(field, item) for item in value)
     if isinstance(value, Mapping):
-        said = ((name, item) for name, item in sorted(value.items()) if name not in _FIGURES)
+        said = ((name, item) for name, item in sorted(value.items()) if name not in _FIGURES | {"name"})
         inner = [(_words(name), text) for name, item in said if (text := _shown(name, item))]
         return inner[0][1] if len(inner) == 1 else ", ".join(f"{name} {text}" for name, text in inner)
     return f"{value:,.0f}" if float(value).is_integer() else str(value)

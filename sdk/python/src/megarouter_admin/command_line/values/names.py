@@ -12,13 +12,20 @@ _WORDS_OF_COLLECTIONS: Final = {"keys": "apiKeys", "service-accounts": "serviceA
 class Collection(enum.StrEnum):
     """The collections of resources in an organization."""
 
+    ANOMALIES = "anomalies"
     GROUPS = "groups"
     MEMBERS = "members"
     INVITES = "invites"
     API_KEYS = "apiKeys"
+    CALLS = "calls"
     GUARDRAILS = "guardrails"
     SERVICE_ACCOUNTS = "serviceAccounts"
     TOP_UP_REQUESTS = "topUpRequests"
+    USAGE_EXPORTS = "usageExports"
+    NOTIFICATIONS = "notifications"
+    NOTIFICATION_CHANNELS = "notificationChannels"
+    NOTIFICATION_DELIVERIES = "notificationDeliveries"
+    NOTIFICATION_RULES = "notificationRules"
     ACCESS_TOKENS = "accessTokens"
     CLAIM_MAPPINGS = "claimMappings"
     CREDENTIALS = "credentials"
@@ -107,6 +114,25 @@ def guardrail_name(organization: str, scope: str) -> str:
             f"{scope!r} is not a scope: write organization, groups/ID, members/ID, service-accounts/ID or keys/ID"
         )
     return name
+
+
+def scope_name(organization: str, scope: str) -> str:
+    """Returns the full name of `organization` itself, or of `groups/eng`, `members/emma`, `service-accounts/sa-build` or
+    `keys/emma-default`. These may also be full names already.
+
+    Raises:
+        ValueError: the scope has another form.
+    """
+    if scope == "organization":
+        return organization
+    if scope.startswith("organizations/") and scope.count("/") == 1:
+        return organization_name(scope)
+    collection = collection_of(scope)
+    if collection not in _GUARDRAIL_PREFIXES:
+        raise ValueError(
+            f"{scope!r} is not a scope: write organization, groups/ID, members/ID, service-accounts/ID or keys/ID"
+        )
+    return full_name(organization, collection, scope)
 
 
 def default_name(organization: str, scope: str) -> str:

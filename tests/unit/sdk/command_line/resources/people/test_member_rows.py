@@ -42,6 +42,20 @@ def test_cells_are_read_as_people_write_them() -> None:
     assert list(row.limits.model_whitelist.entries) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(
+    ("text", "rollover"),
+    [
+        ("On", Guardrail.Rollover(enabled=True)),
+        ("10.5", Guardrail.Rollover(enabled=True, cap_nano_credits=10_500_000_000)),
+        ("none", Guardrail.Rollover()),
+    ],
+)
+def test_a_rollover_is_on_an_amount_or_none(text: str, rollover: Guardrail.Rollover) -> None:
+    row = member_row({**MAIL, "rollover": text})
+    assert row.limits.HasField("rollover")
+    assert row.limits.rollover == rollover
+
+
 def test_none_removes_and_no_models_allows_nothing() -> None:
     row = member_row({**MAIL, "group": "none", "budget": "None", "rpm": "none", "models": "none"})
     assert (row.HasField("group_path"), row.group_path) == (True, "")
@@ -54,8 +68,8 @@ def test_none_removes_and_no_models_allows_nothing() -> None:
 @pytest.mark.parametrize(
     ("column", "text"),
     [
-        ("role", "boss"), ("budget", "ten"), ("budget", "-1"), ("budget", "1,000"), ("cycle", "yearly"), ("rpm", "1.5"),
-        ("rpm", "-1"), ("rpm", "99999999999"), ("address", ""),
+        ("role", "boss"), ("budget", "ten"), ("budget", "-1"), ("budget", "1,000"), ("cycle", "yearly"), ("rollover", "some"),
+        ("rpm", "1.5"), ("rpm", "-1"), ("rpm", "99999999999"), ("address", ""),
     ],
 )  # fmt: skip
 def test_a_bad_cell_names_its_column(column: str, text: str) -> None:
@@ -67,14 +81,15 @@ def test_a_member_is_written_so_that_reading_changes_nothing() -> None:
     member = Member(email="emma@acme.example", display_name="Emma", role=ROLE_SUB_ADMIN)
     rail = Guardrail(budget_nano_credits=1_234_500_000_001, cycle=Guardrail.CYCLE_DAILY, requests_per_minute=0)
     rail.model_whitelist.CopyFrom(ModelWhitelist(entries=["a", "openai/*"]))
+    rail.rollover.CopyFrom(Guardrail.Rollover(enabled=True, cap_nano_credits=10_500_000_000))
     cells = dict(zip(COLUMNS, cells_of(member, rail, "Eng/Platform"), strict=True))
     assert cells == {
         "address": "emma@acme.example", "name": "Emma", "group": "Eng/Platform", "role": "sub-admin", "budget": "1234.500000001",
-        "cycle": "daily", "rpm": "0", "models": "a openai/*",
+        "cycle": "daily", "rollover": "10.50", "rpm": "0", "models": "a openai/*",
     }  # fmt: skip
     row = member_row(cells)
-    assert row.limits.budget_nano_credits == rail.budget_nano_credits
-    assert cells_of(member, None, "")[4:] == ["", "", "", ""]
+    assert (row.limits.budget_nano_credits, row.limits.rollover) == (rail.budget_nano_credits, rail.rollover)
+    assert cells_of(member, None, "")[4:] == [""] * 5
     assert cells_of(member, Guardrail(model_whitelist=ModelWhitelist()), "")[-1] == "no models"
 
 

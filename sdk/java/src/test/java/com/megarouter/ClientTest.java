@@ -36,7 +36,7 @@ import org.junit.Test;
 
 /** The client against a server whose TopUpCredit fails a number of times, and whose list has as many pages as tokens. */
 public final class ClientTest {
-  private static final CallPolicy POLICY = new CallPolicy(Duration.ofSeconds(5), 4, Duration.ofMillis(1), Duration.ofMillis(1));
+  private static final CallPolicy POLICY = new CallPolicy(Duration.ofSeconds(30), 4, Duration.ofMillis(1), Duration.ofMillis(1));
 
   private final List<AutoCloseable> open = new ArrayList<>();
   private final List<TopUpCreditRequest> requests = new ArrayList<>();

@@ -12,6 +12,7 @@ from megarouter.admin.v1.messages import (
     RevokeCredentialRequest,
     RotateCredentialRequest,
     RotateCredentialResponse,
+    UpdateCredentialRequest,
 )
 
 from megarouter_admin.command_line.parsing.commands import (
@@ -132,6 +133,36 @@ def create(
         wanted.expire_time.CopyFrom(timestamp(session.now + parse_duration(ttl)))
     request = CreateCredentialRequest(parent=session.organization, credential=wanted)
     _show_secret(session, session.router.credentials.CreateCredential(request))
+
+
+@command(
+    application,
+    "update",
+    "credentials update cred-01abc --name reports",
+    "credentials update cred-01abc --permission usage:read --ttl 30d",
+)
+def update(
+    session: Session,
+    credential: CredentialArgument,
+    name: Annotated[str, Option(metavar="NAME", text="Its new name.")] = "",
+    permission: Annotated[
+        list[str] | None,
+        Option(metavar="NAME", text="What it may do from now on, instead of what it may do now; may be repeated."),
+    ] = None,
+    ttl: Annotated[str, Option(metavar="DURATION", text="How long it lives from now on, such as 30d.")] = "",
+) -> None:
+    """Rename a credential, or change what it may do or when it ends. Its secret stays the same."""
+    wanted = Credential(
+        name=session.name(Collection.CREDENTIALS, credential),
+        display_name=name,
+        permissions=permissions_of(permission or ()),
+    )
+    if ttl:
+        wanted.expire_time.CopyFrom(timestamp(session.now + parse_duration(ttl)))
+    if not (name or permission or ttl):
+        raise ValueError("nothing to change: give --name, --permission or --ttl")
+    changed = session.router.credentials.UpdateCredential(UpdateCredentialRequest(credential=wanted))
+    session.output.one(changed, _facts(session, changed))
 
 
 @command(application, "rotate", "credentials rotate cred-01abc", "credentials rotate cred-01abc --overlap 0")

@@ -3,16 +3,15 @@
 import datetime as dt
 import os
 import secrets as randomness
-import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final
+from typing import Annotated
 
 from megarouter.admin.v1.messages import ExchangeSignInLinkRequest, GetUserRequest, User
 
 from megarouter_admin.client import MegaRouter
 from megarouter_admin.command_line.command_errors import CommandError
-from megarouter_admin.command_line.parsing.commands import Section, ask_for_secret, command
+from megarouter_admin.command_line.parsing.commands import Section, command, secret_from_input
 from megarouter_admin.command_line.parsing.options import Option
 from megarouter_admin.command_line.session import TOKEN_VARIABLE, Endpoint, Session, well_formed
 from megarouter_admin.command_line.sign_in.announced import Announced, announced, chosen
@@ -26,8 +25,6 @@ from megarouter_admin.command_line.sign_in.store import SignInStore, store_for
 from megarouter_admin.command_line.values.times import moment_of, relative
 
 alone = Section()
-
-_LONGEST_SECRET: Final = 64 * 1024
 
 
 @command(
@@ -182,10 +179,7 @@ def _exchanged(url: str, secret: str) -> tuple[SignIn, Secrets]:
 
 def _secret(question: str) -> str:
     """Reads a secret from the standard input, or prompts for it on a terminal."""
-    text = ask_for_secret(question) if sys.stdin.isatty() else sys.stdin.read(_LONGEST_SECRET)
-    if not text.strip():
-        raise ValueError("the standard input is empty: pass the secret there, for example with < FILE")
-    return well_formed(text.strip())
+    return well_formed(secret_from_input(question))
 
 
 def _accepted(store: SignInStore, record: Record) -> User:

@@ -76,7 +76,7 @@ def _change(change: MemberRowResult.Change) -> str:
 
 
 def _value(field: str, text: str) -> str:
-    if field == "budget_nano_credits" and text:
+    if (field == "budget_nano_credits" and text) or (field == "rollover" and text.isdecimal()):
         return format_credits(int(text))
     if field in {"role", "cycle"}:
         return label(text, "")

@@ -8,7 +8,7 @@ from megarouter.admin.v1.messages import Group, Guardrail, Member, MemberLimits,
 
 from megarouter_admin.command_line.parsing.commands import RoleChoice, label, role
 from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
-from megarouter_admin.command_line.values.limits import NONE, CycleChoice
+from megarouter_admin.command_line.values.limits import NONE, ON, CycleChoice, rollover_of
 
 NO_MODELS: Final = "no models"
 """A whitelist without entries, which allows nothing."""
@@ -19,6 +19,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "role": (),
     "budget": ("budget in credits", "credits"),
     "cycle": ("budget cycle", "period"),
+    "rollover": ("budget rollover", "carries over", "carry over"),
     "rpm": ("requests per minute", "requests/min"),
     "models": ("model", "whitelist", "model whitelist", "allowed models"),
 }
@@ -73,6 +74,15 @@ def _cycle(row: MemberRow, text: str) -> None:
         raise ValueError(f"{text!r} is no cycle: write {', '.join(CycleChoice)}") from error
 
 
+def _rollover(row: MemberRow, text: str) -> None:
+    try:
+        row.limits.rollover.CopyFrom(rollover_of(text.casefold()))
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no rollover: write `{ON}`, the most credits to carry over, or `{NONE}`"
+        ) from error
+
+
 def _rpm(row: MemberRow, text: str) -> None:
     if text.casefold() == NONE:
         row.removed_limits.append("requests_per_minute")
@@ -92,7 +102,14 @@ def _models(row: MemberRow, text: str) -> None:
         row.limits.model_whitelist.CopyFrom(ModelWhitelist(entries=entries))
 
 
-_READERS: Final = {"role": _role, "budget": _budget, "cycle": _cycle, "rpm": _rpm, "models": _models}
+_READERS: Final = {
+    "role": _role,
+    "budget": _budget,
+    "cycle": _cycle,
+    "rollover": _rollover,
+    "rpm": _rpm,
+    "models": _models,
+}
 
 
 def cells_of(member: Member, guardrail: Guardrail | None, group_path: str) -> list[str]:
@@ -107,9 +124,17 @@ def cells_of(member: Member, guardrail: Guardrail | None, group_path: str) -> li
         role(member.role),
         format_credits(rail.budget_nano_credits).replace(",", "") if has_budget else "",
         label(Guardrail.Cycle.Name(rail.cycle), "CYCLE_") if has_budget else "",
+        _rollover_cell(rail.rollover),
         str(rail.requests_per_minute) if rail.HasField("requests_per_minute") else "",
         models if rail.HasField("model_whitelist") else "",
     ]
+
+
+def _rollover_cell(rollover: Guardrail.Rollover) -> str:
+    if not rollover.enabled:
+        return ""
+    cap = rollover.cap_nano_credits
+    return format_credits(cap).replace(",", "") if rollover.HasField("cap_nano_credits") else ON
 
 
 def group_paths(groups: list[Group]) -> dict[str, str]:

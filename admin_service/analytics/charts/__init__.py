@@ -1,0 +1,1 @@
+"""Charts: one structure for every medium, and what draws it."""

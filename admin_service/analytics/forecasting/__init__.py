@@ -1,0 +1,1 @@
+"""Forecasts the spend of a budget's running cycle."""

@@ -1,0 +1,1 @@
+"""Written analyses of usage: a language model writes the words, and the figures are ours."""

@@ -1,0 +1,1 @@
+"""Written analyses of usage, and which key and model write them."""

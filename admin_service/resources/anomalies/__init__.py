@@ -1,0 +1,1 @@
+"""Unusual spend, and what people say about it."""

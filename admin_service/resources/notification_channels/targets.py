@@ -1,0 +1,52 @@
+"""What the target and the secret of each kind of channel look like. Pure.
+
+Which addresses may be connected to is decided by notification_service when it connects.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
+_SIGNED_BY_SECRET: Final = frozenset({"FEISHU", "DINGTALK"})
+
+
+def host_of(target: str) -> str:
+    """Returns the host of a URL; empty if it is none."""
+    try:
+        return urlsplit(target).hostname or ""
+    except ValueError:
+        return ""
+
+
+def problems(kind: str, target: str, secret: str) -> Iterable[tuple[str, str]]:
+    """Yields fields with what they must be, for a channel that is not as its kind needs it.
+
+    Args:
+        kind: such as `SLACK`.
+        target: the URL; empty if none is set.
+        secret: empty if none is set.
+    """
+    if kind == "PAGERDUTY":
+        if target:
+            yield "target", "must be empty: PagerDuty has one address"
+        if not secret:
+            yield "secret", "must be the integration's routing key"
+        return
+    yield from _problems_of_url(target)
+    if kind == "CALLBACK" and secret:
+        yield "secret", "must be empty: the secret of a callback is made for you"
+    elif kind not in _SIGNED_BY_SECRET and secret:
+        yield "secret", "must be empty for this kind"
+
+
+def _problems_of_url(target: str) -> Iterable[tuple[str, str]]:
+    try:
+        parts = urlsplit(target)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid or not target.isprintable() or " " in target:
+        yield "target", "must be a URL that begins with https://"
+    elif parts.username is not None or parts.password is not None:
+        yield "target", "must not contain a user or password"

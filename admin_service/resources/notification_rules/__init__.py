@@ -1,0 +1,1 @@
+"""Rules of alerts: what is worth telling, and to whom."""

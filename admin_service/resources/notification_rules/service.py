@@ -1,0 +1,214 @@
+"""Serves `megarouter.admin.v1.NotificationRules`."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import asyncpg
+import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+from megarouter.admin.v1 import notification_rule_pb2
+from megarouter.admin.v1.notification_rule_pb2 import NotificationRecipient, NotificationRule
+from megarouter.type.v1.error_reason_pb2 import ErrorReason
+
+from admin_service.access.authorization import Caller
+from admin_service.access.directory import find_target
+from admin_service.access.permissions import Permission, Target, TargetKind, visibility
+from admin_service.access.tree_places import MAX_SHOWN
+from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
+from admin_service.api.etags import check_etag
+from admin_service.api.guardrail_names import scope_name, scope_of_name
+from admin_service.api.masks import updated_fields
+from admin_service.api.names import MEMBERS, NOTIFICATION_CHANNELS, NOTIFICATION_RULES, ResourceName, parse_name
+from admin_service.listing.filter_sql import BooleanField, TextField, TimeField
+from admin_service.listing.orders import SortColumn
+from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.reading import Listing
+from admin_service.listing.sql_parameters import Condition
+from admin_service.listing.subtrees import visible_rows
+from admin_service.resources.notification_rules import store
+from admin_service.resources.notification_rules.messages import (
+    rule_message,
+    rule_name,
+    stored_recipients,
+)
+from admin_service.resources.notification_rules.store import RuleRow, RuleSettings
+from admin_service.serving.change_transaction import Change, MakeChange
+from admin_service.serving.guard import Handle, Rule
+from gateway_core.model.alerts import event_types
+from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.organization_wall import acting_for
+
+MAX_RULES: Final = 100
+_READ: Final = Permission.NOTIFICATION_RULES_READ
+_WRITE: Final = Permission.NOTIFICATION_RULES_WRITE
+
+_RULES: Final = Listing(
+    columns=store.COLUMNS,
+    source=store.SOURCE,
+    make=store.make_rule_row,
+    permission=_READ,
+    orders={"name": SortColumn("r.rule_id")},
+    unique=SortColumn("r.rule_id"),
+    default_order="name",
+    fields={
+        "display_name": TextField("r.display_name"),
+        "disabled": BooleanField("(r.state = 'DISABLED')"),
+        "create_time": TimeField("r.create_time"),
+    },
+    searched=("r.display_name",),
+)
+
+
+class NotificationRulesApi:
+    """The rules of alerts."""
+
+    service = notification_rule_pb2.DESCRIPTOR.services_by_name["NotificationRules"]
+
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, make_id: Callable[[str], str]) -> None:
+        self._pool = pool
+        self._page_tokens = page_tokens
+        self._make_id = make_id
+        self.handlers: Mapping[str, Handle] = {"GetNotificationRule": self.get, "ListNotificationRules": self.list}
+        self.changes: Mapping[str, MakeChange] = {
+            "CreateNotificationRule": self.create,
+            "UpdateNotificationRule": update,
+            "DeleteNotificationRule": delete,
+        }
+        # An update is checked as a whole, with what it leaves as it was.
+        self.rules: Mapping[str, Rule] = {"CreateNotificationRule": lambda request: _check(request.notification_rule)}
+
+    async def get(self, _request: notification_rule_pb2.GetNotificationRuleRequest, caller: Caller) -> NotificationRule:
+        """GetNotificationRule returns one rule."""
+        async with acting_for(self._pool, caller.resource.organization) as connection:
+            return rule_message(await _existing(connection, caller.resource, _READ))
+
+    async def list(
+        self, request: notification_rule_pb2.ListNotificationRulesRequest, caller: Caller
+    ) -> notification_rule_pb2.ListNotificationRulesResponse:
+        """ListNotificationRules returns the rules of the caller's subtree."""
+        organization = caller.resource.organization
+        query = _RULES.query(
+            request, self._page_tokens, organization,
+            Condition("r.organization_id = {}", organization),
+            visible_rows(visibility(caller.actor), member=None, group_path=store.PATH),
+        )  # fmt: skip
+        async with acting_for(self._pool, organization) as connection:
+            page = await query.read(connection)
+        return notification_rule_pb2.ListNotificationRulesResponse(
+            notification_rules=map(rule_message, page.rows), next_page_token=page.next_page_token
+        )
+
+    async def create(
+        self, request: notification_rule_pb2.CreateNotificationRuleRequest, change: Change
+    ) -> NotificationRule:
+        """CreateNotificationRule adds a rule."""
+        connection, wanted = change.connection, request.notification_rule
+        organization = change.caller.resource.organization
+        if await store.count_rules(connection, organization) >= MAX_RULES:
+            message = f"An organization has at most {MAX_RULES} rules. Delete one that is no longer needed."
+            reason, metadata = ErrorReason.NOTIFICATION_LIMIT_REACHED, {"limit": str(MAX_RULES)}
+            raise AdminError(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, message, metadata)
+        name = ResourceName(organization, NOTIFICATION_RULES, self._make_id("rule"))
+        await store.put_rule(connection, organization, str(name.resource_id), await _settings(change, wanted))
+        made = await _existing(connection, name, _WRITE)
+        change.record(name, None, rule_message(made), group_path=made.group_path)
+        return rule_message(made)
+
+
+async def update(request: notification_rule_pb2.UpdateNotificationRuleRequest, change: Change) -> NotificationRule:
+    """UpdateNotificationRule changes a rule."""
+    asked, name = request.notification_rule, change.caller.resource
+    row = await _existing(change.connection, name, _WRITE)
+    check_etag(asked.etag, row.etag)
+    wanted = rule_message(row)
+    fields = FieldMask(paths=sorted(updated_fields(request.update_mask, asked)))
+    fields.MergeMessage(asked, wanted, replace_repeated_field=True)
+    if violations := list(_check(wanted)):
+        raise invalid_fields(*violations)
+    settings = await _settings(change, wanted)
+    if settings == row.settings:
+        return rule_message(row)
+    await store.put_rule(change.connection, row.organization, row.rule, settings)
+    after = await _existing(change.connection, name, _WRITE)
+    change.record(name, rule_message(row), rule_message(after), group_path=row.group_path)
+    return rule_message(after)
+
+
+async def delete(_request: notification_rule_pb2.DeleteNotificationRuleRequest, change: Change) -> NotificationRule:
+    """DeleteNotificationRule deletes a rule."""
+    row = await _existing(change.connection, change.caller.resource, _WRITE)
+    await store.delete_rule(change.connection, row.organization, row.rule)
+    change.record(rule_name(row), rule_message(row), None, group_path=row.group_path)
+    return rule_message(row)
+
+
+def _check(wanted: NotificationRule) -> Iterable[FieldViolation]:
+    for index, event_type in enumerate(wanted.event_types):
+        if event_type not in event_types.OF_RULES:
+            yield FieldViolation(
+                f"notification_rule.event_types[{index}]", f"must be one of {', '.join(event_types.OF_RULES)}"
+            )
+    if not wanted.threshold_percents and not wanted.threshold_nano_credits:
+        yield FieldViolation("notification_rule.threshold_percents", "must have a threshold, here or as an amount")
+    for index, recipient in enumerate(wanted.recipients):
+        if recipient.WhichOneof("recipient") is None or (
+            recipient.WhichOneof("recipient") == "audience"
+            and recipient.audience == NotificationRecipient.AUDIENCE_UNSPECIFIED
+        ):
+            yield FieldViolation(
+                f"notification_rule.recipients[{index}]", "must name an audience, a member or a channel"
+            )
+
+
+async def _settings(change: Change, wanted: NotificationRule) -> RuleSettings:
+    """Returns what to store, after checking that the caller may write about the scope and to the recipients.
+
+    Raises:
+        AdminError: PERMISSION_DENIED, the scope or a recipient does not exist, or is not in the caller's subtree.
+    """
+    organization = change.caller.resource.organization
+    name = parse_name(wanted.scope)
+    scope = scope_of_name(name) if name and name.organization == organization else None
+    if scope is None:
+        raise permission_denied(_WRITE, wanted.scope[:MAX_SHOWN])
+    await _require(change, scope_name(organization, scope), wanted.scope)
+    ids = [await _recipient_id(change, recipient) for recipient in wanted.recipients]
+    return RuleSettings(
+        display_name=wanted.display_name,
+        is_disabled=wanted.disabled,
+        event_types=list(wanted.event_types) or list(event_types.OF_RULES),
+        scope_kind=scope.kind.value,
+        scope_id=scope.scope_id,
+        includes_descendants=not wanted.only_scope,
+        percents=sorted(set(wanted.threshold_percents)),
+        amounts_nano_credits=sorted(set(wanted.threshold_nano_credits)),
+        recipients=stored_recipients(wanted.recipients, ids),
+    )
+
+
+async def _recipient_id(change: Change, recipient: NotificationRecipient) -> str:
+    kind = recipient.WhichOneof("recipient")
+    if kind == "audience":
+        return ""
+    text = recipient.member if kind == "member" else recipient.channel
+    name = parse_name(text)
+    collection = MEMBERS if kind == "member" else NOTIFICATION_CHANNELS
+    if name is None or (name.organization, name.collection) != (change.caller.resource.organization, collection):
+        raise permission_denied(_WRITE, text[:MAX_SHOWN])
+    await _require(change, name, text)
+    return str(name.resource_id)
+
+
+async def _require(change: Change, name: ResourceName, text: str) -> None:
+    """Checks that the caller may keep rules about the resource: it exists, in the caller's subtree."""
+    target = await find_target(change.connection, name)
+    if target is None:
+        raise permission_denied(_WRITE, text[:MAX_SHOWN])
+    change.caller.require(_WRITE, Target(target.organization, TargetKind.SPEND, target.group_path), text[:MAX_SHOWN])
+
+
+async def _existing(connection: Connection, name: ResourceName, permission: Permission) -> RuleRow:
+    row = await store.get_rule(connection, name.organization, str(name.resource_id))
+    if row is None:
+        raise permission_denied(permission, str(name))
+    return row

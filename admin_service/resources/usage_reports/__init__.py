@@ -1,0 +1,1 @@
+"""Checks of usage reports."""

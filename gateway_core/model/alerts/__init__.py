@@ -1,0 +1,1 @@
+"""Alerts: what services agree on about them."""

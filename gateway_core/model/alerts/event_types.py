@@ -1,0 +1,11 @@
+"""The types of alert events, as rules name them and receivers get them."""
+
+from typing import Final
+
+THRESHOLD_REACHED: Final = "budget.threshold_reached"
+EXHAUSTED: Final = "budget.exhausted"
+RECOVERED: Final = "budget.recovered"
+TEST: Final = "test"
+
+OF_RULES: Final = (THRESHOLD_REACHED, EXHAUSTED, RECOVERED)
+"""Those that a rule can name. Somebody who tests a channel causes the other."""

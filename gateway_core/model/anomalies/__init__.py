@@ -1,0 +1,1 @@
+"""Finds spend that is out of the ordinary for a series."""

@@ -1,0 +1,1 @@
+"""Sends alerts to the channels of organizations, and records every attempt."""

@@ -1,0 +1,1 @@
+"""Group chats, each in the form of its product."""

@@ -1,0 +1,179 @@
+"""One attempt: opens the channel, puts the alert into its form, posts it, and decides what follows."""
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import httpx
+
+from gateway_core.stores.channel_seals import Place, SealError, open_seal
+from gateway_core.stores.postgres.storable_text import storable_text
+from notification_service.channels.kinds import KINDS
+from notification_service.channels.messages import Alert, Endpoint, Kind, Outcome, Request, Verdict
+from notification_service.channels.signing import SecretError
+from notification_service.outbox.schedule import Waiting, disables, pause_after, retry_after_s
+from notification_service.outbox.store import MAX_TEXT_BYTES, Attempt, Following, Lease
+from notification_service.transport.posting import Exchange
+
+logger = logging.getLogger(__name__)
+
+GONE_REASON: Final = "the receiver says that it does not exist any more"
+FAILING_REASON: Final = "every attempt failed for five days"
+_HIDDEN: Final = "…"
+_MIN_SECRET_CHARACTERS: Final = 6
+_USER_AGENT: Final = "MegaRouter-Notifications/1"
+
+
+class Posts(Protocol):
+    """Posts a message."""
+
+    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Exchange:
+        """Returns what came of it, also a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An attempt, and what follows from it."""
+
+    attempt: Attempt
+    following: Following
+
+
+class Sender:
+    """Makes attempts."""
+
+    def __init__(
+        self, poster: Posts, keys: Sequence[bytes], now: Callable[[], dt.datetime], random: Callable[[], float]
+    ) -> None:
+        """Prepares sending.
+
+        Args:
+            poster: reaches outward.
+            keys: open the seals of channels, the current one first.
+            now: returns the time.
+            random: returns numbers that are evenly distributed in [0, 1).
+        """
+        self._poster = poster
+        self._keys = keys
+        self._now = now
+        self._random = random
+
+    async def attempt(self, lease: Lease) -> Attempted:
+        """Sends a delivery once. Opens no transaction."""
+        start = self._now()
+        try:
+            return await self._attempt(lease, start)
+        except SealError as error:
+            logger.warning("cannot open a channel", extra={"error": str(error)})
+            return self._failed(lease, start, "the target or the secret of the channel cannot be opened")
+        except (SecretError, httpx.InvalidURL) as error:
+            return self._failed(lease, start, f"the channel is not valid: {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 - a fault with one alert must not stop the alerts of others
+            # Without the message and the trace, which may quote the target.
+            logger.error(  # noqa: TRY400
+                "a delivery failed unexpectedly", extra={"kind": lease.kind, "error": type(error).__name__}
+            )
+            return self._failed(lease, start, f"unexpected: {type(error).__name__}")
+
+    async def _attempt(self, lease: Lease, start: dt.datetime) -> Attempted:
+        kind = KINDS.get(lease.kind)
+        if kind is None:
+            return self._failed(lease, start, f"channels of the kind {lease.kind} cannot be sent to")
+        endpoint = self._opened(lease)
+        request = kind.render(_alert(lease), endpoint, start)
+        exchange = await self._poster.post(request.url, {**request.headers, "user-agent": _USER_AGENT}, request.body)
+        return self._judged(lease, start, _Sent(kind, endpoint, request, exchange))
+
+    def _opened(self, lease: Lease) -> Endpoint:
+        organization, channel = lease.key.organization, lease.key.channel
+        target = open_seal(lease.sealed_target, Place(organization, channel, "target"), self._keys)
+        place = Place(organization, channel, "secret")
+        return Endpoint(target, tuple(open_seal(sealed, place, self._keys) for sealed in lease.sealed_secrets))
+
+    def _judged(self, lease: Lease, start: dt.datetime, sent: "_Sent") -> Attempted:
+        answer = sent.exchange.answer
+        if answer is None:
+            verdict, wanted_s = Verdict(Outcome.RETRY, sent.exchange.error), 0.0
+        else:
+            verdict = sent.kind.judge(answer.status, answer.body)
+            wanted_s = retry_after_s(answer.retry_after, self._now()) if verdict.outcome is Outcome.RETRY else 0.0
+        attempt = Attempt(
+            start_time=start,
+            duration_ms=round(sent.exchange.duration_s * 1_000),
+            address=sent.exchange.address,
+            request=sent.without_secrets(f"POST {_shown(sent.request.url)}\n\n{sent.request.shown_body}"),
+            http_status=None if answer is None else answer.status,
+            answer="" if answer is None else sent.without_secrets(answer.body.decode(errors="replace")),
+            outcome=verdict.outcome.value,
+            error=sent.without_secrets(verdict.error),
+        )
+        return Attempted(attempt, self._following(lease, start, sent.kind, verdict, wanted_s))
+
+    def _failed(self, lease: Lease, start: dt.datetime, error: str) -> Attempted:
+        """Returns an attempt that ended before anything was sent. It is repeated, because an operator may repair what is wrong."""
+        verdict = Verdict(Outcome.RETRY, error)
+        attempt = Attempt(start, 0, "", "", None, "", verdict.outcome.value, error)
+        return Attempted(attempt, self._following(lease, start, None, verdict, 0.0))
+
+    def _following(
+        self, lease: Lease, start: dt.datetime, kind: Kind | None, verdict: Verdict, wanted_s: float
+    ) -> Following:
+        interval_s = 0.0 if kind is None else kind.interval_s
+        if verdict.outcome is Outcome.DELIVERED:
+            return Following("DELIVERED", None, has_failed=False, channel_pause_s=interval_s, disable_reason="")
+        channel_pause_s = max(verdict.pause_s, wanted_s, interval_s)
+        if verdict.outcome is Outcome.REFUSED:
+            return Following("FAILED", None, has_failed=False, channel_pause_s=channel_pause_s, disable_reason="")
+        reason = GONE_REASON if verdict.disables else FAILING_REASON if disables(lease.failing_since, start) else ""
+        waiting = Waiting(
+            lease.attempt_number,
+            (start - lease.create_time).total_seconds(),
+            is_chat=kind is not None and kind.is_chat,
+        )
+        pause_s = pause_after(waiting, max(verdict.pause_s, wanted_s), self._random())
+        state = "FAILED" if pause_s is None else "PENDING"
+        return Following(state, pause_s, has_failed=True, channel_pause_s=channel_pause_s, disable_reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A request, and what came of it."""
+
+    kind: Kind
+    endpoint: Endpoint
+    request: Request
+    exchange: Exchange
+
+    def without_secrets(self, text: str) -> str:
+        """Returns text to record, without what a receiver may have echoed."""
+        target = httpx.URL(self.endpoint.target)
+        hidden = {
+            *self.endpoint.secrets,
+            *(self.request.url, self.endpoint.target, target.path, target.raw_path.decode()),
+            *target.path.split("/"),
+            *(value for _, value in target.params.multi_items()),
+        }
+        for secret in sorted(hidden, key=len, reverse=True):
+            if len(secret) >= _MIN_SECRET_CHARACTERS:
+                text = text.replace(secret, _HIDDEN)
+        return storable_text(text, MAX_TEXT_BYTES)
+
+
+def _shown(url: str) -> str:
+    """Returns the part of a URL that is no secret."""
+    parsed = httpx.URL(url)
+    return f"{parsed.scheme}://{parsed.netloc.decode()}/{_HIDDEN}"
+
+
+def _alert(lease: Lease) -> Alert:
+    return Alert(
+        event_id=lease.event_id,
+        event_type=lease.event_type,
+        severity=lease.severity,
+        time=lease.occur_time,
+        data=lease.data,
+        organization=lease.organization_name,
+        subject_key=lease.subject_key,
+    )

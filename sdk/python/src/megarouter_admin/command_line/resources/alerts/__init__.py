@@ -1,0 +1,1 @@
+"""The commands `megarouter alerts`: the inbox, rules, channels and deliveries."""

@@ -1,0 +1,14 @@
+"""Collects the commands `megarouter alerts`."""
+
+from megarouter_admin.command_line.parsing.commands import Section
+from megarouter_admin.command_line.resources.alerts import channels, deliveries, inbox, rules
+
+application = Section(
+    {
+        **inbox.application.commands,
+        **rules.application.commands,
+        **channels.application.commands,
+        **deliveries.application.commands,
+    }
+)
+"""The commands `megarouter alerts`."""

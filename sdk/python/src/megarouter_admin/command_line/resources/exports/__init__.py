@@ -1,0 +1,1 @@
+"""Commands about exports and reports of usage."""

@@ -1,0 +1,399 @@
+"""The commands `megarouter usage show`, `usage top` and `usage findings`."""
+
+import datetime as dt
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from megarouter.admin.v1.messages import (
+    GetOrganizationRequest,
+    LatencyRange,
+    ListTopConsumersRequest,
+    ListUsageFindingsRequest,
+    QueryUsageRequest,
+    QueryUsageResponse,
+    TopConsumer,
+    UsageDimension,
+    UsageFinding,
+    UsageGranularity,
+    UsageGroup,
+    UsageLatencies,
+    UsageMeasures,
+    UsageMetric,
+    UsageValue,
+)
+from megarouter.type.v1.time_range_pb2 import TimeRange
+
+from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, SinceOption, command
+from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.rendering.charts import bar, sparkline
+from megarouter_admin.command_line.rendering.tables import Column, Kind
+from megarouter_admin.command_line.resources.usage.filters import (
+    OfGroupOption,
+    OfKeyOption,
+    OfMemberOption,
+    OfModelOption,
+    TagOption,
+    usage_filter,
+)
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.amounts import format_credits
+from megarouter_admin.command_line.values.filters import all_of, created_since
+from megarouter_admin.command_line.values.names import short_name
+from megarouter_admin.command_line.values.times import moment_of, parse_duration, parse_moment, timestamp
+
+application = Section()
+
+BAR_WIDTH = 30
+LINE_WIDTH = 30
+DEFAULT_DAYS = 30
+_SECOND_MS = 1_000
+
+
+class By(enum.StrEnum):
+    """What usage is divided by."""
+
+    MODEL = "model"
+    MEMBER = "member"
+    KEY = "key"
+    GROUP = "group"
+
+    def value_of_api(self) -> "UsageDimension.ValueType":
+        """Returns the dimension as the API's enum value."""
+        return UsageDimension.Value(f"USAGE_DIMENSION_{'API_KEY' if self is By.KEY else self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """What usage is divided by: a dimension of the API, or a tag."""
+
+    title: str
+    dimension: "UsageDimension.ValueType"
+    tag: str
+
+
+def division_of(text: str) -> Division:
+    """Reads `--by`: model, member, key, group or tag:NAME.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    prefix, colon, tag = text.partition(":")
+    if prefix == "tag" and colon:
+        return Division(text, UsageDimension.USAGE_DIMENSION_UNSPECIFIED, tag)
+    if text not in list(By):
+        raise ValueError(f"--by must be {', '.join(By)} or tag:NAME, not {text!r}")
+    return Division(text, By(text).value_of_api(), "")
+
+
+class Measure(enum.StrEnum):
+    """What makes a consumer large."""
+
+    CHARGE = "charge"
+    TOKENS = "tokens"
+
+
+FromOption = Annotated[
+    str,
+    Option("--since", metavar="WHEN", text="Start, such as 2026-11-01, or how long before the end: 7d. Default: 30d."),
+]
+UntilOption = Annotated[
+    str, Option("--until", metavar="WHEN", text="End, not included, written as --since. Default: now.")
+]
+
+
+@command(
+    application,
+    "show",
+    "usage show",
+    "usage show --by model --since 7d",
+    "usage show --by tag:project --tag env=test",
+    "usage show --by key --member emma",
+    "usage show --since 2026-11-01 --json",
+)
+def show(
+    session: Session,
+    since: FromOption = "",
+    until: UntilOption = "",
+    by: Annotated[
+        str, Option("--by", metavar="WHAT", text="Divide by model, member, key, group or tag:NAME instead of days.")
+    ] = "",
+    limit: Annotated[int, Option("--limit", metavar="N", minimum=1, text="Rows with --by, at most 1000.")] = 20,
+    member: OfMemberOption = "",
+    key: OfKeyOption = "",
+    group: OfGroupOption = "",
+    model: OfModelOption = "",
+    tag: TagOption = None,
+    *,
+    latencies: Annotated[bool, Option("--latencies", text="Also show how long calls took.")] = False,
+) -> None:
+    """Show what you may see of the organization's usage: the total, and by day. Days are those of the organization's time zone."""
+    division = division_of(by) if by else None
+    answer = session.router.analytics.QueryUsage(
+        QueryUsageRequest(
+            name=session.organization,
+            time_range=period(session, since, until),
+            group_by=[division.dimension] if division and division.dimension else [],
+            group_by_tags=[division.tag] if division and division.tag else [],
+            usage_filter=usage_filter(session, member=member, key=key, group=group, model=model, tag=tag),
+            granularity=UsageGranularity.USAGE_GRANULARITY_DAY,
+            limit=limit,
+            compare_with_previous=True,
+            with_latencies=latencies,
+        )
+    )
+    session.output.one(answer, _facts(answer))
+    if session.output.json:
+        return
+    session.output.document("\n")
+    if division:
+        session.output.rows(_group_columns(division, answer), answer.groups, "no calls")
+    else:
+        _show_days(session, answer)
+
+
+@command(
+    application,
+    "top",
+    "usage top",
+    "usage top --by model --metric tokens",
+    "usage top --by tag:project",
+    "usage top --by key --since 7d --limit 5",
+)
+def top(
+    session: Session,
+    since: FromOption = "",
+    until: UntilOption = "",
+    by: Annotated[
+        str, Option("--by", metavar="WHAT", text="Who or what: model, member, key, group or tag:NAME.")
+    ] = By.MEMBER,
+    metric: Annotated[Measure, Option("--metric", text="What counts: charge or tokens.")] = Measure.CHARGE,
+    limit: Annotated[int, Option("--limit", metavar="N", minimum=1, text="Rows, at most 1000.")] = 20,
+    member: OfMemberOption = "",
+    key: OfKeyOption = "",
+    group: OfGroupOption = "",
+    model: OfModelOption = "",
+    tag: TagOption = None,
+) -> None:
+    """List who or what used most, the largest first."""
+    division = division_of(by)
+    answer = session.router.analytics.ListTopConsumers(
+        ListTopConsumersRequest(
+            parent=session.organization,
+            page_size=limit,
+            dimension=division.dimension,
+            tag=division.tag,
+            usage_filter=usage_filter(session, member=member, key=key, group=group, model=model, tag=tag),
+            time_range=period(session, since, until),
+            metric=UsageMetric.Value(f"USAGE_METRIC_{metric.name}"),
+        )
+    )
+    if session.output.json:
+        session.output.one(answer, [])
+        return
+    largest = max((_size(one.total, metric) for one in answer.top_consumers), default=0)
+    columns = [
+        Column[TopConsumer](division.title, lambda one: _label(one.consumer)),
+        Column[TopConsumer]("calls", lambda one: one.total.call_count, Kind.NUMBER),
+        Column[TopConsumer]("tokens", lambda one: one.total.token_count, Kind.NUMBER),
+        Column[TopConsumer]("credits", lambda one: one.total.charge_nano_credits, Kind.AMOUNT),
+        Column[TopConsumer]("share", lambda one: percent(_share(one, metric)), Kind.MEASURE),
+        Column[TopConsumer]("", lambda one: bar(_size(one.total, metric), largest, BAR_WIDTH)),
+    ]
+    session.output.rows(columns, answer.top_consumers, "no calls")
+    session.output.total(
+        answer.top_consumers,
+        f"{len(answer.top_consumers):,} of {answer.consumer_count:,}, in all {answer.total.call_count:,} calls,"
+        f" {format_credits(answer.total.charge_nano_credits)} credits",
+    )
+    remark_if_incomplete(session, complete=answer.complete)
+
+
+def period(session: Session, since: str, until: str) -> TimeRange:
+    """Returns the period between two options. Days are those of the organization's time zone.
+
+    Raises:
+        ValueError: one of them is neither a day, a time nor a duration.
+    """
+    organization = session.router.organizations.GetOrganization(GetOrganizationRequest(name=session.organization))
+    zone = ZoneInfo(organization.time_zone or "UTC")
+    end = _moment_before(until or "0", session.now, zone, session.now)
+    start = _moment_before(since or f"{DEFAULT_DAYS}d", end, zone, session.now)
+    if not since or _is_duration(since):
+        start = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return TimeRange(start_time=timestamp(start), end_time=timestamp(end))
+
+
+def _moment_before(text: str, end: dt.datetime, zone: ZoneInfo, now: dt.datetime) -> dt.datetime:
+    """Reads a date, a time, or a duration before the end."""
+    return end - parse_duration(text) if _is_duration(text) else parse_moment(text, now, zone)
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _facts(answer: QueryUsageResponse) -> list[tuple[str, str]]:
+    zone = ZoneInfo(answer.time_zone)
+    total, before = answer.total, answer.previous_total
+    tokens = total.tokens
+    return [
+        (
+            "period",
+            f"{minute(answer.buckets[0].start_time, zone)} to {minute(answer.buckets[-1].end_time, zone)}, {zone.key}",
+        ),
+        ("calls", f"{total.call_count:,}{change(total.call_count, before.call_count)}"),
+        ("failed calls", f"{total.voided_call_count:,}" if total.voided_call_count else ""),
+        (
+            "tokens",
+            f"{total.token_count:,} ({tokens.input_token_count:,} in, {tokens.output_token_count:,} out)"
+            + change(total.token_count, before.token_count),
+        ),
+        (
+            "credits",
+            format_credits(total.charge_nano_credits) + change(total.charge_nano_credits, before.charge_nano_credits),
+        ),
+        ("duration", _percentiles(total.durations)),
+        ("first byte", _percentiles(total.first_bytes)),
+        ("complete", completeness(complete=answer.complete)),
+    ]
+
+
+def completeness(*, complete: bool) -> str:
+    """Says whether the figures of a period are final."""
+    return "yes" if complete else "no, calls are still open or to come"
+
+
+def remark_if_incomplete(session: Session, *, complete: bool) -> None:
+    """Says so below figures that may still grow, where no fact about the period is shown."""
+    if not complete:
+        session.output.remark("not complete: calls are still open or to come")
+
+
+def _show_days(session: Session, answer: QueryUsageResponse) -> None:
+    zone = ZoneInfo(answer.time_zone)
+    points = answer.groups[0].points
+    largest = max((point.charge_nano_credits for point in points), default=0)
+    days = [(bucket, point) for bucket, point in zip(answer.buckets, points, strict=True)]
+    session.output.rows(
+        [
+            Column("day", lambda day: moment_of(day[0].start_time).astimezone(zone).date().isoformat()),
+            Column("calls", lambda day: day[1].call_count, Kind.NUMBER),
+            Column("tokens", lambda day: day[1].input_token_count + day[1].output_token_count, Kind.NUMBER),
+            Column("credits", lambda day: day[1].charge_nano_credits, Kind.AMOUNT),
+            Column("", lambda day: bar(day[1].charge_nano_credits, largest, BAR_WIDTH)),
+        ],
+        days,
+        "no days",
+    )
+
+
+def _percentiles(latencies: UsageLatencies) -> str:
+    """Returns how long calls took: half of them, 90 % and 99 %."""
+    if not latencies.call_count:
+        return ""
+    ranges = (("half", latencies.p50), ("90%", latencies.p90), ("99%", latencies.p99))
+    return ", ".join(f"{share} {_bound(one)}" for share, one in ranges)
+
+
+def _bound(one: LatencyRange) -> str:
+    return f"below {_seconds(one.below_ms)}" if one.below_ms else f"{_seconds(one.at_least_ms)} or more"
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds} ms" if milliseconds < _SECOND_MS else f"{milliseconds / _SECOND_MS:.1f} s"
+
+
+def _group_columns(by: Division, answer: QueryUsageResponse) -> Sequence[Column[UsageGroup]]:
+    columns = _summed_columns(by, answer)
+    if answer.total.HasField("durations"):
+        bound = Column[UsageGroup](
+            "90% below",
+            lambda group: _seconds(group.total.durations.p90.below_ms) if group.total.durations.p90.below_ms else "",
+            Kind.MEASURE,
+        )
+        columns.insert(-1, bound)
+    return columns
+
+
+def _summed_columns(by: Division, answer: QueryUsageResponse) -> list[Column[UsageGroup]]:
+    charge = answer.total.charge_nano_credits
+    return [
+        Column[UsageGroup](by.title, lambda group: "all others" if group.is_other else _label(group.values[0])),
+        Column[UsageGroup]("calls", lambda group: group.total.call_count, Kind.NUMBER),
+        Column[UsageGroup]("tokens", lambda group: group.total.token_count, Kind.NUMBER),
+        Column[UsageGroup]("credits", lambda group: group.total.charge_nano_credits, Kind.AMOUNT),
+        Column[UsageGroup](
+            "share",
+            lambda group: percent(10_000 * group.total.charge_nano_credits // charge) if charge else "",
+            Kind.MEASURE,
+        ),
+        Column[UsageGroup](
+            "by day", lambda group: sparkline([point.charge_nano_credits for point in group.points], LINE_WIDTH)
+        ),
+    ]
+
+
+def _label(value: UsageValue) -> str:
+    """Returns a value as people call it. The name of a model may have slashes."""
+    is_model = value.value.startswith("models/")
+    name = value.value.removeprefix("models/") if is_model else value.display_name or short_name(value.value)
+    return f"{name} (deleted)" if value.is_deleted else name or "none"
+
+
+def _size(total: UsageMeasures, metric: Measure) -> int:
+    return total.token_count if metric is Measure.TOKENS else total.charge_nano_credits
+
+
+def _share(one: TopConsumer, metric: Measure) -> int:
+    return one.token_share_basis_points if metric is Measure.TOKENS else one.charge_share_basis_points
+
+
+def percent(basis_points: int) -> str:
+    """Returns hundredths of a percent as a percentage with one decimal."""
+    return f"{basis_points // 100}.{basis_points % 100 // 10}%"
+
+
+def change(now: int, before: int) -> str:
+    """Returns the change against the period before in percent, such as ` (+12%)`; empty if there was nothing."""
+    return f" ({100 * (now - before) / before:+,.0f}%)" if before > 0 else ""
+
+
+def minute(moment: Timestamp, zone: ZoneInfo) -> str:
+    """Formats a moment on the clocks of a zone."""
+    return f"{moment_of(moment).astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _kinds(finding: UsageFinding) -> str:
+    return ", ".join(
+        UsageFinding.Kind.Name(kind).removeprefix("KIND_").lower().replace("_", " ") for kind in finding.kinds
+    )
+
+
+@command(application, "findings", "usage findings --since 2026-11-01", "usage findings --filter 'kinds : unpriced'")
+def list_findings(
+    session: Session, since: SinceOption = "", filter_text: FilterOption = "", limit: LimitOption = 100
+) -> None:
+    """List calls whose usage report is not right, newest first."""
+    found_since = created_since(since, session.now)
+    request = ListUsageFindingsRequest(parent=session.organization, filter=all_of(filter_text, found_since))
+    findings = session.listed(session.router.usage.ListUsageFindings, request, "usage_findings", limit)
+    columns = [
+        Column[UsageFinding]("when", lambda finding: session.ago(finding.create_time)),
+        Column[UsageFinding]("found", _kinds),
+        Column[UsageFinding]("model", lambda finding: short_name(finding.model)),
+        Column[UsageFinding]("answered by", lambda finding: finding.answered_model),
+        Column[UsageFinding](
+            "by", lambda finding: finding.owner_display_name or short_name(finding.member or finding.service_account)
+        ),
+        Column[UsageFinding]("charged", lambda finding: format_credits(finding.charge_nano_credits)),
+        Column[UsageFinding]("why", lambda finding: finding.reason),
+    ]
+    session.output.rows(columns, findings, "no findings")

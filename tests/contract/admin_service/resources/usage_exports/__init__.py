@@ -1,0 +1,1 @@
+"""Checks of exports that are made in the background."""

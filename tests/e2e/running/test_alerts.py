@@ -1,0 +1,86 @@
+"""Real calls over the thresholds of a budget arrive as alerts: each once, with the ledger's figures, signed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+
+from deploy.local.supervision.embedded_stack import Stack
+from tests.e2e.conftest import Post
+from tests.support.data.inbox_channel import messages_of, send_to_inbox
+from tests.support.data.tenants import Tenant
+
+Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
+Received = Callable[[int], Awaitable[list[dict[str, Any]]]]
+GROUP = "g2"
+CROSSING = (8, 9, 10)
+"""The calls that reach 80, 90 and 100 percent of ten."""
+ARRIVES_WITHIN_S = 15.0
+
+
+@pytest.fixture
+async def received(stack: Stack, tenant: Tenant, session: aiohttp.ClientSession) -> Received:
+    """Sends the tenant's alerts to the inbox of the stack. Returns a function that waits for so many, in their order."""
+    await send_to_inbox(stack, tenant)
+
+    async def wait(count: int) -> list[dict[str, Any]]:
+        async with asyncio.timeout(ARRIVES_WITHIN_S):
+            while len(found := await messages_of(stack, tenant, session)) < count:
+                await asyncio.sleep(0.1)
+        return found
+
+    return wait
+
+
+async def test_a_group_that_crosses_its_thresholds_is_reported_call_by_call(
+    post: Post, tenant: Tenant, settled: Settled, received: Received
+) -> None:
+    await post()
+    (first,) = await settled(1)
+    charge = first["charge_nano_credits"]
+    # In shadow mode no call is refused, so that the budget can be used to the last nano-credit. It counts the first call, too.
+    await tenant.guard("group", GROUP, budget_nano_credits=10 * charge, mode="SHADOW")
+    await asyncio.sleep(0.5)
+    for calls in range(2, 11):
+        assert (await post()).status == 200
+        await settled(calls)
+        if calls in CROSSING:
+            await received(CROSSING.index(calls) + 1)
+    messages = await received(3)
+    records = await tenant.records()
+    assert [one["data"]["threshold"]["percent"] for one in messages] == [80, 90, 100]
+    assert all(one["verified"] for one in messages)
+    for message, calls in zip(messages, CROSSING, strict=True):
+        record = records[calls - 1]
+        assert message["type"] == "budget.threshold_reached"
+        assert message["data"]["scope"]["name"] == f"organizations/{tenant.organization}/groups/{GROUP}"
+        assert message["data"]["proof"] == {
+            "ledgerPosition": str(record["sequence"]),
+            "call": f"organizations/{tenant.organization}/calls/{record['hold_id']}",
+            "spentBeforeNanoCredits": str((calls - 1) * charge),
+            "spentAfterNanoCredits": str(calls * charge),
+        }
+
+
+async def test_calls_at_once_that_cross_everything_are_reported_once(
+    post: Post, tenant: Tenant, settled: Settled, received: Received
+) -> None:
+    await post()
+    (first,) = await settled(1)
+    await tenant.guard("group", GROUP, budget_nano_credits=5 * first["charge_nano_credits"], mode="SHADOW")
+    await asyncio.sleep(0.5)
+    await asyncio.gather(*(post() for _ in range(40)))
+    await settled(41)
+    await asyncio.sleep(2.5)
+    messages = await received(1)
+    percents = [one["data"]["threshold"]["percent"] for one in messages]
+    assert percents[-1] == 100
+    assert percents == sorted(set(percents))
+    deliveries = await tenant.database.fetchval(
+        "SELECT count(*) FROM notification_deliveries WHERE organization_id = $1 AND state = 'DELIVERED'",
+        tenant.organization,
+    )
+    assert deliveries == len(messages)

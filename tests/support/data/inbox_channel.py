@@ -1,0 +1,40 @@
+"""Sends the alerts of a tenant to the inbox of its stack, and reads them there."""
+
+import json
+import os
+from typing import Any
+
+import aiohttp
+
+from deploy.local.supervision.embedded_stack import Stack
+from gateway_core.stores.channel_seals import Place, seal
+from tests.support.data.tenants import Tenant
+
+CHANNEL = "inbox"
+
+
+async def send_to_inbox(stack: Stack, tenant: Tenant) -> None:
+    """Points the tenant's first rule to the inbox alone."""
+    secrets = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))
+    key = bytes.fromhex(secrets["channel_key"])
+    target = seal(
+        stack.environment["MEGAROUTER_INBOX_URL"], Place(tenant.organization, CHANNEL, "target"), key, os.urandom
+    )
+    secret = seal(secrets["inbox_secret"], Place(tenant.organization, CHANNEL, "secret"), key, os.urandom)
+    await tenant.database.execute(
+        "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target,"
+        " sealed_secret) VALUES ($1, $2, 'CALLBACK', 'Inbox', 'inbox', $3, $4)",
+        tenant.organization, CHANNEL, target, secret,
+    )  # fmt: skip
+    await tenant.database.execute(
+        "UPDATE notification_rules SET recipients = $2, update_time = now() WHERE organization_id = $1",
+        tenant.organization, json.dumps([{"kind": "CHANNEL", "id": CHANNEL}]),
+    )  # fmt: skip
+
+
+async def messages_of(stack: Stack, tenant: Tenant, session: aiohttp.ClientSession) -> list[dict[str, Any]]:
+    """Returns the tenant's alerts that have arrived, oldest first. The inbox keeps each id once."""
+    async with session.get(f"{stack.environment['MEGAROUTER_INBOX_URL']}/messages") as response:
+        messages = await response.json()
+    ours = [one for one in messages if one["data"]["organization"] == f"organizations/{tenant.organization}"]
+    return sorted(ours, key=lambda one: str(one["time"]))

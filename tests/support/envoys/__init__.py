@@ -1,0 +1,1 @@
+"""Envoys of their own, without the stack."""

@@ -1,0 +1,38 @@
+"""Reports are made in processes with limits."""
+
+import asyncio
+import time
+
+import pytest
+
+from admin_service.analytics.reports.rendering import Renderer, RenderingError
+from admin_service.analytics.reports.worker import make_pdf
+from tests.support.data.sample_reports import MONTH, Kind, sample_report
+
+
+async def test_the_event_loop_goes_on_meanwhile() -> None:
+    rendering = asyncio.create_task(Renderer().render(sample_report()))
+    turns = 0
+    while not rendering.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert await rendering == make_pdf(sample_report())
+    assert turns > 20
+
+
+async def test_a_report_that_takes_too_long_is_stopped() -> None:
+    started = time.monotonic()
+    with pytest.raises(RenderingError, match=r"took more than 0\.05 seconds"):
+        await Renderer(timeout_s=0.05).render(sample_report())
+    assert time.monotonic() - started < 5
+
+
+async def test_a_report_that_is_too_large_starts_no_process() -> None:
+    with pytest.raises(RenderingError, match="its data is too large"):
+        await Renderer(timeout_s=0).render(sample_report(Kind(MONTH.start, 10), names=["x" * 9_000_000]))
+
+
+async def test_the_memory_of_the_process_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("admin_service.analytics.reports.rendering.MEMORY_BYTES", 100 * 1024**2)
+    with pytest.raises(RenderingError, match="the pages could not be made"):
+        await Renderer().render(sample_report())

@@ -1,0 +1,87 @@
+"""Which rules speak of which scopes, and at which thresholds of a budget. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+
+_ALERT_FROM_PERCENT: Final = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a scope is in its organization."""
+
+    scope: Scope
+    group_path: tuple[str, ...] = ()
+    """To the group itself, or to the group of the member or key, from the top."""
+    member: str = ""
+    """The member itself, or the owner of the key; otherwise empty."""
+    display_name: str = ""
+
+    def is_inside(self, outer: Scope) -> bool:
+        """Returns whether it is the scope or inside it."""
+        match outer.kind:
+            case ScopeKind.ORGANIZATION:
+                return True
+            case ScopeKind.GROUP:
+                return outer.scope_id in self.group_path
+            case ScopeKind.MEMBER:
+                return outer.scope_id == self.member
+            case ScopeKind.API_KEY:
+                return outer == self.scope
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Threshold:
+    """A share of a budget, or an amount. The amount of an absolute threshold does not depend on the budget."""
+
+    percent: int | None = None
+    amount_nano_credits: int | None = None
+
+    def encode(self) -> str:
+        """Returns it as it is stored: `80%`, or an amount in nano-credits."""
+        return f"{self.percent}%" if self.percent is not None else f"{self.amount_nano_credits}"
+
+    def amount_of(self, budget_nano_credits: int) -> int:
+        """Returns the spend that reaches it, in nano-credits: exactly at the threshold counts as reached."""
+        if self.percent is None:
+            return self.amount_nano_credits or 0
+        return -(-budget_nano_credits * self.percent // 100)
+
+    @property
+    def severity(self) -> str:
+        """How urgent it is to reach it."""
+        return "ALERT" if self.percent is not None and self.percent >= _ALERT_FROM_PERCENT else "WARNING"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """To whom a rule speaks: `OWNER`, `GROUP_ADMINS`, `SUPER_ADMINS`, or a `MEMBER` or `CHANNEL` with its id."""
+
+    kind: str
+    recipient_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is worth an alert, and who gets it."""
+
+    rule_id: str
+    event_types: frozenset[str]
+    scope: Scope
+    includes_descendants: bool
+    thresholds: tuple[Threshold, ...]
+    recipients: tuple[Recipient, ...]
+
+    def speaks_of(self, place: Place) -> bool:
+        """Returns whether the rule is about a scope."""
+        return place.scope == self.scope or (self.includes_descendants and place.is_inside(self.scope))
+
+
+def thresholds_of(percents: Iterable[int], amounts: Iterable[int]) -> tuple[Threshold, ...]:
+    """Returns the thresholds of a rule, each once."""
+    found = {Threshold(percent=percent) for percent in percents}
+    found |= {Threshold(amount_nano_credits=amount) for amount in amounts}
+    return tuple(sorted(found, key=lambda one: (one.percent or 0, one.amount_nano_credits or 0)))

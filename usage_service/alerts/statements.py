@@ -1,0 +1,142 @@
+"""The SQL of alerts. Every statement but `BEHIND` names one organization in `$1`."""
+
+from typing import Final
+
+# A change of a guardrail or rule is looked at again for some seconds (see `alert_positions.changes_until`).
+BEHIND: Final = """
+SELECT h.organization_id FROM ledger_heads h LEFT JOIN alert_positions p ON p.organization_id = h.organization_id
+ WHERE h.organization_id > $1
+   AND (p.organization_id IS NULL OR h.sequence > p.sequence
+        OR EXISTS (SELECT FROM guardrails g
+                    WHERE g.organization_id = h.organization_id AND g.update_time > p.changes_until)
+        OR EXISTS (SELECT FROM notification_rules r
+                    WHERE r.organization_id = h.organization_id AND r.update_time > p.changes_until)
+        OR EXISTS (SELECT FROM refused_calls c
+                    WHERE c.organization_id = h.organization_id
+                      AND c.minute >= date_trunc('minute', p.changes_until - interval '1 minute')
+                      AND c.reason = 'budget_exhausted' AND c.update_time > p.changes_until))
+ ORDER BY h.organization_id LIMIT $2
+"""
+BEGIN: Final = """
+INSERT INTO alert_positions (organization_id, sequence)
+SELECT organization_id, sequence FROM ledger_heads WHERE organization_id = $1
+ON CONFLICT DO NOTHING
+"""
+# Whoever does not get the position leaves the work to the one who has it.
+CLAIM: Final = """
+SELECT p.sequence, h.sequence AS head, o.time_zone, now(),
+       CASE WHEN isfinite(p.changes_until) THEN p.changes_until END AS changes_until
+  FROM alert_positions p
+  JOIN ledger_heads h ON h.organization_id = p.organization_id
+  JOIN organizations o ON o.organization_id = p.organization_id
+ WHERE p.organization_id = $1 FOR UPDATE OF p SKIP LOCKED
+"""
+ADVANCE: Final = "UPDATE alert_positions SET sequence = $2, changes_until = $3 WHERE organization_id = $1"
+
+RULES: Final = """
+SELECT rule_id, event_types, scope_kind, scope_id, includes_descendants, percents, amounts_nano_credits, recipients
+  FROM notification_rules
+ WHERE organization_id = $1 AND state = 'ENABLED' AND cardinality(percents) + cardinality(amounts_nano_credits) > 0
+ ORDER BY rule_id
+"""
+
+# The counters that were charged after `$2` up to `$3`, and the present ones of guardrails that changed after `$4`, or of all if a
+# rule did, or if they refused calls since. A refusal is added some time after the call, so one that was added just after a change
+# of the guardrail is left out. The figures are of now, which is the end of the ledger, because the transaction sees one moment.
+# Counters of periods that were over at `$5` are left out.
+BUDGETS: Final = """
+WITH charged AS MATERIALIZED (
+    SELECT n.counter
+      FROM usage_records u CROSS JOIN LATERAL unnest(u.counters || coalesce(u.later_counters, '{}')) AS n (counter)
+     WHERE u.organization_id = $1 AND u.sequence > $2 AND u.sequence <= $3
+    UNION
+    SELECT n.counter
+      FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id
+     CROSS JOIN LATERAL unnest(u.counters || coalesce(c.later_counters, '{}')) AS n (counter)
+     WHERE c.organization_id = $1 AND c.sequence > $2 AND c.sequence <= $3
+), zone AS MATERIALIZED (
+    SELECT o.time_zone, CASE WHEN NOT EXISTS (
+               SELECT FROM notification_rules r WHERE r.organization_id = $1 AND r.update_time > $4) THEN $4 END AS since
+      FROM organizations o WHERE o.organization_id = $1
+), refused AS MATERIALIZED (
+    SELECT c.scope_kind, c.scope_id
+      FROM refused_calls c
+      JOIN guardrails g ON g.organization_id = $1 AND g.scope_kind = c.scope_kind AND g.scope_id = c.scope_id
+     WHERE c.organization_id = $1 AND c.minute >= date_trunc('minute', $4::timestamptz - interval '1 minute')
+       AND c.reason = 'budget_exhausted' AND c.update_time > greatest($4, g.update_time + interval '2 seconds')
+     GROUP BY 1, 2
+), changed AS MATERIALIZED (
+    SELECT c.counter FROM zone z CROSS JOIN LATERAL counters_of_changed_guardrails($1, z.since) AS c (counter)
+    UNION
+    SELECT c.counter FROM refused r CROSS JOIN LATERAL present_counters($1, r.scope_kind, r.scope_id) AS c (counter)
+), sought AS MATERIALIZED (
+    SELECT s.counter, split_part(s.counter, ':', 1) AS scope_kind, split_part(s.counter, ':', 2) AS scope_id,
+           split_part(s.counter, ':', 3) AS cycle, to_timestamp(split_part(s.counter, ':', 4)::bigint) AS start,
+           limit_of_counter($1, s.counter) AS limit_nano_credits
+      FROM (SELECT counter FROM charged UNION SELECT counter FROM changed) AS s
+)
+SELECT s.counter, s.scope_kind, s.scope_id, s.limit_nano_credits, coalesce(p.settled_nano_credits, 0) AS spent_nano_credits,
+       coalesce(t.path, m.group_path, k.group_path, '{}') AS group_path, coalesce(m.member_id, k.member_id, '') AS member_id,
+       coalesce(t.display_name, m.display_name, k.display_name, o.display_name, '') AS display_name,
+       EXISTS (SELECT FROM refused r WHERE r.scope_kind = s.scope_kind AND r.scope_id = s.scope_id)
+           AND cardinality(string_to_array(s.counter, ':')) = 5 AS refuses_calls
+  FROM sought s CROSS JOIN zone z
+  LEFT JOIN scope_spend p ON p.organization_id = $1 AND p.counter = s.counter
+  LEFT JOIN groups t ON s.scope_kind = 'group' AND t.organization_id = $1 AND t.group_id = s.scope_id
+  LEFT JOIN members m ON s.scope_kind = 'member' AND m.organization_id = $1 AND m.member_id = s.scope_id
+  LEFT JOIN api_keys k ON s.scope_kind = 'api_key' AND k.organization_id = $1 AND k.api_key_id = s.scope_id
+  LEFT JOIN organizations o ON s.scope_kind = 'organization' AND o.organization_id = $1
+ WHERE s.limit_nano_credits IS NOT NULL AND (s.cycle = 'NEVER' OR s.start >= cycle_start_at(s.cycle, z.time_zone, $5))
+ ORDER BY s.counter
+"""
+
+STATES: Final = """
+SELECT rule_id, occasion, threshold, epoch, is_reached FROM alert_states WHERE organization_id = $1 AND occasion = ANY ($2::text[])
+"""
+PUT_STATES: Final = """
+INSERT INTO alert_states (organization_id, rule_id, occasion, threshold, epoch, is_reached)
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::integer[], $6::boolean[])
+ON CONFLICT (organization_id, occasion, rule_id, threshold) DO UPDATE SET epoch = excluded.epoch, is_reached = excluded.is_reached
+"""
+
+# The last charge after `$2` that took the counter `$4` to `$6` or beyond. It ends at `$5` nano-credits.
+CROSSING_CALL: Final = """
+SELECT sequence, hold_id, (spent - delta)::bigint, spent::bigint
+  FROM (SELECT c.*, $5 - sum(c.delta) OVER () + sum(c.delta) OVER (ORDER BY c.sequence) AS spent
+          FROM (SELECT sequence, hold_id, charge_nano_credits AS delta
+                  FROM usage_records
+                 WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3
+                   AND $4 = ANY (counters || coalesce(later_counters, '{}'))
+                UNION ALL
+                SELECT n.sequence, n.hold_id, n.delta_nano_credits
+                  FROM usage_corrections n JOIN usage_records u ON u.hold_id = n.hold_id
+                 WHERE n.organization_id = $1 AND n.sequence > $2 AND n.sequence <= $3
+                   AND $4 = ANY (u.counters || coalesce(n.later_counters, '{}'))) AS c) AS s
+ WHERE spent >= $6 AND spent - delta < $6
+ ORDER BY sequence DESC LIMIT 1
+"""
+
+ADMINS: Final = """
+SELECT member_id, role, CASE WHEN role <> 'SUPER_ADMIN' THEN group_id END FROM members
+ WHERE organization_id = $1 AND state = 'ACTIVE' AND role <> 'MEMBER' ORDER BY member_id
+"""
+
+PUT_EVENT: Final = """
+INSERT INTO alert_events (organization_id, event_id, event_type, severity, rule_id, scope_kind, scope_id, group_path, occasion,
+                          threshold, epoch, ledger_sequence, hold_id, data, occur_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now())
+ON CONFLICT ON CONSTRAINT alert_events_once DO NOTHING RETURNING true
+"""
+PUT_INBOX: Final = """
+INSERT INTO inbox_entries (organization_id, member_id, event_id)
+SELECT $1, m.member_id, $2 FROM members m
+ WHERE m.organization_id = $1 AND m.member_id = ANY ($3::text[]) AND m.state = 'ACTIVE' AND m.user_id IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
+# A channel that was deleted gets nothing. One that is disabled does once it is enabled again.
+PUT_DELIVERIES: Final = """
+INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)
+SELECT $1, d.delivery_id, d.channel_id, $2 FROM unnest($3::text[], $4::text[]) AS d (delivery_id, channel_id)
+ WHERE EXISTS (SELECT FROM notification_channels c WHERE c.organization_id = $1 AND c.channel_id = d.channel_id)
+ON CONFLICT DO NOTHING
+"""

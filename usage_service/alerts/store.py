@@ -1,0 +1,153 @@
+"""Reads what alerts are decided from, and writes events and deliveries. Everything runs in the transaction of one step."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from gateway_core.model.limits.counters import Counter
+from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.stores.postgres.connections import Connection
+from usage_service.alerts import statements
+from usage_service.alerts.crossings import Budget, Crossing, Decision, Key, State
+from usage_service.alerts.events import CrossingCall, Event, encoded, hashed_id
+from usage_service.alerts.recipients import Addressees, Admin
+from usage_service.alerts.rules import Place, Recipient, Rule, thresholds_of
+
+_CHANGES_OVERLAP: Final = dt.timedelta(seconds=15)
+"""A change carries the time at which its transaction began, and is visible when it ends. None takes longer."""
+_LATE: Final = dt.timedelta(hours=1)
+"""Charges of periods that ended so long ago are history, and history sends no alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An organization whose alerts this process decides about."""
+
+    organization: str
+    zone: ZoneInfo
+    sequence: int
+    """Where the alerts are in the ledger."""
+    head: int
+    """The end of the ledger."""
+    changes_until: dt.datetime | None
+    """None in the first step."""
+    now: dt.datetime
+
+
+class AlertStore:
+    """The alerts of one organization, in a transaction that is repeatable read and acts for it."""
+
+    def __init__(self, connection: Connection, claimed: Claimed) -> None:
+        self._connection = connection
+        self._claimed = claimed
+
+    @staticmethod
+    async def claim(connection: Connection, organization: str) -> Claimed | None:
+        """Locks the position of an organization; None if another process has it."""
+        row = await connection.fetchrow(statements.CLAIM, organization)
+        if row is None:
+            return None
+        zone = ZoneInfo(row["time_zone"])
+        return Claimed(organization, zone, row["sequence"], row["head"], row["changes_until"], row["now"])
+
+    async def rules(self) -> Sequence[Rule]:
+        """Returns the rules that are enabled and have thresholds."""
+        rows = await self._connection.fetch(statements.RULES, self._claimed.organization)
+        return [
+            Rule(
+                row["rule_id"],
+                frozenset(row["event_types"]),
+                Scope(ScopeKind(row["scope_kind"]), row["scope_id"]),
+                row["includes_descendants"],
+                thresholds_of(row["percents"], row["amounts_nano_credits"]),
+                tuple(Recipient(one["kind"], one.get("id", "")) for one in json.loads(row["recipients"])),
+            )
+            for row in rows
+        ]
+
+    async def budgets(self) -> Sequence[Budget]:
+        """Returns the budgets that were charged or changed since the last step, as they are now."""
+        claimed = self._claimed
+        rows = await self._connection.fetch(
+            statements.BUDGETS, claimed.organization, claimed.sequence, claimed.head, claimed.changes_until,
+            claimed.now - _LATE,
+        )  # fmt: skip
+        return [
+            Budget(
+                Counter.decode(row["counter"]),
+                Place(
+                    Scope(ScopeKind(row["scope_kind"]), row["scope_id"]),
+                    tuple(row["group_path"]),
+                    row["member_id"],
+                    row["display_name"],
+                ),
+                row["limit_nano_credits"],
+                row["spent_nano_credits"],
+                row["refuses_calls"],
+            )
+            for row in rows
+        ]
+
+    async def states(self, budgets: Iterable[Budget]) -> Mapping[Key, State]:
+        """Returns what is known of the thresholds of budgets."""
+        counters = [budget.counter.encode() for budget in budgets]
+        rows = await self._connection.fetch(statements.STATES, self._claimed.organization, counters)
+        return {(rule, counter, threshold): State(*rest) for rule, counter, threshold, *rest in rows}
+
+    async def crossing_call(self, crossing: Crossing) -> CrossingCall | None:
+        """Returns the call whose charge reached the threshold; None if no call did, but a change."""
+        claimed, budget = self._claimed, crossing.budget
+        row = await self._connection.fetchrow(
+            statements.CROSSING_CALL, claimed.organization, claimed.sequence, claimed.head, budget.counter.encode(),
+            budget.spent_nano_credits, crossing.amount_nano_credits,
+        )  # fmt: skip
+        return None if row is None else CrossingCall(*row)
+
+    async def admins(self) -> Sequence[Admin]:
+        """Returns the active members with rights over others."""
+        return [Admin(*row) for row in await self._connection.fetch(statements.ADMINS, self._claimed.organization)]
+
+    async def write(self, events: Sequence[tuple[Event, Addressees]]) -> None:
+        """Writes events, with what is to be sent about them. An event that exists stays as it is, and nothing is sent again."""
+        for event, to in events:
+            crossing, budget, call = event.crossing, event.crossing.budget, event.call
+            is_new = await self._connection.fetchval(
+                statements.PUT_EVENT, self._claimed.organization, event.event_id, crossing.event_type, crossing.severity,
+                crossing.rule.rule_id, budget.place.scope.kind, budget.place.scope.scope_id,
+                list(budget.place.group_path), budget.counter.encode(), crossing.threshold_text, crossing.epoch,
+                call and call.sequence, call and call.hold_id, encoded(event.data),
+            )  # fmt: skip
+            if is_new:
+                await self._address(event.event_id, to)
+
+    async def finish(self, decision: Decision) -> None:
+        """Notes which thresholds are reached, and that everything up to now was looked at."""
+        claimed = self._claimed
+        if decision.states:
+            columns = zip(
+                *((*key, state.epoch, state.is_reached) for key, state in decision.states.items()), strict=True
+            )
+            await self._connection.execute(statements.PUT_STATES, claimed.organization, *map(list, columns))
+        await self._connection.execute(
+            statements.ADVANCE, claimed.organization, claimed.head, claimed.now - _CHANGES_OVERLAP
+        )
+
+    async def _address(self, event_id: str, to: Addressees) -> None:
+        organization = self._claimed.organization
+        await self._connection.execute(statements.PUT_INBOX, organization, event_id, sorted(to.members))
+        channels = sorted(to.channels)
+        ids = [hashed_id("dlv", event_id, channel) for channel in channels]
+        await self._connection.execute(statements.PUT_DELIVERIES, organization, event_id, ids, channels)
+
+
+async def organizations_behind(connection: Connection, after: str, limit: int) -> Sequence[str]:
+    """Returns a page of the organizations that have news, by id."""
+    return [row["organization_id"] for row in await connection.fetch(statements.BEHIND, after, limit)]
+
+
+async def begin(connection: Connection, organization: str) -> None:
+    """Lets the alerts of an organization begin at the present end of its ledger, so that history sends nothing."""
+    await connection.execute(statements.BEGIN, organization)
