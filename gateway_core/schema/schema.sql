@@ -1273,6 +1273,23 @@ CREATE FUNCTION public.rollover_budgets(r public.guardrails) RETURNS TABLE(model
      WHERE b.options ? 'rollover' AND b.cycle <> 'NEVER'
 $$;
 
+CREATE FUNCTION public.routing_of(organization text, path text[], of_key text) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN num_nonnulls(models.list, policies.list) > 0 THEN jsonb_build_array(models.list, policies.list) END
+      FROM (SELECT jsonb_agg(jsonb_build_array(v.virtual_model_id, v.model_name, v.owner_kind, v.owner_id, v.candidates, v.baseline_model,
+                                               v.revision, v.state = 'DISABLED', v.losses)) AS list
+              FROM virtual_models v
+             WHERE v.organization_id = organization AND (v.owner_kind = 'organization' OR v.owner_id = ANY (path))) AS models,
+           (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_percent, p.floors, p.allow_override,
+                                               p.max_price_model)) AS list
+              FROM routing_policies p
+             WHERE p.organization_id = organization
+               AND (p.scope_kind = 'organization' OR p.scope_kind = 'group' AND p.scope_id = ANY (path)
+                    OR p.scope_kind = 'api_key' AND p.scope_id = of_key)) AS policies
+$$;
+
 CREATE FUNCTION public.secrets_of_other_peppers(wanted text) RETURNS TABLE(kind text, organization_id text, secret_id text, expire_time timestamp with time zone)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1667,6 +1684,11 @@ CREATE TABLE public.budget_events (
     spent_nano_credits bigint NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     deliver_time timestamp with time zone
+);
+
+CREATE TABLE public.catalog_virtual_models (
+    model_name text NOT NULL,
+    definition jsonb NOT NULL
 );
 
 CREATE TABLE public.claim_mappings (
@@ -2174,6 +2196,43 @@ CREATE TABLE public.request_replays (
     response bytea NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT request_replays_request_hash_check CHECK ((length(request_hash) = 32))
+);
+
+CREATE TABLE public.routed_calls (
+    organization_id text NOT NULL,
+    hold_id text NOT NULL,
+    sequence bigint NOT NULL,
+    virtual_model text NOT NULL,
+    revision integer NOT NULL,
+    arm text NOT NULL,
+    reason text NOT NULL,
+    is_simple boolean NOT NULL,
+    use_case text NOT NULL,
+    baseline_model text NOT NULL,
+    baseline_price_version integer NOT NULL,
+    chosen_model text NOT NULL,
+    chosen_price_version integer NOT NULL,
+    baseline_nano_credits bigint,
+    chosen_nano_credits bigint,
+    saved_nano_credits bigint GENERATED ALWAYS AS ((baseline_nano_credits - chosen_nano_credits)) STORED,
+    place_time timestamp with time zone NOT NULL,
+    CONSTRAINT routed_calls_arm_check CHECK ((arm = ANY (ARRAY['ROUTED'::text, 'SHADOW'::text, 'BASELINE'::text, 'OVERRIDDEN'::text])))
+);
+
+CREATE TABLE public.routing_policies (
+    organization_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    mode text,
+    max_loss_percent double precision,
+    floors jsonb,
+    allow_override boolean,
+    max_price_model text,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT routing_policies_floors_check CHECK ((jsonb_typeof(floors) = 'object'::text)),
+    CONSTRAINT routing_policies_max_loss_percent_check CHECK (((max_loss_percent >= (0)::double precision) AND (max_loss_percent <= (100)::double precision))),
+    CONSTRAINT routing_policies_mode_check CHECK ((mode = ANY (ARRAY['OFF'::text, 'SHADOW'::text, 'LIVE'::text]))),
+    CONSTRAINT routing_policies_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'api_key'::text])))
 );
 
 CREATE TABLE public.schema_migrations (
@@ -2915,6 +2974,26 @@ CREATE TABLE public.users (
     CONSTRAINT users_email_check CHECK (((email = lower(email)) AND (POSITION(('@'::text) IN (email)) > 1)))
 );
 
+CREATE TABLE public.virtual_models (
+    organization_id text NOT NULL,
+    virtual_model_id text NOT NULL,
+    model_name text NOT NULL,
+    owner_kind text NOT NULL,
+    owner_id text NOT NULL,
+    candidates text[] NOT NULL,
+    baseline_model text NOT NULL,
+    state text DEFAULT 'ENABLED'::text NOT NULL,
+    losses jsonb DEFAULT '[]'::jsonb NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT virtual_models_candidates_check CHECK (((cardinality(candidates) >= 1) AND (cardinality(candidates) <= 8))),
+    CONSTRAINT virtual_models_check CHECK ((baseline_model = ANY (candidates))),
+    CONSTRAINT virtual_models_losses_check CHECK (((jsonb_typeof(losses) = 'array'::text) AND (jsonb_array_length(losses) <= 64))),
+    CONSTRAINT virtual_models_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
+    CONSTRAINT virtual_models_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
+);
+
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_pkey PRIMARY KEY (access_token_id);
 
@@ -2962,6 +3041,9 @@ ALTER TABLE ONLY public.budget_carries
 
 ALTER TABLE ONLY public.budget_events
     ADD CONSTRAINT budget_events_pkey PRIMARY KEY (organization_id, counter);
+
+ALTER TABLE ONLY public.catalog_virtual_models
+    ADD CONSTRAINT catalog_virtual_models_pkey PRIMARY KEY (model_name);
 
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT claim_mappings_pkey PRIMARY KEY (organization_id, claim_mapping_id);
@@ -3083,6 +3165,12 @@ ALTER TABLE ONLY public.refused_calls
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_pkey PRIMARY KEY (user_id, method, request_id);
 
+ALTER TABLE ONLY public.routed_calls
+    ADD CONSTRAINT routed_calls_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.routing_policies
+    ADD CONSTRAINT routing_policies_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
 
@@ -3184,6 +3272,12 @@ ALTER TABLE ONLY public.users
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_one_of_a_name UNIQUE (organization_id, owner_kind, owner_id, model_name);
+
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_pkey PRIMARY KEY (organization_id, virtual_model_id);
 
 CREATE INDEX access_tokens_by_user ON public.access_tokens USING btree (user_id);
 
@@ -3323,6 +3417,8 @@ CREATE INDEX refused_calls_by_age ON public.refused_calls USING btree (minute);
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
 
+CREATE INDEX routed_calls_by_time ON public.routed_calls USING btree (organization_id, place_time);
+
 CREATE INDEX scim_group_members_by_member ON public.scim_group_members USING btree (organization_id, member_id);
 
 CREATE UNIQUE INDEX scim_users_by_name ON public.scim_users USING btree (organization_id, lower(user_name)) WHERE (delete_time IS NULL);
@@ -3447,6 +3543,8 @@ CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON p
 
 CREATE TRIGGER budget_carries_mark AFTER INSERT ON public.budget_carries FOR EACH ROW EXECUTE FUNCTION public.mark_carries();
 
+CREATE TRIGGER catalog_virtual_models_notify AFTER INSERT OR DELETE OR UPDATE ON public.catalog_virtual_models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
 CREATE TRIGGER create_first_rule AFTER INSERT ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.create_first_rule();
 
 CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3559,6 +3657,10 @@ CREATE TRIGGER price_versions_notify AFTER INSERT ON public.price_versions FOR E
 
 CREATE TRIGGER providers_notify AFTER INSERT OR DELETE OR UPDATE ON public.providers FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
+CREATE TRIGGER routing_policies_notify AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE CONSTRAINT TRIGGER routing_policies_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
 CREATE TRIGGER top_up_requests_decided_once BEFORE UPDATE ON public.top_up_requests FOR EACH ROW WHEN ((old.state <> 'PENDING'::text)) EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER top_up_requests_kept BEFORE DELETE ON public.top_up_requests FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3582,6 +3684,10 @@ CREATE TRIGGER usage_records_immutable BEFORE DELETE OR UPDATE ON public.usage_r
 CREATE TRIGGER usage_records_not_truncated BEFORE TRUNCATE ON public.usage_records FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER users_note_names AFTER UPDATE OF display_name, email ON public.users FOR EACH ROW WHEN (((old.display_name IS DISTINCT FROM new.display_name) OR (old.email IS DISTINCT FROM new.email))) EXECUTE FUNCTION public.note_usage_name_of_row();
+
+CREATE TRIGGER virtual_models_notify AFTER INSERT OR DELETE OR UPDATE ON public.virtual_models FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE CONSTRAINT TRIGGER virtual_models_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.virtual_models DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_only_organization_id_fkey FOREIGN KEY (only_organization_id) REFERENCES public.organizations(organization_id);
@@ -3760,6 +3866,9 @@ ALTER TABLE ONLY public.refused_calls
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.routing_policies
+    ADD CONSTRAINT routing_policies_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.scim_group_members
     ADD CONSTRAINT scim_group_members_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.scim_groups(organization_id, group_id);
 
@@ -3837,6 +3946,9 @@ ALTER TABLE ONLY public.users
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_personal_organization_id_fkey FOREIGN KEY (personal_organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE public.alert_events ENABLE ROW LEVEL SECURITY;
 
@@ -3928,6 +4040,10 @@ CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_aud
 
 CREATE POLICY audit_reads ON public.refused_calls FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.routed_calls FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.routing_policies FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.scim_group_members FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.scim_groups FOR SELECT TO megarouter_audit USING (true);
@@ -3973,6 +4089,8 @@ CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit
 CREATE POLICY audit_reads ON public.usage_rollups FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.virtual_models FOR SELECT TO megarouter_audit USING (true);
 
 ALTER TABLE public.budget_carries ENABLE ROW LEVEL SECURITY;
 
@@ -4062,6 +4180,10 @@ CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO me
 
 CREATE POLICY every_organization_lock ON public.refused_calls FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.routed_calls FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.routing_policies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.scim_group_members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.scim_groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4107,6 +4229,8 @@ CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO mega
 CREATE POLICY every_organization_lock ON public.usage_rollups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.virtual_models FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_read ON public.alert_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -4180,6 +4304,10 @@ CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO me
 
 CREATE POLICY every_organization_read ON public.refused_calls FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.routed_calls FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.routing_policies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.scim_group_members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.scim_groups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4225,6 +4353,8 @@ CREATE POLICY every_organization_read ON public.usage_records FOR SELECT TO mega
 CREATE POLICY every_organization_read ON public.usage_rollups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.virtual_models FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
 
@@ -4340,6 +4470,10 @@ CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, m
 
 CREATE POLICY organization_wall ON public.refused_calls TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.routed_calls TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.routing_policies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.scim_group_members TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.scim_groups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -4386,11 +4520,17 @@ CREATE POLICY organization_wall ON public.usage_rollups TO megarouter_admin, meg
 
 CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.virtual_models TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.refused_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.routed_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.routing_policies ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scim_group_members ENABLE ROW LEVEL SECURITY;
 
@@ -4437,6 +4577,8 @@ ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_rollups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.virtual_models ENABLE ROW LEVEL SECURITY;
 
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO megarouter_authz;
@@ -4676,6 +4818,10 @@ REVOKE ALL ON FUNCTION public.revised_model_budgets(old_budgets jsonb, new_budge
 REVOKE ALL ON FUNCTION public.rollover_budgets(r public.guardrails) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rollover_budgets(r public.guardrails) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.secrets_of_other_peppers(wanted text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.set_cycle_revision() FROM PUBLIC;
@@ -4815,6 +4961,11 @@ GRANT INSERT(threshold_nano_credits) ON TABLE public.budget_events TO megarouter
 GRANT INSERT(spent_nano_credits) ON TABLE public.budget_events TO megarouter_usage;
 
 GRANT UPDATE(deliver_time) ON TABLE public.budget_events TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_authz;
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_usage;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.catalog_virtual_models TO megarouter_admin;
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_audit;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.claim_mappings TO megarouter_admin;
 
@@ -5065,6 +5216,16 @@ GRANT UPDATE(update_time) ON TABLE public.refused_calls TO megarouter_usage;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.request_replays TO megarouter_admin;
 
+GRANT SELECT,INSERT ON TABLE public.routed_calls TO megarouter_usage;
+GRANT SELECT ON TABLE public.routed_calls TO megarouter_admin;
+GRANT SELECT ON TABLE public.routed_calls TO megarouter_audit;
+
+GRANT UPDATE(baseline_nano_credits) ON TABLE public.routed_calls TO megarouter_usage;
+
+GRANT UPDATE(chosen_nano_credits) ON TABLE public.routed_calls TO megarouter_usage;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.routing_policies TO megarouter_admin;
+
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
@@ -5228,5 +5389,7 @@ GRANT UPDATE(email) ON TABLE public.user_identities TO megarouter_admin;
 GRANT UPDATE(display_name) ON TABLE public.user_identities TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_models TO megarouter_admin;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE megarouter REVOKE ALL ON FUNCTIONS FROM PUBLIC;
