@@ -24,7 +24,7 @@ from authz_service.request.parameters import read_parameters
 from authz_service.request.readings import Readings
 from authz_service.request.terms import PreparedTerms, TermsMemory
 from authz_service.request.uploads import read_upload
-from authz_service.routes import Routes, virtual_model_of
+from authz_service.routes import Routes
 from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
@@ -45,6 +45,7 @@ from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal, refuse_principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
+from gateway_core.model.calls.routed_calls import virtual_model_of
 from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
 from gateway_core.model.endpoints import (
     Dialect,

@@ -1282,7 +1282,7 @@ CREATE FUNCTION public.routing_of(organization text, path text[], of_key text) R
                                                v.revision, v.state = 'DISABLED', v.losses)) AS list
               FROM virtual_models v
              WHERE v.organization_id = organization AND (v.owner_kind = 'organization' OR v.owner_id = ANY (path))) AS models,
-           (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_percent, p.floors, p.allow_override,
+           (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_basis_points, p.floors, p.allow_override,
                                                p.max_price_model)) AS list
               FROM routing_policies p
              WHERE p.organization_id = organization
@@ -2224,13 +2224,13 @@ CREATE TABLE public.routing_policies (
     scope_kind text NOT NULL,
     scope_id text NOT NULL,
     mode text,
-    max_loss_percent double precision,
+    max_loss_basis_points integer,
     floors jsonb,
     allow_override boolean,
     max_price_model text,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT routing_policies_floors_check CHECK ((jsonb_typeof(floors) = 'object'::text)),
-    CONSTRAINT routing_policies_max_loss_percent_check CHECK (((max_loss_percent >= (0)::double precision) AND (max_loss_percent <= (100)::double precision))),
+    CONSTRAINT routing_policies_max_loss_basis_points_check CHECK (((max_loss_basis_points >= 0) AND (max_loss_basis_points <= 10000))),
     CONSTRAINT routing_policies_mode_check CHECK ((mode = ANY (ARRAY['OFF'::text, 'SHADOW'::text, 'LIVE'::text]))),
     CONSTRAINT routing_policies_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'api_key'::text])))
 );

@@ -119,8 +119,8 @@ class Judged:
     verdict: Verdict
     cost_nano_credits: int | None = None
     """What the call is expected to cost with it; None if it cannot serve."""
-    loss_percent: float | None = None
-    """Its measured loss for the use case; None if there is none."""
+    loss_basis_points: int | None = None
+    """Its measured loss for the use case, in hundredths of a percent; None if there is none."""
 
 
 @record(frozen=True, slots=True)
@@ -240,18 +240,18 @@ def _judge(
     if most_nano_credits is not None and cost > most_nano_credits:
         return Judged(candidate.name, Verdict.TOO_DEAR, cost)
     if candidate.name == virtual.baseline:
-        return Judged(candidate.name, Verdict.FITS, cost, 0.0)
+        return Judged(candidate.name, Verdict.FITS, cost, 0)
     floor = policy.floors.get(asked.use_case)
     if floor is not None and is_below(model.tier, floor):
         return Judged(candidate.name, Verdict.BELOW_FLOOR, cost)
     loss = virtual.losses.get(asked.use_case, _NO_LOSSES).get(candidate.name)
     if loss is None:
         return Judged(candidate.name, Verdict.LOSS_UNKNOWN, cost)
-    verdict = Verdict.FITS if loss <= policy.max_loss_percent else Verdict.LOSS_TOO_HIGH
+    verdict = Verdict.FITS if loss <= policy.max_loss_basis_points else Verdict.LOSS_TOO_HIGH
     return Judged(candidate.name, verdict, cost, loss)
 
 
-_NO_LOSSES: Final[Mapping[str, float]] = {}
+_NO_LOSSES: Final[Mapping[str, int]] = {}
 
 
 def _fits_window(model: Model, asked: Asked) -> bool:

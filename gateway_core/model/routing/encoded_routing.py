@@ -46,7 +46,7 @@ def virtual_model_of_row(
     baseline: str,
     revision: int,
     is_switched_off: bool,  # noqa: FBT001 - a column
-    losses: Sequence[tuple[str, str, float]],
+    losses: Sequence[tuple[str, str, int]],
 ) -> VirtualModel:
     """Returns the virtual model that a row is."""
     return VirtualModel(
@@ -61,11 +61,11 @@ def virtual_model_of_row(
     )
 
 
-def losses_of(rows: Sequence[tuple[str, str, float]]) -> Losses:
+def losses_of(rows: Sequence[tuple[str, str, int]]) -> Losses:
     """Returns losses by use case and model."""
-    losses: dict[str, dict[str, float]] = {}
-    for use_case, model, percent in rows:
-        losses.setdefault(use_case, {})[model] = percent
+    losses: dict[str, dict[str, int]] = {}
+    for use_case, model, points in rows:
+        losses.setdefault(use_case, {})[model] = points
     return losses
 
 
@@ -75,14 +75,14 @@ def _scope(kind: str, scope_id: str) -> Scope:
 
 def _policy(
     mode: str | None,
-    max_loss_percent: float | None,
+    max_loss_basis_points: int | None,
     floors: Mapping[str, str] | None,
     allow_override: bool | None,  # noqa: FBT001 - a column
     max_price_model: str | None,
 ) -> RoutingPolicy:
     return RoutingPolicy(
         mode=None if mode is None else RoutingMode(mode),
-        max_loss_percent=max_loss_percent,
+        max_loss_basis_points=max_loss_basis_points,
         floors=None if floors is None else {use_case: Tier(tier) for use_case, tier in floors.items()},
         allow_override=allow_override,
         max_price_model=max_price_model,

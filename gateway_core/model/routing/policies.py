@@ -29,8 +29,8 @@ class RoutingPolicy:
     """What one scope says. None: as the next wider scope says."""
 
     mode: RoutingMode | None = None
-    max_loss_percent: float | None = None
-    """How much worse than the baseline's the answers may be, as measured."""
+    max_loss_basis_points: int | None = None
+    """How much worse than the baseline's the answers may be, as measured, in hundredths of a percent."""
     floors: Floors | None = field(default=None, hash=False)
     allow_override: bool | None = None
     """Whether callers may choose by a header."""
@@ -44,7 +44,7 @@ class AppliedPolicy:
 
     mode: RoutingMode = RoutingMode.SHADOW
     """Without any policy an organization sees what it would save, and nothing changes for its callers."""
-    max_loss_percent: float = 1.0
+    max_loss_basis_points: int = 100
     floors: Floors = field(default_factory=dict)
     allow_override: bool = True
     max_price_models: tuple[str, ...] = ()
@@ -68,8 +68,9 @@ def applied(policies: Iterable[RoutingPolicy]) -> AppliedPolicy:
         return DEFAULT
     return AppliedPolicy(
         mode=next((one.mode for one in stated if one.mode is not None), DEFAULT.mode),
-        max_loss_percent=next(
-            (one.max_loss_percent for one in stated if one.max_loss_percent is not None), DEFAULT.max_loss_percent
+        max_loss_basis_points=next(
+            (one.max_loss_basis_points for one in stated if one.max_loss_basis_points is not None),
+            DEFAULT.max_loss_basis_points,
         ),
         floors=next((one.floors for one in stated if one.floors is not None), DEFAULT.floors),
         allow_override=all(one.allow_override is not False for one in stated),

@@ -11,8 +11,8 @@ from gateway_core.model.record_decorator import record
 MAX_LOSSES: Final = 64
 """Measured losses of one virtual model."""
 
-Losses = Mapping[str, Mapping[str, float]]
-"""By use case and model: how much worse than the baseline the model's answers were measured to be, in percent."""
+Losses = Mapping[str, Mapping[str, int]]
+"""By use case and model: how much worse than the baseline the model's answers were measured to be, in hundredths of a percent."""
 
 
 @record(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ CREATE TABLE virtual_models (
     baseline_model   text NOT NULL,
     -- DISABLED: the baseline serves every call.
     state            text NOT NULL DEFAULT 'ENABLED' CHECK (state IN ('ENABLED', 'DISABLED')),
-    -- A list of [use case, model, percent]: how much worse than the baseline's the model's answers were measured to be.
+    -- A list of [use case, model, hundredths of a percent]: how much worse than the baseline's the model's answers were measured to be.
     losses           jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(losses) = 'array' AND jsonb_array_length(losses) <= 64),
     -- Counts the changes. Records of calls name it.
     revision         integer NOT NULL DEFAULT 1,
@@ -37,7 +37,7 @@ CREATE TABLE routing_policies (
     scope_kind       text NOT NULL CHECK (scope_kind IN ('organization', 'group', 'api_key')),
     scope_id         text NOT NULL,
     mode             text CHECK (mode IN ('OFF', 'SHADOW', 'LIVE')),
-    max_loss_percent double precision CHECK (max_loss_percent BETWEEN 0 AND 100),
+    max_loss_basis_points integer CHECK (max_loss_basis_points BETWEEN 0 AND 10000),
     -- The lowest tier for a use case: {"contracts": "top"}.
     floors           jsonb CHECK (jsonb_typeof(floors) = 'object'),
     allow_override   boolean,
@@ -87,7 +87,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
                                                v.revision, v.state = 'DISABLED', v.losses)) AS list
               FROM virtual_models v
              WHERE v.organization_id = organization AND (v.owner_kind = 'organization' OR v.owner_id = ANY (path))) AS models,
-           (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_percent, p.floors, p.allow_override,
+           (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_basis_points, p.floors, p.allow_override,
                                                p.max_price_model)) AS list
               FROM routing_policies p
              WHERE p.organization_id = organization

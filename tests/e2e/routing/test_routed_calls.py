@@ -20,7 +20,7 @@ async def add_virtual_model(tenant: Tenant, name: str = "assistant", **columns: 
     values: dict[str, object] = {
         "candidates": [STRONG, LIGHT],
         "baseline_model": STRONG,
-        "losses": json.dumps([["summaries", LIGHT, 0.5], ["contracts", LIGHT, 9.0]]),
+        "losses": json.dumps([["summaries", LIGHT, 50], ["contracts", LIGHT, 900]]),
         "owner_kind": "organization",
         "owner_id": tenant.organization,
         **columns,
@@ -62,7 +62,7 @@ async def test_a_simple_call_is_served_and_billed_by_the_light_model(
     post: Post, tenant: Tenant, settled: Settled
 ) -> None:
     await add_virtual_model(tenant)
-    await set_policy(tenant, mode="LIVE", max_loss_percent=1.0)
+    await set_policy(tenant, mode="LIVE", max_loss_basis_points=100)
     reply = await post(summary(), headers=FOR_SUMMARIES)
     assert reply.status == 200
     assert reply.headers["x-megarouter-model"] == LIGHT
@@ -102,7 +102,7 @@ async def test_what_is_not_measured_well_enough_goes_to_the_baseline(
     post: Post, tenant: Tenant, tags: str, reason: str
 ) -> None:
     await add_virtual_model(tenant)
-    await set_policy(tenant, mode="LIVE", max_loss_percent=1.0)
+    await set_policy(tenant, mode="LIVE", max_loss_basis_points=100)
     reply = await post(summary(), headers={"x-tags": tags} if tags else {})
     assert reply.headers["x-megarouter-model"] == STRONG
     assert reply.headers["x-megarouter-route"] == f"baseline; reason={reason}"
@@ -110,7 +110,7 @@ async def test_what_is_not_measured_well_enough_goes_to_the_baseline(
 
 async def test_a_whitelist_applies_to_the_virtual_name_and_to_every_candidate(post: Post, tenant: Tenant) -> None:
     await add_virtual_model(tenant)
-    await set_policy(tenant, mode="LIVE", max_loss_percent=1.0)
+    await set_policy(tenant, mode="LIVE", max_loss_basis_points=100)
     await tenant.guard("member", "mia", model_whitelist=[STRONG, LIGHT])
     refused = await post(summary(), headers=FOR_SUMMARIES)
     assert (refused.status, refused.json["error"]["code"]) == (403, "model_not_allowed")
@@ -126,7 +126,7 @@ async def test_a_whitelist_applies_to_the_virtual_name_and_to_every_candidate(po
 
 async def test_the_kill_switch_of_a_virtual_model_sends_every_call_to_the_baseline(post: Post, tenant: Tenant) -> None:
     await add_virtual_model(tenant)
-    await set_policy(tenant, mode="LIVE", max_loss_percent=1.0)
+    await set_policy(tenant, mode="LIVE", max_loss_basis_points=100)
     assert (await post(summary(), headers=FOR_SUMMARIES)).headers["x-megarouter-model"] == LIGHT
     await tenant.database.execute(
         "UPDATE virtual_models SET state = 'DISABLED', revision = revision + 1 WHERE organization_id = $1",
@@ -145,7 +145,7 @@ async def test_the_nearest_owner_of_a_name_wins(post: Post, tenant: Tenant) -> N
 
 async def test_the_nearest_policy_sets_the_mode(post: Post, tenant: Tenant) -> None:
     await add_virtual_model(tenant)
-    await set_policy(tenant, mode="LIVE", max_loss_percent=1.0)
+    await set_policy(tenant, mode="LIVE", max_loss_basis_points=100)
     await set_policy(tenant, "group", "g3", mode="OFF")
     reply = await post(summary(), headers=FOR_SUMMARIES)
     assert reply.headers["x-megarouter-route"] == "baseline; reason=mode_off"
@@ -191,7 +191,7 @@ async def test_a_body_larger_than_the_light_window_goes_to_a_larger_one(post: Po
         tenant,
         candidates=[large, LIGHT],
         baseline_model=large,
-        losses=json.dumps([["summaries", LIGHT, 0.0]]),
+        losses=json.dumps([["summaries", LIGHT, 0]]),
     )
     await set_policy(tenant, mode="LIVE")
     long = [{"role": "user", "content": "word " * 40_000}, {"role": "user", "content": "ok, continue"}]
@@ -202,7 +202,7 @@ async def test_a_body_larger_than_the_light_window_goes_to_a_larger_one(post: Po
 async def test_pictures_do_not_go_to_a_model_that_reads_only_text(post: Post, tenant: Tenant) -> None:
     blind = "deepseek-flash"
     await add_virtual_model(
-        tenant, candidates=[STRONG, blind], baseline_model=STRONG, losses=json.dumps([["summaries", blind, 0.0]])
+        tenant, candidates=[STRONG, blind], baseline_model=STRONG, losses=json.dumps([["summaries", blind, 0]])
     )
     await set_policy(tenant, mode="LIVE")
     assert (await post(summary(), headers=FOR_SUMMARIES)).headers["x-megarouter-model"] == blind
