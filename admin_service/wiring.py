@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import asyncpg
@@ -18,9 +18,6 @@ from admin_service.access.operators import Operators, parse_operators
 from admin_service.analytics.reports.rendering import Renderer
 from admin_service.analytics.writing.model_call import ModelCaller
 from admin_service.listing.page_tokens import PageTokens
-from admin_service.outbox import metrics as outbox_metrics
-from admin_service.outbox.delivery import Outbox
-from admin_service.outbox.mail_channel import MailServer
 from admin_service.resources.access_tokens.lives import TokenLives
 from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
 from admin_service.resources.access_tokens.service import AccessTokensApi
@@ -173,8 +170,6 @@ async def open_service(
             in_background(service.watch_database()),
             in_background(exports.keep_running()),
             in_background(Changes(pool).keep_forgetting()),
-            _delivering(pool, settings),
-            outbox_metrics.counted(pool, metrics),
             dependencies.reported(metrics, probes),
         ):
             yield service
@@ -254,15 +249,6 @@ def _issuers(settings: AdminSettings) -> Issuers:
         return read_issuers(settings.identity_providers_file)
     except IssuersError as error:
         raise StartRefusedError(f"MEGAROUTER_IDENTITY_PROVIDERS_FILE: {error}") from error
-
-
-def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
-    """Delivers outbox messages while the context is open. Without a mail server they wait."""
-    if settings.smtp_address is None:
-        return nullcontext()
-    host, _, port = settings.smtp_address.rpartition(":")
-    server = MailServer(host, int(port), settings.smtp_security, settings.smtp_username, settings.smtp_password_file)
-    return in_background(Outbox(pool, server, settings.mail_sender).keep_delivering())
 
 
 def _make_user_id() -> str:

@@ -2,6 +2,17 @@
 --
 --   python -m gateway_core.schema dump
 
+CREATE FUNCTION public.address_of_mailed_member(organization text, channel text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT nullif(u.email, '')
+      FROM notification_channels c
+      JOIN members m ON m.organization_id = c.organization_id AND m.member_id = c.mailed_member_id AND m.state = 'ACTIVE'
+      JOIN users u ON u.user_id = m.user_id
+     WHERE c.organization_id = organization AND c.channel_id = channel
+$$;
+
 CREATE FUNCTION public.after_every_id() RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ SELECT repeat('z', 70) $$;
@@ -224,7 +235,7 @@ BEGIN
     RETURN QUERY SELECT least(own.budget + carried, 9223372036854775807)::bigint, own.cap, last.lineage, own.budget;
 END $$;
 
-CREATE FUNCTION public.channels_with_deliveries_due(most integer) RETURNS TABLE(organization_id text, channel_id text)
+CREATE FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) RETURNS TABLE(organization_id text, channel_id text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -242,8 +253,8 @@ CREATE FUNCTION public.channels_with_deliveries_due(most integer) RETURNS TABLE(
     SELECT d.organization_id, d.channel_id
       FROM heads d
       LEFT JOIN notification_channels c ON c.organization_id = d.organization_id AND c.channel_id = d.channel_id
-     WHERE d.next_attempt_time <= now() AND coalesce(d.lease_end_time, '-infinity') <= now()
-       AND coalesce(c.next_attempt_time, '-infinity') <= now() AND coalesce(c.state, '') <> 'DISABLED'
+     WHERE d.next_attempt_time <= coalesce(moment, now()) AND coalesce(d.lease_end_time, '-infinity') <= coalesce(moment, now())
+       AND coalesce(c.next_attempt_time, '-infinity') <= coalesce(moment, now()) AND coalesce(c.state, '') <> 'DISABLED'
      ORDER BY row_number() OVER (PARTITION BY d.organization_id ORDER BY d.next_attempt_time), d.next_attempt_time LIMIT most
 $$;
 
@@ -1094,6 +1105,26 @@ CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answe
      GROUP BY p.provider_id
 $$;
 
+CREATE FUNCTION public.put_mail_deliveries(organization text, event text, members text[], deliveries text[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH mailed AS (
+        SELECT m.member_id, 'mail-' || m.member_id AS channel_id, split_part(u.email, '@', 2) AS domain, given.delivery_id
+          FROM unnest(members, deliveries) AS given (member_id, delivery_id)
+          JOIN members m ON m.organization_id = organization AND m.member_id = given.member_id AND m.state = 'ACTIVE'
+          JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
+         WHERE EXISTS (SELECT FROM deployment_settings WHERE sends_mail)
+    ), channel AS (
+        INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, mailed_member_id)
+        SELECT organization, channel_id, 'EMAIL', member_id, domain, member_id FROM mailed
+        ON CONFLICT DO NOTHING
+    )
+    INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)
+    SELECT organization, delivery_id, channel_id, event FROM mailed
+    ON CONFLICT DO NOTHING
+$$;
+
 CREATE FUNCTION public.record_carries(r public.guardrails, time_zone text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -1176,6 +1207,17 @@ BEGIN
         DELETE FROM standings WHERE organization_id = OLD.organization_id AND kind = 'api_key' AND id = OLD.api_key_id;
     END IF;
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.replace_unknown_attempt() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    DELETE FROM delivery_attempts a
+     WHERE a.organization_id = NEW.organization_id AND a.delivery_id = NEW.delivery_id AND a.attempt_number = NEW.attempt_number
+       AND a.outcome = 'UNKNOWN' AND NEW.outcome <> 'UNKNOWN';
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION public.reports_budgets(r public.guardrails) RETURNS boolean
@@ -1271,6 +1313,16 @@ CREATE FUNCTION public.rollover_budgets(r public.guardrails) RETURNS TABLE(model
     SELECT b.models, b.budget, coalesce((b.options -> 'rollover' ->> 'cap')::bigint, b.budget), b.cycle, b.revision, NULL
       FROM model_budgets_of(r) b
      WHERE b.options ? 'rollover' AND b.cycle <> 'NEVER'
+$$;
+
+CREATE FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) RETURNS TABLE(organization_id text, channel_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.organization_id, c.channel_id FROM notification_channels c
+     WHERE (c.organization_id, c.channel_id) > (after_organization, after_channel)
+       AND (c.sealed_target IS NOT NULL OR c.sealed_secret IS NOT NULL OR c.sealed_former_secret IS NOT NULL)
+     ORDER BY c.organization_id, c.channel_id LIMIT most
 $$;
 
 CREATE FUNCTION public.secrets_of_other_peppers(wanted text) RETURNS TABLE(kind text, organization_id text, secret_id text, expire_time timestamp with time zone)
@@ -1767,13 +1819,15 @@ CREATE TABLE public.delivery_attempts (
     answer text NOT NULL,
     outcome text NOT NULL,
     error text NOT NULL,
-    CONSTRAINT delivery_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['DELIVERED'::text, 'RETRY'::text, 'REFUSED'::text])))
+    message_id text DEFAULT ''::text NOT NULL,
+    CONSTRAINT delivery_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['DELIVERED'::text, 'RETRY'::text, 'REFUSED'::text, 'UNKNOWN'::text])))
 );
 
 CREATE TABLE public.deployment_settings (
     only_row boolean DEFAULT true NOT NULL,
     personal_accounts boolean DEFAULT true NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    sends_mail boolean DEFAULT false NOT NULL,
     CONSTRAINT deployment_settings_only_row_check CHECK (only_row)
 );
 
@@ -2003,7 +2057,7 @@ CREATE TABLE public.notification_channels (
     display_name text NOT NULL,
     group_id text,
     target_hint text NOT NULL,
-    sealed_target bytea NOT NULL,
+    sealed_target bytea,
     sealed_secret bytea,
     sealed_former_secret bytea,
     former_secret_end_time timestamp with time zone,
@@ -2013,6 +2067,9 @@ CREATE TABLE public.notification_channels (
     next_attempt_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    mailed_member_id text,
+    bucket_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT either_a_target_or_a_member CHECK (((sealed_target IS NULL) = (mailed_member_id IS NOT NULL))),
     CONSTRAINT notification_channels_kind_check CHECK ((kind = ANY (ARRAY['CALLBACK'::text, 'SLACK'::text, 'TEAMS'::text, 'DISCORD'::text, 'FEISHU'::text, 'DINGTALK'::text, 'WECOM'::text, 'PAGERDUTY'::text, 'EMAIL'::text]))),
     CONSTRAINT notification_channels_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
@@ -2029,6 +2086,9 @@ CREATE TABLE public.notification_deliveries (
     lease_end_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     end_time timestamp with time zone,
+    schedule_start_time timestamp with time zone,
+    former_attempt_count integer DEFAULT 0 NOT NULL,
+    is_alone boolean DEFAULT false NOT NULL,
     CONSTRAINT notification_deliveries_check CHECK ((((state = 'PENDING'::text) = (next_attempt_time IS NOT NULL)) AND ((state = 'PENDING'::text) = (end_time IS NULL)))),
     CONSTRAINT notification_deliveries_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'DELIVERED'::text, 'FAILED'::text, 'CANCELED'::text])))
 );
@@ -2121,6 +2181,7 @@ CREATE TABLE public.outbox_messages (
     attempts integer DEFAULT 0 NOT NULL,
     attempt_time timestamp with time zone DEFAULT now() NOT NULL,
     deliver_time timestamp with time zone,
+    claim text DEFAULT ''::text NOT NULL,
     CONSTRAINT outbox_messages_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT outbox_messages_kind_check CHECK ((kind = 'INVOICE_REQUEST'::text))
 );
@@ -3231,6 +3292,8 @@ CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issue
 
 CREATE INDEX claim_memberships_by_user ON public.claim_memberships USING btree (user_id, issuer);
 
+CREATE INDEX delivery_attempts_by_message ON public.delivery_attempts USING btree (organization_id, message_id) WHERE (message_id <> ''::text);
+
 CREATE INDEX groups_by_ancestor ON public.groups USING gin (path);
 
 CREATE INDEX groups_by_parent ON public.groups USING btree (organization_id, parent_group_id);
@@ -3558,6 +3621,8 @@ CREATE TRIGGER price_versions_not_truncated BEFORE TRUNCATE ON public.price_vers
 CREATE TRIGGER price_versions_notify AFTER INSERT ON public.price_versions FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
 CREATE TRIGGER providers_notify AFTER INSERT OR DELETE OR UPDATE ON public.providers FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE TRIGGER replace_unknown_attempt BEFORE INSERT ON public.delivery_attempts FOR EACH ROW EXECUTE FUNCTION public.replace_unknown_attempt();
 
 CREATE TRIGGER top_up_requests_decided_once BEFORE UPDATE ON public.top_up_requests FOR EACH ROW WHEN ((old.state <> 'PENDING'::text)) EXECUTE FUNCTION public.refuse_change();
 
@@ -4262,11 +4327,15 @@ CREATE POLICY notification_wall ON public.alert_events TO megarouter_notificatio
 
 CREATE POLICY notification_wall ON public.delivery_attempts TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY notification_wall ON public.invoice_requests TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY notification_wall ON public.notification_channels TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY notification_wall ON public.notification_deliveries TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY notification_wall ON public.organizations TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY notification_wall ON public.outbox_messages TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.alert_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4445,6 +4514,9 @@ GRANT USAGE ON SCHEMA public TO megarouter_admin;
 GRANT USAGE ON SCHEMA public TO megarouter_notification;
 GRANT USAGE ON SCHEMA public TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.address_of_mailed_member(organization text, channel text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.address_of_mailed_member(organization text, channel text) TO megarouter_notification;
+
 REVOKE ALL ON FUNCTION public.after_every_id() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.begin_carries() FROM PUBLIC;
@@ -4474,8 +4546,8 @@ REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) TO megarouter_admin;
 
-REVOKE ALL ON FUNCTION public.channels_with_deliveries_due(most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.channels_with_deliveries_due(most integer) TO megarouter_notification;
+REVOKE ALL ON FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.count_keys() FROM PUBLIC;
 
@@ -4555,7 +4627,7 @@ REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.messages_waiting() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_admin;
+GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.model_budgets_of(r public.guardrails) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.model_budgets_of(r public.guardrails) TO megarouter_usage;
@@ -4602,7 +4674,7 @@ REVOKE ALL ON FUNCTION public.organizations_of_user(only_user text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
+GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.periods_between(cycle text, first date, other date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.periods_between(cycle text, first date, other date) TO megarouter_admin;
@@ -4644,6 +4716,9 @@ GRANT ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id 
 REVOKE ALL ON FUNCTION public.provider_outcomes() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.provider_outcomes() TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.put_mail_deliveries(organization text, event text, members text[], deliveries text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.put_mail_deliveries(organization text, event text, members text[], deliveries text[]) TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.record_carries(r public.guardrails, time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.record_carries_before_change() FROM PUBLIC;
@@ -4658,6 +4733,8 @@ REVOKE ALL ON FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) FRO
 GRANT ALL ON FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) TO megarouter_authz;
 
 REVOKE ALL ON FUNCTION public.remove_standing() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.replace_unknown_attempt() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.reports_budgets(r public.guardrails) FROM PUBLIC;
 
@@ -4675,6 +4752,9 @@ REVOKE ALL ON FUNCTION public.revised_model_budgets(old_budgets jsonb, new_budge
 
 REVOKE ALL ON FUNCTION public.rollover_budgets(r public.guardrails) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rollover_budgets(r public.guardrails) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.secrets_of_other_peppers(wanted text) FROM PUBLIC;
 
@@ -4866,10 +4946,13 @@ GRANT SELECT ON TABLE public.delivery_attempts TO megarouter_admin;
 GRANT SELECT,INSERT ON TABLE public.delivery_attempts TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.deployment_settings TO megarouter_admin;
+GRANT SELECT ON TABLE public.deployment_settings TO megarouter_notification;
 
 GRANT UPDATE(personal_accounts) ON TABLE public.deployment_settings TO megarouter_admin;
 
 GRANT UPDATE(update_time) ON TABLE public.deployment_settings TO megarouter_admin;
+
+GRANT UPDATE(sends_mail) ON TABLE public.deployment_settings TO megarouter_notification;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
@@ -4912,7 +4995,23 @@ GRANT UPDATE(update_time) ON TABLE public.invites TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.invoice_requests TO megarouter_admin;
 
-GRANT UPDATE(state) ON TABLE public.invoice_requests TO megarouter_admin;
+GRANT SELECT(organization_id) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(invoice_request_id) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(currency_code) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(amount_units) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(amount_nanos) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(credit_nano_credits) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(note) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(state),UPDATE(state) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(create_time) ON TABLE public.invoice_requests TO megarouter_notification;
 
 GRANT SELECT,INSERT ON TABLE public.journal_offsets TO megarouter_usage;
 GRANT SELECT ON TABLE public.journal_offsets TO megarouter_audit;
@@ -4994,6 +5093,8 @@ GRANT UPDATE(failing_since) ON TABLE public.notification_channels TO megarouter_
 
 GRANT UPDATE(next_attempt_time) ON TABLE public.notification_channels TO megarouter_notification;
 
+GRANT UPDATE(bucket_time) ON TABLE public.notification_channels TO megarouter_notification;
+
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_usage;
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_admin;
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_notification;
@@ -5025,6 +5126,13 @@ GRANT UPDATE(lease_end_time) ON TABLE public.notification_deliveries TO megarout
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_admin;
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
 
+GRANT UPDATE(schedule_start_time) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT UPDATE(former_attempt_count) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT UPDATE(is_alone) ON TABLE public.notification_deliveries TO megarouter_admin;
+GRANT UPDATE(is_alone) ON TABLE public.notification_deliveries TO megarouter_notification;
+
 GRANT SELECT ON TABLE public.notification_rules TO megarouter_usage;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_rules TO megarouter_admin;
 
@@ -5040,11 +5148,21 @@ GRANT SELECT(display_name) ON TABLE public.organizations TO megarouter_notificat
 
 GRANT SELECT,INSERT ON TABLE public.outbox_messages TO megarouter_admin;
 
-GRANT UPDATE(attempts) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(organization_id) ON TABLE public.outbox_messages TO megarouter_notification;
 
-GRANT UPDATE(attempt_time) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(outbox_message_id) ON TABLE public.outbox_messages TO megarouter_notification;
 
-GRANT UPDATE(deliver_time) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(resource_name) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(recipient_email) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(attempts),UPDATE(attempts) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(attempt_time),UPDATE(attempt_time) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(deliver_time),UPDATE(deliver_time) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(claim),UPDATE(claim) ON TABLE public.outbox_messages TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.price_versions TO megarouter_authz;
 GRANT SELECT ON TABLE public.price_versions TO megarouter_usage;
