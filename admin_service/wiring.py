@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, Final
 
 import asyncpg
@@ -41,6 +41,7 @@ from admin_service.resources.invites.service import InvitesApi
 from admin_service.resources.member_imports.importing import MemberImports
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
+from admin_service.resources.notification_channels.resealing import Resealing
 from admin_service.resources.notification_channels.service import NotificationChannelsApi
 from admin_service.resources.notification_deliveries.service import NotificationDeliveriesApi
 from admin_service.resources.notification_rules.service import NotificationRulesApi
@@ -170,6 +171,7 @@ async def open_service(
             in_background(service.watch_database()),
             in_background(exports.keep_running()),
             in_background(Changes(pool).keep_forgetting()),
+            _resealing(pool, settings),
             dependencies.reported(metrics, probes),
         ):
             yield service
@@ -249,6 +251,14 @@ def _issuers(settings: AdminSettings) -> Issuers:
         return read_issuers(settings.identity_providers_file)
     except IssuersError as error:
         raise StartRefusedError(f"MEGAROUTER_IDENTITY_PROVIDERS_FILE: {error}") from error
+
+
+def _resealing(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
+    """Seals channels with the new key while the context is open, if the key is being replaced."""
+    key, previous_key = settings.sealing_key, settings.previous_sealing_key
+    if key is None or previous_key is None:
+        return nullcontext()
+    return in_background(Resealing(pool, key, previous_key, secrets.token_bytes).keep_sealing())
 
 
 def _make_user_id() -> str:

@@ -291,6 +291,8 @@ class AdminSettings(DatabaseSettings):
     call."""
     channel_key: HexKey | None = None
     """64 hexadecimal digits that seal the targets and secrets of notification channels. None: no channel can be created."""
+    previous_channel_key: HexKey | None = None
+    """While the key is replaced: the old one. What it sealed is sealed again with the new one, within a minute."""
 
     @property
     def peppers(self) -> Peppers:
@@ -301,6 +303,11 @@ class AdminSettings(DatabaseSettings):
     def sealing_key(self) -> bytes | None:
         """The key that seals targets and secrets of channels."""
         return None if self.channel_key is None else key_bytes(self.channel_key)
+
+    @property
+    def previous_sealing_key(self) -> bytes | None:
+        """The key before it; None if it is not being replaced."""
+        return None if self.previous_channel_key is None else key_bytes(self.previous_channel_key)
 
     @property
     def edge_secrets(self) -> tuple[str, ...]:
