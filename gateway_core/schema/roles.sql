@@ -124,6 +124,7 @@ GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence, changes_until) ON alert_positions TO megarouter_usage;
 GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_usage;
+GRANT EXECUTE ON FUNCTION put_mail_deliveries(text, text, text[], text[]) TO megarouter_usage;
 
 -- Statistics. Old ones are deleted.
 GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls TO megarouter_usage;
@@ -132,7 +133,7 @@ GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls 
 -- admin_service -------------------------------------------------------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION bigint_sum(bigint), identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
-    organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
+    present_spend(text, text, text), present_use(text, text, text),
     last_use_of_api_key(text, text),
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text),
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
@@ -143,7 +144,7 @@ GRANT EXECUTE ON FUNCTION bigint_sum(bigint), identity_of_key(bytea), invite_of_
     budget_of_counter(text), rollover_budgets(guardrails), used_of(text, text), carried_of(text, bigint, bigint, text),
     carry_terms(text, text, text, text), periods_between(text, date, date), present_carry(text, text, text, text), model_budgets_of(guardrails),
     encoded_models(text), is_switched_off(text), organization_summaries_beyond(text, bigint, boolean), top_up_requests_beyond(text, bigint, boolean),
-    usage_exports_waiting(integer), usage_exports_expired(integer), routing_of(text, text[], text) TO megarouter_admin;
+    usage_exports_waiting(integer), usage_exports_expired(integer), routing_of(text, text[], text), sealed_channels(text, text, integer) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
@@ -158,8 +159,9 @@ GRANT SELECT, INSERT, UPDATE ON scim_users, scim_groups TO megarouter_admin;
 GRANT SELECT, INSERT, DELETE ON scim_group_members TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (role, group_id, base_role, base_group_id, is_overridden), DELETE ON claim_memberships TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;
-GRANT SELECT, INSERT, UPDATE (state) ON invoice_requests TO megarouter_admin;
-GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_messages TO megarouter_admin;
+GRANT SELECT, INSERT ON invoice_requests TO megarouter_admin;
+-- notification_service sends them.
+GRANT SELECT, INSERT ON outbox_messages TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 -- Files that are made beside the calls, and deleted after a day. Not who asked for what.
 GRANT SELECT, INSERT, DELETE ON usage_exports, usage_export_parts TO megarouter_admin;
@@ -194,18 +196,27 @@ GRANT SELECT ON alert_events, notification_deliveries, delivery_attempts TO mega
 GRANT INSERT ON alert_events TO megarouter_admin;
 GRANT INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_admin;
 GRANT SELECT, UPDATE (acknowledge_time) ON inbox_entries TO megarouter_admin;
-GRANT UPDATE (state, next_attempt_time, end_time) ON notification_deliveries TO megarouter_admin;
+GRANT UPDATE (state, next_attempt_time, end_time, schedule_start_time, former_attempt_count, is_alone) ON notification_deliveries
+    TO megarouter_admin;
 
 
 -- notification_service ------------------------------------------------------------------------------------------------------------
 
-GRANT EXECUTE ON FUNCTION channels_with_deliveries_due(integer), deliveries_waiting() TO megarouter_notification;
+GRANT EXECUTE ON FUNCTION channels_with_deliveries_due(integer, timestamp with time zone), deliveries_waiting(),
+    address_of_mailed_member(text, text), organizations_with_messages_due(integer), messages_waiting() TO megarouter_notification;
 GRANT SELECT (organization_id, display_name) ON organizations TO megarouter_notification;
 GRANT SELECT ON alert_events, notification_channels TO megarouter_notification;
-GRANT UPDATE (state, disable_reason, failing_since, next_attempt_time) ON notification_channels TO megarouter_notification;
-GRANT SELECT, UPDATE (state, attempt_count, next_attempt_time, claim, lease_end_time, end_time) ON notification_deliveries
+GRANT UPDATE (state, disable_reason, failing_since, next_attempt_time, bucket_time) ON notification_channels TO megarouter_notification;
+GRANT SELECT, UPDATE (state, attempt_count, next_attempt_time, claim, lease_end_time, end_time, is_alone) ON notification_deliveries
     TO megarouter_notification;
 GRANT SELECT, INSERT ON delivery_attempts TO megarouter_notification;
+-- E-mail about requested invoices.
+GRANT SELECT (organization_id, outbox_message_id, resource_name, recipient_email, attempts, attempt_time, deliver_time, claim),
+    UPDATE (attempts, attempt_time, deliver_time, claim) ON outbox_messages TO megarouter_notification;
+GRANT SELECT (organization_id, invoice_request_id, currency_code, amount_units, amount_nanos, credit_nano_credits, note, state, create_time),
+    UPDATE (state) ON invoice_requests TO megarouter_notification;
+-- Whether there is a mail server.
+GRANT SELECT, UPDATE (sends_mail) ON deployment_settings TO megarouter_notification;
 
 
 -- The audit -----------------------------------------------------------------------------------------------------------------------

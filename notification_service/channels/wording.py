@@ -1,13 +1,67 @@
-"""An alert in words, for people in chats. Pure.
+"""Alerts in words, for people. Pure.
 
-Names are whatever members typed. Each product's module escapes them, because some words would call everybody in a chat.
+Knows no type of event: titles come from the shared wording, and facts are what the data of the event has. Names are whatever
+members typed. Each product's module escapes them, because some words would call everybody in a chat.
 """
 
-from gateway_core.model.alerts.wording import credits_text, mapping_in, one_line, sentence_of
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway_core.model.alerts.wording import credits_text, one_line, sentence_of
 from notification_service.channels.messages import Alert
 
 Fact = tuple[str, str]
 """A label and its value."""
+
+MOST_FACTS: Final = 8
+_SEVERITIES: Final = ("INFO", "WARNING", "ALERT")
+_CREDITS: Final = "NanoCredits"
+_TIME: Final = "Time"
+# Said elsewhere, or of use to programs only.
+_HIDDEN: Final = frozenset(
+    {
+        "version",
+        "severity",
+        "organization",
+        "rule",
+        "scope",
+        "channel",
+        "proof",
+        "threshold",
+        "cycle",
+        "periodStartTime",
+    }
+)
+_LABELS: Final = {"limitNanoCredits": "Budget", "spentNanoCredits": "Spent", "periodEndTime": "Period ends"}
+_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a message says, in whatever form."""
+
+    title: str
+    """One sentence."""
+    severity: str
+    """Of the most urgent alert."""
+    time: dt.datetime
+    """Of the last alert."""
+    facts: Sequence[Fact]
+    entries: Sequence[str] = ()
+    """One line for each alert, if there are several."""
+
+
+def card_of(alerts: Sequence[Alert]) -> Card:
+    """Returns what a message about these alerts says. There is at least one."""
+    last = alerts[-1]
+    if len(alerts) == 1:
+        return Card(title_of(last), last.severity, last.time, facts_of(last))
+    severity = max((alert.severity for alert in alerts), key=_urgency)
+    title = f"{len(alerts)} alerts of {one_line(last.organization) or 'MegaRouter'}"
+    return Card(title, severity, last.time, (), [f"{_clock(alert.time)} {title_of(alert)}" for alert in alerts])
 
 
 def title_of(alert: Alert) -> str:
@@ -16,19 +70,54 @@ def title_of(alert: Alert) -> str:
 
 
 def facts_of(alert: Alert) -> list[Fact]:
-    """Returns what else there is to know, the most important first: at most six."""
-    budget = mapping_in(alert.data, "budget")
-    facts = [
-        ("Organization", one_line(alert.organization)),
-        ("Spent", credits_text(alert.data.get("spentNanoCredits"))),
-        ("Budget", credits_text(budget.get("limitNanoCredits"))),
-        ("Models", one_line(budget.get("models") or "")),
-        ("Period ends", one_line(budget.get("periodEndTime") or "")),
-        ("Event", one_line(alert.event_id)),
-    ]
+    """Returns what else there is to know: the organization, what the data has, and the id of the event."""
+    organization, event = one_line(alert.organization), one_line(alert.event_id)
+    facts = [("Organization", organization), *list(_facts(alert.data))[: MOST_FACTS - 2], ("Event", event)]
     return [(label, value) for label, value in facts if value]
 
 
-def plain_text(alert: Alert) -> str:
-    """Returns the alert in one paragraph, for where no form is possible."""
-    return ". ".join([title_of(alert), *(f"{label}: {value}" for label, value in facts_of(alert))])
+def plain_text(card: Card) -> str:
+    """Returns a card in one paragraph, for where no form is possible."""
+    return ". ".join([card.title, *(f"{label}: {value}" for label, value in card.facts), *card.entries])
+
+
+def _facts(data: Mapping[str, Any]) -> Iterator[Fact]:
+    for name, value in data.items():
+        if name in _HIDDEN:
+            continue
+        if isinstance(value, Mapping):
+            if "displayName" in value:
+                yield one_line(_label(name)), one_line(value["displayName"] or "")
+            yield from _facts({part: inner for part, inner in value.items() if part not in ("name", "displayName")})
+        elif value is not None and value != "" and not isinstance(value, list):
+            yield one_line(_label(name)), _value(name, value)
+
+
+def _label(name: str) -> str:
+    words = _WORDS.sub(" ", name.removesuffix(_CREDITS)).lower()
+    return _LABELS.get(name, f"{words[:1].upper()}{words[1:]}")
+
+
+def _value(name: str, value: object) -> str:
+    if name.endswith(_CREDITS):
+        return credits_text(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return _moment(str(value)) if name.endswith(_TIME) else one_line(value)
+
+
+def _moment(text: str) -> str:
+    try:
+        return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return one_line(text)
+
+
+def _clock(time: dt.datetime) -> str:
+    return f"{time.astimezone(dt.UTC):%H:%M}"
+
+
+def _urgency(severity: str) -> int:
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)

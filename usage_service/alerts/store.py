@@ -137,7 +137,10 @@ class AlertStore:
 
     async def _address(self, event_id: str, to: Addressees) -> None:
         organization = self._claimed.organization
-        await self._connection.execute(statements.PUT_INBOX, organization, event_id, sorted(to.members))
+        members = sorted(to.members)
+        await self._connection.execute(statements.PUT_INBOX, organization, event_id, members)
+        mails = [hashed_id("dlv", event_id, "mail", member) for member in members]
+        await self._connection.execute(statements.PUT_MAILS, organization, event_id, members, mails)
         channels = sorted(to.channels)
         ids = [hashed_id("dlv", event_id, channel) for channel in channels]
         await self._connection.execute(statements.PUT_DELIVERIES, organization, event_id, ids, channels)

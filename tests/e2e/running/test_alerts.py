@@ -84,3 +84,24 @@ async def test_calls_at_once_that_cross_everything_are_reported_once(
         tenant.organization,
     )
     assert deliveries == len(messages)
+
+
+async def test_a_budget_that_was_reset_is_reported_again(
+    post: Post, tenant: Tenant, settled: Settled, received: Received
+) -> None:
+    await post()
+    (first,) = await settled(1)
+    charge = first["charge_nano_credits"]
+    await tenant.guard("member", "mia", budget_nano_credits=2 * charge, mode="SHADOW")
+    await asyncio.sleep(0.5)
+    await post()
+    await settled(2)
+    await received(1)
+    await tenant.guard("member", "mia", cycle_revision=1)
+    await asyncio.sleep(1.5)
+    for calls in (3, 4):
+        await post()
+        await settled(calls)
+    messages = await received(2)
+    assert [one["data"]["threshold"]["percent"] for one in messages] == [100, 100]
+    assert [one["data"]["spentNanoCredits"] for one in messages] == [str(2 * charge)] * 2

@@ -54,11 +54,10 @@ ROOMS = {
         "analytics",
         "resources",
         "scim",
-        "outbox",
         "demo",
         "peppers",
     ),
-    "notification_service": ("transport", "channels", "outbox"),
+    "notification_service": ("transport", "mail", "channels", "outbox"),
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "demo_data", "cli"),
 }

@@ -7,19 +7,18 @@ import asyncpg
 import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from admin_service.outbox.delivery import Outbox
-from admin_service.outbox.metrics import counted
 from deploy.local.stack.database_urls import login_url
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, metrics_into
-from tests.contract.admin_service.conftest import Client
-from tests.contract.admin_service.outbox.test_delivery import (  # noqa: F401 - fixtures
-    Mailbox,
+from notification_service.mail.metrics import counted
+from notification_service.mail.outbox import MailOutbox
+from tests.contract.notification_service.mail.test_outbox import (  # noqa: F401 - fixtures
+    account,
     invoice,
-    mail_server,
     mailbox,
     outbox,
     pool,
 )
+from tests.support.chats.mail_server import Mailbox
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")
 
@@ -49,30 +48,30 @@ async def until(reader: InMemoryMetricReader, condition: Callable[[dict[str, flo
 async def test_a_waiting_message_is_counted_until_it_is_delivered(
     pool: asyncpg.Pool,  # noqa: F811
     owner: asyncpg.Connection,
-    outbox: Outbox,  # noqa: F811
+    outbox: MailOutbox,  # noqa: F811
     mailbox: Mailbox,  # noqa: F811
     invoice: object,  # noqa: F811
 ) -> None:
     reader = InMemoryMetricReader()
     await owner.execute("UPDATE outbox_messages SET create_time = now() - interval '90 minutes'")
-    async with counted(pool, metrics_into("admin_service", [reader]), interval_s=0.05):
+    async with counted(pool, metrics_into("notification_service", [reader]), interval_s=0.05):
         found = await until(reader, lambda found: COUNT in found)
         assert found[COUNT] == 1
         assert 5_400 <= found[AGE] < 5_460
         mailbox.answer = "451 later"
-        await outbox.deliver_due()
+        await outbox.send_due()
         await asyncio.sleep(0.2)
         assert figures(reader)[COUNT] == 1, "a message to be retried still waits"
         mailbox.answer = "250 OK"
         await owner.execute("UPDATE outbox_messages SET attempt_time = now()")
-        await outbox.deliver_due()
+        await outbox.send_due()
         assert await until(reader, lambda found: found[COUNT] == 0) == {COUNT: 0, AGE: 0}
 
 
 async def test_an_unreadable_queue_exports_no_value(pool: asyncpg.Pool, owner: asyncpg.Connection) -> None:  # noqa: F811
     """Seen to fail when the last values stay: an unreadable queue looked empty."""
     reader = InMemoryMetricReader()
-    async with counted(pool, metrics_into("admin_service", [reader]), interval_s=0.05):
+    async with counted(pool, metrics_into("notification_service", [reader]), interval_s=0.05):
         await until(reader, lambda found: found == {COUNT: 0, AGE: 0})
         await owner.execute("ALTER FUNCTION messages_waiting() RENAME TO hidden")
         await until(reader, lambda found: found == {})
@@ -86,8 +85,8 @@ async def test_the_queue_is_not_read_without_a_metrics_exporter(pool: asyncpg.Po
         await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("role", ["megarouter_authz", "megarouter_usage"])
-async def test_only_admin_service_may_count_messages(client: Client, database_url: str, role: str) -> None:
+@pytest.mark.parametrize("role", ["megarouter_authz", "megarouter_usage", "megarouter_admin"])
+async def test_only_notification_service_may_count_messages(database_url: str, role: str) -> None:
     connection = await asyncpg.connect(login_url(database_url, role))
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.fetch("SELECT * FROM messages_waiting()")
