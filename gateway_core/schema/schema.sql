@@ -1812,6 +1812,19 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT organization_default_is_its_own CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id)))
 );
 
+CREATE TABLE public.held_alerts (
+    organization_id text NOT NULL,
+    channel_id text NOT NULL,
+    event_id text NOT NULL,
+    rule_id text,
+    frequency text NOT NULL,
+    quiet_hours jsonb,
+    send_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    released_event_id text,
+    release_time timestamp with time zone
+);
+
 CREATE TABLE public.holds (
     hold_id text NOT NULL,
     organization_id text NOT NULL,
@@ -2047,11 +2060,16 @@ CREATE TABLE public.notification_rules (
     recipients jsonb NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    severity text DEFAULT ''::text NOT NULL,
+    frequency text DEFAULT 'AT_ONCE'::text NOT NULL,
+    quiet_hours jsonb,
     CONSTRAINT notification_rules_amounts_nano_credits_check CHECK (((cardinality(amounts_nano_credits) <= 16) AND (0 < ALL (amounts_nano_credits)))),
     CONSTRAINT notification_rules_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 64))),
+    CONSTRAINT notification_rules_frequency_check CHECK ((frequency = ANY (ARRAY['AT_ONCE'::text, 'DAILY'::text, 'WEEKLY'::text]))),
     CONSTRAINT notification_rules_percents_check CHECK (((cardinality(percents) <= 16) AND (1 <= ALL (percents)) AND (1000 >= ALL (percents)))),
     CONSTRAINT notification_rules_recipients_check CHECK (((jsonb_typeof(recipients) = 'array'::text) AND ((jsonb_array_length(recipients) >= 1) AND (jsonb_array_length(recipients) <= 32)))),
     CONSTRAINT notification_rules_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
+    CONSTRAINT notification_rules_severity_check CHECK ((severity = ANY (ARRAY[''::text, 'INFO'::text, 'WARNING'::text, 'ALERT'::text]))),
     CONSTRAINT notification_rules_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
 
@@ -3002,6 +3020,9 @@ ALTER TABLE ONLY public.guardrail_defaults
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
 
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_pkey PRIMARY KEY (organization_id, channel_id, event_id);
+
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (hold_id);
 
@@ -3243,6 +3264,12 @@ CREATE INDEX guardrails_by_change ON public.guardrails USING btree (organization
 
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
 
+CREATE INDEX held_alerts_by_time ON public.held_alerts USING btree (send_time) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_waiting ON public.held_alerts USING btree (organization_id, rule_id) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_without_rule ON public.held_alerts USING btree (organization_id) WHERE ((release_time IS NULL) AND (rule_id IS NULL));
+
 CREATE INDEX holds_by_placement ON public.holds USING btree (organization_id, placement);
 
 CREATE INDEX holds_open_by_expiry ON public.holds USING btree (expire_time) WHERE (state = 'HELD'::text);
@@ -3304,6 +3331,8 @@ CREATE INDEX notification_deliveries_by_time ON public.notification_deliveries U
 CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING btree (next_attempt_time) WHERE (state = 'PENDING'::text);
 
 CREATE INDEX notification_deliveries_waiting ON public.notification_deliveries USING btree (organization_id, channel_id, create_time, delivery_id) WHERE (state = 'PENDING'::text);
+
+CREATE INDEX notification_rules_by_change ON public.notification_rules USING btree (update_time);
 
 CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USING btree (concerned_organization_id, sequence);
 
@@ -3685,6 +3714,18 @@ ALTER TABLE ONLY public.guardrail_defaults
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_released_event_id_fkey FOREIGN KEY (organization_id, released_event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_rule_id_fkey FOREIGN KEY (organization_id, rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE SET NULL (rule_id);
+
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -3896,6 +3937,8 @@ CREATE POLICY audit_reads ON public.guardrail_defaults FOR SELECT TO megarouter_
 
 CREATE POLICY audit_reads ON public.guardrails FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.held_alerts FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.holds FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.identity_revisions FOR SELECT TO megarouter_audit USING (true);
@@ -4030,6 +4073,8 @@ CREATE POLICY every_organization_lock ON public.guardrail_defaults FOR UPDATE TO
 
 CREATE POLICY every_organization_lock ON public.guardrails FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.held_alerts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.holds FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.identity_revisions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4148,6 +4193,8 @@ CREATE POLICY every_organization_read ON public.guardrail_defaults FOR SELECT TO
 
 CREATE POLICY every_organization_read ON public.guardrails FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.held_alerts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.holds FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.identity_revisions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4232,6 +4279,8 @@ ALTER TABLE public.guardrail_defaults ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrails ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.held_alerts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.holds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.identity_revisions ENABLE ROW LEVEL SECURITY;
@@ -4307,6 +4356,8 @@ CREATE POLICY organization_wall ON public.groups TO megarouter_admin, megarouter
 CREATE POLICY organization_wall ON public.guardrail_defaults TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.guardrails TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.held_alerts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.holds TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4884,6 +4935,18 @@ GRANT SELECT(display_name) ON TABLE public.groups TO megarouter_usage;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrail_defaults TO megarouter_admin;
 
+GRANT SELECT,INSERT ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(frequency) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(quiet_hours) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(send_time) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(released_event_id) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(release_time) ON TABLE public.held_alerts TO megarouter_usage;
+
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_authz;
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_usage;
 GRANT SELECT ON TABLE public.holds TO megarouter_admin;
@@ -5021,6 +5084,8 @@ GRANT UPDATE(next_attempt_time) ON TABLE public.notification_deliveries TO megar
 GRANT UPDATE(claim) ON TABLE public.notification_deliveries TO megarouter_notification;
 
 GRANT UPDATE(lease_end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT INSERT(create_time) ON TABLE public.notification_deliveries TO megarouter_usage;
 
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_admin;
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
@@ -5207,6 +5272,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO megarouter_usa
 GRANT SELECT ON TABLE public.usage_months TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_months TO megarouter_audit;
 
+GRANT SELECT ON TABLE public.usage_names TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_names TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;

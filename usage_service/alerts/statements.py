@@ -34,7 +34,8 @@ SELECT p.sequence, h.sequence AS head, o.time_zone, now(),
 ADVANCE: Final = "UPDATE alert_positions SET sequence = $2, changes_until = $3 WHERE organization_id = $1"
 
 RULES: Final = """
-SELECT rule_id, event_types, scope_kind, scope_id, includes_descendants, percents, amounts_nano_credits, recipients
+SELECT rule_id, event_types, scope_kind, scope_id, includes_descendants, percents, amounts_nano_credits, recipients,
+       severity, frequency, quiet_hours
   FROM notification_rules
  WHERE organization_id = $1 AND state = 'ENABLED' AND cardinality(percents) + cardinality(amounts_nano_credits) > 0
  ORDER BY rule_id
@@ -131,12 +132,5 @@ PUT_INBOX: Final = """
 INSERT INTO inbox_entries (organization_id, member_id, event_id)
 SELECT $1, m.member_id, $2 FROM members m
  WHERE m.organization_id = $1 AND m.member_id = ANY ($3::text[]) AND m.state = 'ACTIVE' AND m.user_id IS NOT NULL
-ON CONFLICT DO NOTHING
-"""
-# A channel that was deleted gets nothing. One that is disabled does once it is enabled again.
-PUT_DELIVERIES: Final = """
-INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)
-SELECT $1, d.delivery_id, d.channel_id, $2 FROM unnest($3::text[], $4::text[]) AS d (delivery_id, channel_id)
- WHERE EXISTS (SELECT FROM notification_channels c WHERE c.organization_id = $1 AND c.channel_id = d.channel_id)
 ON CONFLICT DO NOTHING
 """

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from gateway_core.model.alerts.crossings import Budget, Crossing, Decision, Key, State
+from gateway_core.model.alerts.rules import Place, Recipient, Rule, thresholds_of
+from gateway_core.model.alerts.schedules import Schedule
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from usage_service.alerts import statements
-from usage_service.alerts.crossings import Budget, Crossing, Decision, Key, State
-from usage_service.alerts.events import CrossingCall, Event, encoded, hashed_id
+from usage_service.alerts.events import CrossingCall, Event, encoded
+from usage_service.alerts.held.store import HeldAlerts
 from usage_service.alerts.recipients import Addressees, Admin
-from usage_service.alerts.rules import Place, Recipient, Rule, thresholds_of
 
 _CHANGES_OVERLAP: Final = dt.timedelta(seconds=15)
 """A change carries the time at which its transaction began, and is visible when it ends. None takes longer."""
@@ -64,6 +66,8 @@ class AlertStore:
                 row["includes_descendants"],
                 thresholds_of(row["percents"], row["amounts_nano_credits"]),
                 tuple(Recipient(one["kind"], one.get("id", "")) for one in json.loads(row["recipients"])),
+                row["severity"],
+                Schedule.decode(row["frequency"], row["quiet_hours"]),
             )
             for row in rows
         ]
@@ -121,7 +125,7 @@ class AlertStore:
                 call and call.sequence, call and call.hold_id, encoded(event.data),
             )  # fmt: skip
             if is_new:
-                await self._address(event.event_id, to)
+                await self._address(event, to)
 
     async def finish(self, decision: Decision) -> None:
         """Notes which thresholds are reached, and that everything up to now was looked at."""
@@ -135,12 +139,11 @@ class AlertStore:
             statements.ADVANCE, claimed.organization, claimed.head, claimed.now - _CHANGES_OVERLAP
         )
 
-    async def _address(self, event_id: str, to: Addressees) -> None:
-        organization = self._claimed.organization
-        await self._connection.execute(statements.PUT_INBOX, organization, event_id, sorted(to.members))
-        channels = sorted(to.channels)
-        ids = [hashed_id("dlv", event_id, channel) for channel in channels]
-        await self._connection.execute(statements.PUT_DELIVERIES, organization, event_id, ids, channels)
+    async def _address(self, event: Event, to: Addressees) -> None:
+        claimed, crossing = self._claimed, event.crossing
+        await self._connection.execute(statements.PUT_INBOX, claimed.organization, event.event_id, sorted(to.members))
+        held = HeldAlerts(self._connection, claimed.organization, claimed.zone, claimed.now)
+        await held.send(event.event_id, crossing.severity, crossing.rule, to.channels)
 
 
 async def organizations_behind(connection: Connection, after: str, limit: int) -> Sequence[str]:

@@ -30,6 +30,8 @@ from admin_service.resources.notification_rules.messages import (
     rule_message,
     rule_name,
     stored_recipients,
+    stored_schedule,
+    stored_severity,
 )
 from admin_service.resources.notification_rules.store import RuleRow, RuleSettings
 from admin_service.serving.change_transaction import Change, MakeChange
@@ -122,7 +124,7 @@ async def update(request: notification_rule_pb2.UpdateNotificationRuleRequest, c
     check_etag(asked.etag, row.etag)
     wanted = rule_message(row)
     fields = FieldMask(paths=sorted(updated_fields(request.update_mask, asked)))
-    fields.MergeMessage(asked, wanted, replace_repeated_field=True)
+    fields.MergeMessage(asked, wanted, replace_message_field=True, replace_repeated_field=True)
     if violations := list(_check(wanted)):
         raise invalid_fields(*violations)
     settings = await _settings(change, wanted)
@@ -150,6 +152,8 @@ def _check(wanted: NotificationRule) -> Iterable[FieldViolation]:
             )
     if not wanted.threshold_percents and not wanted.threshold_nano_credits:
         yield FieldViolation("notification_rule.threshold_percents", "must have a threshold, here or as an amount")
+    if wanted.HasField("quiet_hours") and stored_schedule(wanted, "UTC").never_sends:
+        yield FieldViolation("notification_rule.quiet_hours", "must leave a time at which alerts are sent")
     for index, recipient in enumerate(wanted.recipients):
         if recipient.WhichOneof("recipient") is None or (
             recipient.WhichOneof("recipient") == "audience"
@@ -183,6 +187,8 @@ async def _settings(change: Change, wanted: NotificationRule) -> RuleSettings:
         percents=sorted(set(wanted.threshold_percents)),
         amounts_nano_credits=sorted(set(wanted.threshold_nano_credits)),
         recipients=stored_recipients(wanted.recipients, ids),
+        severity=stored_severity(wanted),
+        schedule=stored_schedule(wanted, await store.time_zone(change.connection, organization)),
     )
 
 

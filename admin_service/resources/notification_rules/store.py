@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from admin_service.api.etags import etag_of
+from gateway_core.model.alerts.schedules import Schedule
 from gateway_core.stores.postgres.connections import Connection
 
 PATH: Final = "(coalesce(g.path, m.group_path, k.group_path, ARRAY[]::text[]))"
 COLUMNS: Final = f"""
 r.organization_id, r.rule_id, r.display_name, r.state = 'DISABLED', r.event_types, r.scope_kind, r.scope_id, r.includes_descendants,
-r.percents, r.amounts_nano_credits, r.recipients, r.create_time, r.update_time, {PATH},
+r.percents, r.amounts_nano_credits, r.recipients, r.severity, r.frequency, r.quiet_hours, r.create_time, r.update_time, {PATH},
 coalesce(g.display_name, m.display_name, u.display_name, k.display_name, o.display_name, '')
 """
 SOURCE: Final = """
@@ -25,15 +26,17 @@ notification_rules r
 """
 _GET: Final = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.organization_id = $1 AND r.rule_id = $2"  # noqa: S608
 _COUNT: Final = "SELECT count(*) FROM notification_rules WHERE organization_id = $1"
+_TIME_ZONE: Final = "SELECT time_zone FROM organizations WHERE organization_id = $1"
 _PUT: Final = """
 INSERT INTO notification_rules (organization_id, rule_id, display_name, state, event_types, scope_kind, scope_id,
-                                includes_descendants, percents, amounts_nano_credits, recipients)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                includes_descendants, percents, amounts_nano_credits, recipients, severity, frequency,
+                                quiet_hours)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (organization_id, rule_id) DO UPDATE
    SET display_name = excluded.display_name, state = excluded.state, event_types = excluded.event_types,
        scope_kind = excluded.scope_kind, scope_id = excluded.scope_id, includes_descendants = excluded.includes_descendants,
        percents = excluded.percents, amounts_nano_credits = excluded.amounts_nano_credits, recipients = excluded.recipients,
-       update_time = now()
+       severity = excluded.severity, frequency = excluded.frequency, quiet_hours = excluded.quiet_hours, update_time = now()
 """
 _DELETE: Final = "DELETE FROM notification_rules WHERE organization_id = $1 AND rule_id = $2"
 
@@ -52,6 +55,9 @@ class RuleSettings:
     amounts_nano_credits: Sequence[int]
     recipients: Sequence[dict[str, str]]
     """Each with a `kind`, and the `id` of a member or channel."""
+    severity: str
+    """Empty: it follows from the event."""
+    schedule: Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,8 @@ class RuleRow:
 
 def make_rule_row(organization: str, rule: str, *rest: Any) -> RuleRow:  # noqa: ANN401 - the columns
     """Makes a row from the columns."""
-    settings, (recipients, *others) = rest[:8], rest[8:]
-    values = (*settings, json.loads(recipients))
+    (*settings, recipients, severity), (frequency, quiet_hours), others = rest[:10], rest[10:12], rest[12:]
+    values = (*settings, json.loads(recipients), severity, Schedule.decode(frequency, quiet_hours))
     return RuleRow(organization, rule, RuleSettings(*values), *others)
 
 
@@ -90,12 +96,18 @@ async def count_rules(connection: Connection, organization: str) -> int:
     return int(await connection.fetchval(_COUNT, organization))
 
 
+async def time_zone(connection: Connection, organization: str) -> str:
+    """Returns the time zone of the organization."""
+    return str(await connection.fetchval(_TIME_ZONE, organization))
+
+
 async def put_rule(connection: Connection, organization: str, rule: str, settings: RuleSettings) -> None:
     """Stores a rule, new or changed."""
     await connection.execute(
         _PUT, organization, rule, settings.display_name, "DISABLED" if settings.is_disabled else "ENABLED",
         list(settings.event_types), settings.scope_kind, settings.scope_id, settings.includes_descendants,
         list(settings.percents), list(settings.amounts_nano_credits), json.dumps(list(settings.recipients)),
+        settings.severity, settings.schedule.frequency, settings.schedule.stored_quiet_hours,
     )  # fmt: skip
 
 

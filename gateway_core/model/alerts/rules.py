@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from gateway_core.model.alerts.schedules import AT_ONCE, Schedule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _ALERT_FROM_PERCENT: Final = 95
@@ -74,6 +75,9 @@ class Rule:
     includes_descendants: bool
     thresholds: tuple[Threshold, ...]
     recipients: tuple[Recipient, ...]
+    severity: str = ""
+    """Of its alerts, but for recoveries. Empty: it follows from the event and the threshold."""
+    schedule: Schedule = AT_ONCE
 
     def speaks_of(self, place: Place) -> bool:
         """Returns whether the rule is about a scope."""
