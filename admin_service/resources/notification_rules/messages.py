@@ -12,6 +12,8 @@ from admin_service.api.guardrail_names import scope_name
 from admin_service.api.names import MEMBERS, NOTIFICATION_CHANNELS, NOTIFICATION_RULES, ResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.notification_rules.store import RuleRow
+from gateway_core.model.alerts import event_types
+from gateway_core.model.alerts.rules import Rule, thresholds_of
 from gateway_core.model.alerts.schedules import EVERY_DAY, Frequency, QuietHours, Schedule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
@@ -61,7 +63,7 @@ def quiet_hours_message(quiet: QuietHours) -> QuietHoursMessage:
     )
 
 
-def stored_schedule(wanted: NotificationRule, zone: str) -> Schedule:
+def stored_schedule(wanted: NotificationRule, zone: ZoneInfo) -> Schedule:
     """Returns what a rule says about when.
 
     Args:
@@ -76,7 +78,23 @@ def stored_schedule(wanted: NotificationRule, zone: str) -> Schedule:
     quiet = wanted.quiet_hours
     days = frozenset(int(day) - 1 for day in quiet.days) or EVERY_DAY
     start, end = _minute(quiet.start), _minute(quiet.end)
-    return Schedule(frequency, QuietHours(start, end, days, ZoneInfo(quiet.time_zone or zone), quiet.alerts_pass))
+    return Schedule(
+        frequency,
+        QuietHours(start, end, days, ZoneInfo(quiet.time_zone) if quiet.time_zone else zone, quiet.alerts_pass),
+    )
+
+
+def decided_rule(wanted: NotificationRule, scope: Scope) -> Rule:
+    """Returns a rule as alerts are decided by it, without recipients."""
+    return Rule(
+        "",
+        frozenset(wanted.event_types or event_types.OF_RULES),
+        scope,
+        not wanted.only_scope,
+        thresholds_of(wanted.threshold_percents, wanted.threshold_nano_credits),
+        recipients=(),
+        severity=stored_severity(wanted),
+    )
 
 
 def stored_severity(wanted: NotificationRule) -> str:

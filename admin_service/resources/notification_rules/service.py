@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import grpc
@@ -25,8 +26,9 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_rows
-from admin_service.resources.notification_rules import store
+from admin_service.resources.notification_rules import simulation, store
 from admin_service.resources.notification_rules.messages import (
+    decided_rule,
     rule_message,
     rule_name,
     stored_recipients,
@@ -35,8 +37,10 @@ from admin_service.resources.notification_rules.messages import (
 )
 from admin_service.resources.notification_rules.store import RuleRow, RuleSettings
 from admin_service.serving.change_transaction import Change, MakeChange
-from admin_service.serving.guard import Handle, Rule
+from admin_service.serving.guard import Handle
+from admin_service.serving.guard import Rule as Check
 from gateway_core.model.alerts import event_types
+from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -70,14 +74,21 @@ class NotificationRulesApi:
         self._pool = pool
         self._page_tokens = page_tokens
         self._make_id = make_id
-        self.handlers: Mapping[str, Handle] = {"GetNotificationRule": self.get, "ListNotificationRules": self.list}
+        self.handlers: Mapping[str, Handle] = {
+            "GetNotificationRule": self.get,
+            "ListNotificationRules": self.list,
+            "SimulateNotificationRule": self.simulate,
+        }
         self.changes: Mapping[str, MakeChange] = {
             "CreateNotificationRule": self.create,
             "UpdateNotificationRule": update,
             "DeleteNotificationRule": delete,
         }
         # An update is checked as a whole, with what it leaves as it was.
-        self.rules: Mapping[str, Rule] = {"CreateNotificationRule": lambda request: _check(request.notification_rule)}
+        self.rules: Mapping[str, Check] = {
+            "CreateNotificationRule": lambda request: _check(request.notification_rule),
+            "SimulateNotificationRule": lambda request: _check(request.notification_rule),
+        }
 
     async def get(self, _request: notification_rule_pb2.GetNotificationRuleRequest, caller: Caller) -> NotificationRule:
         """GetNotificationRule returns one rule."""
@@ -99,6 +110,18 @@ class NotificationRulesApi:
         return notification_rule_pb2.ListNotificationRulesResponse(
             notification_rules=map(rule_message, page.rows), next_page_token=page.next_page_token
         )
+
+    async def simulate(
+        self, request: notification_rule_pb2.SimulateNotificationRuleRequest, caller: Caller
+    ) -> notification_rule_pb2.SimulateNotificationRuleResponse:
+        """SimulateNotificationRule replays a past period."""
+        organization, wanted = caller.resource.organization, request.notification_rule
+        async with acting_for(self._pool, organization) as connection:
+            scope = await _scope(connection, caller, wanted.scope, _READ)
+            zone, now = await store.zone_and_now(connection, organization)
+            time_range = request.time_range if request.HasField("time_range") else None
+            start, end = simulation.period(time_range, now, zone)
+            return await simulation.simulate(connection, organization, decided_rule(wanted, scope), zone, start, end)
 
     async def create(
         self, request: notification_rule_pb2.CreateNotificationRuleRequest, change: Change
@@ -152,7 +175,7 @@ def _check(wanted: NotificationRule) -> Iterable[FieldViolation]:
             )
     if not wanted.threshold_percents and not wanted.threshold_nano_credits:
         yield FieldViolation("notification_rule.threshold_percents", "must have a threshold, here or as an amount")
-    if wanted.HasField("quiet_hours") and stored_schedule(wanted, "UTC").never_sends:
+    if wanted.HasField("quiet_hours") and stored_schedule(wanted, ZoneInfo("UTC")).never_sends:
         yield FieldViolation("notification_rule.quiet_hours", "must leave a time at which alerts are sent")
     for index, recipient in enumerate(wanted.recipients):
         if recipient.WhichOneof("recipient") is None or (
@@ -171,11 +194,7 @@ async def _settings(change: Change, wanted: NotificationRule) -> RuleSettings:
         AdminError: PERMISSION_DENIED, the scope or a recipient does not exist, or is not in the caller's subtree.
     """
     organization = change.caller.resource.organization
-    name = parse_name(wanted.scope)
-    scope = scope_of_name(name) if name and name.organization == organization else None
-    if scope is None:
-        raise permission_denied(_WRITE, wanted.scope[:MAX_SHOWN])
-    await _require(change, scope_name(organization, scope), wanted.scope)
+    scope = await _scope(change.connection, change.caller, wanted.scope, _WRITE)
     ids = [await _recipient_id(change, recipient) for recipient in wanted.recipients]
     return RuleSettings(
         display_name=wanted.display_name,
@@ -188,8 +207,19 @@ async def _settings(change: Change, wanted: NotificationRule) -> RuleSettings:
         amounts_nano_credits=sorted(set(wanted.threshold_nano_credits)),
         recipients=stored_recipients(wanted.recipients, ids),
         severity=stored_severity(wanted),
-        schedule=stored_schedule(wanted, await store.time_zone(change.connection, organization)),
+        schedule=stored_schedule(wanted, (await store.zone_and_now(change.connection, organization))[0]),
     )
+
+
+async def _scope(connection: Connection, caller: Caller, text: str, permission: Permission) -> Scope:
+    """Returns the scope that a rule names, after checking that it is in the caller's subtree."""
+    organization = caller.resource.organization
+    name = parse_name(text)
+    scope = scope_of_name(name) if name and name.organization == organization else None
+    if scope is None:
+        raise permission_denied(permission, text[:MAX_SHOWN])
+    await _require(connection, caller, scope_name(organization, scope), text, permission)
+    return scope
 
 
 async def _recipient_id(change: Change, recipient: NotificationRecipient) -> str:
@@ -201,16 +231,19 @@ async def _recipient_id(change: Change, recipient: NotificationRecipient) -> str
     collection = MEMBERS if kind == "member" else NOTIFICATION_CHANNELS
     if name is None or (name.organization, name.collection) != (change.caller.resource.organization, collection):
         raise permission_denied(_WRITE, text[:MAX_SHOWN])
-    await _require(change, name, text)
+    await _require(change.connection, change.caller, name, text, _WRITE)
     return str(name.resource_id)
 
 
-async def _require(change: Change, name: ResourceName, text: str) -> None:
-    """Checks that the caller may keep rules about the resource: it exists, in the caller's subtree."""
-    target = await find_target(change.connection, name)
+async def _require(
+    connection: Connection, caller: Caller, name: ResourceName, text: str, permission: Permission
+) -> None:
+    """Checks that the caller has the permission about the resource: it exists, in the caller's subtree."""
+    target = await find_target(connection, name)
     if target is None:
-        raise permission_denied(_WRITE, text[:MAX_SHOWN])
-    change.caller.require(_WRITE, Target(target.organization, TargetKind.SPEND, target.group_path), text[:MAX_SHOWN])
+        raise permission_denied(permission, text[:MAX_SHOWN])
+    spend = Target(target.organization, TargetKind.SPEND, target.group_path)
+    caller.require(permission, spend, text[:MAX_SHOWN])
 
 
 async def _existing(connection: Connection, name: ResourceName, permission: Permission) -> RuleRow:

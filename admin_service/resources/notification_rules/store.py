@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from admin_service.api.etags import etag_of
 from gateway_core.model.alerts.schedules import Schedule
@@ -26,7 +27,7 @@ notification_rules r
 """
 _GET: Final = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.organization_id = $1 AND r.rule_id = $2"  # noqa: S608
 _COUNT: Final = "SELECT count(*) FROM notification_rules WHERE organization_id = $1"
-_TIME_ZONE: Final = "SELECT time_zone FROM organizations WHERE organization_id = $1"
+_TIME_ZONE: Final = "SELECT time_zone, now() FROM organizations WHERE organization_id = $1"
 _PUT: Final = """
 INSERT INTO notification_rules (organization_id, rule_id, display_name, state, event_types, scope_kind, scope_id,
                                 includes_descendants, percents, amounts_nano_credits, recipients, severity, frequency,
@@ -96,9 +97,10 @@ async def count_rules(connection: Connection, organization: str) -> int:
     return int(await connection.fetchval(_COUNT, organization))
 
 
-async def time_zone(connection: Connection, organization: str) -> str:
-    """Returns the time zone of the organization."""
-    return str(await connection.fetchval(_TIME_ZONE, organization))
+async def zone_and_now(connection: Connection, organization: str) -> tuple[ZoneInfo, dt.datetime]:
+    """Returns the time zone of the organization, and the present time."""
+    (row,) = await connection.fetch(_TIME_ZONE, organization)
+    return ZoneInfo(row["time_zone"]), row["now"]
 
 
 async def put_rule(connection: Connection, organization: str, rule: str, settings: RuleSettings) -> None:

@@ -1,8 +1,8 @@
 """When a rule lets its alerts be sent: at once, after quiet hours, or collected in a digest. Pure.
 
 Times of the day are those of a wall clock in a time zone, also when it is changed: a night from 22:00 to 07:00 then has one hour
-more or less. A time that the clock skips is the instant of the change. Of a time that it shows twice, quiet hours begin at the first
-and end at the second.
+more or less. A time that the clock skips is the instant of the change. Of a time that it shows twice, quiet hours begin at the
+first and end at the second.
 """
 
 import datetime as dt

@@ -69,9 +69,7 @@ REACHES_OUT: frozenset[str] = frozenset()
 WITH_ANOTHER_USER = ("gateway_core.contract", "gateway_core.schema", "gateway_core.runtime.unix_sockets")
 """Code in the core that is shared with Envoy or the deployment instead of a second service."""
 
-USED_BY_ONE_SERVICE: frozenset[str] = frozenset(
-    {"gateway_core.model.alerts.crossings", "gateway_core.model.alerts.rules"}
-)
+USED_BY_ONE_SERVICE: frozenset[str] = frozenset()
 """This list may only shrink."""
 
 

@@ -144,7 +144,7 @@ def add_rule(
     only: Annotated[bool, Option("--only", text="Only about the scope itself, not about what is inside it.")] = False,
 ) -> None:
     """Add a rule: which thresholds of budgets are reported to whom."""
-    percents, amounts = _parsed(at)
+    percents, amounts = parsed_thresholds(at)
     rule = NotificationRule(
         display_name=name,
         scope=scope_name(session.organization, session.scope(scope)),
@@ -189,7 +189,7 @@ def change_rule(
     changed = NotificationRule(name=session.name(Collection.NOTIFICATION_RULES, rule), display_name=name)
     paths = ["display_name"] if name else []
     if at:
-        percents, amounts = _parsed(at)
+        percents, amounts = parsed_thresholds(at)
         changed.threshold_percents.extend(percents)
         changed.threshold_nano_credits.extend(amounts)
         paths += ["threshold_percents", "threshold_nano_credits"]
@@ -233,7 +233,7 @@ def remove_rule(session: Session, rule: RuleArgument, *, yes: YesOption = False)
     session.output.one(gone, _facts(session, gone))
 
 
-def _parsed(texts: Sequence[str]) -> tuple[list[int], list[int]]:
+def parsed_thresholds(texts: Sequence[str]) -> tuple[list[int], list[int]]:
     """Returns percents and amounts in nano-credits."""
     percents, amounts = [], []
     for text in texts:
