@@ -2026,6 +2026,9 @@ CREATE TABLE public.notification_channels (
     next_attempt_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    member_id text,
+    disable_time timestamp with time zone,
+    CONSTRAINT notification_channels_check CHECK (((member_id IS NULL) OR (group_id IS NULL))),
     CONSTRAINT notification_channels_kind_check CHECK ((kind = ANY (ARRAY['CALLBACK'::text, 'SLACK'::text, 'TEAMS'::text, 'DISCORD'::text, 'FEISHU'::text, 'DINGTALK'::text, 'WECOM'::text, 'PAGERDUTY'::text, 'EMAIL'::text]))),
     CONSTRAINT notification_channels_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
@@ -2063,7 +2066,10 @@ CREATE TABLE public.notification_rules (
     severity text DEFAULT ''::text NOT NULL,
     frequency text DEFAULT 'AT_ONCE'::text NOT NULL,
     quiet_hours jsonb,
+    overrides_rule_id text,
+    forbids_overrides boolean DEFAULT false NOT NULL,
     CONSTRAINT notification_rules_amounts_nano_credits_check CHECK (((cardinality(amounts_nano_credits) <= 16) AND (0 < ALL (amounts_nano_credits)))),
+    CONSTRAINT notification_rules_check CHECK ((overrides_rule_id <> rule_id)),
     CONSTRAINT notification_rules_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 64))),
     CONSTRAINT notification_rules_frequency_check CHECK ((frequency = ANY (ARRAY['AT_ONCE'::text, 'DAILY'::text, 'WEEKLY'::text]))),
     CONSTRAINT notification_rules_percents_check CHECK (((cardinality(percents) <= 16) AND (1 <= ALL (percents)) AND (1000 >= ALL (percents)))),
@@ -3326,6 +3332,10 @@ CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
 CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
+CREATE INDEX notification_channels_disabled ON public.notification_channels USING btree (disable_time) WHERE (disable_time IS NOT NULL);
+
+CREATE UNIQUE INDEX notification_channels_personal ON public.notification_channels USING btree (organization_id, member_id) WHERE (member_id IS NOT NULL);
+
 CREATE INDEX notification_deliveries_by_time ON public.notification_deliveries USING btree (organization_id, create_time, delivery_id);
 
 CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING btree (next_attempt_time) WHERE (state = 'PENDING'::text);
@@ -3333,6 +3343,8 @@ CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING
 CREATE INDEX notification_deliveries_waiting ON public.notification_deliveries USING btree (organization_id, channel_id, create_time, delivery_id) WHERE (state = 'PENDING'::text);
 
 CREATE INDEX notification_rules_by_change ON public.notification_rules USING btree (update_time);
+
+CREATE UNIQUE INDEX notification_rules_overrides ON public.notification_rules USING btree (organization_id, overrides_rule_id, scope_kind, scope_id) WHERE (overrides_rule_id IS NOT NULL);
 
 CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USING btree (concerned_organization_id, sequence);
 
@@ -3774,6 +3786,9 @@ ALTER TABLE ONLY public.models
 ALTER TABLE ONLY public.notification_channels
     ADD CONSTRAINT notification_channels_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
 ALTER TABLE ONLY public.notification_deliveries
     ADD CONSTRAINT notification_deliveries_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
 
@@ -3782,6 +3797,9 @@ ALTER TABLE ONLY public.notification_deliveries
 
 ALTER TABLE ONLY public.notification_rules
     ADD CONSTRAINT notification_rules_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.notification_rules
+    ADD CONSTRAINT notification_rules_organization_id_overrides_rule_id_fkey FOREIGN KEY (organization_id, overrides_rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_concerned_organization_id_fkey FOREIGN KEY (concerned_organization_id) REFERENCES public.organizations(organization_id);

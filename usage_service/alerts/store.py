@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import asyncpg
+
 from gateway_core.model.alerts.crossings import Budget, Crossing, Decision, Key, State
+from gateway_core.model.alerts.inheritance import StoredRule, in_effect
 from gateway_core.model.alerts.rules import Place, Recipient, Rule, thresholds_of
 from gateway_core.model.alerts.schedules import Schedule
 from gateway_core.model.limits.counters import Counter
@@ -58,19 +61,7 @@ class AlertStore:
     async def rules(self) -> Sequence[Rule]:
         """Returns the rules that are enabled and have thresholds."""
         rows = await self._connection.fetch(statements.RULES, self._claimed.organization)
-        return [
-            Rule(
-                row["rule_id"],
-                frozenset(row["event_types"]),
-                Scope(ScopeKind(row["scope_kind"]), row["scope_id"]),
-                row["includes_descendants"],
-                thresholds_of(row["percents"], row["amounts_nano_credits"]),
-                tuple(Recipient(one["kind"], one.get("id", "")) for one in json.loads(row["recipients"])),
-                row["severity"],
-                Schedule.decode(row["frequency"], row["quiet_hours"]),
-            )
-            for row in rows
-        ]
+        return [rule for rule in in_effect([_stored_rule(row) for row in rows]) if rule.thresholds]
 
     async def budgets(self) -> Sequence[Budget]:
         """Returns the budgets that were charged or changed since the last step, as they are now."""
@@ -154,3 +145,19 @@ async def organizations_behind(connection: Connection, after: str, limit: int) -
 async def begin(connection: Connection, organization: str) -> None:
     """Lets the alerts of an organization begin at the present end of its ledger, so that history sends nothing."""
     await connection.execute(statements.BEGIN, organization)
+
+
+def _stored_rule(row: asyncpg.Record) -> StoredRule:
+    scope = Scope(ScopeKind(row["scope_kind"]), row["scope_id"])
+    rule = Rule(
+        row["rule_id"],
+        frozenset(row["event_types"]),
+        scope,
+        row["includes_descendants"],
+        thresholds_of(row["percents"], row["amounts_nano_credits"]),
+        tuple(Recipient(one["kind"], one.get("id", ""), one.get("group", "")) for one in json.loads(row["recipients"])),
+        row["severity"],
+        Schedule.decode(row["frequency"], row["quiet_hours"]),
+    )
+    place = Place(scope, tuple(row["group_path"]), row["member_id"])
+    return StoredRule(rule, place, row["overrides_rule_id"] or "", row["forbids_overrides"], row["is_enabled"])

@@ -46,8 +46,22 @@ def rule_message(row: RuleRow) -> NotificationRule:
         scope_display_name=row.scope_display_name,
         severity=Notification.Severity.Value(f"{_SEVERITY}{settings.severity or 'UNSPECIFIED'}"),
         frequency=NotificationRule.Frequency.Value(f"{_FREQUENCY}{settings.schedule.frequency}"),
+        overrides=str(ResourceName(row.organization, NOTIFICATION_RULES, settings.overrides))
+        if settings.overrides
+        else "",
+        overrides_forbidden=settings.forbids_overrides,
         quiet_hours=quiet_hours_message(settings.schedule.quiet_hours) if settings.schedule.quiet_hours else None,
     )
+
+
+def inherited_message(row: RuleRow) -> NotificationRule:
+    """Returns a rule as those see it who inherit it: without members and channels, who may be beyond their subtree."""
+    message = rule_message(row)
+    audiences = [one for one in message.recipients if one.WhichOneof("recipient") == "audience"]
+    del message.recipients[:]
+    message.recipients.extend(audiences)
+    message.inherited_from = message.scope
+    return message
 
 
 def quiet_hours_message(quiet: QuietHours) -> QuietHoursMessage:

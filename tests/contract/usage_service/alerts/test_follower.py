@@ -207,3 +207,20 @@ async def test_a_budget_that_refuses_calls_is_told_once_for_each_limit(
     await owner.execute("UPDATE refused_calls SET update_time = now() + interval '9 seconds'")
     await follower.follow_once()
     assert await told(owner) == [f"exhausted {10 * CALL}", f"exhausted {12 * CALL}"]
+
+
+async def test_a_rule_of_a_lower_scope_takes_the_place_of_the_one_above(
+    owner: asyncpg.Connection, follower: AlertFollower
+) -> None:
+    await owner.execute(
+        "INSERT INTO notification_rules (organization_id, rule_id, display_name, event_types, scope_kind, scope_id, percents,"
+        " recipients, overrides_rule_id) VALUES ('acme', 'lower', 'Lower', '{budget.threshold_reached}', 'group', 'research',"
+        " '{50}', '[{\"kind\": \"OWNER\"}]', 'budgets')"
+    )
+    await calls(owner, 8)
+    await follower.follow_once()
+    assert await told(owner) == ["50%"]
+    await owner.execute("UPDATE notification_rules SET state = 'DISABLED', update_time = now() WHERE rule_id = 'lower'")
+    await calls(owner, 1)
+    await follower.follow_once()
+    assert await told(owner) == ["50%"]

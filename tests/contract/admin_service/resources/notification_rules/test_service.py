@@ -25,7 +25,7 @@ def rule(scope: str, *recipients: NotificationRecipient) -> notification_rule_pb
 async def listed(client: Client, member: str) -> list[str]:
     request = notification_rule_pb2.ListNotificationRulesRequest(parent=ACME)
     answer = await client.call("ListNotificationRules", request, member)
-    return [one.display_name for one in answer.notification_rules]
+    return [one.display_name for one in answer.notification_rules if not one.inherited_from]
 
 
 async def test_an_organization_begins_with_a_rule_for_its_budgets(client: Client, people: None) -> None:

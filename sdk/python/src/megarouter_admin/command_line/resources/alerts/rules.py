@@ -80,6 +80,12 @@ def _scope(rule: NotificationRule) -> str:
     return short_scope(rule.scope) + ("" if rule.only_scope else " and below")
 
 
+def _state(rule: NotificationRule) -> str:
+    if rule.overridden_by:
+        return f"overridden by {short_name(rule.overridden_by)}"
+    return "off" if rule.disabled else "on"
+
+
 def _facts(session: Session, rule: NotificationRule) -> list[tuple[str, str]]:
     return [
         ("rule", rule.name),
@@ -91,15 +97,28 @@ def _facts(session: Session, rule: NotificationRule) -> list[tuple[str, str]]:
         ("severity", severity_text(rule)),
         ("sent", frequency_text(rule)),
         ("quiet", quiet_hours_text(rule)),
-        ("state", "off" if rule.disabled else "on"),
+        ("overrides", rule.overrides and short_name(rule.overrides)),
+        ("below", "cannot be overridden" if rule.overrides_forbidden else ""),
+        ("state", _state(rule)),
         ("changed", session.ago(rule.update_time)),
     ]
 
 
-@command(application, "rules", "alerts rules")
-def list_rules(session: Session, filter_text: FilterOption = "", limit: LimitOption = 0) -> None:
+@command(application, "rules", "alerts rules", "alerts rules --scope groups/research")
+def list_rules(
+    session: Session,
+    scope: Annotated[
+        str, Option(metavar="SCOPE", text="Only what speaks of this scope, with what it inherits; as of add-rule.")
+    ] = "",
+    filter_text: FilterOption = "",
+    limit: LimitOption = 0,
+) -> None:
     """List which alerts go to whom."""
-    request = ListNotificationRulesRequest(parent=session.organization, filter=filter_text)
+    request = ListNotificationRulesRequest(
+        parent=session.organization,
+        filter=filter_text,
+        scope=scope_name(session.organization, session.scope(scope)) if scope else "",
+    )
     found = session.listed(
         session.router.notification_rules.ListNotificationRules, request, "notification_rules", limit
     )
@@ -111,7 +130,9 @@ def list_rules(session: Session, filter_text: FilterOption = "", limit: LimitOpt
         Column[NotificationRule]("to", _recipients),
         Column[NotificationRule]("severity", severity_text),
         Column[NotificationRule]("sent", frequency_text),
-        Column[NotificationRule]("state", lambda one: "off" if one.disabled else "on"),
+        Column[NotificationRule]("inherited from", lambda one: one.inherited_from and short_scope(one.inherited_from)),
+        Column[NotificationRule]("overrides", lambda one: one.overrides and short_name(one.overrides)),
+        Column[NotificationRule]("state", _state),
     ]
     session.output.rows(columns, found, "no rules")
 
@@ -121,6 +142,7 @@ def list_rules(session: Session, filter_text: FilterOption = "", limit: LimitOpt
     "add-rule",
     "alerts add-rule Team --scope groups/research --at 50% --at 75% --to owner --to channels/channel-01abc",
     "alerts add-rule Spend --at 500 --to super-admins --to members/emma@example.com",
+    "alerts add-rule Quiet --scope groups/research --overrides budgets --at 100% --to owner",
 )
 def add_rule(
     session: Session,
@@ -139,7 +161,14 @@ def add_rule(
     quiet: QuietOption = "",
     quiet_days: QuietDaysOption = "",
     quiet_zone: QuietZoneOption = "",
+    overrides: Annotated[
+        str, Option(metavar="RULE", text="A rule of a scope above, whose place this one takes in its scope.")
+    ] = "",
     *,
+    off: Annotated[bool, Option("--off", text="Switched off: with --overrides, nothing is reported there.")] = False,
+    forbid_overrides: Annotated[
+        bool, Option("--forbid-overrides", text="Let no rule of a lower scope take its place there.")
+    ] = False,
     alerts_pass: AlertsPassOption = False,
     only: Annotated[bool, Option("--only", text="Only about the scope itself, not about what is inside it.")] = False,
 ) -> None:
@@ -155,6 +184,9 @@ def add_rule(
         severity=severity.value_in_api,
         frequency=frequency.value_in_api,
         quiet_hours=quiet_hours(quiet, quiet_days, quiet_zone, alerts_pass=alerts_pass),
+        overrides=session.name(Collection.NOTIFICATION_RULES, overrides) if overrides else "",
+        overrides_forbidden=forbid_overrides,
+        disabled=off,
     )
     request = CreateNotificationRuleRequest(parent=session.organization, notification_rule=rule)
     made = session.router.notification_rules.CreateNotificationRule(request)
@@ -184,6 +216,10 @@ def change_rule(
     quiet_zone: QuietZoneOption = "",
     *,
     alerts_pass: AlertsPassOption = False,
+    forbid_overrides: Annotated[
+        bool, Option("--forbid-overrides", text="Let no rule of a lower scope take its place there.")
+    ] = False,
+    allow_overrides: Annotated[bool, Option("--allow-overrides", text="Let rules of lower scopes do so.")] = False,
 ) -> None:
     """Change a rule. What is not given stays as it is; thresholds, recipients and quiet hours are replaced as a whole."""
     changed = NotificationRule(name=session.name(Collection.NOTIFICATION_RULES, rule), display_name=name)
@@ -206,6 +242,11 @@ def change_rule(
         if wanted := quiet_hours(quiet, quiet_days, quiet_zone, alerts_pass=alerts_pass):
             changed.quiet_hours.CopyFrom(wanted)
         paths.append("quiet_hours")
+    if forbid_overrides and allow_overrides:
+        raise ValueError("--forbid-overrides and --allow-overrides exclude each other")
+    if forbid_overrides or allow_overrides:
+        changed.overrides_forbidden = forbid_overrides
+        paths.append("overrides_forbidden")
     if not paths:
         raise ValueError("name what to change, such as --severity alert")
     request = UpdateNotificationRuleRequest(notification_rule=changed, update_mask=FieldMask(paths=paths))
