@@ -22,6 +22,8 @@ from gateway_core.stores.postgres.notifications import running as listening
 from gateway_core.stores.redis.connections import open_pipelined
 from usage_service.alerts import follower as alert_follower
 from usage_service.alerts.follower import AlertFollower
+from usage_service.alerts.held import follower as held_follower
+from usage_service.alerts.held.follower import HeldFollower
 from usage_service.anomalies import watch as anomaly_watch
 from usage_service.anomalies.watch import AnomalyWatch
 from usage_service.counters import finished_calls, reconciler
@@ -138,6 +140,7 @@ async def _following(pool: asyncpg.Pool, hours_months: int) -> AsyncIterator[Rol
         retention.running(HoursRetention(pool, hours_months)),
         standing_follower.running(StandingFollower(pool)),
         alert_follower.running(AlertFollower(pool)),
+        held_follower.running(HeldFollower(pool)),
     ):
         yield follower
 

@@ -123,8 +123,11 @@ GRANT SELECT (organization_id, channel_id, state) ON notification_channels TO me
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence, changes_until) ON alert_positions TO megarouter_usage;
-GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_usage;
-GRANT EXECUTE ON FUNCTION put_mail_deliveries(text, text, text[], text[]) TO megarouter_usage;
+GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id, create_time) ON notification_deliveries TO megarouter_usage;
+-- Never deleted: a row says with what an alert was sent.
+GRANT SELECT, INSERT, UPDATE (frequency, quiet_hours, send_time, released_event_id, release_time) ON held_alerts TO megarouter_usage;
+GRANT SELECT ON usage_names TO megarouter_usage;
+GRANT EXECUTE ON FUNCTION mail_channels(text, text[]) TO megarouter_usage;
 
 -- Statistics. Old ones are deleted.
 GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls TO megarouter_usage;

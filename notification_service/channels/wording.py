@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway_core.model.alerts.event_types import DIGEST
 from gateway_core.model.alerts.wording import credits_text, one_line, sentence_of
+from notification_service.channels.digests import facts_of_digest
 from notification_service.channels.messages import Alert
 
 Fact = tuple[str, str]
 """A label and its value."""
 
-MOST_FACTS: Final = 8
+MOST_FACTS: Final = 9
 _SEVERITIES: Final = ("INFO", "WARNING", "ALERT")
 _CREDITS: Final = "NanoCredits"
 _TIME: Final = "Time"
@@ -70,9 +72,12 @@ def title_of(alert: Alert) -> str:
 
 
 def facts_of(alert: Alert) -> list[Fact]:
-    """Returns what else there is to know: the organization, what the data has, and the id of the event."""
+    """Returns what else there is to know: the organization, what the data has, and the id of the event; of a digest, what is in it."""
+    if alert.event_type == DIGEST:
+        return facts_of_digest(alert.severity, alert.organization, alert.data)
     organization, event = one_line(alert.organization), one_line(alert.event_id)
-    facts = [("Organization", organization), *list(_facts(alert.data))[: MOST_FACTS - 2], ("Event", event)]
+    head = [("Severity", alert.severity.capitalize()), ("Organization", organization)]
+    facts = [*head, *list(_facts(alert.data))[: MOST_FACTS - len(head) - 1], ("Event", event)]
     return [(label, value) for label, value in facts if value]
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from gateway_core.model.alerts.crossings import Budget, Crossing
+from gateway_core.model.alerts.rules import Place
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.organization.scopes import ScopeKind
 from gateway_core.model.organization.service_accounts import is_service_account
-from usage_service.alerts.crossings import Budget, Crossing
-from usage_service.alerts.rules import Place
 
 VERSION: Final = 1
 _ID_BYTES: Final = 20

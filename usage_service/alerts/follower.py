@@ -17,11 +17,11 @@ from typing import Final
 
 import asyncpg
 
+from gateway_core.model.alerts.crossings import Crossing, decide
 from gateway_core.model.alerts.event_types import THRESHOLD_REACHED
 from gateway_core.runtime.background import in_background
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
-from usage_service.alerts.crossings import Crossing, decide
 from usage_service.alerts.events import Event, event_of
 from usage_service.alerts.recipients import addressees
 from usage_service.alerts.store import AlertStore, Claimed, begin, organizations_behind

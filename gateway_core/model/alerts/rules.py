@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from gateway_core.model.alerts.schedules import AT_ONCE, Schedule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _ALERT_FROM_PERCENT: Final = 95
@@ -62,6 +63,20 @@ class Recipient:
 
     kind: str
     recipient_id: str = ""
+    group: str = ""
+    """Of a member who was in the group of the rule when the rule named them: who leaves it gets nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A scope in which another rule speaks instead."""
+
+    scope: Scope
+    includes_descendants: bool
+
+    def has(self, place: Place) -> bool:
+        """Returns whether a place is excluded."""
+        return place.scope == self.scope or (self.includes_descendants and place.is_inside(self.scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +89,15 @@ class Rule:
     includes_descendants: bool
     thresholds: tuple[Threshold, ...]
     recipients: tuple[Recipient, ...]
+    severity: str = ""
+    """Of its alerts, but for recoveries. Empty: it follows from the event and the threshold."""
+    schedule: Schedule = AT_ONCE
+    exclusions: tuple[Exclusion, ...] = ()
 
     def speaks_of(self, place: Place) -> bool:
-        """Returns whether the rule is about a scope."""
-        return place.scope == self.scope or (self.includes_descendants and place.is_inside(self.scope))
+        """Returns whether the rule is about a scope, and no override of it is."""
+        is_about = place.scope == self.scope or (self.includes_descendants and place.is_inside(self.scope))
+        return is_about and not any(one.has(place) for one in self.exclusions)
 
 
 def thresholds_of(percents: Iterable[int], amounts: Iterable[int]) -> tuple[Threshold, ...]:
