@@ -52,7 +52,7 @@ _TELL_EVERY_S: Final = 10.0
 _EXPORTED_DAYS: Final = (4, 36)
 """Nine times as many calls must not need more memory."""
 # Bulk loading would otherwise wait for checkpoints.
-_SERVER_SETTINGS: Final = ("ALTER SYSTEM SET max_wal_size = '8GB'", "SELECT pg_reload_conf()")
+_SERVER_SETTINGS: Final = ("ALTER SYSTEM SET max_wal_size = '2GB'", "SELECT pg_reload_conf()")
 
 
 @dataclass(frozen=True, slots=True)
