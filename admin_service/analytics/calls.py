@@ -14,16 +14,17 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from admin_service.analytics.call_records import call_columns, record_conditions
-from admin_service.analytics.query import Filter, Granularity, Reach, Tree, UsageQuery
-from admin_service.analytics.reading import position_of, require_valid
-from admin_service.analytics.statements import (
+from admin_service.analytics.call_records import (
     CallerHours,
-    Position,
+    call_columns,
     days_statement,
     days_with_calls_statement,
     hours_statement,
+    record_conditions,
 )
+from admin_service.analytics.query import Filter, Granularity, Reach, Tree, UsageQuery
+from admin_service.analytics.reading import position_of, require_valid
+from admin_service.analytics.statements import Position
 from admin_service.analytics.time_ranges import first_kept_hour, hours_of_day, period_of
 from admin_service.listing.sql_parameters import Parameters
 from gateway_core.stores.postgres.connections import Connection
