@@ -45,7 +45,6 @@ from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal, refuse_principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
-from gateway_core.model.calls.routed_calls import virtual_model_of
 from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
 from gateway_core.model.endpoints import (
     Dialect,
@@ -60,6 +59,7 @@ from gateway_core.model.endpoints import (
 )
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
+from gateway_core.model.routed_calls.decision import virtual_model_of
 from gateway_core.stores.postgres import connections as postgres
 from gateway_core.stores.redis import connections as redis
 

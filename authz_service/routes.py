@@ -8,9 +8,9 @@ from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.decision import CatalogView, Parameters
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, refuse_parameter
-from gateway_core.model.calls.routed_calls import Eligible, asked_of, choose_among, eligible, routed
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.routed_calls.decision import Eligible, asked_of, choose_among, eligible, routed
 from gateway_core.model.routing.choice import Override, Wish
 from gateway_core.model.routing.virtual_models import VirtualModel
 from gateway_core.runtime.bounded_memory import BoundedMemory

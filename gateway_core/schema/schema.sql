@@ -2,6 +2,17 @@
 --
 --   python -m gateway_core.schema dump
 
+CREATE FUNCTION public.address_of_mailed_member(organization text, channel text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT nullif(u.email, '')
+      FROM notification_channels c
+      JOIN members m ON m.organization_id = c.organization_id AND m.member_id = c.mailed_member_id AND m.state = 'ACTIVE'
+      JOIN users u ON u.user_id = m.user_id
+     WHERE c.organization_id = organization AND c.channel_id = channel
+$$;
+
 CREATE FUNCTION public.after_every_id() RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ SELECT repeat('z', 70) $$;
@@ -224,7 +235,7 @@ BEGIN
     RETURN QUERY SELECT least(own.budget + carried, 9223372036854775807)::bigint, own.cap, last.lineage, own.budget;
 END $$;
 
-CREATE FUNCTION public.channels_with_deliveries_due(most integer) RETURNS TABLE(organization_id text, channel_id text)
+CREATE FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) RETURNS TABLE(organization_id text, channel_id text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -242,8 +253,8 @@ CREATE FUNCTION public.channels_with_deliveries_due(most integer) RETURNS TABLE(
     SELECT d.organization_id, d.channel_id
       FROM heads d
       LEFT JOIN notification_channels c ON c.organization_id = d.organization_id AND c.channel_id = d.channel_id
-     WHERE d.next_attempt_time <= now() AND coalesce(d.lease_end_time, '-infinity') <= now()
-       AND coalesce(c.next_attempt_time, '-infinity') <= now() AND coalesce(c.state, '') <> 'DISABLED'
+     WHERE d.next_attempt_time <= coalesce(moment, now()) AND coalesce(d.lease_end_time, '-infinity') <= coalesce(moment, now())
+       AND coalesce(c.next_attempt_time, '-infinity') <= coalesce(moment, now()) AND coalesce(c.state, '') <> 'DISABLED'
      ORDER BY row_number() OVER (PARTITION BY d.organization_id ORDER BY d.next_attempt_time), d.next_attempt_time LIMIT most
 $$;
 
@@ -583,6 +594,24 @@ CREATE FUNCTION public.local_hour(instant timestamp with time zone, zone text) R
                         FROM generate_series(truncated.h, instant, interval '15 minutes') AS q
                        WHERE instant - q = (instant AT TIME ZONE zone) - (q AT TIME ZONE zone)) END
       FROM (SELECT date_trunc('hour', instant, zone) AS h) AS truncated
+$$;
+
+CREATE FUNCTION public.mail_channels(organization text, members text[]) RETURNS SETOF text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH mailed AS (
+        SELECT m.member_id, 'mail-' || m.member_id AS channel_id, split_part(u.email, '@', 2) AS domain
+          FROM members m
+          JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
+         WHERE m.organization_id = organization AND m.member_id = ANY (members) AND m.state = 'ACTIVE'
+           AND EXISTS (SELECT FROM deployment_settings WHERE sends_mail)
+    ), channel AS (
+        INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, mailed_member_id)
+        SELECT organization, channel_id, 'EMAIL', member_id, domain, member_id FROM mailed
+        ON CONFLICT DO NOTHING
+    )
+    SELECT channel_id FROM mailed
 $$;
 
 CREATE FUNCTION public.mark_carries() RETURNS trigger
@@ -1178,6 +1207,17 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.replace_unknown_attempt() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    DELETE FROM delivery_attempts a
+     WHERE a.organization_id = NEW.organization_id AND a.delivery_id = NEW.delivery_id AND a.attempt_number = NEW.attempt_number
+       AND a.outcome = 'UNKNOWN' AND NEW.outcome <> 'UNKNOWN';
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION public.reports_budgets(r public.guardrails) RETURNS boolean
     LANGUAGE sql STABLE
     AS $_$
@@ -1288,6 +1328,16 @@ CREATE FUNCTION public.routing_of(organization text, path text[], of_key text) R
              WHERE p.organization_id = organization
                AND (p.scope_kind = 'organization' OR p.scope_kind = 'group' AND p.scope_id = ANY (path)
                     OR p.scope_kind = 'api_key' AND p.scope_id = of_key)) AS policies
+$$;
+
+CREATE FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) RETURNS TABLE(organization_id text, channel_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.organization_id, c.channel_id FROM notification_channels c
+     WHERE (c.organization_id, c.channel_id) > (after_organization, after_channel)
+       AND (c.sealed_target IS NOT NULL OR c.sealed_secret IS NOT NULL OR c.sealed_former_secret IS NOT NULL)
+     ORDER BY c.organization_id, c.channel_id LIMIT most
 $$;
 
 CREATE FUNCTION public.secrets_of_other_peppers(wanted text) RETURNS TABLE(kind text, organization_id text, secret_id text, expire_time timestamp with time zone)
@@ -1789,13 +1839,15 @@ CREATE TABLE public.delivery_attempts (
     answer text NOT NULL,
     outcome text NOT NULL,
     error text NOT NULL,
-    CONSTRAINT delivery_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['DELIVERED'::text, 'RETRY'::text, 'REFUSED'::text])))
+    message_id text DEFAULT ''::text NOT NULL,
+    CONSTRAINT delivery_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['DELIVERED'::text, 'RETRY'::text, 'REFUSED'::text, 'UNKNOWN'::text])))
 );
 
 CREATE TABLE public.deployment_settings (
     only_row boolean DEFAULT true NOT NULL,
     personal_accounts boolean DEFAULT true NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    sends_mail boolean DEFAULT false NOT NULL,
     CONSTRAINT deployment_settings_only_row_check CHECK (only_row)
 );
 
@@ -1832,6 +1884,19 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrail_defaults_member_limits_check CHECK ((jsonb_typeof(member_limits) = 'object'::text)),
     CONSTRAINT guardrail_defaults_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
     CONSTRAINT organization_default_is_its_own CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id)))
+);
+
+CREATE TABLE public.held_alerts (
+    organization_id text NOT NULL,
+    channel_id text NOT NULL,
+    event_id text NOT NULL,
+    rule_id text,
+    frequency text NOT NULL,
+    quiet_hours jsonb,
+    send_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    released_event_id text,
+    release_time timestamp with time zone
 );
 
 CREATE TABLE public.holds (
@@ -2025,7 +2090,7 @@ CREATE TABLE public.notification_channels (
     display_name text NOT NULL,
     group_id text,
     target_hint text NOT NULL,
-    sealed_target bytea NOT NULL,
+    sealed_target bytea,
     sealed_secret bytea,
     sealed_former_secret bytea,
     former_secret_end_time timestamp with time zone,
@@ -2035,6 +2100,12 @@ CREATE TABLE public.notification_channels (
     next_attempt_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    member_id text,
+    disable_time timestamp with time zone,
+    mailed_member_id text,
+    bucket_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT either_a_target_or_a_member CHECK (((sealed_target IS NULL) = (mailed_member_id IS NOT NULL))),
+    CONSTRAINT notification_channels_check CHECK (((member_id IS NULL) OR (group_id IS NULL))),
     CONSTRAINT notification_channels_kind_check CHECK ((kind = ANY (ARRAY['CALLBACK'::text, 'SLACK'::text, 'TEAMS'::text, 'DISCORD'::text, 'FEISHU'::text, 'DINGTALK'::text, 'WECOM'::text, 'PAGERDUTY'::text, 'EMAIL'::text]))),
     CONSTRAINT notification_channels_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
@@ -2051,6 +2122,9 @@ CREATE TABLE public.notification_deliveries (
     lease_end_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     end_time timestamp with time zone,
+    schedule_start_time timestamp with time zone,
+    former_attempt_count integer DEFAULT 0 NOT NULL,
+    is_alone boolean DEFAULT false NOT NULL,
     CONSTRAINT notification_deliveries_check CHECK ((((state = 'PENDING'::text) = (next_attempt_time IS NOT NULL)) AND ((state = 'PENDING'::text) = (end_time IS NULL)))),
     CONSTRAINT notification_deliveries_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'DELIVERED'::text, 'FAILED'::text, 'CANCELED'::text])))
 );
@@ -2069,11 +2143,19 @@ CREATE TABLE public.notification_rules (
     recipients jsonb NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    severity text DEFAULT ''::text NOT NULL,
+    frequency text DEFAULT 'AT_ONCE'::text NOT NULL,
+    quiet_hours jsonb,
+    overrides_rule_id text,
+    forbids_overrides boolean DEFAULT false NOT NULL,
     CONSTRAINT notification_rules_amounts_nano_credits_check CHECK (((cardinality(amounts_nano_credits) <= 16) AND (0 < ALL (amounts_nano_credits)))),
+    CONSTRAINT notification_rules_check CHECK ((overrides_rule_id <> rule_id)),
     CONSTRAINT notification_rules_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 64))),
+    CONSTRAINT notification_rules_frequency_check CHECK ((frequency = ANY (ARRAY['AT_ONCE'::text, 'DAILY'::text, 'WEEKLY'::text]))),
     CONSTRAINT notification_rules_percents_check CHECK (((cardinality(percents) <= 16) AND (1 <= ALL (percents)) AND (1000 >= ALL (percents)))),
     CONSTRAINT notification_rules_recipients_check CHECK (((jsonb_typeof(recipients) = 'array'::text) AND ((jsonb_array_length(recipients) >= 1) AND (jsonb_array_length(recipients) <= 32)))),
     CONSTRAINT notification_rules_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
+    CONSTRAINT notification_rules_severity_check CHECK ((severity = ANY (ARRAY[''::text, 'INFO'::text, 'WARNING'::text, 'ALERT'::text]))),
     CONSTRAINT notification_rules_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
 
@@ -2143,6 +2225,7 @@ CREATE TABLE public.outbox_messages (
     attempts integer DEFAULT 0 NOT NULL,
     attempt_time timestamp with time zone DEFAULT now() NOT NULL,
     deliver_time timestamp with time zone,
+    claim text DEFAULT ''::text NOT NULL,
     CONSTRAINT outbox_messages_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT outbox_messages_kind_check CHECK ((kind = 'INVOICE_REQUEST'::text))
 );
@@ -3084,6 +3167,9 @@ ALTER TABLE ONLY public.guardrail_defaults
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
 
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_pkey PRIMARY KEY (organization_id, channel_id, event_id);
+
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (hold_id);
 
@@ -3325,6 +3411,8 @@ CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issue
 
 CREATE INDEX claim_memberships_by_user ON public.claim_memberships USING btree (user_id, issuer);
 
+CREATE INDEX delivery_attempts_by_message ON public.delivery_attempts USING btree (organization_id, message_id) WHERE (message_id <> ''::text);
+
 CREATE INDEX groups_by_ancestor ON public.groups USING gin (path);
 
 CREATE INDEX groups_by_parent ON public.groups USING btree (organization_id, parent_group_id);
@@ -3336,6 +3424,12 @@ CREATE INDEX guardrail_defaults_by_name ON public.guardrail_defaults USING btree
 CREATE INDEX guardrails_by_change ON public.guardrails USING btree (organization_id, update_time);
 
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
+
+CREATE INDEX held_alerts_by_time ON public.held_alerts USING btree (send_time) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_waiting ON public.held_alerts USING btree (organization_id, rule_id) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_without_rule ON public.held_alerts USING btree (organization_id) WHERE ((release_time IS NULL) AND (rule_id IS NULL));
 
 CREATE INDEX holds_by_placement ON public.holds USING btree (organization_id, placement);
 
@@ -3393,11 +3487,19 @@ CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
 CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
+CREATE INDEX notification_channels_disabled ON public.notification_channels USING btree (disable_time) WHERE (disable_time IS NOT NULL);
+
+CREATE UNIQUE INDEX notification_channels_personal ON public.notification_channels USING btree (organization_id, member_id) WHERE (member_id IS NOT NULL);
+
 CREATE INDEX notification_deliveries_by_time ON public.notification_deliveries USING btree (organization_id, create_time, delivery_id);
 
 CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING btree (next_attempt_time) WHERE (state = 'PENDING'::text);
 
 CREATE INDEX notification_deliveries_waiting ON public.notification_deliveries USING btree (organization_id, channel_id, create_time, delivery_id) WHERE (state = 'PENDING'::text);
+
+CREATE INDEX notification_rules_by_change ON public.notification_rules USING btree (update_time);
+
+CREATE UNIQUE INDEX notification_rules_overrides ON public.notification_rules USING btree (organization_id, overrides_rule_id, scope_kind, scope_id) WHERE (overrides_rule_id IS NOT NULL);
 
 CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USING btree (concerned_organization_id, sequence);
 
@@ -3657,6 +3759,8 @@ CREATE TRIGGER price_versions_notify AFTER INSERT ON public.price_versions FOR E
 
 CREATE TRIGGER providers_notify AFTER INSERT OR DELETE OR UPDATE ON public.providers FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
+CREATE TRIGGER replace_unknown_attempt BEFORE INSERT ON public.delivery_attempts FOR EACH ROW EXECUTE FUNCTION public.replace_unknown_attempt();
+
 CREATE TRIGGER routing_policies_notify AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
 
 CREATE CONSTRAINT TRIGGER routing_policies_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
@@ -3791,6 +3895,18 @@ ALTER TABLE ONLY public.guardrail_defaults
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_released_event_id_fkey FOREIGN KEY (organization_id, released_event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_rule_id_fkey FOREIGN KEY (organization_id, rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE SET NULL (rule_id);
+
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -3839,6 +3955,9 @@ ALTER TABLE ONLY public.models
 ALTER TABLE ONLY public.notification_channels
     ADD CONSTRAINT notification_channels_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
 ALTER TABLE ONLY public.notification_deliveries
     ADD CONSTRAINT notification_deliveries_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
 
@@ -3847,6 +3966,9 @@ ALTER TABLE ONLY public.notification_deliveries
 
 ALTER TABLE ONLY public.notification_rules
     ADD CONSTRAINT notification_rules_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.notification_rules
+    ADD CONSTRAINT notification_rules_organization_id_overrides_rule_id_fkey FOREIGN KEY (organization_id, overrides_rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_concerned_organization_id_fkey FOREIGN KEY (concerned_organization_id) REFERENCES public.organizations(organization_id);
@@ -4008,6 +4130,8 @@ CREATE POLICY audit_reads ON public.guardrail_defaults FOR SELECT TO megarouter_
 
 CREATE POLICY audit_reads ON public.guardrails FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.held_alerts FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.holds FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.identity_revisions FOR SELECT TO megarouter_audit USING (true);
@@ -4148,6 +4272,8 @@ CREATE POLICY every_organization_lock ON public.guardrail_defaults FOR UPDATE TO
 
 CREATE POLICY every_organization_lock ON public.guardrails FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.held_alerts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.holds FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.identity_revisions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4272,6 +4398,8 @@ CREATE POLICY every_organization_read ON public.guardrail_defaults FOR SELECT TO
 
 CREATE POLICY every_organization_read ON public.guardrails FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.held_alerts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.holds FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.identity_revisions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4362,6 +4490,8 @@ ALTER TABLE public.guardrail_defaults ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrails ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.held_alerts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.holds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.identity_revisions ENABLE ROW LEVEL SECURITY;
@@ -4392,11 +4522,15 @@ CREATE POLICY notification_wall ON public.alert_events TO megarouter_notificatio
 
 CREATE POLICY notification_wall ON public.delivery_attempts TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY notification_wall ON public.invoice_requests TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY notification_wall ON public.notification_channels TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY notification_wall ON public.notification_deliveries TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY notification_wall ON public.organizations TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY notification_wall ON public.outbox_messages TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.alert_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4437,6 +4571,8 @@ CREATE POLICY organization_wall ON public.groups TO megarouter_admin, megarouter
 CREATE POLICY organization_wall ON public.guardrail_defaults TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.guardrails TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.held_alerts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.holds TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4587,6 +4723,9 @@ GRANT USAGE ON SCHEMA public TO megarouter_admin;
 GRANT USAGE ON SCHEMA public TO megarouter_notification;
 GRANT USAGE ON SCHEMA public TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.address_of_mailed_member(organization text, channel text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.address_of_mailed_member(organization text, channel text) TO megarouter_notification;
+
 REVOKE ALL ON FUNCTION public.after_every_id() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.begin_carries() FROM PUBLIC;
@@ -4616,8 +4755,8 @@ REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) TO megarouter_admin;
 
-REVOKE ALL ON FUNCTION public.channels_with_deliveries_due(most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.channels_with_deliveries_due(most integer) TO megarouter_notification;
+REVOKE ALL ON FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.count_keys() FROM PUBLIC;
 
@@ -4692,12 +4831,15 @@ REVOKE ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone 
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.mail_channels(organization text, members text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mail_channels(organization text, members text[]) TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.messages_waiting() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_admin;
+GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.model_budgets_of(r public.guardrails) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.model_budgets_of(r public.guardrails) TO megarouter_usage;
@@ -4744,7 +4886,7 @@ REVOKE ALL ON FUNCTION public.organizations_of_user(only_user text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
+GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.periods_between(cycle text, first date, other date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.periods_between(cycle text, first date, other date) TO megarouter_admin;
@@ -4801,6 +4943,8 @@ GRANT ALL ON FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) TO m
 
 REVOKE ALL ON FUNCTION public.remove_standing() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.replace_unknown_attempt() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.reports_budgets(r public.guardrails) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.restart_cycles() FROM PUBLIC;
@@ -4821,6 +4965,9 @@ GRANT ALL ON FUNCTION public.rollover_budgets(r public.guardrails) TO megarouter
 REVOKE ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) TO megarouter_authz;
 GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.secrets_of_other_peppers(wanted text) FROM PUBLIC;
 
@@ -5017,10 +5164,13 @@ GRANT SELECT ON TABLE public.delivery_attempts TO megarouter_admin;
 GRANT SELECT,INSERT ON TABLE public.delivery_attempts TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.deployment_settings TO megarouter_admin;
+GRANT SELECT ON TABLE public.deployment_settings TO megarouter_notification;
 
 GRANT UPDATE(personal_accounts) ON TABLE public.deployment_settings TO megarouter_admin;
 
 GRANT UPDATE(update_time) ON TABLE public.deployment_settings TO megarouter_admin;
+
+GRANT UPDATE(sends_mail) ON TABLE public.deployment_settings TO megarouter_notification;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
@@ -5034,6 +5184,18 @@ GRANT SELECT(path) ON TABLE public.groups TO megarouter_usage;
 GRANT SELECT(display_name) ON TABLE public.groups TO megarouter_usage;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrail_defaults TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(frequency) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(quiet_hours) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(send_time) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(released_event_id) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(release_time) ON TABLE public.held_alerts TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_authz;
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_usage;
@@ -5063,7 +5225,23 @@ GRANT UPDATE(update_time) ON TABLE public.invites TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.invoice_requests TO megarouter_admin;
 
-GRANT UPDATE(state) ON TABLE public.invoice_requests TO megarouter_admin;
+GRANT SELECT(organization_id) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(invoice_request_id) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(currency_code) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(amount_units) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(amount_nanos) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(credit_nano_credits) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(note) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(state),UPDATE(state) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(create_time) ON TABLE public.invoice_requests TO megarouter_notification;
 
 GRANT SELECT,INSERT ON TABLE public.journal_offsets TO megarouter_usage;
 GRANT SELECT ON TABLE public.journal_offsets TO megarouter_audit;
@@ -5145,6 +5323,8 @@ GRANT UPDATE(failing_since) ON TABLE public.notification_channels TO megarouter_
 
 GRANT UPDATE(next_attempt_time) ON TABLE public.notification_channels TO megarouter_notification;
 
+GRANT UPDATE(bucket_time) ON TABLE public.notification_channels TO megarouter_notification;
+
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_usage;
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_admin;
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_notification;
@@ -5173,8 +5353,17 @@ GRANT UPDATE(claim) ON TABLE public.notification_deliveries TO megarouter_notifi
 
 GRANT UPDATE(lease_end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
 
+GRANT INSERT(create_time) ON TABLE public.notification_deliveries TO megarouter_usage;
+
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_admin;
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT UPDATE(schedule_start_time) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT UPDATE(former_attempt_count) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT UPDATE(is_alone) ON TABLE public.notification_deliveries TO megarouter_admin;
+GRANT UPDATE(is_alone) ON TABLE public.notification_deliveries TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.notification_rules TO megarouter_usage;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_rules TO megarouter_admin;
@@ -5191,11 +5380,21 @@ GRANT SELECT(display_name) ON TABLE public.organizations TO megarouter_notificat
 
 GRANT SELECT,INSERT ON TABLE public.outbox_messages TO megarouter_admin;
 
-GRANT UPDATE(attempts) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(organization_id) ON TABLE public.outbox_messages TO megarouter_notification;
 
-GRANT UPDATE(attempt_time) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(outbox_message_id) ON TABLE public.outbox_messages TO megarouter_notification;
 
-GRANT UPDATE(deliver_time) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(resource_name) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(recipient_email) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(attempts),UPDATE(attempts) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(attempt_time),UPDATE(attempt_time) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(deliver_time),UPDATE(deliver_time) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(claim),UPDATE(claim) ON TABLE public.outbox_messages TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.price_versions TO megarouter_authz;
 GRANT SELECT ON TABLE public.price_versions TO megarouter_usage;
@@ -5368,6 +5567,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO megarouter_usa
 GRANT SELECT ON TABLE public.usage_months TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_months TO megarouter_audit;
 
+GRANT SELECT ON TABLE public.usage_names TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_names TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;

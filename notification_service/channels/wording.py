@@ -72,7 +72,7 @@ def title_of(alert: Alert) -> str:
 
 
 def facts_of(alert: Alert) -> list[Fact]:
-    """Returns what else there is to know: the organization, what the data has, and the id of the event; of a digest, what is in it."""
+    """Returns what else there is to know: severity, organization, what the data has, and the id. Of a digest, what is in it."""
     if alert.event_type == DIGEST:
         return facts_of_digest(alert.severity, alert.organization, alert.data)
     organization, event = one_line(alert.organization), one_line(alert.event_id)

@@ -12,7 +12,10 @@ from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.resources.guardrails.named_principals import named_principal
 from gateway_core.model.calls.decision import CatalogView, Parameters
 from gateway_core.model.calls.refusals import Refusal
-from gateway_core.model.calls.routed_calls import (
+from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.routed_calls.decision import (
     USE_CASE_TAG,
     Eligible,
     asked_of,
@@ -20,9 +23,6 @@ from gateway_core.model.calls.routed_calls import (
     eligible,
     virtual_model_of,
 )
-from gateway_core.model.catalog.request_size import RequestSize
-from gateway_core.model.endpoints import Endpoint
-from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.routing.choice import Choice
 from gateway_core.model.routing.policies import AppliedPolicy
 from gateway_core.stores.postgres.catalog_store import load_snapshot

@@ -29,7 +29,17 @@ MODEL_LIBRARIES = frozenset({"pydantic", "yaml"})
 
 ROOMS = {
     "gateway_core": ("model", "contract", "runtime", "schema", "stores"),
-    "gateway_core.model": ("organization", "limits", "alerts", "catalog", "routing", "ledger", "calls", "anomalies"),
+    "gateway_core.model": (
+        "organization",
+        "limits",
+        "alerts",
+        "catalog",
+        "routing",
+        "ledger",
+        "calls",
+        "routed_calls",
+        "anomalies",
+    ),
     "authz_service": ("request", "identities", "stored_objects", "holds"),
     "usage_service": (
         "provider_reports",
