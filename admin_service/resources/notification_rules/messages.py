@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from megarouter.admin.v1.notification_rule_pb2 import NotificationRecipient, NotificationRule
+from megarouter.admin.v1.notification_rule_pb2 import (
+    NotificationConditions,
+    NotificationRecipient,
+    NotificationRule,
+)
 
 from admin_service.api.guardrail_names import scope_name
 from admin_service.api.names import MEMBERS, NOTIFICATION_CHANNELS, NOTIFICATION_RULES, ResourceName
@@ -36,7 +40,13 @@ def rule_message(row: RuleRow) -> NotificationRule:
         update_time=timestamp(row.update_time),
         etag=row.etag,
         scope_display_name=row.scope_display_name,
+        conditions=NotificationConditions(**settings.conditions) if settings.conditions else None,
     )
+
+
+def stored_conditions(conditions: NotificationConditions) -> dict[str, int]:
+    """Returns conditions as they are stored: those that are set."""
+    return {field.name: value for field, value in conditions.ListFields()}
 
 
 def stored_recipients(recipients: Iterable[NotificationRecipient], ids: Sequence[str]) -> list[dict[str, str]]:

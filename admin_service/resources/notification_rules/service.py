@@ -29,6 +29,7 @@ from admin_service.resources.notification_rules import store
 from admin_service.resources.notification_rules.messages import (
     rule_message,
     rule_name,
+    stored_conditions,
     stored_recipients,
 )
 from admin_service.resources.notification_rules.store import RuleRow, RuleSettings
@@ -122,7 +123,7 @@ async def update(request: notification_rule_pb2.UpdateNotificationRuleRequest, c
     check_etag(asked.etag, row.etag)
     wanted = rule_message(row)
     fields = FieldMask(paths=sorted(updated_fields(request.update_mask, asked)))
-    fields.MergeMessage(asked, wanted, replace_repeated_field=True)
+    fields.MergeMessage(asked, wanted, replace_message_field=True, replace_repeated_field=True)
     if violations := list(_check(wanted)):
         raise invalid_fields(*violations)
     settings = await _settings(change, wanted)
@@ -148,8 +149,7 @@ def _check(wanted: NotificationRule) -> Iterable[FieldViolation]:
             yield FieldViolation(
                 f"notification_rule.event_types[{index}]", f"must be one of {', '.join(event_types.OF_RULES)}"
             )
-    if not wanted.threshold_percents and not wanted.threshold_nano_credits:
-        yield FieldViolation("notification_rule.threshold_percents", "must have a threshold, here or as an amount")
+    yield from _check_thresholds(wanted, frozenset(wanted.event_types or event_types.OF_BUDGETS))
     for index, recipient in enumerate(wanted.recipients):
         if recipient.WhichOneof("recipient") is None or (
             recipient.WhichOneof("recipient") == "audience"
@@ -158,6 +158,20 @@ def _check(wanted: NotificationRule) -> Iterable[FieldViolation]:
             yield FieldViolation(
                 f"notification_rule.recipients[{index}]", "must name an audience, a member or a channel"
             )
+
+
+def _check_thresholds(wanted: NotificationRule, named: frozenset[str]) -> Iterable[FieldViolation]:
+    has_percents, has_amounts = bool(wanted.threshold_percents), bool(wanted.threshold_nano_credits)
+    if named & event_types.OF_THRESHOLDS and not has_percents and not has_amounts:
+        yield FieldViolation("notification_rule.threshold_percents", "must have a threshold, here or as an amount")
+    elif named & event_types.OF_PERCENTS and not has_percents:
+        yield FieldViolation("notification_rule.threshold_percents", "must have a threshold in percent")
+    if named & event_types.OF_AMOUNTS and not has_amounts:
+        yield FieldViolation("notification_rule.threshold_nano_credits", "must have a threshold as an amount")
+    name = parse_name(wanted.scope)
+    if (of_all := named & event_types.OF_ORGANIZATION) and name and name.collection:
+        text = f"must be the organization, because {min(of_all)} is about all of it"
+        yield FieldViolation("notification_rule.scope", text)
 
 
 async def _settings(change: Change, wanted: NotificationRule) -> RuleSettings:
@@ -176,13 +190,14 @@ async def _settings(change: Change, wanted: NotificationRule) -> RuleSettings:
     return RuleSettings(
         display_name=wanted.display_name,
         is_disabled=wanted.disabled,
-        event_types=list(wanted.event_types) or list(event_types.OF_RULES),
+        event_types=list(dict.fromkeys(wanted.event_types)) or list(event_types.OF_BUDGETS),
         scope_kind=scope.kind.value,
         scope_id=scope.scope_id,
         includes_descendants=not wanted.only_scope,
         percents=sorted(set(wanted.threshold_percents)),
         amounts_nano_credits=sorted(set(wanted.threshold_nano_credits)),
         recipients=stored_recipients(wanted.recipients, ids),
+        conditions=stored_conditions(wanted.conditions),
     )
 
 

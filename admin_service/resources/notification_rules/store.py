@@ -12,7 +12,7 @@ from gateway_core.stores.postgres.connections import Connection
 PATH: Final = "(coalesce(g.path, m.group_path, k.group_path, ARRAY[]::text[]))"
 COLUMNS: Final = f"""
 r.organization_id, r.rule_id, r.display_name, r.state = 'DISABLED', r.event_types, r.scope_kind, r.scope_id, r.includes_descendants,
-r.percents, r.amounts_nano_credits, r.recipients, r.create_time, r.update_time, {PATH},
+r.percents, r.amounts_nano_credits, r.recipients, r.conditions, r.create_time, r.update_time, {PATH},
 coalesce(g.display_name, m.display_name, u.display_name, k.display_name, o.display_name, '')
 """
 SOURCE: Final = """
@@ -27,13 +27,13 @@ _GET: Final = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.organization_id = $1 AND 
 _COUNT: Final = "SELECT count(*) FROM notification_rules WHERE organization_id = $1"
 _PUT: Final = """
 INSERT INTO notification_rules (organization_id, rule_id, display_name, state, event_types, scope_kind, scope_id,
-                                includes_descendants, percents, amounts_nano_credits, recipients)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                includes_descendants, percents, amounts_nano_credits, recipients, conditions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (organization_id, rule_id) DO UPDATE
    SET display_name = excluded.display_name, state = excluded.state, event_types = excluded.event_types,
        scope_kind = excluded.scope_kind, scope_id = excluded.scope_id, includes_descendants = excluded.includes_descendants,
        percents = excluded.percents, amounts_nano_credits = excluded.amounts_nano_credits, recipients = excluded.recipients,
-       update_time = now()
+       conditions = excluded.conditions, update_time = now()
 """
 _DELETE: Final = "DELETE FROM notification_rules WHERE organization_id = $1 AND rule_id = $2"
 
@@ -52,6 +52,8 @@ class RuleSettings:
     amounts_nano_credits: Sequence[int]
     recipients: Sequence[dict[str, str]]
     """Each with a `kind`, and the `id` of a member or channel."""
+    conditions: dict[str, int]
+    """Those that differ from the defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ class RuleRow:
 
 def make_rule_row(organization: str, rule: str, *rest: Any) -> RuleRow:  # noqa: ANN401 - the columns
     """Makes a row from the columns."""
-    settings, (recipients, *others) = rest[:8], rest[8:]
-    values = (*settings, json.loads(recipients))
+    settings, (recipients, conditions, *others) = rest[:8], rest[8:]
+    values = (*settings, json.loads(recipients), json.loads(conditions))
     return RuleRow(organization, rule, RuleSettings(*values), *others)
 
 
@@ -96,6 +98,7 @@ async def put_rule(connection: Connection, organization: str, rule: str, setting
         _PUT, organization, rule, settings.display_name, "DISABLED" if settings.is_disabled else "ENABLED",
         list(settings.event_types), settings.scope_kind, settings.scope_id, settings.includes_descendants,
         list(settings.percents), list(settings.amounts_nano_credits), json.dumps(list(settings.recipients)),
+        json.dumps(settings.conditions),
     )  # fmt: skip
 
 
