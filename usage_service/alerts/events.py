@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from gateway_core.model.alerts.event_data import VERSION
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.organization.scope_names import resource_name
 from usage_service.alerts.crossings import Crossing
 from usage_service.alerts.rules import Place, Rule
 
-VERSION: Final = 1
 _ID_BYTES: Final = 20
 
 

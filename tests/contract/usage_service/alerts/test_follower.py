@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from deploy.local.stack.database_urls import login_url
+from gateway_core.model.alerts.event_data import check_event
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.organization.scopes import ScopeKind
@@ -32,7 +33,7 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-async def follower(owner: asyncpg.Connection, pool: asyncpg.Pool) -> AlertFollower:
+async def follower(owner: asyncpg.Connection, pool: asyncpg.Pool) -> AsyncIterator[AlertFollower]:
     """Follows an organization in which Mia has a budget of ten calls. Ada administers Mia's group, and Sue everything."""
     await prepare(owner)
     await owner.execute(
@@ -50,7 +51,9 @@ async def follower(owner: asyncpg.Connection, pool: asyncpg.Pool) -> AlertFollow
     await set_budget(owner, 10)
     made = AlertFollower(pool, AccountRefusals())
     await made.follow_once()
-    return made
+    yield made
+    for event_type, data in await owner.fetch("SELECT event_type, data FROM alert_events"):
+        check_event(event_type, json.loads(data))
 
 
 async def set_budget(owner: asyncpg.Connection, calls: int, cycle: str = "NEVER") -> None:

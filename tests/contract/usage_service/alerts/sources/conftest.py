@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from deploy.local.stack.database_urls import login_url
+from gateway_core.model.alerts.event_data import check_event
 from tests.contract.usage_service.settlement_cases import ROLE, make_hold, make_settlement, prepare
 from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
@@ -97,7 +98,7 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-async def company(owner: asyncpg.Connection, pool: asyncpg.Pool) -> Company:
+async def company(owner: asyncpg.Connection, pool: asyncpg.Pool) -> AsyncIterator[Company]:
     """Mia is a member of Research, which Ada administers, and Sue administers everything. No rule tells anything yet."""
     await prepare(owner)
     await owner.execute(
@@ -115,7 +116,10 @@ async def company(owner: asyncpg.Connection, pool: asyncpg.Pool) -> Company:
     await owner.execute("DELETE FROM notification_rules")
     made = Company(owner, pool)
     await made.step()
-    return made
+    yield made
+    # Whatever a test made happen, receivers get it in the form of the schemas.
+    for event_type, data in await owner.fetch("SELECT event_type, data FROM alert_events"):
+        check_event(event_type, json.loads(data))
 
 
 async def catch_up(pool: asyncpg.Pool) -> None:
