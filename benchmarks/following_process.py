@@ -14,6 +14,7 @@ from benchmarks.process_times import on_cpu_s
 from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.connections import BY_INDEX
 from usage_service.alerts import follower as alert_follower
+from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
 from usage_service.rollups import follower as rollup_follower
 from usage_service.rollups.follower import WAKE_AFTER, RollupFollower
@@ -88,7 +89,7 @@ async def _serve(database_url: str) -> None:
                 await stack.enter_async_context(rollup_follower.running(rollups))
                 await stack.enter_async_context(_waking(rollups))
                 await stack.enter_async_context(standing_follower.running(StandingFollower(pool)))
-                await stack.enter_async_context(alert_follower.running(AlertFollower(pool)))
+                await stack.enter_async_context(alert_follower.running(AlertFollower(pool, AccountRefusals())))
             else:
                 await stack.aclose()
                 await rollup_follower.caught_up(rollups)

@@ -118,11 +118,17 @@ GRANT EXECUTE ON FUNCTION limit_of_counter(text, text), present_counters(text, t
 GRANT SELECT ON notification_rules TO megarouter_usage;
 GRANT SELECT (organization_id, group_id, path, display_name) ON groups TO megarouter_usage;
 GRANT SELECT (organization_id, member_id, user_id, role, state, group_id, group_path, display_name) ON members TO megarouter_usage;
-GRANT SELECT (organization_id, api_key_id, member_id, group_path, display_name) ON api_keys TO megarouter_usage;
+GRANT SELECT (organization_id, api_key_id, member_id, group_path, display_name, state, expire_time, create_time, update_time) ON api_keys
+    TO megarouter_usage;
+GRANT SELECT (organization_id, sequence, create_time, user_id, member_id, role, method, resource_name, group_path, before, after, refusal)
+    ON audit_log TO megarouter_usage;
+GRANT SELECT ON key_counts TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (reason, ledger_sequence, hold_id, update_time) ON account_refusals TO megarouter_usage;
+GRANT EXECUTE ON FUNCTION provider_health(), forget_alerts(timestamp with time zone, integer) TO megarouter_usage;
 GRANT SELECT (organization_id, channel_id, state) ON notification_channels TO megarouter_usage;
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
-GRANT SELECT, INSERT, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
-GRANT SELECT, INSERT, UPDATE (sequence, changes_until) ON alert_positions TO megarouter_usage;
+GRANT SELECT, INSERT, DELETE, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, looked_until, next_look_time) ON alert_positions TO megarouter_usage;
 GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id, create_time) ON notification_deliveries TO megarouter_usage;
 -- Never deleted: a row says with what an alert was sent.
 GRANT SELECT, INSERT, UPDATE (frequency, quiet_hours, send_time, released_event_id, release_time) ON held_alerts TO megarouter_usage;

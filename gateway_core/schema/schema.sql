@@ -294,8 +294,14 @@ CREATE FUNCTION public.create_first_rule() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO notification_rules (organization_id, rule_id, display_name, event_types, scope_kind, scope_id, percents, recipients)
-    VALUES (NEW.organization_id, 'budgets', 'Budgets at 80, 90 and 100 percent', '{budget.threshold_reached,budget.exhausted,budget.recovered}',
-            'organization', NEW.organization_id, '{80,90,100}', '[{"kind": "OWNER"}, {"kind": "GROUP_ADMINS"}]');
+    VALUES (NEW.organization_id, 'budgets', 'Budgets at 80, 90 and 100 percent',
+            '{budget.threshold_reached,budget.exhausted,budget.recovered,budget.reset}',
+            'organization', NEW.organization_id, '{80,90,100}', '[{"kind": "OWNER"}, {"kind": "GROUP_ADMINS"}]'),
+           (NEW.organization_id, 'operations', 'Credit, providers and doubtful usage',
+            '{credit.low,credit.recovered,credit.exhausted,credit.restored,provider.account_refused,provider.account_accepted,usage.doubtful}',
+            'organization', NEW.organization_id, '{}', '[{"kind": "SUPER_ADMINS"}]'),
+           (NEW.organization_id, 'keys', 'Keys that are about to expire', '{key.expiring}',
+            'organization', NEW.organization_id, '{}', '[{"kind": "OWNER"}]');
     RETURN NULL;
 END $$;
 
@@ -402,6 +408,26 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
         RETURNING 1
     )
     SELECT EXISTS (SELECT FROM ended)
+$$;
+
+CREATE FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH old AS MATERIALIZED (
+        SELECT e.organization_id, e.event_id FROM alert_events e
+         WHERE e.occur_time < before
+           AND NOT EXISTS (SELECT FROM notification_deliveries d
+                            WHERE d.organization_id = e.organization_id AND d.event_id = e.event_id AND d.state = 'PENDING')
+         ORDER BY e.occur_time LIMIT at_most
+    ), entries AS (
+        DELETE FROM inbox_entries i USING old o WHERE i.organization_id = o.organization_id AND i.event_id = o.event_id
+    ), deliveries AS (
+        DELETE FROM notification_deliveries d USING old o WHERE d.organization_id = o.organization_id AND d.event_id = o.event_id
+    ), events AS (
+        DELETE FROM alert_events e USING old o WHERE e.organization_id = o.organization_id AND e.event_id = o.event_id RETURNING 1
+    )
+    SELECT count(*) FROM events
 $$;
 
 CREATE FUNCTION public.forget_expired_objects(at_most integer) RETURNS bigint
@@ -1105,6 +1131,20 @@ CREATE FUNCTION public.present_use(organization text, of_kind text, of_id text) 
       LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
 $$;
 
+CREATE FUNCTION public.provider_health() RETURNS TABLE(provider_id text, call_count bigint, failed_count bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.provider_id, count(*),
+           count(*) FILTER (WHERE r.detail IN ('provider_timeout', 'provider_reset', 'provider_unavailable')
+                               OR (r.detail = 'provider_error' AND r.http_status NOT BETWEEN 400 AND 499))
+      FROM providers p
+     CROSS JOIN LATERAL (SELECT u.http_status, u.detail FROM usage_records u
+                          WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '5 minutes'
+                          ORDER BY u.settle_time DESC LIMIT 100) AS r
+     GROUP BY p.provider_id
+$$;
+
 CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answered_count bigint, failed_count bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1561,6 +1601,15 @@ CREATE TABLE public.access_tokens (
     CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
 );
 
+CREATE TABLE public.account_refusals (
+    organization_id text NOT NULL,
+    provider_id text NOT NULL,
+    reason text NOT NULL,
+    ledger_sequence bigint NOT NULL,
+    hold_id text NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.alert_events (
     organization_id text NOT NULL,
     event_id text NOT NULL,
@@ -1584,7 +1633,10 @@ CREATE TABLE public.alert_events (
 CREATE TABLE public.alert_positions (
     organization_id text NOT NULL,
     sequence bigint NOT NULL,
-    changes_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
+    changes_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    audit_sequence bigint DEFAULT 0 NOT NULL,
+    looked_until timestamp with time zone,
+    next_look_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.alert_states (
@@ -2143,6 +2195,7 @@ CREATE TABLE public.notification_rules (
     recipients jsonb NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    conditions jsonb DEFAULT '{}'::jsonb NOT NULL,
     severity text DEFAULT ''::text NOT NULL,
     frequency text DEFAULT 'AT_ONCE'::text NOT NULL,
     quiet_hours jsonb,
@@ -2150,6 +2203,7 @@ CREATE TABLE public.notification_rules (
     forbids_overrides boolean DEFAULT false NOT NULL,
     CONSTRAINT notification_rules_amounts_nano_credits_check CHECK (((cardinality(amounts_nano_credits) <= 16) AND (0 < ALL (amounts_nano_credits)))),
     CONSTRAINT notification_rules_check CHECK ((overrides_rule_id <> rule_id)),
+    CONSTRAINT notification_rules_conditions_check CHECK ((jsonb_typeof(conditions) = 'object'::text)),
     CONSTRAINT notification_rules_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 64))),
     CONSTRAINT notification_rules_frequency_check CHECK ((frequency = ANY (ARRAY['AT_ONCE'::text, 'DAILY'::text, 'WEEKLY'::text]))),
     CONSTRAINT notification_rules_percents_check CHECK (((cardinality(percents) <= 16) AND (1 <= ALL (percents)) AND (1000 >= ALL (percents)))),
@@ -3083,6 +3137,9 @@ ALTER TABLE ONLY public.access_tokens
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_secret_hash_key UNIQUE (secret_hash);
 
+ALTER TABLE ONLY public.account_refusals
+    ADD CONSTRAINT account_refusals_pkey PRIMARY KEY (organization_id, provider_id);
+
 ALTER TABLE ONLY public.alert_events
     ADD CONSTRAINT alert_events_once UNIQUE (organization_id, rule_id, scope_kind, scope_id, occasion, threshold, epoch);
 
@@ -3369,6 +3426,8 @@ CREATE INDEX access_tokens_by_user ON public.access_tokens USING btree (user_id)
 
 CREATE INDEX active_super_admins ON public.members USING btree (organization_id, member_id) WHERE ((role = 'SUPER_ADMIN'::text) AND (state = 'ACTIVE'::text));
 
+CREATE INDEX alert_events_by_age ON public.alert_events USING btree (occur_time);
+
 CREATE INDEX alert_events_by_time ON public.alert_events USING btree (organization_id, occur_time);
 
 CREATE INDEX api_keys_below_1 ON public.api_keys USING btree (organization_id, (group_path[1]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[1] IS NOT NULL));
@@ -3388,6 +3447,8 @@ CREATE INDEX api_keys_below_4 ON public.api_keys USING btree (organization_id, (
 CREATE INDEX api_keys_below_4_by_creation ON public.api_keys USING btree (organization_id, (group_path[4]), create_time, api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[4] IS NOT NULL));
 
 CREATE INDEX api_keys_by_creation ON public.api_keys USING btree (organization_id, create_time, api_key_id) WHERE (state <> 'DELETED'::text);
+
+CREATE INDEX api_keys_by_expiry ON public.api_keys USING btree (organization_id, expire_time) WHERE ((expire_time IS NOT NULL) AND (state = 'ACTIVE'::text));
 
 CREATE INDEX api_keys_by_member ON public.api_keys USING btree (organization_id, member_id, api_key_id);
 
@@ -3438,6 +3499,8 @@ CREATE INDEX holds_open_by_expiry ON public.holds USING btree (expire_time) WHER
 CREATE INDEX holds_open_by_organization ON public.holds USING btree (organization_id) WHERE (state = 'HELD'::text);
 
 CREATE INDEX inbox_entries_by_time ON public.inbox_entries USING btree (organization_id, member_id, create_time, event_id);
+
+CREATE INDEX inbox_entries_of_event ON public.inbox_entries USING btree (organization_id, event_id);
 
 CREATE INDEX invites_below_1 ON public.invites USING btree (organization_id, (group_path[1]), invite_id) WHERE (group_path[1] IS NOT NULL);
 
@@ -3494,6 +3557,8 @@ CREATE UNIQUE INDEX notification_channels_personal ON public.notification_channe
 CREATE INDEX notification_deliveries_by_time ON public.notification_deliveries USING btree (organization_id, create_time, delivery_id);
 
 CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING btree (next_attempt_time) WHERE (state = 'PENDING'::text);
+
+CREATE INDEX notification_deliveries_of_event ON public.notification_deliveries USING btree (organization_id, event_id);
 
 CREATE INDEX notification_deliveries_waiting ON public.notification_deliveries USING btree (organization_id, channel_id, create_time, delivery_id) WHERE (state = 'PENDING'::text);
 
@@ -3799,6 +3864,12 @@ ALTER TABLE ONLY public.access_tokens
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.account_refusals
+    ADD CONSTRAINT account_refusals_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.account_refusals
+    ADD CONSTRAINT account_refusals_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.providers(provider_id);
+
 ALTER TABLE ONLY public.alert_events
     ADD CONSTRAINT alert_events_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -4072,6 +4143,8 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.virtual_models
     ADD CONSTRAINT virtual_models_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE public.account_refusals ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.alert_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.alert_positions ENABLE ROW LEVEL SECURITY;
@@ -4089,6 +4162,8 @@ ALTER TABLE public.anomaly_verdicts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY audit_reads ON public.account_refusals FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.alert_events FOR SELECT TO megarouter_audit USING (true);
 
@@ -4232,6 +4307,8 @@ ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.delivery_attempts ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY every_organization_lock ON public.account_refusals FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.alert_events FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.alert_positions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4357,6 +4434,8 @@ CREATE POLICY every_organization_lock ON public.usage_rollups FOR UPDATE TO mega
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.virtual_models FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_read ON public.account_refusals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.alert_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -4531,6 +4610,8 @@ CREATE POLICY notification_wall ON public.notification_deliveries TO megarouter_
 CREATE POLICY notification_wall ON public.organizations TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY notification_wall ON public.outbox_messages TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.account_refusals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.alert_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4796,6 +4877,9 @@ GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_admin;
 REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
 
+REVOKE ALL ON FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.forget_expired_objects(at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_expired_objects(at_most integer) TO megarouter_usage;
 
@@ -4925,6 +5009,9 @@ REVOKE ALL ON FUNCTION public.present_standing(organization text, of_kind text, 
 REVOKE ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.provider_health() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.provider_health() TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.provider_outcomes() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.provider_outcomes() TO megarouter_admin;
 
@@ -5032,6 +5119,16 @@ GRANT UPDATE(revoke_time) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(may_operate) ON TABLE public.access_tokens TO megarouter_admin;
 
+GRANT SELECT,INSERT ON TABLE public.account_refusals TO megarouter_usage;
+
+GRANT UPDATE(reason) ON TABLE public.account_refusals TO megarouter_usage;
+
+GRANT UPDATE(ledger_sequence) ON TABLE public.account_refusals TO megarouter_usage;
+
+GRANT UPDATE(hold_id) ON TABLE public.account_refusals TO megarouter_usage;
+
+GRANT UPDATE(update_time) ON TABLE public.account_refusals TO megarouter_usage;
+
 GRANT SELECT,INSERT ON TABLE public.alert_events TO megarouter_usage;
 GRANT SELECT,INSERT ON TABLE public.alert_events TO megarouter_admin;
 GRANT SELECT ON TABLE public.alert_events TO megarouter_notification;
@@ -5042,7 +5139,13 @@ GRANT UPDATE(sequence) ON TABLE public.alert_positions TO megarouter_usage;
 
 GRANT UPDATE(changes_until) ON TABLE public.alert_positions TO megarouter_usage;
 
-GRANT SELECT,INSERT ON TABLE public.alert_states TO megarouter_usage;
+GRANT UPDATE(audit_sequence) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT UPDATE(looked_until) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT UPDATE(next_look_time) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.alert_states TO megarouter_usage;
 
 GRANT UPDATE(epoch) ON TABLE public.alert_states TO megarouter_usage;
 
@@ -5088,9 +5191,40 @@ GRANT SELECT(group_path) ON TABLE public.api_keys TO megarouter_audit;
 
 GRANT SELECT(display_name) ON TABLE public.api_keys TO megarouter_usage;
 
+GRANT SELECT(state) ON TABLE public.api_keys TO megarouter_usage;
 GRANT SELECT(state) ON TABLE public.api_keys TO megarouter_audit;
 
+GRANT SELECT(expire_time) ON TABLE public.api_keys TO megarouter_usage;
+
+GRANT SELECT(create_time) ON TABLE public.api_keys TO megarouter_usage;
+
+GRANT SELECT(update_time) ON TABLE public.api_keys TO megarouter_usage;
+
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
+
+GRANT SELECT(organization_id) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(sequence) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(create_time) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(user_id) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(member_id) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(role) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(method) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(resource_name) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(group_path) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(before) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(after) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(refusal) ON TABLE public.audit_log TO megarouter_usage;
 
 GRANT SELECT ON TABLE public.budget_carries TO megarouter_usage;
 GRANT SELECT ON TABLE public.budget_carries TO megarouter_admin;
@@ -5254,6 +5388,7 @@ GRANT UPDATE(fingerprint) ON TABLE public.journal_offsets TO megarouter_usage;
 
 GRANT UPDATE(update_time) ON TABLE public.journal_offsets TO megarouter_usage;
 
+GRANT SELECT ON TABLE public.key_counts TO megarouter_usage;
 GRANT SELECT ON TABLE public.key_counts TO megarouter_admin;
 GRANT SELECT ON TABLE public.key_counts TO megarouter_audit;
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway_core.model.alerts.event_types import DIGEST
-from gateway_core.model.alerts.wording import credits_text, one_line, sentence_of
+from gateway_core.model.alerts.wording import MAX_SENTENCE_CHARACTERS, credits_text, one_line, sentence_of
 from notification_service.channels.digests import facts_of_digest
 from notification_service.channels.messages import Alert
 
@@ -19,6 +19,8 @@ Fact = tuple[str, str]
 """A label and its value."""
 
 MOST_FACTS: Final = 9
+MOST_LISTED: Final = 3
+"""Entries of a list."""
 _SEVERITIES: Final = ("INFO", "WARNING", "ALERT")
 _CREDITS: Final = "NanoCredits"
 _TIME: Final = "Time"
@@ -94,8 +96,22 @@ def _facts(data: Mapping[str, Any]) -> Iterator[Fact]:
             if "displayName" in value:
                 yield one_line(_label(name)), one_line(value["displayName"] or "")
             yield from _facts({part: inner for part, inner in value.items() if part not in ("name", "displayName")})
-        elif value is not None and value != "" and not isinstance(value, list):
+        elif isinstance(value, list):
+            yield one_line(_label(name)), _listed(value)
+        elif value is not None and value != "":
             yield one_line(_label(name)), _value(name, value)
+
+
+def _listed(values: Sequence[Any]) -> str:
+    """Returns the first entries: texts, or what spent the most with its spend."""
+    named = [_spender(one) if isinstance(one, Mapping) else one_line(one) for one in values[:MOST_LISTED]]
+    return one_line(", ".join(filter(None, named)), MAX_SENTENCE_CHARACTERS)
+
+
+def _spender(entry: Mapping[str, Any]) -> str:
+    name = one_line(entry.get("displayName") or entry.get("model") or entry.get("name") or "")
+    spent = credits_text(entry.get("spentNanoCredits"))
+    return f"{name} ({spent})" if name and spent else name
 
 
 def _label(name: str) -> str:

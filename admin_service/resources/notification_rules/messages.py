@@ -5,7 +5,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from megarouter.admin.v1.notification_pb2 import Notification
-from megarouter.admin.v1.notification_rule_pb2 import NotificationRecipient, NotificationRule
+from megarouter.admin.v1.notification_rule_pb2 import (
+    NotificationConditions,
+    NotificationRecipient,
+    NotificationRule,
+)
 from megarouter.admin.v1.notification_rule_pb2 import QuietHours as QuietHoursMessage
 
 from admin_service.api.guardrail_names import scope_name
@@ -51,7 +55,13 @@ def rule_message(row: RuleRow) -> NotificationRule:
         else "",
         overrides_forbidden=settings.forbids_overrides,
         quiet_hours=quiet_hours_message(settings.schedule.quiet_hours) if settings.schedule.quiet_hours else None,
+        conditions=NotificationConditions(**settings.conditions) if settings.conditions else None,
     )
+
+
+def stored_conditions(conditions: NotificationConditions) -> dict[str, int]:
+    """Returns conditions as they are stored: those that are set."""
+    return {field.name: value for field, value in conditions.ListFields()}
 
 
 def inherited_message(row: RuleRow) -> NotificationRule:
@@ -102,7 +112,7 @@ def decided_rule(wanted: NotificationRule, scope: Scope) -> Rule:
     """Returns a rule as alerts are decided by it, without recipients."""
     return Rule(
         "",
-        frozenset(wanted.event_types or event_types.OF_RULES),
+        frozenset(wanted.event_types or event_types.OF_BUDGETS),
         scope,
         not wanted.only_scope,
         thresholds_of(wanted.threshold_percents, wanted.threshold_nano_credits),

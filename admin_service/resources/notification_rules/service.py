@@ -31,6 +31,7 @@ from admin_service.resources.notification_rules.messages import (
     decided_rule,
     rule_message,
     rule_name,
+    stored_conditions,
     stored_recipients,
     stored_schedule,
     stored_severity,
@@ -185,8 +186,7 @@ def _check(wanted: NotificationRule) -> Iterable[FieldViolation]:
             yield FieldViolation(
                 f"notification_rule.event_types[{index}]", f"must be one of {', '.join(event_types.OF_RULES)}"
             )
-    if not wanted.threshold_percents and not wanted.threshold_nano_credits:
-        yield FieldViolation("notification_rule.threshold_percents", "must have a threshold, here or as an amount")
+    yield from _check_thresholds(wanted, frozenset(wanted.event_types or event_types.OF_BUDGETS))
     if wanted.HasField("quiet_hours") and stored_schedule(wanted, ZoneInfo("UTC")).never_sends:
         yield FieldViolation("notification_rule.quiet_hours", "must leave a time at which alerts are sent")
     for index, recipient in enumerate(wanted.recipients):
@@ -197,6 +197,20 @@ def _check(wanted: NotificationRule) -> Iterable[FieldViolation]:
             yield FieldViolation(
                 f"notification_rule.recipients[{index}]", "must name an audience, a member or a channel"
             )
+
+
+def _check_thresholds(wanted: NotificationRule, named: frozenset[str]) -> Iterable[FieldViolation]:
+    has_percents, has_amounts = bool(wanted.threshold_percents), bool(wanted.threshold_nano_credits)
+    if named & event_types.OF_THRESHOLDS and not has_percents and not has_amounts:
+        yield FieldViolation("notification_rule.threshold_percents", "must have a threshold, here or as an amount")
+    elif named & event_types.OF_PERCENTS and not has_percents:
+        yield FieldViolation("notification_rule.threshold_percents", "must have a threshold in percent")
+    if named & event_types.OF_AMOUNTS and not has_amounts:
+        yield FieldViolation("notification_rule.threshold_nano_credits", "must have a threshold as an amount")
+    name = parse_name(wanted.scope)
+    if (of_all := named & event_types.OF_ORGANIZATION) and name and name.collection:
+        text = f"must be the organization, because {min(of_all)} is about all of it"
+        yield FieldViolation("notification_rule.scope", text)
 
 
 async def _settings(change: Change, wanted: NotificationRule, own_rule: str = "") -> RuleSettings:
@@ -212,7 +226,7 @@ async def _settings(change: Change, wanted: NotificationRule, own_rule: str = ""
     return RuleSettings(
         display_name=wanted.display_name,
         is_disabled=wanted.disabled,
-        event_types=list(wanted.event_types) or list(event_types.OF_RULES),
+        event_types=list(dict.fromkeys(wanted.event_types)) or list(event_types.OF_BUDGETS),
         scope_kind=scope.kind.value,
         scope_id=scope.scope_id,
         includes_descendants=not wanted.only_scope,
@@ -223,6 +237,7 @@ async def _settings(change: Change, wanted: NotificationRule, own_rule: str = ""
         overrides=await overridden_rule(change.connection, organization, wanted.overrides, place, own_rule),
         forbids_overrides=wanted.overrides_forbidden,
         schedule=stored_schedule(wanted, (await store.zone_and_now(change.connection, organization))[0]),
+        conditions=stored_conditions(wanted.conditions),
     )
 
 

@@ -18,7 +18,7 @@ PATH: Final = "(coalesce(g.path, m.group_path, k.group_path, ARRAY[]::text[]))"
 COLUMNS: Final = f"""
 r.organization_id, r.rule_id, r.display_name, r.state = 'DISABLED', r.event_types, r.scope_kind, r.scope_id, r.includes_descendants,
 r.percents, r.amounts_nano_credits, r.recipients, r.severity, r.frequency, r.quiet_hours,
-coalesce(r.overrides_rule_id, ''), r.forbids_overrides,
+coalesce(r.overrides_rule_id, ''), r.forbids_overrides, r.conditions,
 r.create_time, r.update_time, {PATH},
 coalesce(g.display_name, m.display_name, u.display_name, k.display_name, o.display_name, ''),
 coalesce(m.member_id, k.member_id, '')
@@ -38,14 +38,14 @@ _TIME_ZONE: Final = "SELECT time_zone, now() FROM organizations WHERE organizati
 _PUT: Final = """
 INSERT INTO notification_rules (organization_id, rule_id, display_name, state, event_types, scope_kind, scope_id,
                                 includes_descendants, percents, amounts_nano_credits, recipients, severity, frequency,
-                                quiet_hours, overrides_rule_id, forbids_overrides)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, nullif($15, ''), $16)
+                                quiet_hours, overrides_rule_id, forbids_overrides, conditions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, nullif($15, ''), $16, $17)
 ON CONFLICT (organization_id, rule_id) DO UPDATE
    SET display_name = excluded.display_name, state = excluded.state, event_types = excluded.event_types,
        scope_kind = excluded.scope_kind, scope_id = excluded.scope_id, includes_descendants = excluded.includes_descendants,
        percents = excluded.percents, amounts_nano_credits = excluded.amounts_nano_credits, recipients = excluded.recipients,
        severity = excluded.severity, frequency = excluded.frequency, quiet_hours = excluded.quiet_hours,
-       forbids_overrides = excluded.forbids_overrides, update_time = now()
+       forbids_overrides = excluded.forbids_overrides, conditions = excluded.conditions, update_time = now()
 """
 _DELETE: Final = "DELETE FROM notification_rules WHERE organization_id = $1 AND rule_id = $2"
 
@@ -70,6 +70,8 @@ class RuleSettings:
     overrides: str
     """The id of the rule whose place it takes; empty if it is none's override."""
     forbids_overrides: bool
+    conditions: dict[str, int]
+    """Those that differ from the defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,13 @@ class RuleRow:
 
 def make_rule_row(organization: str, rule: str, *rest: Any) -> RuleRow:  # noqa: ANN401 - the columns
     """Makes a row from the columns."""
-    (*settings, recipients, severity), (frequency, quiet_hours), (overrides, forbids, *others) = (
+    (*settings, recipients, severity), (frequency, quiet_hours), (overrides, forbids, conditions, *others) = (
         rest[:10],
         rest[10:12],
         rest[12:],
     )
     schedule = Schedule.decode(frequency, quiet_hours)
-    values = (*settings, json.loads(recipients), severity, schedule, overrides, forbids)
+    values = (*settings, json.loads(recipients), severity, schedule, overrides, forbids, json.loads(conditions))
     return RuleRow(organization, rule, RuleSettings(*values), *others)
 
 
@@ -148,7 +150,7 @@ async def put_rule(connection: Connection, organization: str, rule: str, setting
         list(settings.event_types), settings.scope_kind, settings.scope_id, settings.includes_descendants,
         list(settings.percents), list(settings.amounts_nano_credits), json.dumps(list(settings.recipients)),
         settings.severity, settings.schedule.frequency, settings.schedule.stored_quiet_hours,
-        settings.overrides, settings.forbids_overrides,
+        settings.overrides, settings.forbids_overrides, json.dumps(settings.conditions),
     )  # fmt: skip
 
 

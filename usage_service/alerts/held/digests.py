@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway_core.model.alerts.event_data import VERSION
 from gateway_core.model.alerts.rules import Place
 from gateway_core.model.alerts.wording import sentence_of
-from usage_service.alerts.events import VERSION, hashed_id, resource_name
+from gateway_core.model.organization.scope_names import resource_name
+from usage_service.alerts.events import hashed_id
 from usage_service.alerts.held.decisions import Digest
 
 MOST_ENTRIES: Final = 20
@@ -99,7 +101,10 @@ def digest_data(organization: str, digest: Digest, contents: Contents) -> Mappin
 
 
 def _scope(organization: str, place: Place) -> dict[str, str]:
-    return {"name": resource_name(organization, place), "displayName": place.display_name}
+    return {
+        "name": resource_name(organization, place.scope.kind, place.scope.scope_id),
+        "displayName": place.display_name,
+    }
 
 
 def _text(moment: dt.datetime) -> str:

@@ -1,11 +1,14 @@
+import json
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
 from deploy.local.stack.database_urls import login_url
+from gateway_core.model.alerts.event_data import check_event
 from tests.contract.usage_service.alerts.alert_cases import set_budget
 from tests.contract.usage_service.settlement_cases import ROLE, prepare
+from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
 
 
@@ -16,7 +19,7 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-async def follower(owner: asyncpg.Connection, pool: asyncpg.Pool) -> AlertFollower:
+async def follower(owner: asyncpg.Connection, pool: asyncpg.Pool) -> AsyncIterator[AlertFollower]:
     """Follows an organization in which Mia has a budget of ten calls. Ada administers Mia's group, and Sue everything."""
     await prepare(owner)
     await owner.execute(
@@ -32,6 +35,8 @@ async def follower(owner: asyncpg.Connection, pool: asyncpg.Pool) -> AlertFollow
         " ('acme', 'sue', 'u-sue', NULL, 'SUPER_ADMIN')"
     )
     await set_budget(owner, 10)
-    made = AlertFollower(pool)
+    made = AlertFollower(pool, AccountRefusals())
     await made.follow_once()
-    return made
+    yield made
+    for event_type, data in await owner.fetch("SELECT event_type, data FROM alert_events WHERE event_type <> 'digest'"):
+        check_event(event_type, json.loads(data))

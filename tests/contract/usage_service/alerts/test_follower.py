@@ -15,6 +15,7 @@ from gateway_core.model.organization.scopes import ScopeKind
 from tests.contract.usage_service.alerts.alert_cases import CALL, MEMBER, calls, set_budget
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare
 from tests.support.data.usage_histories import expiry
+from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
 from usage_service.settlement.store import settle_batch
 
@@ -137,7 +138,7 @@ async def test_history_sends_nothing_but_the_highest_threshold_of_the_running_pe
     today = period_at(Cycle.DAILY, ZoneInfo("UTC"), time.time()).start_epoch_s
     for days_ago in (0, 1, 5):
         await calls(owner, 12, Counter(ScopeKind.MEMBER, "mia", Cycle.DAILY, today - days_ago * 86_400, revision))
-    await AlertFollower(pool).follow_once()
+    await AlertFollower(pool, AccountRefusals()).follow_once()
     assert await told(owner) == ["100%"]
 
 
@@ -162,7 +163,7 @@ async def test_many_settlements_and_processes_at_once_tell_once(
             async with settlers.acquire() as connection:
                 await calls(connection, count)
 
-        others = [AlertFollower(pool) for _ in range(3)]
+        others = [AlertFollower(pool, AccountRefusals()) for _ in range(3)]
         for _ in range(5):
             await asyncio.gather(*(settle(4) for _ in range(5)), *(one.follow_once() for one in (follower, *others)))
     await follower.follow_once()

@@ -8,6 +8,7 @@ from megarouter.admin.v1.messages import (
     CreateNotificationRuleRequest,
     DeleteNotificationRuleRequest,
     ListNotificationRulesRequest,
+    NotificationConditions,
     NotificationRecipient,
     NotificationRule,
     UpdateNotificationRuleRequest,
@@ -93,6 +94,7 @@ def _facts(session: Session, rule: NotificationRule) -> list[tuple[str, str]]:
         ("about", _scope(rule)),
         ("events", ", ".join(rule.event_types)),
         ("at", _thresholds(rule)),
+        ("when", ", ".join(f"{field.name}={value}" for field, value in rule.conditions.ListFields())),
         ("to", _recipients(rule)),
         ("severity", severity_text(rule)),
         ("sent", frequency_text(rule)),
@@ -143,15 +145,24 @@ def list_rules(
     "alerts add-rule Team --scope groups/research --at 50% --at 75% --to owner --to channels/channel-01abc",
     "alerts add-rule Spend --at 500 --to super-admins --to members/emma@example.com",
     "alerts add-rule Quiet --scope groups/research --overrides budgets --at 100% --to owner",
+    "alerts add-rule Credit --event credit.low --when credit_left_days=14 --to super-admins",
 )
 def add_rule(
     session: Session,
     name: Annotated[str, Argument(metavar="NAME", text="What people call it.")],
-    at: AtOption,
     to: ToOption,
     scope: Annotated[
         str, Option(metavar="SCOPE", text="organization, groups/ID, members/ID, service-accounts/ID or keys/ID.")
     ] = "organization",
+    at: AtOption = [],  # noqa: B006 - read, never changed
+    event: Annotated[
+        list[str] | None,
+        Option("--event", metavar="TYPE", text="Such as credit.low; may be repeated. Default: those of budgets."),
+    ] = None,
+    when: Annotated[
+        list[str] | None,
+        Option("--when", metavar="CONDITION", text="Such as unused_days=30; may be repeated."),
+    ] = None,
     severity: Annotated[
         SeverityChoice, Option(metavar="SEVERITY", text="info, warning or alert. auto: by the event.")
     ] = SeverityChoice.AUTO,
@@ -172,7 +183,7 @@ def add_rule(
     alerts_pass: AlertsPassOption = False,
     only: Annotated[bool, Option("--only", text="Only about the scope itself, not about what is inside it.")] = False,
 ) -> None:
-    """Add a rule: which thresholds of budgets are reported to whom."""
+    """Add a rule: which events are reported to whom."""
     percents, amounts = parsed_thresholds(at)
     rule = NotificationRule(
         display_name=name,
@@ -187,6 +198,8 @@ def add_rule(
         overrides=session.name(Collection.NOTIFICATION_RULES, overrides) if overrides else "",
         overrides_forbidden=forbid_overrides,
         disabled=off,
+        event_types=event or [],
+        conditions=_conditions(when or []),
     )
     request = CreateNotificationRuleRequest(parent=session.organization, notification_rule=rule)
     made = session.router.notification_rules.CreateNotificationRule(request)
@@ -286,6 +299,21 @@ def parsed_thresholds(texts: Sequence[str]) -> tuple[list[int], list[int]]:
         else:
             raise ValueError(f"{text!r} is not a threshold: write whole percents such as 80%, or credits such as 500")
     return percents, amounts
+
+
+def _conditions(texts: Sequence[str]) -> NotificationConditions:
+    """Returns conditions such as `unused_days=30`. Amounts are credits."""
+    conditions = NotificationConditions()
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name == "credit_left":
+            conditions.credit_left_nano_credits = parse_credits(value)
+        elif name in NotificationConditions.DESCRIPTOR.fields_by_name and value.isdecimal():
+            setattr(conditions, name, int(value))
+        else:
+            known = ", ".join(["credit_left", *list(NotificationConditions.DESCRIPTOR.fields_by_name)[1:]])
+            raise ValueError(f"{text!r} is no condition: write NAME=NUMBER, where NAME is one of {known}")
+    return conditions
 
 
 def _named(session: Session, text: str) -> NotificationRecipient:
