@@ -126,6 +126,7 @@ def test_facts_are_what_the_data_has() -> None:
         "severity": "INFO",
     }
     assert facts_of(replace(REACHED, data=data)) == [
+        ("Severity", "Warning"),
         ("Organization", "Acme"),
         ("Key", "CI"),
         ("Expire time", "2026-12-01 08:00 UTC"),
