@@ -40,7 +40,7 @@ def render(alerts: Sequence[Alert], endpoint: Endpoint, _now: dt.datetime) -> Re
     message["From"] = endpoint.sender
     message["To"] = endpoint.target
     message["Date"] = format_datetime(card.time.astimezone(dt.UTC))
-    message["Message-ID"] = f"<alert.{name[:40]}@{endpoint.sender.rpartition('@')[2]}>"
+    message["Message-ID"] = f"<alert.{name[:24]}@{endpoint.sender.rpartition('@')[2]}>"
     # RFC 3834: no out-of-office answers.
     message["Auto-Submitted"] = "auto-generated"
     text = _text(card)
@@ -69,14 +69,15 @@ def _html(card: Card) -> str:
         f'<td style="padding:4px 0">{escape(value)}</td></tr>'
         for label, value in card.facts
     )
-    entries = "".join(f'<li style="margin:4px 0">{escape(entry)}</li>' for entry in card.entries)
+    items = "".join(f'<li style="margin:4px 0">{escape(entry)}</li>' for entry in card.entries)
+    entries = f'<ul style="padding-left:20px">{items}</ul>' if items else ""
+    table = f'<table style="border-collapse:collapse">{rows}</table>' if rows else ""
     return (
         '<!doctype html><html><head><meta charset="utf-8"></head>'
         '<body style="margin:0;padding:24px;font:15px/1.5 system-ui,sans-serif;color:#222;background:#f5f5f5">'
         f'<div style="max-width:600px;margin:auto;padding:24px;background:#fff;border-top:4px solid {color}">'
         f'<h1 style="margin:0 0 16px;font-size:18px;overflow-wrap:anywhere">{escape(card.title)}</h1>'
-        f'<table style="border-collapse:collapse">{rows}</table>'
-        f"{f'<ul style={chr(34)}padding-left:20px{chr(34)}>{entries}</ul>' if entries else ''}"
+        f"{table}{entries}"
         f'<p style="margin:24px 0 0;color:#666;font-size:13px">{escape(_FOOTER)}</p></div></body></html>'
     )
 

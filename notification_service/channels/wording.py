@@ -64,7 +64,7 @@ def card_of(alerts: Sequence[Alert]) -> Card:
     if len(alerts) == 1:
         return Card(title_of(last), last.severity, last.time, facts_of(last))
     severity = max((alert.severity for alert in alerts), key=_urgency)
-    title = f"{len(alerts)} alerts of {one_line(last.organization) or 'MegaRouter'}"
+    title = f"{len(alerts)} alerts of {one_line(last.organization) or 'MegaRouter'}, times in UTC"
     return Card(title, severity, last.time, (), [f"{_clock(alert.time)} {title_of(alert)}" for alert in alerts])
 
 
@@ -89,7 +89,8 @@ def plain_text(card: Card) -> str:
 
 
 def _facts(data: Mapping[str, Any]) -> Iterator[Fact]:
-    for name, value in data.items():
+    """Yields what is at the top before what is inside of it."""
+    for name, value in sorted(data.items(), key=lambda item: isinstance(item[1], Mapping)):
         if name in _HIDDEN:
             continue
         if isinstance(value, Mapping):
@@ -137,7 +138,7 @@ def _moment(text: str) -> str:
 
 
 def _clock(time: dt.datetime) -> str:
-    return f"{time.astimezone(dt.UTC):%H:%M}"
+    return f"{time.astimezone(dt.UTC):%m-%d %H:%M}"
 
 
 def _urgency(severity: str) -> int:

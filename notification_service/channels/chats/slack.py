@@ -25,12 +25,17 @@ from notification_service.channels.messages import (
 from notification_service.channels.wording import Card, card_of, plain_text
 
 _OK: Final = 200
-_BAD_REQUEST, _NOT_FOUND = 400, 404
+_BAD_REQUEST: Final = 400
 _MAX_HEADER_CHARACTERS: Final = 150
 _MAX_TEXT_CHARACTERS: Final = 3_000
 _MOST_FIELDS: Final = 10
 _MOST_ALERTS: Final = 50
-_GONE_FOR_GOOD: Final = frozenset({"no_service", "no_team", "channel_not_found", "channel_is_archived"})
+_GONE_FOR_GOOD: Final = frozenset(
+    {
+        *("no_service", "no_service_id", "no_team", "no_active_hooks", "team_disabled", "channel_not_found"),
+        "channel_is_archived",
+    }
+)
 
 
 def render(alerts: Sequence[Alert], endpoint: Endpoint, _now: dt.datetime) -> Request:
@@ -72,10 +77,10 @@ def judge(status: int, body: bytes) -> Verdict:
     reason = beginning(body).strip()
     if status == _OK and reason == "ok":
         return DELIVERED
+    if status >= _BAD_REQUEST and reason in _GONE_FOR_GOOD:
+        return Verdict(Outcome.RETRY, f"HTTP {status}: {reason}", disables=True)
     if status == _BAD_REQUEST:
         return Verdict(Outcome.REFUSED, f"HTTP {status}: {reason}")
-    if status == _NOT_FOUND and reason in _GONE_FOR_GOOD:
-        return Verdict(Outcome.RETRY, f"HTTP {status}: {reason}", disables=True)
     return by_status(status, reason)
 
 

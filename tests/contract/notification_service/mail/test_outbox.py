@@ -127,7 +127,7 @@ async def test_a_wrong_password_is_a_failed_attempt_and_is_not_logged(
 
 
 async def test_only_one_of_two_replicas_delivers_a_message(outbox: MailOutbox, mailbox: Mailbox, invoice: None) -> None:
-    """Seen to fail without the row's lock: the contact got the message twice."""
+    """Seen to fail without the lease: the contact got the message twice."""
     mailbox.pause_s = 0.3
     assert sorted(await asyncio.gather(outbox.send_due(), outbox.send_due())) == [0, 1]
     assert len(mailbox.taken) == 1

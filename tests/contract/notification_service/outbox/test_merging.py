@@ -5,8 +5,11 @@ import json
 import re
 import ssl
 
+import asyncpg
 import pytest
 
+from notification_service.channels.kinds import MERGING
+from notification_service.outbox.store import ChannelKey, lease_next
 from notification_service.outbox.worker import Worker
 from notification_service.transport.guarded_connections import SystemResolver
 from notification_service.transport.posting import Answer, Poster
@@ -123,7 +126,6 @@ async def test_a_process_that_dies_leaves_one_unknown_attempt_for_each_alert(out
 
 
 async def test_several_processes_keep_the_order_of_a_storm(outbox: Outbox) -> None:
-    """Seen to fail when a process could lease alerts behind those that another was sending."""
     await outbox.add_channel("ops", kind="FEISHU")
     outbox.receiver.answer = lambda _url: Answer(200, b'{"code":0}', "")
     workers = [outbox.worker() for _ in range(3)]
@@ -138,6 +140,32 @@ async def test_several_processes_keep_the_order_of_a_storm(outbox: Outbox) -> No
     await asyncio.gather(*(worker.until_idle() for worker in workers))
     texts = [json.dumps(json.loads(body), ensure_ascii=False) for _, _, body in outbox.receiver.posted]
     assert [number for text in texts for number in dict.fromkeys(names_in(text))] == list(range(60))
+
+
+@pytest.mark.parametrize("meanwhile", [
+    "claim = 'another', lease_end_time = now() + interval '1 minute', attempt_count = 1",
+    "next_attempt_time = now() + interval '1 hour', attempt_count = 1",
+    "state = 'DELIVERED', next_attempt_time = NULL, end_time = now()",
+], ids=["leased", "postponed", "delivered"])  # fmt: skip
+async def test_a_process_that_is_overtaken_leaves_the_whole_message_alone(
+    outbox: Outbox, database_url: str, meanwhile: str
+) -> None:
+    """Another process commits what it did with the first alert after this one has looked, and before it takes it."""
+    await outbox.add_channel("ops", kind="FEISHU")
+    await add(outbox, 1, 2)
+    other = await asyncpg.connect(database_url)
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute(f"UPDATE notification_deliveries SET {meanwhile} WHERE delivery_id = 'dlv-ops-1'")  # noqa: S608
+    leasing = asyncio.create_task(lease_next(outbox.pool, ChannelKey("acme", "ops"), "this", MERGING))
+    async with asyncio.timeout(10):
+        while not await outbox.owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+    await transaction.commit()
+    assert await leasing is None
+    await other.close()
+    claims = await outbox.owner.fetch("SELECT claim FROM notification_deliveries ORDER BY delivery_id")
+    assert "this" not in [row["claim"] for row in claims]
 
 
 async def _until_posted(outbox: Outbox, worker: Worker) -> None:

@@ -63,6 +63,8 @@ def test_a_product_that_is_sent_too_much_gets_a_pause(kind: str, status: int, bo
 @pytest.mark.parametrize(("kind", "status", "body"), [
     ("SLACK", 404, "no_service"),
     ("SLACK", 410, "channel_is_archived"),
+    ("SLACK", 403, "team_disabled"),
+    ("SLACK", 400, "no_active_hooks"),
     ("TEAMS", 410, ""),
     ("DISCORD", 404, '{"message": "Unknown Webhook", "code": 10015}'),
     ("FEISHU", 200, '{"code":19001,"msg":"param invalid: incoming webhook access token invalid"}'),
