@@ -21,7 +21,6 @@ from gateway_core.model.alerts.crossings import Crossing, Key, State, decide
 from gateway_core.model.alerts.event_types import OF_BUDGETS, THRESHOLD_REACHED
 from gateway_core.model.alerts.rules import Rule
 from gateway_core.runtime.background import in_background
-from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.claims import Claimed
@@ -33,13 +32,13 @@ from usage_service.alerts.sources.all_sources import SOURCES
 from usage_service.alerts.sources.providers import provider_health
 from usage_service.alerts.sources.source import ProviderHealth, View
 from usage_service.alerts.store import AlertStore, begin, organizations_behind
+from usage_service.organization_turns import FAILURES, take_turns
 
 logger = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 1.0
 _HEALTH_INTERVAL_S: Final = 10.0
 _ORGANIZATIONS_PER_PAGE: Final = 500
-_FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
 
 class AlertFollower:
@@ -63,7 +62,7 @@ class AlertFollower:
             started_s = time.monotonic()
             try:
                 await self.follow_once()
-            except _FAILURES as error:
+            except FAILURES as error:
                 logger.info("alerts are waiting for PostgreSQL", extra={"error": type(error).__name__})
             await asyncio.sleep(max(time.monotonic() - started_s, INTERVAL_S))
 
@@ -71,19 +70,15 @@ class AlertFollower:
         """Gives every organization that has news one step."""
         await self._account_refusals.store(self._pool)
         await self._look_at_providers()
-        after = ""
-        while organizations := await self._behind(after):
-            for organization in organizations:
-                try:
-                    await self.step(organization)
-                except asyncpg.SerializationError:
-                    # Another process has just made this step.
-                    logger.debug("alerts were decided elsewhere", extra={"organization": organization})
-                except _FAILURES as error:
-                    logger.warning(
-                        "alerts stay behind", extra={"organization": organization, "error": type(error).__name__}
-                    )
-            after = organizations[-1]
+        await take_turns(self._behind, self._turn, "alerts stay behind")
+
+    async def _turn(self, organization: str) -> bool:
+        try:
+            await self.step(organization)
+        except asyncpg.SerializationError:
+            # Another process has just made this step.
+            logger.debug("alerts were decided elsewhere", extra={"organization": organization})
+        return False
 
     async def step(self, organization: str) -> None:
         """Decides about everything that is new in an organization. Repeating that changes nothing."""

@@ -107,7 +107,7 @@ SENTENCES: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = {
     types.THRESHOLD_REACHED: lambda name, data: f"{name} has used {_threshold(data)} of its {_budget(data)}",
     types.EXHAUSTED: lambda name, data: f"Calls of {name} are refused: too little is left of its {_budget(data)}",
     types.RECOVERED: lambda name, data: f"{name} is below {_threshold(data)} of its {_budget(data)} again",
-    types.BUDGET_RESET: lambda name, data: f"The {_budget(data)} of {name} begins anew",
+    types.BUDGET_RESET: lambda name, data: f"The {_budget(data)} of {name} starts over",
     types.SPEND_REACHED: lambda name, data: f"{name} has spent {_threshold(data)} this month",
     types.SEATS_REACHED: lambda name, data: (
         f"{name} uses {_part(data, 'seats', 'used')} of {_part(data, 'seats', 'limit')} seats"

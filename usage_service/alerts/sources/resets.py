@@ -11,6 +11,7 @@ from usage_service.alerts.sources.source import Found, Source, View, places
 
 MOST_PER_LOOK: Final = 1_000
 _AGAIN_S: Final = 1.0
+_SOON_S: Final = 5.0
 # Deletes at most `$2` states of counters whose period, budget or rule has ended. Returns the reached ones of budgets that go on,
 # with the counter of their new period.
 _FORGET: Final = """
@@ -59,6 +60,9 @@ SELECT g.rule_id, CASE WHEN g.is_reached THEN p.counter END AS counter,
 
 async def _find(view: View) -> Found:
     claimed = view.claimed
+    if not claimed.is_look_due:
+        # A change counts as one for some seconds, and comparing all states costs something.
+        return Found(look_again_s=_SOON_S)
     rows = await view.connection.fetch(_FORGET, claimed.organization, MOST_PER_LOOK)
     is_more = sum(row["states"] for row in rows) >= MOST_PER_LOOK
     rules = {rule.rule_id: rule for rule in view.rules}

@@ -56,11 +56,14 @@ async def test_a_new_period_is_told_once_and_the_states_of_the_old_one_are_forgo
     assert start[:10] == dt.datetime.now(dt.UTC).date().isoformat()
 
 
-async def test_a_reset_by_an_admin_is_told_at_once(company: Company, guard: Guard) -> None:
+async def test_a_reset_by_an_admin_is_told_within_seconds(company: Company, guard: Guard) -> None:
     await company.rule(*EVENTS, percents=[100])
     await use_up(company, guard, "NEVER")
     await company.owner.execute("UPDATE guardrails SET reset_time = now(), update_time = now()")
+    await company.owner.execute("UPDATE alert_positions SET next_look_time = now() + interval '1 hour'")
     await company.step()
+    assert await company.owner.fetchval("SELECT next_look_time - now() < interval '6 seconds' FROM alert_positions")
+    await company.step(look=True)
     assert await company.told() == ["budget.threshold_reached member mia 100%", "budget.reset member mia reset"]
 
 
