@@ -43,6 +43,7 @@ class CallerHours:
 
     starts: Sequence[dt.datetime]
     members: Sequence[str]
+    """Empty: all callers."""
 
 
 def call_columns(others: Sequence[str] = ()) -> Sequence[str]:
@@ -88,7 +89,8 @@ def hours_statement(
     if callers is not None:
         # An array is looked up in the index; a join may read all hours.
         conditions.append(f"s.hour_start = ANY ({parameters.add(callers.starts)}::timestamptz[])")
-        conditions.append(f"s.member_id = ANY ({parameters.add(callers.members)}::text[])")
+        if callers.members:
+            conditions.append(f"s.member_id = ANY ({parameters.add(callers.members)}::text[])")
     return f"""
     SELECT s.hour_start, sum(s.call_count + s.voided_call_count)::bigint AS calls
       FROM {source} s{joined_groups(query)} WHERE {" AND ".join(conditions)}

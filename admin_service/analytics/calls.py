@@ -1,9 +1,9 @@
 """Reads single calls, the latest first. Every page costs about the same, however many calls there are.
 
 Where a question does not want all calls, the rollups say in which hours there are some, and only these hours of the records are
-read. For few callers, the days of each caller say which hours to look up, and the index by time has the members, so only their
-records are read. So settlement keeps no index for it alone. Records that are not in the rollups yet are few, and are read by their
-numbers.
+read. If days can tell, they say which hours to look up. For few callers, they are the days of each caller, and the index by time
+has the members, so only their records are read. So settlement keeps no index for it alone. Records that are not in the rollups yet
+are few, and are read by their numbers.
 """
 
 import datetime as dt
@@ -24,6 +24,7 @@ from admin_service.analytics.call_records import (
 )
 from admin_service.analytics.query import Filter, Granularity, Reach, Tree, UsageQuery
 from admin_service.analytics.reading import position_of, require_valid
+from admin_service.analytics.rollup_choice import choose
 from admin_service.analytics.statements import Position
 from admin_service.analytics.time_ranges import first_kept_hour, hours_of_day, period_of
 from admin_service.listing.sql_parameters import Parameters
@@ -149,8 +150,8 @@ async def _in_hours(
     rows: list[asyncpg.Record] = []
     first = max(query.start - _HOUR, position.hours_from)
     # Hours that are not over are in no day yet.
-    of_callers = days_statement(query, position, last[0], 1, Parameters()) is not None
-    recent = max(first, position.days_until) if of_callers else first
+    by_days = _days_statement(query, position, last[0], 1, Parameters()) is not None
+    recent = max(first, position.days_until) if by_days else first
     most, before = _FIRST_HOURS, last[0]
     while before >= recent and len(rows) < wanted:
         parameters = Parameters()
@@ -160,15 +161,17 @@ async def _in_hours(
         if len(hours) < most and len(rows) < wanted:
             before = recent - _MICROSECOND
         most *= _MORE
-    most_days = _FIRST_DAYS
-    while of_callers and before >= first and len(rows) < wanted:
+    # The hours of a day are read whole. Callers have few of them, but a group or a model may have all.
+    of_callers = days_statement(query, position, last[0], 1, Parameters()) is not None
+    most_days = _FIRST_DAYS if of_callers else 1
+    while by_days and before >= first and len(rows) < wanted:
         parameters = Parameters()
         days = await connection.fetch(
-            str(days_statement(query, position, before, most_days, parameters)), *parameters.values
+            str(_days_statement(query, position, before, most_days, parameters)), *parameters.values
         )
         if not days:
             break
-        members = sorted({one for row in days for one in row["members"]})
+        members = sorted({one for row in days for one in row.get("members", ())})
         starts = [start for row in days for start in hours_of_day(zone, row["day_start"])]
         parameters = Parameters()
         statement = hours_statement(
@@ -181,6 +184,19 @@ async def _in_hours(
             before = days[-1]["day_start"] - _MICROSECOND
         most_days *= _MORE
     return rows
+
+
+def _days_statement(
+    query: UsageQuery, position: Position, last: dt.datetime, most: int, parameters: Parameters
+) -> str | None:
+    """Returns the statement for the latest days with calls of a question; None if there is none that reads few rows.
+
+    Its columns: start of the day, and the members whose calls they are, if the question is about some callers.
+    """
+    of_callers = days_statement(query, position, last, most, parameters)
+    if of_callers is not None or choose(query, Granularity.DAY).day_scope[1] is None:
+        return of_callers
+    return days_with_calls_statement(query, position, last, most, parameters)
 
 
 async def _read_hours(
