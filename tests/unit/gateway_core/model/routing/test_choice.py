@@ -1,0 +1,155 @@
+"""Which candidate serves a call, and what the choice says about the others."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from gateway_core.model.capabilities import Capability, Tier
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.routing.choice import (
+    Arm,
+    Asked,
+    Candidate,
+    Choice,
+    Override,
+    Reason,
+    Unroutable,
+    Verdict,
+    Wish,
+    choose,
+)
+from gateway_core.model.routing.needs import Body
+from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
+from gateway_core.model.routing.virtual_models import VirtualModel
+
+LIVE = AppliedPolicy(mode=RoutingMode.LIVE)
+LOSSES = {"summaries": {"light": 50, "middle": 0}}
+VIRTUAL = VirtualModel("vm", "assistant", None, ("top", "middle", "light"), "top", 1, losses=LOSSES)
+
+
+def candidate(name: str, price: int, tier: Tier, **fields: Any) -> Candidate:
+    model = Model.model_validate(
+        {
+            "name": name,
+            "provider": "acme",
+            "upstream_name": name,
+            "endpoints": ["chat_completions"],
+            "context_window_tokens": 10_000,
+            "max_output_tokens": 1_000,
+            "default_output_reserve_tokens": 1_000,
+            "tier": tier,
+            "prices_nano_credits_per_million_tokens": {"input": price, "output": price},
+            "effective_date": dt.date(2025, 1, 1),
+            **fields,
+        }
+    )
+    return Candidate(name, model, model.schedules[0])
+
+
+TOP = candidate("top", 3_000_000, Tier.TOP, capabilities=[Capability.VISION])
+MIDDLE = candidate("middle", 2_000_000, Tier.STANDARD)
+LIGHT = candidate("light", 1_000_000, Tier.LIGHT)
+ALL = (TOP, MIDDLE, LIGHT)
+
+
+def asked(use_case: str = "summaries", body_bytes: int = 400, **fields: Any) -> Asked:
+    values = {"needs": frozenset(), "output_limit": None, **fields}
+    return Asked(use_case, body=Body(Endpoint.CHAT_COMPLETIONS, body_bytes), **values)
+
+
+def chosen(
+    policy: AppliedPolicy = LIVE, call: Asked | None = None, candidates: tuple[Candidate, ...] = ALL, **fields: Any
+) -> Choice:
+    found = choose(VIRTUAL, policy, candidates, call or asked(), **fields)
+    assert isinstance(found, Choice)
+    return found
+
+
+def verdicts(found: Choice) -> dict[str, Verdict]:
+    return {one.name: one.verdict for one in found.judged}
+
+
+def test_the_cheapest_that_is_good_enough_serves() -> None:
+    found = chosen()
+    assert (found.served, found.arm, found.reason, found.is_simple) == ("light", Arm.ROUTED, Reason.CHEAPEST, True)
+    assert [one.cost_nano_credits for one in found.judged] == [1_800, 1_200, 600]
+
+
+def test_a_loss_exactly_at_the_limit_is_allowed_and_one_above_it_is_not() -> None:
+    assert chosen(AppliedPolicy(mode=RoutingMode.LIVE, max_loss_basis_points=50)).served == "light"
+    found = chosen(AppliedPolicy(mode=RoutingMode.LIVE, max_loss_basis_points=49))
+    assert (found.served, verdicts(found)["light"]) == ("middle", Verdict.LOSS_TOO_HIGH)
+
+
+def test_an_unknown_use_case_goes_to_the_baseline() -> None:
+    found = chosen(call=asked("poems"))
+    assert (found.served, found.arm, found.reason) == ("top", Arm.BASELINE, Reason.NOT_MEASURED)
+    assert (found.is_simple, verdicts(found)["light"]) == (False, Verdict.LOSS_UNKNOWN)
+
+
+def test_in_shadow_mode_the_baseline_serves_and_the_choice_is_kept() -> None:
+    found = chosen(AppliedPolicy(mode=RoutingMode.SHADOW))
+    assert (found.served, found.chosen, found.arm) == ("top", "light", Arm.SHADOW)
+
+
+def test_a_floor_keeps_lower_tiers_out() -> None:
+    found = chosen(AppliedPolicy(mode=RoutingMode.LIVE, floors={"summaries": Tier.STANDARD}))
+    assert (found.served, verdicts(found)["light"]) == ("middle", Verdict.BELOW_FLOOR)
+
+
+def test_what_the_body_needs_decides_before_the_price() -> None:
+    found = chosen(call=asked(needs=frozenset({Capability.VISION})))
+    assert (found.served, found.reason) == ("top", Reason.NOT_MEASURED)
+    assert verdicts(found)["light"] is Verdict.LACKS_CAPABILITY
+
+
+def test_a_body_that_fills_the_window_but_for_the_answer_does_not_fit() -> None:
+    small = candidate("light", 1, Tier.LIGHT, context_window_tokens=1_000)
+    fits = chosen(call=asked(body_bytes=900, output_limit=100), candidates=(TOP, small))
+    assert fits.served == "light"
+    found = chosen(call=asked(body_bytes=901, output_limit=100), candidates=(TOP, small))
+    assert (found.served, verdicts(found)["light"]) == ("top", Verdict.WINDOW_TOO_SMALL)
+
+
+def test_a_baseline_that_cannot_serve_is_replaced_by_the_best_that_can() -> None:
+    found = chosen(call=asked("poems"), candidates=(Candidate("top"), LIGHT, MIDDLE))
+    assert (found.served, found.arm, found.reason) == ("middle", Arm.ROUTED, Reason.BASELINE_UNFIT)
+
+
+def test_nothing_dearer_than_the_policy_allows_serves_not_even_the_baseline() -> None:
+    found = chosen(call=asked("poems"), dearest=[MIDDLE])
+    assert (found.served, verdicts(found)["top"]) == ("middle", Verdict.TOO_DEAR)
+
+
+def test_what_a_provider_has_stored_stays_with_the_baseline() -> None:
+    assert chosen(call=asked(names_stored=True)).reason is Reason.CONTINUED
+
+
+@pytest.mark.parametrize(
+    ("override", "served"),
+    [(Override(Wish.BEST), "top"), (Override(Wish.CHEAPEST), "light"), (Override(Wish.MODEL, "middle"), "middle")],
+)
+def test_a_caller_may_choose_among_those_that_can_serve(override: Override, served: str) -> None:
+    found = chosen(call=asked("poems", override=override))
+    assert (found.served, found.arm) == (served, Arm.OVERRIDDEN)
+
+
+def test_a_caller_cannot_choose_what_cannot_serve() -> None:
+    call = asked(override=Override(Wish.MODEL, "light"), needs=frozenset({Capability.VISION}))
+    found = choose(VIRTUAL, LIVE, ALL, call)
+    assert isinstance(found, Unroutable)
+    assert (found.parameter, found.message) == (
+        "x-route",
+        "The model 'light' cannot serve this call. Ask for one of these: top.",
+    )
+
+
+def test_a_refusal_says_what_is_wrong_with_each_candidate() -> None:
+    found = choose(VIRTUAL, LIVE, (TOP, Candidate("middle"), LIGHT), asked(body_bytes=20_000))
+    assert isinstance(found, Unroutable)
+    assert found.message == (
+        "No model of 'assistant' can serve this call (top: its context window is too small; middle: not for this call;"
+        " light: its context window is too small)."
+    )
