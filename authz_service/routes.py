@@ -10,8 +10,8 @@ from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
-from gateway_core.model.routed_calls.decision import Eligible, asked_of, choose_among, eligible, routed
-from gateway_core.model.routing.choice import Override, Wish
+from gateway_core.model.routed_calls.decision import Eligible, asked_of, choose_among, eligible, refusal_of, routed
+from gateway_core.model.routing.choice import Override, Unroutable, Wish
 from gateway_core.model.routing.virtual_models import VirtualModel
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
@@ -51,7 +51,9 @@ class Routes:
             self._known.remember(key, found := fresh)
         asked = asked_of(endpoint, parameters, call.body_bytes, virtual, tags, override)
         choice = choose_among(found, asked)
-        return choice if isinstance(choice, Refusal) else routed(parameters, found, choice, asked)
+        if isinstance(choice, Unroutable):
+            return refusal_of(found, choice)
+        return routed(parameters, found, choice, asked)
 
 
 def read_override(call: Call, prices: CatalogView) -> Override | Refusal | None:

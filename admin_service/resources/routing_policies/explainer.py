@@ -1,6 +1,6 @@
 """Serves `RoutingPolicies.ExplainRouting`: which model would serve a call to a virtual model, without making the call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import asyncpg
@@ -17,13 +17,13 @@ from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.routed_calls.decision import (
     USE_CASE_TAG,
-    Eligible,
     asked_of,
     choose_among,
     eligible,
+    refusal_of,
     virtual_model_of,
 )
-from gateway_core.model.routing.choice import Choice
+from gateway_core.model.routing.choice import Choice, Judged, Unroutable
 from gateway_core.model.routing.policies import AppliedPolicy
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 
@@ -61,7 +61,10 @@ class RoutingExplainer:
             return _response(found, policy)
         tags = ((USE_CASE_TAG, request.use_case),) if request.use_case else ()
         asked = asked_of(endpoint, parameters, body_bytes, virtual, tags, None)
-        return _response(choose_among(found, asked), policy, found)
+        choice = choose_among(found, asked)
+        if isinstance(choice, Unroutable):
+            return _response(refusal_of(found, choice), policy, choice.judged)
+        return _response(choice, policy, choice.judged)
 
 
 def _supposed(request: routing_policy_pb2.ExplainRoutingRequest) -> Parameters:
@@ -77,23 +80,21 @@ def _supposed(request: routing_policy_pb2.ExplainRoutingRequest) -> Parameters:
     )
 
 
-def _response(choice: Choice | Refusal, policy: AppliedPolicy, found: Eligible | None = None) -> ExplainRoutingResponse:
+def _response(choice: Choice | Refusal, policy: AppliedPolicy, judged: Sequence[Judged] = ()) -> ExplainRoutingResponse:
     response = ExplainRoutingResponse(
         mode=RoutingPolicy.Mode.Value(f"MODE_{policy.mode}"), max_loss_basis_points=policy.max_loss_basis_points
     )
-    if isinstance(choice, Refusal):
-        response.message = choice.message
-        for name in found.refusals if found else ():
-            response.candidates.add(model_name=name, verdict="not_offered")
-        return response
-    response.passes = True
-    response.served_model, response.chosen_model = choice.served, choice.chosen
-    response.arm, response.reason = choice.arm, choice.reason
-    for one in choice.judged:
+    for one in judged:
         response.candidates.add(
             model_name=one.name,
             verdict=one.verdict,
             cost_nano_credits=one.cost_nano_credits,
             loss_basis_points=one.loss_basis_points,
         )
+    if isinstance(choice, Refusal):
+        response.message = choice.message
+        return response
+    response.passes = True
+    response.served_model, response.chosen_model = choice.served, choice.chosen
+    response.arm, response.reason = choice.arm, choice.reason
     return response

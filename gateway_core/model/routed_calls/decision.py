@@ -103,15 +103,16 @@ def eligible(
     )
 
 
-def choose_among(found: Eligible, asked: Asked) -> Choice | Refusal:
-    """Returns the choice about a call, or its refusal."""
-    virtual = found.virtual
-    choice = choose(virtual, found.principal.routing.policy, found.candidates, asked, found.dearest)
-    if not isinstance(choice, Unroutable):
-        return choice
-    if choice.none_is_offered and virtual.baseline in found.refusals:
-        return found.refusals[virtual.baseline]
-    return Refusal(RefusalReason.INVALID_PARAMETER, choice.message, choice.parameter)
+def choose_among(found: Eligible, asked: Asked) -> Choice | Unroutable:
+    """Returns the choice about a call, or what is wrong."""
+    return choose(found.virtual, found.principal.routing.policy, found.candidates, asked, found.dearest)
+
+
+def refusal_of(found: Eligible, wrong: Unroutable) -> Refusal:
+    """Returns the refusal of a call that no candidate serves: that of the baseline if none may be called at all."""
+    if wrong.none_is_offered and found.virtual.baseline in found.refusals:
+        return found.refusals[found.virtual.baseline]
+    return Refusal(RefusalReason.INVALID_PARAMETER, wrong.message, wrong.parameter)
 
 
 def asked_of(

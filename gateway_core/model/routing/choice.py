@@ -145,8 +145,12 @@ class Unroutable:
     parameter: str
     """What of the call is wrong: `model` or the name of the header."""
     message: str
-    none_is_offered: bool = False
-    """Whether no candidate may be called at all, so that what is wrong with the baseline says more."""
+    judged: tuple[Judged, ...] = ()
+
+    @property
+    def none_is_offered(self) -> bool:
+        """Whether no candidate may be called at all, so that what is wrong with the baseline says more."""
+        return bool(self.judged) and all(one.verdict is Verdict.NOT_OFFERED for one in self.judged)
 
 
 def choose(
@@ -234,7 +238,7 @@ def _judge(
         return Judged(candidate.name, Verdict.NOT_OFFERED)
     if not asked.needs <= model.capabilities:
         return Judged(candidate.name, Verdict.LACKS_CAPABILITY)
-    if not _fits_window(model, asked):
+    if not _fits_window(model, asked, is_baseline=candidate.name == virtual.baseline):
         return Judged(candidate.name, Verdict.WINDOW_TOO_SMALL)
     cost = _cost(candidate, asked)
     if most_nano_credits is not None and cost > most_nano_credits:
@@ -254,11 +258,14 @@ def _judge(
 _NO_LOSSES: Final[Mapping[str, int]] = {}
 
 
-def _fits_window(model: Model, asked: Asked) -> bool:
-    """A token of text is at least one byte, so a call that fits by its bytes fits."""
-    _, most_tokens = asked.body.input_tokens(model.upstream_name)
-    output_tokens = min(asked.output_limit or 0, model.max_output_tokens)
-    return most_tokens + output_tokens <= model.context_window_tokens
+def _fits_window(model: Model, asked: Asked, *, is_baseline: bool) -> bool:
+    """Whether a call fits for certain: a token of text is at least one byte.
+
+    The baseline is what callers would get without routing, so for it the usual size decides.
+    """
+    usual_tokens, most_tokens = asked.body.input_tokens(model.upstream_name)
+    input_tokens = usual_tokens if is_baseline else most_tokens
+    return input_tokens + min(asked.output_limit or 0, model.max_output_tokens) <= model.context_window_tokens
 
 
 def _cost(candidate: Candidate, asked: Asked) -> int:
@@ -315,4 +322,4 @@ _WORDS: Final = {
 def _unroutable(virtual: VirtualModel, judged: Sequence[Judged]) -> Unroutable:
     said = "; ".join(f"{one.name}: {_WORDS.get(one.verdict, one.verdict)}" for one in judged)
     message = f"No model of {virtual.name!r} can serve this call ({said})."
-    return Unroutable("model", message, all(one.verdict is Verdict.NOT_OFFERED for one in judged))
+    return Unroutable("model", message, tuple(judged))

@@ -119,6 +119,7 @@ async def test_an_explanation_considers_the_size_and_the_whitelists(client: Clie
     await add_virtual_model(client)
     found = await explained(client, use_case="summaries", body_bytes=1_000_000)
     assert (found.passes, "context window is too small" in found.message) == (False, True)
+    assert {one.verdict for one in found.candidates} == {"window_too_small"}
     await owner.execute(
         "INSERT INTO guardrails (organization_id, scope_kind, scope_id, model_whitelist)"
         " VALUES ('acme', 'group', 'eng', '{gpt-4o}')"

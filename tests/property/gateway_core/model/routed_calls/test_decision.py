@@ -18,7 +18,7 @@ from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import parse_whitelist
 from gateway_core.model.routed_calls.decision import asked_of, choose_among, eligible, routed
 from gateway_core.model.routing.caller_routing import CallerRouting
-from gateway_core.model.routing.choice import Arm, Override, Reason, Wish
+from gateway_core.model.routing.choice import Arm, Override, Reason, Unroutable, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import VirtualModel
 from tests.support.data.examples import NOW_EPOCH_US, SCOPES, principal
@@ -118,7 +118,7 @@ def test_a_routed_call_is_served_only_by_a_model_that_may_and_can(data: st.DataO
         return
     asked = asked_of(endpoint, parameters, body_bytes, virtual, (), data.draw(overrides))
     choice = choose_among(found, asked)
-    if isinstance(choice, Refusal):
+    if isinstance(choice, Unroutable):
         return
 
     served = catalog[choice.served]
@@ -127,8 +127,9 @@ def test_a_routed_call_is_served_only_by_a_model_that_may_and_can(data: st.DataO
     assert who.may_call(served.name, served.provider)
     assert endpoint in served.endpoints
     assert asked.needs <= served.capabilities
-    _, most = asked.body.input_tokens(served.upstream_name)
-    assert most + min(parameters.output_limit or 0, served.max_output_tokens) <= served.context_window_tokens
+    usual, most = asked.body.input_tokens(served.upstream_name)
+    needed = usual if choice.served == virtual.baseline else most
+    assert needed + min(parameters.output_limit or 0, served.max_output_tokens) <= served.context_window_tokens
     called = routed(parameters, found, choice, asked)
     terms = agree(who, endpoint, called, prices, NOW_EPOCH_S, clock)
     assert not isinstance(terms, Refusal)

@@ -113,6 +113,12 @@ def test_a_body_that_fills_the_window_but_for_the_answer_does_not_fit() -> None:
     assert (found.served, verdicts(found)["light"]) == ("top", Verdict.WINDOW_TOO_SMALL)
 
 
+def test_the_baseline_serves_a_body_that_fits_as_a_rule() -> None:
+    """As it would without routing."""
+    found = chosen(call=asked(body_bytes=40_000))
+    assert (found.served, verdicts(found)["light"]) == ("top", Verdict.WINDOW_TOO_SMALL)
+
+
 def test_a_baseline_that_cannot_serve_is_replaced_by_the_best_that_can() -> None:
     found = chosen(call=asked("poems"), candidates=(Candidate("top"), LIGHT, MIDDLE))
     assert (found.served, found.arm, found.reason) == ("middle", Arm.ROUTED, Reason.BASELINE_UNFIT)
@@ -147,7 +153,7 @@ def test_a_caller_cannot_choose_what_cannot_serve() -> None:
 
 
 def test_a_refusal_says_what_is_wrong_with_each_candidate() -> None:
-    found = choose(VIRTUAL, LIVE, (TOP, Candidate("middle"), LIGHT), asked(body_bytes=20_000))
+    found = choose(VIRTUAL, LIVE, (TOP, Candidate("middle"), LIGHT), asked(body_bytes=40_001))
     assert isinstance(found, Unroutable)
     assert found.message == (
         "No model of 'assistant' can serve this call (top: its context window is too small; middle: not for this call;"
