@@ -123,7 +123,7 @@ GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence, changes_until) ON alert_positions TO megarouter_usage;
 GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_usage;
-GRANT EXECUTE ON FUNCTION put_mail_deliveries(text, text, text[], text[]) TO megarouter_usage;
+GRANT EXECUTE ON FUNCTION mail_channels_of(text, text[]) TO megarouter_usage;
 
 -- Statistics. Old ones are deleted.
 GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls TO megarouter_usage;

@@ -596,6 +596,23 @@ CREATE FUNCTION public.local_hour(instant timestamp with time zone, zone text) R
       FROM (SELECT date_trunc('hour', instant, zone) AS h) AS truncated
 $$;
 
+CREATE FUNCTION public.mail_channels_of(organization text, members text[]) RETURNS SETOF text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH mailed AS (
+        SELECT m.member_id, 'mail-' || m.member_id AS channel_id, split_part(u.email, '@', 2) AS domain
+          FROM members m JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
+         WHERE m.organization_id = organization AND m.member_id = ANY (members) AND m.state = 'ACTIVE'
+           AND EXISTS (SELECT FROM deployment_settings WHERE sends_mail)
+    ), added AS (
+        INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, mailed_member_id)
+        SELECT organization, channel_id, 'EMAIL', member_id, domain, member_id FROM mailed
+        ON CONFLICT DO NOTHING
+    )
+    SELECT channel_id FROM mailed
+$$;
+
 CREATE FUNCTION public.mark_carries() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1103,26 +1120,6 @@ CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answe
                           WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '15 minutes'
                           ORDER BY u.settle_time DESC LIMIT 100) AS r
      GROUP BY p.provider_id
-$$;
-
-CREATE FUNCTION public.put_mail_deliveries(organization text, event text, members text[], deliveries text[]) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    WITH mailed AS (
-        SELECT m.member_id, 'mail-' || m.member_id AS channel_id, split_part(u.email, '@', 2) AS domain, given.delivery_id
-          FROM unnest(members, deliveries) AS given (member_id, delivery_id)
-          JOIN members m ON m.organization_id = organization AND m.member_id = given.member_id AND m.state = 'ACTIVE'
-          JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
-         WHERE EXISTS (SELECT FROM deployment_settings WHERE sends_mail)
-    ), channel AS (
-        INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, mailed_member_id)
-        SELECT organization, channel_id, 'EMAIL', member_id, domain, member_id FROM mailed
-        ON CONFLICT DO NOTHING
-    )
-    INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)
-    SELECT organization, delivery_id, channel_id, event FROM mailed
-    ON CONFLICT DO NOTHING
 $$;
 
 CREATE FUNCTION public.record_carries(r public.guardrails, time_zone text) RETURNS void
@@ -4622,6 +4619,9 @@ REVOKE ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone 
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.mail_channels_of(organization text, members text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mail_channels_of(organization text, members text[]) TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
@@ -4715,9 +4715,6 @@ GRANT ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id 
 
 REVOKE ALL ON FUNCTION public.provider_outcomes() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.provider_outcomes() TO megarouter_admin;
-
-REVOKE ALL ON FUNCTION public.put_mail_deliveries(organization text, event text, members text[], deliveries text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.put_mail_deliveries(organization text, event text, members text[], deliveries text[]) TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.record_carries(r public.guardrails, time_zone text) FROM PUBLIC;
 

@@ -35,7 +35,18 @@ _HIDDEN: Final = frozenset(
         "periodStartTime",
     }
 )
-_LABELS: Final = {"limitNanoCredits": "Budget", "spentNanoCredits": "Spent", "periodEndTime": "Period ends"}
+_LABELS: Final = {
+    "limitNanoCredits": "Budget",
+    "spentNanoCredits": "Spent",
+    "leftNanoCredits": "Credit left",
+    "periodEndTime": "Period ends",
+    "expireTime": "Expires",
+    "lastUseTime": "Last used",
+    "changedFields": "Changed",
+    "actor": "By",
+}
+_MOST_LISTED: Final = 3
+_MAX_LIST_CHARACTERS: Final = 200
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -72,7 +83,8 @@ def title_of(alert: Alert) -> str:
 def facts_of(alert: Alert) -> list[Fact]:
     """Returns what else there is to know: the organization, what the data has, and the id of the event."""
     organization, event = one_line(alert.organization), one_line(alert.event_id)
-    facts = [("Organization", organization), *list(_facts(alert.data))[: MOST_FACTS - 2], ("Event", event)]
+    found = [(label, value) for label, value in _facts(alert.data) if value]
+    facts = [("Organization", organization), *found[: MOST_FACTS - 2], ("Event", event)]
     return [(label, value) for label, value in facts if value]
 
 
@@ -90,8 +102,24 @@ def _facts(data: Mapping[str, Any]) -> Iterator[Fact]:
             if "displayName" in value:
                 yield one_line(_label(name)), one_line(value["displayName"] or "")
             yield from _facts({part: inner for part, inner in value.items() if part not in ("name", "displayName")})
-        elif value is not None and value != "" and not isinstance(value, list):
+        elif isinstance(value, list):
+            yield one_line(_label(name)), _listed(value)
+        elif value is not None and value != "":
             yield one_line(_label(name)), _value(name, value)
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Returns the first of several things by name, each with what it spent if that is known."""
+    texts = []
+    for one in values[:_MOST_LISTED]:
+        if isinstance(one, Mapping):
+            name = next((one[key] for key in ("displayName", "model", "name") if one.get(key)), "")
+            spent = credits_text(one.get("spentNanoCredits"))
+            texts.append(f"{one_line(name)} ({spent})" if spent else one_line(name))
+        else:
+            texts.append(one_line(one))
+    more = len(values) - len(texts)
+    return one_line(", ".join(texts) + (f" and {more} more" if more > 0 else ""), _MAX_LIST_CHARACTERS)
 
 
 def _label(name: str) -> str:

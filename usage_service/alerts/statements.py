@@ -133,7 +133,8 @@ SELECT $1, m.member_id, $2 FROM members m
  WHERE m.organization_id = $1 AND m.member_id = ANY ($3::text[]) AND m.state = 'ACTIVE' AND m.user_id IS NOT NULL
 ON CONFLICT DO NOTHING
 """
-PUT_MAILS: Final = "SELECT put_mail_deliveries($1, $2, $3::text[], $4::text[])"
+# Members get what is in their inbox by e-mail, too.
+MAIL_CHANNELS: Final = "SELECT mail_channels_of($1, $2::text[]) AS channel_id"
 # A channel that was deleted gets nothing. One that is disabled does once it is enabled again.
 PUT_DELIVERIES: Final = """
 INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)

@@ -139,9 +139,8 @@ class AlertStore:
         organization = self._claimed.organization
         members = sorted(to.members)
         await self._connection.execute(statements.PUT_INBOX, organization, event_id, members)
-        mails = [hashed_id("dlv", event_id, "mail", member) for member in members]
-        await self._connection.execute(statements.PUT_MAILS, organization, event_id, members, mails)
-        channels = sorted(to.channels)
+        mailed = await self._connection.fetch(statements.MAIL_CHANNELS, organization, members)
+        channels = sorted(to.channels | {row["channel_id"] for row in mailed})
         ids = [hashed_id("dlv", event_id, channel) for channel in channels]
         await self._connection.execute(statements.PUT_DELIVERIES, organization, event_id, ids, channels)
 

@@ -60,10 +60,10 @@ async def send_due(outbox: Outbox, account: MailAccount | None) -> None:
 async def mail(outbox: Outbox, event: str, *members: str) -> None:
     """Does what usage_service does when a rule names members."""
     await outbox.owner.execute(
-        "SELECT put_mail_deliveries('acme', $1, $2, $3)",
+        "INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)"
+        " SELECT 'acme', $1 || channel, channel, $1 FROM mail_channels_of('acme', $2) AS channel ON CONFLICT DO NOTHING",
         event,
         list(members),
-        [f"dlv-mail-{event}-{one}" for one in members],
     )
 
 
