@@ -50,6 +50,8 @@ from admin_service.resources.operators.deployment_settings import apply_deployme
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.routing_policies.explainer import RoutingExplainer
+from admin_service.resources.routing_policies.service import RoutingPoliciesApi
 from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.sign_in_links.changes import SignInLinkMaker
 from admin_service.resources.sign_in_links.service import SignInLinksApi
@@ -58,6 +60,7 @@ from admin_service.resources.usage_exports.downloads import FilesApi, files_hand
 from admin_service.resources.usage_exports.running import ExportRunner, process_of
 from admin_service.resources.usage_exports.service import UsageExportsApi
 from admin_service.resources.usage_reports.service import UsageReportsApi
+from admin_service.resources.virtual_models.service import VirtualModelsApi
 from admin_service.scim.endpoint import ScimApi, scim_handler
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
@@ -231,11 +234,13 @@ def _apis(
         NotificationsApi(pool, page_tokens),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+        RoutingPoliciesApi(pool, RoutingExplainer(pool, _now_us)),
         ServiceAccountsApi(pool, page_tokens, _new_id),
         SignInLinksApi(pool, page_tokens, maker),
         UsageApi(pool, page_tokens, _now),
         UsageExportsApi(pool, page_tokens, _new_id, _now),
         UsageReportsApi(pool, page_tokens, Renderer(), _now),
+        VirtualModelsApi(pool, page_tokens, _new_id),
     )
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
@@ -21,7 +22,11 @@ from gateway_core.stores.postgres.notifications import Listener
 from gateway_core.stores.postgres.notifications import running as listening
 from gateway_core.stores.redis.connections import open_pipelined
 from usage_service.alerts import follower as alert_follower
+from usage_service.alerts import retention as alert_retention
+from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
+from usage_service.alerts.held import follower as held_follower
+from usage_service.alerts.held.follower import HeldFollower
 from usage_service.anomalies import watch as anomaly_watch
 from usage_service.anomalies.watch import AnomalyWatch
 from usage_service.counters import finished_calls, reconciler
@@ -74,11 +79,11 @@ async def open_service(
             settings, ROLE, [ledger_store.CHANNEL], lambda _channel, payload: follower.ledger_changed(payload)
         )
         await stack.enter_async_context(listening(ledger_listener))
-        rollups = await stack.enter_async_context(_following(pool, settings.hours_retention_months))
+        following = await stack.enter_async_context(_following(pool, settings.hours_retention_months))
 
         def committed(recorded: Sequence[RecordedSettlement]) -> None:
             follower.committed(recorded)
-            rollups.committed(len(recorded))
+            following.committed(recorded)
 
         refusals = await stack.enter_async_context(_recording_refusals(pool, settings))
         measures = SettlementMetrics(metrics)
@@ -118,7 +123,7 @@ async def open_service(
         await stack.enter_async_context(forgetting.running(pool))
         comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
         await stack.enter_async_context(reconciler.running(comparison))
-        publish(metrics, settler.counts, settlements, replay, follower, rollups, refusals.counts)
+        publish(metrics, settler.counts, settlements, replay, follower, following.rollups, refusals.counts)
         await stack.enter_async_context(open_holds.counted(pool, metrics))
         await stack.enter_async_context(
             dependencies.reported(
@@ -128,18 +133,32 @@ async def open_service(
         yield UsageService(settlements, catalog, settler.counts, settler.decide_now, finished.add, refusals.take)
 
 
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """What wants to know of committed settlements."""
+
+    rollups: RollupFollower
+    account_refusals: AccountRefusals
+
+    def committed(self, recorded: Sequence[RecordedSettlement]) -> None:
+        self.rollups.committed(len(recorded))
+        self.account_refusals.note(recorded)
+
+
 @asynccontextmanager
-async def _following(pool: asyncpg.Pool, hours_months: int) -> AsyncIterator[RollupFollower]:
+async def _following(pool: asyncpg.Pool, hours_months: int) -> AsyncIterator[_Following]:
     """Keeps rollups, the anomalies that are found in them, standings and alerts in step with the ledger."""
-    follower = RollupFollower(pool)
+    following = _Following(RollupFollower(pool), AccountRefusals())
     async with (
-        rollup_follower.running(follower),
+        rollup_follower.running(following.rollups),
         anomaly_watch.running(AnomalyWatch(pool)),
         retention.running(HoursRetention(pool, hours_months)),
         standing_follower.running(StandingFollower(pool)),
-        alert_follower.running(AlertFollower(pool)),
+        alert_follower.running(AlertFollower(pool, following.account_refusals)),
+        held_follower.running(HeldFollower(pool)),
+        alert_retention.running(pool),
     ):
-        yield follower
+        yield following
 
 
 @asynccontextmanager

@@ -9,15 +9,14 @@ from admin_service.api.names import (
     MEMBERS,
     SERVICE_ACCOUNTS,
     ResourceName,
-    owner_name,
 )
+from gateway_core.model.organization.scope_names import collection_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.model.organization.service_accounts import is_service_account
 
 _PREFIXES: Final = {ScopeKind.API_KEY: "apikey", ScopeKind.MEMBER: "member", ScopeKind.GROUP: "group"}
 SERVICE_ACCOUNT_PREFIX: Final = "serviceaccount"
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()} | {SERVICE_ACCOUNT_PREFIX: ScopeKind.MEMBER}
-_COLLECTIONS: Final = {ScopeKind.API_KEY: API_KEYS, ScopeKind.GROUP: GROUPS}
 _KIND_OF_COLLECTION: Final = {
     None: ScopeKind.ORGANIZATION,
     GROUPS: ScopeKind.GROUP,
@@ -52,9 +51,7 @@ def scope_name(organization: str, scope: Scope) -> ResourceName:
     """Returns the name of the scope itself: a key, a member, a service account, a group or the organization."""
     if scope.kind is ScopeKind.ORGANIZATION:
         return ResourceName(organization)
-    if scope.kind is ScopeKind.MEMBER:
-        return owner_name(organization, scope.scope_id)
-    return ResourceName(organization, _COLLECTIONS[scope.kind], scope.scope_id)
+    return ResourceName(organization, collection_of(scope.kind, scope.scope_id), scope.scope_id)
 
 
 def scope_of_name(name: ResourceName) -> Scope | None:

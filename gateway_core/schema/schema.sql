@@ -294,8 +294,14 @@ CREATE FUNCTION public.create_first_rule() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO notification_rules (organization_id, rule_id, display_name, event_types, scope_kind, scope_id, percents, recipients)
-    VALUES (NEW.organization_id, 'budgets', 'Budgets at 80, 90 and 100 percent', '{budget.threshold_reached,budget.exhausted,budget.recovered}',
-            'organization', NEW.organization_id, '{80,90,100}', '[{"kind": "OWNER"}, {"kind": "GROUP_ADMINS"}]');
+    VALUES (NEW.organization_id, 'budgets', 'Budgets at 80, 90 and 100 percent',
+            '{budget.threshold_reached,budget.exhausted,budget.recovered,budget.reset}',
+            'organization', NEW.organization_id, '{80,90,100}', '[{"kind": "OWNER"}, {"kind": "GROUP_ADMINS"}]'),
+           (NEW.organization_id, 'operations', 'Credit, providers and doubtful usage',
+            '{credit.low,credit.recovered,credit.exhausted,credit.restored,provider.account_refused,provider.account_accepted,usage.doubtful}',
+            'organization', NEW.organization_id, '{}', '[{"kind": "SUPER_ADMINS"}]'),
+           (NEW.organization_id, 'keys', 'Keys that are about to expire', '{key.expiring}',
+            'organization', NEW.organization_id, '{}', '[{"kind": "OWNER"}]');
     RETURN NULL;
 END $$;
 
@@ -402,6 +408,26 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
         RETURNING 1
     )
     SELECT EXISTS (SELECT FROM ended)
+$$;
+
+CREATE FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH old AS MATERIALIZED (
+        SELECT e.organization_id, e.event_id FROM alert_events e
+         WHERE e.occur_time < before
+           AND NOT EXISTS (SELECT FROM notification_deliveries d
+                            WHERE d.organization_id = e.organization_id AND d.event_id = e.event_id AND d.state = 'PENDING')
+         ORDER BY e.occur_time LIMIT at_most
+    ), entries AS (
+        DELETE FROM inbox_entries i USING old o WHERE i.organization_id = o.organization_id AND i.event_id = o.event_id
+    ), deliveries AS (
+        DELETE FROM notification_deliveries d USING old o WHERE d.organization_id = o.organization_id AND d.event_id = o.event_id
+    ), events AS (
+        DELETE FROM alert_events e USING old o WHERE e.organization_id = o.organization_id AND e.event_id = o.event_id RETURNING 1
+    )
+    SELECT count(*) FROM events
 $$;
 
 CREATE FUNCTION public.forget_expired_objects(at_most integer) RETURNS bigint
@@ -596,16 +622,17 @@ CREATE FUNCTION public.local_hour(instant timestamp with time zone, zone text) R
       FROM (SELECT date_trunc('hour', instant, zone) AS h) AS truncated
 $$;
 
-CREATE FUNCTION public.mail_channels_of(organization text, members text[]) RETURNS SETOF text
+CREATE FUNCTION public.mail_channels(organization text, members text[]) RETURNS SETOF text
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
     WITH mailed AS (
         SELECT m.member_id, 'mail-' || m.member_id AS channel_id, split_part(u.email, '@', 2) AS domain
-          FROM members m JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
+          FROM members m
+          JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
          WHERE m.organization_id = organization AND m.member_id = ANY (members) AND m.state = 'ACTIVE'
            AND EXISTS (SELECT FROM deployment_settings WHERE sends_mail)
-    ), added AS (
+    ), channel AS (
         INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, mailed_member_id)
         SELECT organization, channel_id, 'EMAIL', member_id, domain, member_id FROM mailed
         ON CONFLICT DO NOTHING
@@ -1104,6 +1131,20 @@ CREATE FUNCTION public.present_use(organization text, of_kind text, of_id text) 
       LEFT JOIN scope_spend s ON s.organization_id = organization AND s.counter = p.counter
 $$;
 
+CREATE FUNCTION public.provider_health() RETURNS TABLE(provider_id text, call_count bigint, failed_count bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.provider_id, count(*),
+           count(*) FILTER (WHERE r.detail IN ('provider_timeout', 'provider_reset', 'provider_unavailable')
+                               OR (r.detail = 'provider_error' AND r.http_status NOT BETWEEN 400 AND 499))
+      FROM providers p
+     CROSS JOIN LATERAL (SELECT u.http_status, u.detail FROM usage_records u
+                          WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '5 minutes'
+                          ORDER BY u.settle_time DESC LIMIT 100) AS r
+     GROUP BY p.provider_id
+$$;
+
 CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answered_count bigint, failed_count bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1310,6 +1351,23 @@ CREATE FUNCTION public.rollover_budgets(r public.guardrails) RETURNS TABLE(model
     SELECT b.models, b.budget, coalesce((b.options -> 'rollover' ->> 'cap')::bigint, b.budget), b.cycle, b.revision, NULL
       FROM model_budgets_of(r) b
      WHERE b.options ? 'rollover' AND b.cycle <> 'NEVER'
+$$;
+
+CREATE FUNCTION public.routing_of(organization text, path text[], of_key text) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN num_nonnulls(models.list, policies.list) > 0 THEN jsonb_build_array(models.list, policies.list) END
+      FROM (SELECT jsonb_agg(jsonb_build_array(v.virtual_model_id, v.model_name, v.owner_kind, v.owner_id, v.candidates, v.baseline_model,
+                                               v.revision, v.state = 'DISABLED', v.losses)) AS list
+              FROM virtual_models v
+             WHERE v.organization_id = organization AND (v.owner_kind = 'organization' OR v.owner_id = ANY (path))) AS models,
+           (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_basis_points, p.floors, p.allow_override,
+                                               p.max_price_model)) AS list
+              FROM routing_policies p
+             WHERE p.organization_id = organization
+               AND (p.scope_kind = 'organization' OR p.scope_kind = 'group' AND p.scope_id = ANY (path)
+                    OR p.scope_kind = 'api_key' AND p.scope_id = of_key)) AS policies
 $$;
 
 CREATE FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) RETURNS TABLE(organization_id text, channel_id text)
@@ -1543,6 +1601,15 @@ CREATE TABLE public.access_tokens (
     CONSTRAINT permissions_are_some CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 100)))
 );
 
+CREATE TABLE public.account_refusals (
+    organization_id text NOT NULL,
+    provider_id text NOT NULL,
+    reason text NOT NULL,
+    ledger_sequence bigint NOT NULL,
+    hold_id text NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.alert_events (
     organization_id text NOT NULL,
     event_id text NOT NULL,
@@ -1566,7 +1633,10 @@ CREATE TABLE public.alert_events (
 CREATE TABLE public.alert_positions (
     organization_id text NOT NULL,
     sequence bigint NOT NULL,
-    changes_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
+    changes_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    audit_sequence bigint DEFAULT 0 NOT NULL,
+    looked_until timestamp with time zone,
+    next_look_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.alert_states (
@@ -1718,6 +1788,11 @@ CREATE TABLE public.budget_events (
     deliver_time timestamp with time zone
 );
 
+CREATE TABLE public.catalog_virtual_models (
+    model_name text NOT NULL,
+    definition jsonb NOT NULL
+);
+
 CREATE TABLE public.claim_mappings (
     organization_id text NOT NULL,
     claim_mapping_id text NOT NULL COLLATE pg_catalog."C",
@@ -1861,6 +1936,19 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrail_defaults_member_limits_check CHECK ((jsonb_typeof(member_limits) = 'object'::text)),
     CONSTRAINT guardrail_defaults_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
     CONSTRAINT organization_default_is_its_own CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id)))
+);
+
+CREATE TABLE public.held_alerts (
+    organization_id text NOT NULL,
+    channel_id text NOT NULL,
+    event_id text NOT NULL,
+    rule_id text,
+    frequency text NOT NULL,
+    quiet_hours jsonb,
+    send_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    released_event_id text,
+    release_time timestamp with time zone
 );
 
 CREATE TABLE public.holds (
@@ -2064,9 +2152,12 @@ CREATE TABLE public.notification_channels (
     next_attempt_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    member_id text,
+    disable_time timestamp with time zone,
     mailed_member_id text,
     bucket_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT either_a_target_or_a_member CHECK (((sealed_target IS NULL) = (mailed_member_id IS NOT NULL))),
+    CONSTRAINT notification_channels_check CHECK (((member_id IS NULL) OR (group_id IS NULL))),
     CONSTRAINT notification_channels_kind_check CHECK ((kind = ANY (ARRAY['CALLBACK'::text, 'SLACK'::text, 'TEAMS'::text, 'DISCORD'::text, 'FEISHU'::text, 'DINGTALK'::text, 'WECOM'::text, 'PAGERDUTY'::text, 'EMAIL'::text]))),
     CONSTRAINT notification_channels_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
@@ -2104,11 +2195,21 @@ CREATE TABLE public.notification_rules (
     recipients jsonb NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    conditions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    severity text DEFAULT ''::text NOT NULL,
+    frequency text DEFAULT 'AT_ONCE'::text NOT NULL,
+    quiet_hours jsonb,
+    overrides_rule_id text,
+    forbids_overrides boolean DEFAULT false NOT NULL,
     CONSTRAINT notification_rules_amounts_nano_credits_check CHECK (((cardinality(amounts_nano_credits) <= 16) AND (0 < ALL (amounts_nano_credits)))),
+    CONSTRAINT notification_rules_check CHECK ((overrides_rule_id <> rule_id)),
+    CONSTRAINT notification_rules_conditions_check CHECK ((jsonb_typeof(conditions) = 'object'::text)),
     CONSTRAINT notification_rules_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 64))),
+    CONSTRAINT notification_rules_frequency_check CHECK ((frequency = ANY (ARRAY['AT_ONCE'::text, 'DAILY'::text, 'WEEKLY'::text]))),
     CONSTRAINT notification_rules_percents_check CHECK (((cardinality(percents) <= 16) AND (1 <= ALL (percents)) AND (1000 >= ALL (percents)))),
     CONSTRAINT notification_rules_recipients_check CHECK (((jsonb_typeof(recipients) = 'array'::text) AND ((jsonb_array_length(recipients) >= 1) AND (jsonb_array_length(recipients) <= 32)))),
     CONSTRAINT notification_rules_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
+    CONSTRAINT notification_rules_severity_check CHECK ((severity = ANY (ARRAY[''::text, 'INFO'::text, 'WARNING'::text, 'ALERT'::text]))),
     CONSTRAINT notification_rules_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
 
@@ -2232,6 +2333,43 @@ CREATE TABLE public.request_replays (
     response bytea NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT request_replays_request_hash_check CHECK ((length(request_hash) = 32))
+);
+
+CREATE TABLE public.routed_calls (
+    organization_id text NOT NULL,
+    hold_id text NOT NULL,
+    sequence bigint NOT NULL,
+    virtual_model text NOT NULL,
+    revision integer NOT NULL,
+    arm text NOT NULL,
+    reason text NOT NULL,
+    is_simple boolean NOT NULL,
+    use_case text NOT NULL,
+    baseline_model text NOT NULL,
+    baseline_price_version integer NOT NULL,
+    chosen_model text NOT NULL,
+    chosen_price_version integer NOT NULL,
+    baseline_nano_credits bigint,
+    chosen_nano_credits bigint,
+    saved_nano_credits bigint GENERATED ALWAYS AS ((baseline_nano_credits - chosen_nano_credits)) STORED,
+    place_time timestamp with time zone NOT NULL,
+    CONSTRAINT routed_calls_arm_check CHECK ((arm = ANY (ARRAY['ROUTED'::text, 'SHADOW'::text, 'BASELINE'::text, 'OVERRIDDEN'::text])))
+);
+
+CREATE TABLE public.routing_policies (
+    organization_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    mode text,
+    max_loss_basis_points integer,
+    floors jsonb,
+    allow_override boolean,
+    max_price_model text,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT routing_policies_floors_check CHECK ((jsonb_typeof(floors) = 'object'::text)),
+    CONSTRAINT routing_policies_max_loss_basis_points_check CHECK (((max_loss_basis_points >= 0) AND (max_loss_basis_points <= 10000))),
+    CONSTRAINT routing_policies_mode_check CHECK ((mode = ANY (ARRAY['OFF'::text, 'SHADOW'::text, 'LIVE'::text]))),
+    CONSTRAINT routing_policies_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'api_key'::text])))
 );
 
 CREATE TABLE public.schema_migrations (
@@ -2973,11 +3111,34 @@ CREATE TABLE public.users (
     CONSTRAINT users_email_check CHECK (((email = lower(email)) AND (POSITION(('@'::text) IN (email)) > 1)))
 );
 
+CREATE TABLE public.virtual_models (
+    organization_id text NOT NULL,
+    virtual_model_id text NOT NULL,
+    model_name text NOT NULL,
+    owner_kind text NOT NULL,
+    owner_id text NOT NULL,
+    candidates text[] NOT NULL,
+    baseline_model text NOT NULL,
+    state text DEFAULT 'ENABLED'::text NOT NULL,
+    losses jsonb DEFAULT '[]'::jsonb NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT virtual_models_candidates_check CHECK (((cardinality(candidates) >= 1) AND (cardinality(candidates) <= 8))),
+    CONSTRAINT virtual_models_check CHECK ((baseline_model = ANY (candidates))),
+    CONSTRAINT virtual_models_losses_check CHECK (((jsonb_typeof(losses) = 'array'::text) AND (jsonb_array_length(losses) <= 64))),
+    CONSTRAINT virtual_models_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
+    CONSTRAINT virtual_models_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
+);
+
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_pkey PRIMARY KEY (access_token_id);
 
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY public.account_refusals
+    ADD CONSTRAINT account_refusals_pkey PRIMARY KEY (organization_id, provider_id);
 
 ALTER TABLE ONLY public.alert_events
     ADD CONSTRAINT alert_events_once UNIQUE (organization_id, rule_id, scope_kind, scope_id, occasion, threshold, epoch);
@@ -3021,6 +3182,9 @@ ALTER TABLE ONLY public.budget_carries
 ALTER TABLE ONLY public.budget_events
     ADD CONSTRAINT budget_events_pkey PRIMARY KEY (organization_id, counter);
 
+ALTER TABLE ONLY public.catalog_virtual_models
+    ADD CONSTRAINT catalog_virtual_models_pkey PRIMARY KEY (model_name);
+
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT claim_mappings_pkey PRIMARY KEY (organization_id, claim_mapping_id);
 
@@ -3059,6 +3223,9 @@ ALTER TABLE ONLY public.guardrail_defaults
 
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_pkey PRIMARY KEY (organization_id, channel_id, event_id);
 
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (hold_id);
@@ -3140,6 +3307,12 @@ ALTER TABLE ONLY public.refused_calls
 
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_pkey PRIMARY KEY (user_id, method, request_id);
+
+ALTER TABLE ONLY public.routed_calls
+    ADD CONSTRAINT routed_calls_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.routing_policies
+    ADD CONSTRAINT routing_policies_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
@@ -3243,9 +3416,17 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_one_of_a_name UNIQUE (organization_id, owner_kind, owner_id, model_name);
+
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_pkey PRIMARY KEY (organization_id, virtual_model_id);
+
 CREATE INDEX access_tokens_by_user ON public.access_tokens USING btree (user_id);
 
 CREATE INDEX active_super_admins ON public.members USING btree (organization_id, member_id) WHERE ((role = 'SUPER_ADMIN'::text) AND (state = 'ACTIVE'::text));
+
+CREATE INDEX alert_events_by_age ON public.alert_events USING btree (occur_time);
 
 CREATE INDEX alert_events_by_time ON public.alert_events USING btree (organization_id, occur_time);
 
@@ -3266,6 +3447,8 @@ CREATE INDEX api_keys_below_4 ON public.api_keys USING btree (organization_id, (
 CREATE INDEX api_keys_below_4_by_creation ON public.api_keys USING btree (organization_id, (group_path[4]), create_time, api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[4] IS NOT NULL));
 
 CREATE INDEX api_keys_by_creation ON public.api_keys USING btree (organization_id, create_time, api_key_id) WHERE (state <> 'DELETED'::text);
+
+CREATE INDEX api_keys_by_expiry ON public.api_keys USING btree (organization_id, expire_time) WHERE ((expire_time IS NOT NULL) AND (state = 'ACTIVE'::text));
 
 CREATE INDEX api_keys_by_member ON public.api_keys USING btree (organization_id, member_id, api_key_id);
 
@@ -3303,6 +3486,12 @@ CREATE INDEX guardrails_by_change ON public.guardrails USING btree (organization
 
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
 
+CREATE INDEX held_alerts_by_time ON public.held_alerts USING btree (send_time) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_waiting ON public.held_alerts USING btree (organization_id, rule_id) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_without_rule ON public.held_alerts USING btree (organization_id) WHERE ((release_time IS NULL) AND (rule_id IS NULL));
+
 CREATE INDEX holds_by_placement ON public.holds USING btree (organization_id, placement);
 
 CREATE INDEX holds_open_by_expiry ON public.holds USING btree (expire_time) WHERE (state = 'HELD'::text);
@@ -3310,6 +3499,8 @@ CREATE INDEX holds_open_by_expiry ON public.holds USING btree (expire_time) WHER
 CREATE INDEX holds_open_by_organization ON public.holds USING btree (organization_id) WHERE (state = 'HELD'::text);
 
 CREATE INDEX inbox_entries_by_time ON public.inbox_entries USING btree (organization_id, member_id, create_time, event_id);
+
+CREATE INDEX inbox_entries_of_event ON public.inbox_entries USING btree (organization_id, event_id);
 
 CREATE INDEX invites_below_1 ON public.invites USING btree (organization_id, (group_path[1]), invite_id) WHERE (group_path[1] IS NOT NULL);
 
@@ -3359,11 +3550,21 @@ CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
 CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
+CREATE INDEX notification_channels_disabled ON public.notification_channels USING btree (disable_time) WHERE (disable_time IS NOT NULL);
+
+CREATE UNIQUE INDEX notification_channels_personal ON public.notification_channels USING btree (organization_id, member_id) WHERE (member_id IS NOT NULL);
+
 CREATE INDEX notification_deliveries_by_time ON public.notification_deliveries USING btree (organization_id, create_time, delivery_id);
 
 CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING btree (next_attempt_time) WHERE (state = 'PENDING'::text);
 
+CREATE INDEX notification_deliveries_of_event ON public.notification_deliveries USING btree (organization_id, event_id);
+
 CREATE INDEX notification_deliveries_waiting ON public.notification_deliveries USING btree (organization_id, channel_id, create_time, delivery_id) WHERE (state = 'PENDING'::text);
+
+CREATE INDEX notification_rules_by_change ON public.notification_rules USING btree (update_time);
+
+CREATE UNIQUE INDEX notification_rules_overrides ON public.notification_rules USING btree (organization_id, overrides_rule_id, scope_kind, scope_id) WHERE (overrides_rule_id IS NOT NULL);
 
 CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USING btree (concerned_organization_id, sequence);
 
@@ -3382,6 +3583,8 @@ CREATE INDEX present_members_below_4 ON public.members USING btree (organization
 CREATE INDEX refused_calls_by_age ON public.refused_calls USING btree (minute);
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
+
+CREATE INDEX routed_calls_by_time ON public.routed_calls USING btree (organization_id, place_time);
 
 CREATE INDEX scim_group_members_by_member ON public.scim_group_members USING btree (organization_id, member_id);
 
@@ -3507,6 +3710,8 @@ CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON p
 
 CREATE TRIGGER budget_carries_mark AFTER INSERT ON public.budget_carries FOR EACH ROW EXECUTE FUNCTION public.mark_carries();
 
+CREATE TRIGGER catalog_virtual_models_notify AFTER INSERT OR DELETE OR UPDATE ON public.catalog_virtual_models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
 CREATE TRIGGER create_first_rule AFTER INSERT ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.create_first_rule();
 
 CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3621,6 +3826,10 @@ CREATE TRIGGER providers_notify AFTER INSERT OR DELETE OR UPDATE ON public.provi
 
 CREATE TRIGGER replace_unknown_attempt BEFORE INSERT ON public.delivery_attempts FOR EACH ROW EXECUTE FUNCTION public.replace_unknown_attempt();
 
+CREATE TRIGGER routing_policies_notify AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE CONSTRAINT TRIGGER routing_policies_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
 CREATE TRIGGER top_up_requests_decided_once BEFORE UPDATE ON public.top_up_requests FOR EACH ROW WHEN ((old.state <> 'PENDING'::text)) EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER top_up_requests_kept BEFORE DELETE ON public.top_up_requests FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3645,11 +3854,21 @@ CREATE TRIGGER usage_records_not_truncated BEFORE TRUNCATE ON public.usage_recor
 
 CREATE TRIGGER users_note_names AFTER UPDATE OF display_name, email ON public.users FOR EACH ROW WHEN (((old.display_name IS DISTINCT FROM new.display_name) OR (old.email IS DISTINCT FROM new.email))) EXECUTE FUNCTION public.note_usage_name_of_row();
 
+CREATE TRIGGER virtual_models_notify AFTER INSERT OR DELETE OR UPDATE ON public.virtual_models FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE CONSTRAINT TRIGGER virtual_models_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.virtual_models DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_only_organization_id_fkey FOREIGN KEY (only_organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.account_refusals
+    ADD CONSTRAINT account_refusals_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.account_refusals
+    ADD CONSTRAINT account_refusals_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.providers(provider_id);
 
 ALTER TABLE ONLY public.alert_events
     ADD CONSTRAINT alert_events_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -3747,6 +3966,18 @@ ALTER TABLE ONLY public.guardrail_defaults
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_released_event_id_fkey FOREIGN KEY (organization_id, released_event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_rule_id_fkey FOREIGN KEY (organization_id, rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE SET NULL (rule_id);
+
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -3795,6 +4026,9 @@ ALTER TABLE ONLY public.models
 ALTER TABLE ONLY public.notification_channels
     ADD CONSTRAINT notification_channels_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
 ALTER TABLE ONLY public.notification_deliveries
     ADD CONSTRAINT notification_deliveries_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
 
@@ -3803,6 +4037,9 @@ ALTER TABLE ONLY public.notification_deliveries
 
 ALTER TABLE ONLY public.notification_rules
     ADD CONSTRAINT notification_rules_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.notification_rules
+    ADD CONSTRAINT notification_rules_organization_id_overrides_rule_id_fkey FOREIGN KEY (organization_id, overrides_rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_concerned_organization_id_fkey FOREIGN KEY (concerned_organization_id) REFERENCES public.organizations(organization_id);
@@ -3821,6 +4058,9 @@ ALTER TABLE ONLY public.refused_calls
 
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.routing_policies
+    ADD CONSTRAINT routing_policies_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.scim_group_members
     ADD CONSTRAINT scim_group_members_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.scim_groups(organization_id, group_id);
@@ -3900,6 +4140,11 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_personal_organization_id_fkey FOREIGN KEY (personal_organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE public.account_refusals ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.alert_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.alert_positions ENABLE ROW LEVEL SECURITY;
@@ -3917,6 +4162,8 @@ ALTER TABLE public.anomaly_verdicts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY audit_reads ON public.account_refusals FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.alert_events FOR SELECT TO megarouter_audit USING (true);
 
@@ -3958,6 +4205,8 @@ CREATE POLICY audit_reads ON public.guardrail_defaults FOR SELECT TO megarouter_
 
 CREATE POLICY audit_reads ON public.guardrails FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.held_alerts FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.holds FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.identity_revisions FOR SELECT TO megarouter_audit USING (true);
@@ -3989,6 +4238,10 @@ CREATE POLICY audit_reads ON public.organizations FOR SELECT TO megarouter_audit
 CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.refused_calls FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.routed_calls FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.routing_policies FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.scim_group_members FOR SELECT TO megarouter_audit USING (true);
 
@@ -4036,6 +4289,8 @@ CREATE POLICY audit_reads ON public.usage_rollups FOR SELECT TO megarouter_audit
 
 CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.virtual_models FOR SELECT TO megarouter_audit USING (true);
+
 ALTER TABLE public.budget_carries ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.budget_events ENABLE ROW LEVEL SECURITY;
@@ -4051,6 +4306,8 @@ ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_lines ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.delivery_attempts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY every_organization_lock ON public.account_refusals FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.alert_events FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -4092,6 +4349,8 @@ CREATE POLICY every_organization_lock ON public.guardrail_defaults FOR UPDATE TO
 
 CREATE POLICY every_organization_lock ON public.guardrails FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.held_alerts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.holds FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.identity_revisions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4123,6 +4382,10 @@ CREATE POLICY every_organization_lock ON public.organizations FOR UPDATE TO mega
 CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.refused_calls FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.routed_calls FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.routing_policies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.scim_group_members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -4170,6 +4433,10 @@ CREATE POLICY every_organization_lock ON public.usage_rollups FOR UPDATE TO mega
 
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.virtual_models FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_read ON public.account_refusals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.alert_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.alert_positions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4210,6 +4477,8 @@ CREATE POLICY every_organization_read ON public.guardrail_defaults FOR SELECT TO
 
 CREATE POLICY every_organization_read ON public.guardrails FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.held_alerts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.holds FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.identity_revisions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4241,6 +4510,10 @@ CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO mega
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.refused_calls FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.routed_calls FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.routing_policies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.scim_group_members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -4288,11 +4561,15 @@ CREATE POLICY every_organization_read ON public.usage_rollups FOR SELECT TO mega
 
 CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.virtual_models FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrail_defaults ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrails ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.held_alerts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.holds ENABLE ROW LEVEL SECURITY;
 
@@ -4334,6 +4611,8 @@ CREATE POLICY notification_wall ON public.organizations TO megarouter_notificati
 
 CREATE POLICY notification_wall ON public.outbox_messages TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.account_refusals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.alert_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.alert_positions TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -4374,6 +4653,8 @@ CREATE POLICY organization_wall ON public.guardrail_defaults TO megarouter_admin
 
 CREATE POLICY organization_wall ON public.guardrails TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.held_alerts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.holds TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.identity_revisions TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -4405,6 +4686,10 @@ CREATE POLICY organization_wall ON public.organizations TO megarouter_admin, meg
 CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.refused_calls TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.routed_calls TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.routing_policies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.scim_group_members TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4452,11 +4737,17 @@ CREATE POLICY organization_wall ON public.usage_rollups TO megarouter_admin, meg
 
 CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.virtual_models TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.refused_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.routed_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.routing_policies ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scim_group_members ENABLE ROW LEVEL SECURITY;
 
@@ -4503,6 +4794,8 @@ ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_rollups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.virtual_models ENABLE ROW LEVEL SECURITY;
 
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO megarouter_authz;
@@ -4584,6 +4877,9 @@ GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_admin;
 REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
 
+REVOKE ALL ON FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.forget_expired_objects(at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_expired_objects(at_most integer) TO megarouter_usage;
 
@@ -4619,8 +4915,8 @@ REVOKE ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone 
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_audit;
 
-REVOKE ALL ON FUNCTION public.mail_channels_of(organization text, members text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.mail_channels_of(organization text, members text[]) TO megarouter_usage;
+REVOKE ALL ON FUNCTION public.mail_channels(organization text, members text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mail_channels(organization text, members text[]) TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
@@ -4713,6 +5009,9 @@ REVOKE ALL ON FUNCTION public.present_standing(organization text, of_kind text, 
 REVOKE ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.present_use(organization text, of_kind text, of_id text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.provider_health() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.provider_health() TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.provider_outcomes() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.provider_outcomes() TO megarouter_admin;
 
@@ -4749,6 +5048,10 @@ REVOKE ALL ON FUNCTION public.revised_model_budgets(old_budgets jsonb, new_budge
 
 REVOKE ALL ON FUNCTION public.rollover_budgets(r public.guardrails) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rollover_budgets(r public.guardrails) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) TO megarouter_admin;
@@ -4816,6 +5119,16 @@ GRANT UPDATE(revoke_time) ON TABLE public.access_tokens TO megarouter_admin;
 
 GRANT UPDATE(may_operate) ON TABLE public.access_tokens TO megarouter_admin;
 
+GRANT SELECT,INSERT ON TABLE public.account_refusals TO megarouter_usage;
+
+GRANT UPDATE(reason) ON TABLE public.account_refusals TO megarouter_usage;
+
+GRANT UPDATE(ledger_sequence) ON TABLE public.account_refusals TO megarouter_usage;
+
+GRANT UPDATE(hold_id) ON TABLE public.account_refusals TO megarouter_usage;
+
+GRANT UPDATE(update_time) ON TABLE public.account_refusals TO megarouter_usage;
+
 GRANT SELECT,INSERT ON TABLE public.alert_events TO megarouter_usage;
 GRANT SELECT,INSERT ON TABLE public.alert_events TO megarouter_admin;
 GRANT SELECT ON TABLE public.alert_events TO megarouter_notification;
@@ -4826,7 +5139,13 @@ GRANT UPDATE(sequence) ON TABLE public.alert_positions TO megarouter_usage;
 
 GRANT UPDATE(changes_until) ON TABLE public.alert_positions TO megarouter_usage;
 
-GRANT SELECT,INSERT ON TABLE public.alert_states TO megarouter_usage;
+GRANT UPDATE(audit_sequence) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT UPDATE(looked_until) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT UPDATE(next_look_time) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.alert_states TO megarouter_usage;
 
 GRANT UPDATE(epoch) ON TABLE public.alert_states TO megarouter_usage;
 
@@ -4872,9 +5191,40 @@ GRANT SELECT(group_path) ON TABLE public.api_keys TO megarouter_audit;
 
 GRANT SELECT(display_name) ON TABLE public.api_keys TO megarouter_usage;
 
+GRANT SELECT(state) ON TABLE public.api_keys TO megarouter_usage;
 GRANT SELECT(state) ON TABLE public.api_keys TO megarouter_audit;
 
+GRANT SELECT(expire_time) ON TABLE public.api_keys TO megarouter_usage;
+
+GRANT SELECT(create_time) ON TABLE public.api_keys TO megarouter_usage;
+
+GRANT SELECT(update_time) ON TABLE public.api_keys TO megarouter_usage;
+
 GRANT SELECT,INSERT ON TABLE public.audit_log TO megarouter_admin;
+
+GRANT SELECT(organization_id) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(sequence) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(create_time) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(user_id) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(member_id) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(role) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(method) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(resource_name) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(group_path) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(before) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(after) ON TABLE public.audit_log TO megarouter_usage;
+
+GRANT SELECT(refusal) ON TABLE public.audit_log TO megarouter_usage;
 
 GRANT SELECT ON TABLE public.budget_carries TO megarouter_usage;
 GRANT SELECT ON TABLE public.budget_carries TO megarouter_admin;
@@ -4892,6 +5242,11 @@ GRANT INSERT(threshold_nano_credits) ON TABLE public.budget_events TO megarouter
 GRANT INSERT(spent_nano_credits) ON TABLE public.budget_events TO megarouter_usage;
 
 GRANT UPDATE(deliver_time) ON TABLE public.budget_events TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_authz;
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_usage;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.catalog_virtual_models TO megarouter_admin;
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_audit;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.claim_mappings TO megarouter_admin;
 
@@ -4964,6 +5319,18 @@ GRANT SELECT(display_name) ON TABLE public.groups TO megarouter_usage;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrail_defaults TO megarouter_admin;
 
+GRANT SELECT,INSERT ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(frequency) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(quiet_hours) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(send_time) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(released_event_id) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(release_time) ON TABLE public.held_alerts TO megarouter_usage;
+
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_authz;
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_usage;
 GRANT SELECT ON TABLE public.holds TO megarouter_admin;
@@ -5021,6 +5388,7 @@ GRANT UPDATE(fingerprint) ON TABLE public.journal_offsets TO megarouter_usage;
 
 GRANT UPDATE(update_time) ON TABLE public.journal_offsets TO megarouter_usage;
 
+GRANT SELECT ON TABLE public.key_counts TO megarouter_usage;
 GRANT SELECT ON TABLE public.key_counts TO megarouter_admin;
 GRANT SELECT ON TABLE public.key_counts TO megarouter_audit;
 
@@ -5120,6 +5488,8 @@ GRANT UPDATE(claim) ON TABLE public.notification_deliveries TO megarouter_notifi
 
 GRANT UPDATE(lease_end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
 
+GRANT INSERT(create_time) ON TABLE public.notification_deliveries TO megarouter_usage;
+
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_admin;
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
 
@@ -5179,6 +5549,16 @@ GRANT UPDATE(call_count) ON TABLE public.refused_calls TO megarouter_usage;
 GRANT UPDATE(update_time) ON TABLE public.refused_calls TO megarouter_usage;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.request_replays TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.routed_calls TO megarouter_usage;
+GRANT SELECT ON TABLE public.routed_calls TO megarouter_admin;
+GRANT SELECT ON TABLE public.routed_calls TO megarouter_audit;
+
+GRANT UPDATE(baseline_nano_credits) ON TABLE public.routed_calls TO megarouter_usage;
+
+GRANT UPDATE(chosen_nano_credits) ON TABLE public.routed_calls TO megarouter_usage;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.routing_policies TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
@@ -5322,6 +5702,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO megarouter_usa
 GRANT SELECT ON TABLE public.usage_months TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_months TO megarouter_audit;
 
+GRANT SELECT ON TABLE public.usage_names TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_names TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;
@@ -5343,5 +5724,7 @@ GRANT UPDATE(email) ON TABLE public.user_identities TO megarouter_admin;
 GRANT UPDATE(display_name) ON TABLE public.user_identities TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_models TO megarouter_admin;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE megarouter REVOKE ALL ON FUNCTIONS FROM PUBLIC;

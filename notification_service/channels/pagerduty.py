@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gateway_core.model.alerts.event_types import RECOVERED
+from gateway_core.model.alerts.event_types import ENDS
 from gateway_core.model.alerts.wording import one_line
 from notification_service.channels.messages import (
     DELIVERED,
@@ -36,7 +36,7 @@ _SEVERITIES: Final = {"INFO": "info", "WARNING": "warning", "ALERT": "critical"}
 def render(alerts: Sequence[Alert], endpoint: Endpoint, _now: dt.datetime) -> Request:
     """Returns an event that opens an incident, or resolves it."""
     (alert,) = alerts
-    action = "resolve" if alert.event_type == RECOVERED else "trigger"
+    action = "resolve" if alert.event_type in ENDS else "trigger"
     body: dict[str, Any] = {
         "routing_key": endpoint.secrets[0] if endpoint.secrets else "",
         "event_action": action,

@@ -10,13 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway_core.model.alerts.wording import credits_text, one_line, sentence_of
+from gateway_core.model.alerts.event_types import DIGEST
+from gateway_core.model.alerts.wording import MAX_SENTENCE_CHARACTERS, credits_text, one_line, sentence_of
+from notification_service.channels.digests import facts_of_digest
 from notification_service.channels.messages import Alert
 
 Fact = tuple[str, str]
 """A label and its value."""
 
-MOST_FACTS: Final = 8
+MOST_FACTS: Final = 9
+MOST_LISTED: Final = 3
+"""Entries of a list."""
 _SEVERITIES: Final = ("INFO", "WARNING", "ALERT")
 _CREDITS: Final = "NanoCredits"
 _TIME: Final = "Time"
@@ -45,8 +49,6 @@ _LABELS: Final = {
     "changedFields": "Changed",
     "actor": "By",
 }
-_MOST_LISTED: Final = 3
-_MAX_LIST_CHARACTERS: Final = 200
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -81,10 +83,13 @@ def title_of(alert: Alert) -> str:
 
 
 def facts_of(alert: Alert) -> list[Fact]:
-    """Returns what else there is to know: the organization, what the data has, and the id of the event."""
+    """Returns what else there is to know: severity, organization, what the data has, and the id. Of a digest, what is in it."""
+    if alert.event_type == DIGEST:
+        return facts_of_digest(alert.severity, alert.organization, alert.data)
     organization, event = one_line(alert.organization), one_line(alert.event_id)
+    head = [("Severity", alert.severity.capitalize()), ("Organization", organization)]
     found = [(label, value) for label, value in _facts(alert.data) if value]
-    facts = [("Organization", organization), *found[: MOST_FACTS - 2], ("Event", event)]
+    facts = [*head, *found[: MOST_FACTS - len(head) - 1], ("Event", event)]
     return [(label, value) for label, value in facts if value]
 
 
@@ -108,18 +113,16 @@ def _facts(data: Mapping[str, Any]) -> Iterator[Fact]:
             yield one_line(_label(name)), _value(name, value)
 
 
-def _listed(values: Sequence[object]) -> str:
-    """Returns the first of several things by name, each with what it spent if that is known."""
-    texts = []
-    for one in values[:_MOST_LISTED]:
-        if isinstance(one, Mapping):
-            name = next((one[key] for key in ("displayName", "model", "name") if one.get(key)), "")
-            spent = credits_text(one.get("spentNanoCredits"))
-            texts.append(f"{one_line(name)} ({spent})" if spent else one_line(name))
-        else:
-            texts.append(one_line(one))
-    more = len(values) - len(texts)
-    return one_line(", ".join(texts) + (f" and {more} more" if more > 0 else ""), _MAX_LIST_CHARACTERS)
+def _listed(values: Sequence[Any]) -> str:
+    """Returns the first entries: texts, or what spent the most with its spend."""
+    named = [_spender(one) if isinstance(one, Mapping) else one_line(one) for one in values[:MOST_LISTED]]
+    return one_line(", ".join(filter(None, named)), MAX_SENTENCE_CHARACTERS)
+
+
+def _spender(entry: Mapping[str, Any]) -> str:
+    name = one_line(entry.get("displayName") or entry.get("model") or entry.get("name") or "")
+    spent = credits_text(entry.get("spentNanoCredits"))
+    return f"{name} ({spent})" if name and spent else name
 
 
 def _label(name: str) -> str:

@@ -1,9 +1,12 @@
-"""Reads the docstrings of attributes, which Python does not keep: the text after an assignment in a class body."""
+"""Reads the docstrings of attributes and constants, which Python does not keep: the text after an assignment."""
 
 import ast
 import inspect
 import sys
 import textwrap
+from collections.abc import Sequence
+from itertools import pairwise
+from types import ModuleType
 
 
 def attribute_docstrings(documented: type) -> dict[str, str]:
@@ -21,11 +24,24 @@ def attribute_docstrings(documented: type) -> dict[str, str]:
     return found
 
 
+def constant_docstrings(module: ModuleType) -> dict[str, str]:
+    """Returns the docstring of each constant of a module by name, on one line.
+
+    Raises:
+        OSError: the source of the module cannot be read.
+    """
+    return dict(_documented(ast.parse(inspect.getsource(module)).body))
+
+
 def _pairs(documented: type) -> list[tuple[str, str]]:
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(documented))).body
     assert isinstance(tree, ast.ClassDef)  # noqa: S101 - it is the source of a class
+    return _documented(tree.body)
+
+
+def _documented(body: Sequence[ast.stmt]) -> list[tuple[str, str]]:
     pairs = []
-    for node, following in zip(tree.body, tree.body[1:], strict=False):
+    for node, following in pairwise(body):
         target = _target(node)
         if target and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
             pairs.append((target, " ".join(str(following.value.value).split())))

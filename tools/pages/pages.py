@@ -5,6 +5,7 @@ from pathlib import Path
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from admin_service.access.permission_matrix import admin_services, rows
+from tools.pages.alert_events import alert_events_page, alert_events_schema
 from tools.pages.api_reference import reference
 from tools.pages.commands import command_page
 from tools.pages.errors import errors_page
@@ -19,6 +20,8 @@ def contents(image: FileDescriptorSet) -> dict[str, str]:
     """Returns the text of each page by its path in `docs`."""
     api = Api(own_files(image))
     return {
+        "reference/alert-events.md": alert_events_page(),
+        "reference/alert-events.schema.json": alert_events_schema(),
         "reference/api.md": reference(api),
         "reference/command-line.md": command_page(),
         "reference/errors.md": errors_page(api),

@@ -8,19 +8,19 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from gateway_core.model.alerts.crossings import Crossing
+from gateway_core.model.alerts.event_data import VERSION
+from gateway_core.model.alerts.event_types import ENDS
+from gateway_core.model.alerts.rules import Place, Rule
+from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle, period_at
-from gateway_core.model.organization.scopes import ScopeKind
-from gateway_core.model.organization.service_accounts import is_service_account
-from usage_service.alerts.crossings import Budget, Crossing
-from usage_service.alerts.rules import Place
+from gateway_core.model.organization.scope_names import resource_name
 
-VERSION: Final = 1
 _ID_BYTES: Final = 20
-_COLLECTIONS: Final = {ScopeKind.GROUP: "groups", ScopeKind.MEMBER: "members", ScopeKind.API_KEY: "apiKeys"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +34,92 @@ class CrossingCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that a rule tells about."""
+
+    event_type: str
+    severity: str
+    place: Place
+    occasion: str
+    """Tells it apart from other happenings of its kind: a counter, or an id."""
+    details: Mapping[str, object]
+    """What receivers get besides what all events have."""
+    threshold: str = ""
+    epoch: int = 0
+    sequence: int | None = None
+    """The number in the ledger of the call that caused it."""
+    hold_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """What is stored about a crossing."""
+    """What is stored about a happening that a rule tells about."""
 
     event_id: str
-    crossing: Crossing
-    call: CrossingCall | None
+    rule: Rule
+    happening: Happening
     data: Mapping[str, object]
 
 
-def event_of(organization: str, crossing: Crossing, call: CrossingCall | None, zone: ZoneInfo) -> Event:
-    """Returns the event of a crossing. It has the same id whenever and wherever it is computed."""
+def event_of(organization: str, rule: Rule, happening: Happening) -> Event:
+    """Returns the event of a happening. It has the same id whenever and wherever it is computed."""
+    scope = happening.place.scope
+    if rule.severity and happening.event_type not in ENDS:
+        happening = replace(happening, severity=rule.severity)
     key = (
         organization,
-        crossing.rule.rule_id,
-        crossing.budget.place.scope.encode(),
-        crossing.budget.counter.encode(),
-        crossing.threshold_text,
-        str(crossing.epoch),
+        rule.rule_id,
+        scope.encode(),
+        happening.occasion,
+        happening.threshold,
+        str(happening.epoch),
     )
-    return Event(hashed_id("evt", *key), crossing, call, _data(organization, crossing, call, zone))
+    data = {
+        "version": VERSION,
+        "severity": happening.severity,
+        "organization": f"organizations/{organization}",
+        "rule": f"organizations/{organization}/notificationRules/{rule.rule_id}",
+        "scope": {
+            "name": resource_name(organization, scope.kind, scope.scope_id),
+            "displayName": happening.place.display_name,
+        },
+        **happening.details,
+    }
+    return Event(hashed_id("evt", *key), rule, happening, data)
+
+
+def crossing_happening(organization: str, crossing: Crossing, call: CrossingCall | None, zone: ZoneInfo) -> Happening:
+    """Returns what a budget's crossing is for the one who gets an alert."""
+    budget = crossing.budget
+    spent = call.spent_after_nano_credits if call else budget.spent_nano_credits
+    proof = None
+    if call is not None:
+        proof = {
+            "ledgerPosition": str(call.sequence),
+            "call": f"organizations/{organization}/calls/{call.hold_id}",
+            "spentBeforeNanoCredits": str(call.spent_before_nano_credits),
+            "spentAfterNanoCredits": str(call.spent_after_nano_credits),
+        }
+    details: dict[str, object] = {
+        "budget": budget_data(budget.counter, budget.limit_nano_credits, zone),
+        "threshold": {
+            "percent": crossing.threshold.percent,
+            "amountNanoCredits": str(crossing.amount_nano_credits),
+        },
+        "spentNanoCredits": str(spent),
+        "proof": proof,
+    }
+    return Happening(
+        crossing.event_type,
+        crossing.severity,
+        budget.place,
+        budget.counter.encode(),
+        details,
+        crossing.threshold_text,
+        crossing.epoch,
+        call.sequence if call else None,
+        call.hold_id if call else None,
+    )
 
 
 def hashed_id(prefix: str, *key: str) -> str:
@@ -67,55 +133,18 @@ def encoded(data: Mapping[str, object]) -> str:
     return json.dumps(data, ensure_ascii=False)
 
 
-def resource_name(organization: str, place: Place) -> str:
-    """Returns the name of a scope in the API."""
-    root = f"organizations/{organization}"
-    scope = place.scope
-    if scope.kind is ScopeKind.ORGANIZATION:
-        return root
-    if scope.kind is ScopeKind.MEMBER and is_service_account(scope.scope_id):
-        return f"{root}/serviceAccounts/{scope.scope_id}"
-    return f"{root}/{_COLLECTIONS[scope.kind]}/{scope.scope_id}"
-
-
-def _data(organization: str, crossing: Crossing, call: CrossingCall | None, zone: ZoneInfo) -> Mapping[str, object]:
-    budget = crossing.budget
-    spent = call.spent_after_nano_credits if call else budget.spent_nano_credits
-    data: dict[str, object] = {
-        "version": VERSION,
-        "severity": crossing.severity,
-        "organization": f"organizations/{organization}",
-        "rule": f"organizations/{organization}/notificationRules/{crossing.rule.rule_id}",
-        "scope": {"name": resource_name(organization, budget.place), "displayName": budget.place.display_name},
-        "budget": _budget(budget, zone),
-        "threshold": {
-            "percent": crossing.threshold.percent,
-            "amountNanoCredits": str(crossing.amount_nano_credits),
-        },
-        "spentNanoCredits": str(spent),
-        "proof": None,
-    }
-    if call is not None:
-        data["proof"] = {
-            "ledgerPosition": str(call.sequence),
-            "call": f"organizations/{organization}/calls/{call.hold_id}",
-            "spentBeforeNanoCredits": str(call.spent_before_nano_credits),
-            "spentAfterNanoCredits": str(call.spent_after_nano_credits),
-        }
-    return data
-
-
-def _budget(budget: Budget, zone: ZoneInfo) -> Mapping[str, object]:
-    counter = budget.counter
+def budget_data(counter: Counter, limit_nano_credits: int, zone: ZoneInfo) -> Mapping[str, object]:
+    """Returns what receivers get about a budget in one of its periods."""
     period = period_at(counter.cycle, zone, counter.cycle_start_epoch_s)
     return {
-        "limitNanoCredits": str(budget.limit_nano_credits),
+        "limitNanoCredits": str(limit_nano_credits),
         "cycle": counter.cycle.value,
         "models": counter.models or None,
-        "periodStartTime": None if counter.cycle is Cycle.NEVER else _text(period.start_epoch_s),
-        "periodEndTime": None if period.end_epoch_s is None else _text(period.end_epoch_s),
+        "periodStartTime": None if counter.cycle is Cycle.NEVER else time_text(period.start_epoch_s),
+        "periodEndTime": None if period.end_epoch_s is None else time_text(period.end_epoch_s),
     }
 
 
-def _text(epoch_s: float) -> str:
+def time_text(epoch_s: float) -> str:
+    """Returns an instant as the API writes it."""
     return dt.datetime.fromtimestamp(epoch_s, dt.UTC).isoformat().replace("+00:00", "Z")

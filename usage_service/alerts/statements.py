@@ -6,7 +6,8 @@ from typing import Final
 BEHIND: Final = """
 SELECT h.organization_id FROM ledger_heads h LEFT JOIN alert_positions p ON p.organization_id = h.organization_id
  WHERE h.organization_id > $1
-   AND (p.organization_id IS NULL OR h.sequence > p.sequence
+   AND (p.organization_id IS NULL OR h.sequence > p.sequence OR p.next_look_time <= now()
+        OR EXISTS (SELECT FROM audit_log a WHERE a.organization_id = h.organization_id AND a.sequence > p.audit_sequence)
         OR EXISTS (SELECT FROM guardrails g
                     WHERE g.organization_id = h.organization_id AND g.update_time > p.changes_until)
         OR EXISTS (SELECT FROM notification_rules r
@@ -14,30 +15,52 @@ SELECT h.organization_id FROM ledger_heads h LEFT JOIN alert_positions p ON p.or
         OR EXISTS (SELECT FROM refused_calls c
                     WHERE c.organization_id = h.organization_id
                       AND c.minute >= date_trunc('minute', p.changes_until - interval '1 minute')
-                      AND c.reason = 'budget_exhausted' AND c.update_time > p.changes_until))
+                      AND c.reason = ANY ($3::text[]) AND c.update_time > p.changes_until))
  ORDER BY h.organization_id LIMIT $2
 """
 BEGIN: Final = """
-INSERT INTO alert_positions (organization_id, sequence)
-SELECT organization_id, sequence FROM ledger_heads WHERE organization_id = $1
+INSERT INTO alert_positions (organization_id, sequence, audit_sequence)
+SELECT h.organization_id, h.sequence, coalesce((SELECT max(a.sequence) FROM audit_log a WHERE a.organization_id = $1), 0)
+  FROM ledger_heads h WHERE h.organization_id = $1
 ON CONFLICT DO NOTHING
 """
 # Whoever does not get the position leaves the work to the one who has it.
 CLAIM: Final = """
-SELECT p.sequence, h.sequence AS head, o.time_zone, now(),
-       CASE WHEN isfinite(p.changes_until) THEN p.changes_until END AS changes_until
+SELECT p.sequence, h.sequence AS head, o.time_zone, now(), p.audit_sequence, p.looked_until,
+       CASE WHEN isfinite(p.changes_until) THEN p.changes_until END AS changes_until,
+       CASE WHEN p.next_look_time > now() THEN p.next_look_time END AS next_look_time,
+       EXISTS (SELECT FROM audit_log a WHERE a.organization_id = $1 AND a.sequence > p.audit_sequence) AS has_entries,
+       EXISTS (SELECT FROM guardrails g WHERE g.organization_id = $1 AND g.update_time > p.changes_until)
+           OR EXISTS (SELECT FROM notification_rules r WHERE r.organization_id = $1 AND r.update_time > p.changes_until)
+           OR NOT isfinite(p.changes_until) AS has_changes,
+       EXISTS (SELECT FROM refused_calls c
+                WHERE c.organization_id = $1 AND c.minute >= date_trunc('minute', p.changes_until - interval '1 minute')
+                  AND c.reason = ANY ($2::text[]) AND c.update_time > p.changes_until) AS has_refusals
   FROM alert_positions p
   JOIN ledger_heads h ON h.organization_id = p.organization_id
   JOIN organizations o ON o.organization_id = p.organization_id
  WHERE p.organization_id = $1 FOR UPDATE OF p SKIP LOCKED
 """
-ADVANCE: Final = "UPDATE alert_positions SET sequence = $2, changes_until = $3 WHERE organization_id = $1"
+ADVANCE: Final = """
+UPDATE alert_positions SET sequence = $2, changes_until = $3, audit_sequence = $4, looked_until = $5, next_look_time = $6
+ WHERE organization_id = $1
+"""
+# The last entry that was made before `$3`.
+AUDIT_PASSED: Final = """
+SELECT coalesce(max(a.sequence), $2) FROM audit_log a WHERE a.organization_id = $1 AND a.sequence > $2 AND a.create_time < $3
+"""
 
 RULES: Final = """
-SELECT rule_id, event_types, scope_kind, scope_id, includes_descendants, percents, amounts_nano_credits, recipients
-  FROM notification_rules
- WHERE organization_id = $1 AND state = 'ENABLED' AND cardinality(percents) + cardinality(amounts_nano_credits) > 0
- ORDER BY rule_id
+SELECT r.rule_id, r.event_types, r.scope_kind, r.scope_id, r.includes_descendants, r.percents, r.amounts_nano_credits, r.recipients,
+       r.severity, r.frequency, r.quiet_hours, r.overrides_rule_id, r.forbids_overrides, r.state = 'ENABLED' AS is_enabled,
+       r.conditions, r.create_time, coalesce(g.path, m.group_path, k.group_path, '{}') AS group_path,
+       coalesce(m.member_id, k.member_id, '') AS member_id
+  FROM notification_rules r
+  LEFT JOIN groups g ON r.scope_kind = 'group' AND g.organization_id = r.organization_id AND g.group_id = r.scope_id
+  LEFT JOIN members m ON r.scope_kind = 'member' AND m.organization_id = r.organization_id AND m.member_id = r.scope_id
+  LEFT JOIN api_keys k ON r.scope_kind = 'api_key' AND k.organization_id = r.organization_id AND k.api_key_id = r.scope_id
+ WHERE r.organization_id = $1
+ ORDER BY r.rule_id
 """
 
 # The counters that were charged after `$2` up to `$3`, and the present ones of guardrails that changed after `$4`, or of all if a
@@ -77,7 +100,7 @@ WITH charged AS MATERIALIZED (
 )
 SELECT s.counter, s.scope_kind, s.scope_id, s.limit_nano_credits, coalesce(p.settled_nano_credits, 0) AS spent_nano_credits,
        coalesce(t.path, m.group_path, k.group_path, '{}') AS group_path, coalesce(m.member_id, k.member_id, '') AS member_id,
-       coalesce(t.display_name, m.display_name, k.display_name, o.display_name, '') AS display_name,
+       coalesce(t.display_name, m.display_name, k.display_name, o.display_name, w.display_name, '') AS display_name,
        EXISTS (SELECT FROM refused r WHERE r.scope_kind = s.scope_kind AND r.scope_id = s.scope_id)
            AND cardinality(string_to_array(s.counter, ':')) = 5 AS refuses_calls
   FROM sought s CROSS JOIN zone z
@@ -86,6 +109,8 @@ SELECT s.counter, s.scope_kind, s.scope_id, s.limit_nano_credits, coalesce(p.set
   LEFT JOIN members m ON s.scope_kind = 'member' AND m.organization_id = $1 AND m.member_id = s.scope_id
   LEFT JOIN api_keys k ON s.scope_kind = 'api_key' AND k.organization_id = $1 AND k.api_key_id = s.scope_id
   LEFT JOIN organizations o ON s.scope_kind = 'organization' AND o.organization_id = $1
+  LEFT JOIN usage_names w ON s.scope_kind = 'member' AND w.organization_id = $1 AND w.kind = 'member' AND w.id = s.scope_id
+                         AND w.valid_to IS NULL
  WHERE s.limit_nano_credits IS NOT NULL AND (s.cycle = 'NEVER' OR s.start >= cycle_start_at(s.cycle, z.time_zone, $5))
  ORDER BY s.counter
 """
@@ -121,6 +146,7 @@ SELECT member_id, role, CASE WHEN role <> 'SUPER_ADMIN' THEN group_id END FROM m
  WHERE organization_id = $1 AND state = 'ACTIVE' AND role <> 'MEMBER' ORDER BY member_id
 """
 
+KNOWN: Final = "SELECT event_id FROM alert_events WHERE organization_id = $1 AND event_id = ANY ($2::text[])"
 PUT_EVENT: Final = """
 INSERT INTO alert_events (organization_id, event_id, event_type, severity, rule_id, scope_kind, scope_id, group_path, occasion,
                           threshold, epoch, ledger_sequence, hold_id, data, occur_time)
@@ -133,12 +159,4 @@ SELECT $1, m.member_id, $2 FROM members m
  WHERE m.organization_id = $1 AND m.member_id = ANY ($3::text[]) AND m.state = 'ACTIVE' AND m.user_id IS NOT NULL
 ON CONFLICT DO NOTHING
 """
-# Members get what is in their inbox by e-mail, too.
-MAIL_CHANNELS: Final = "SELECT mail_channels_of($1, $2::text[]) AS channel_id"
-# A channel that was deleted gets nothing. One that is disabled does once it is enabled again.
-PUT_DELIVERIES: Final = """
-INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)
-SELECT $1, d.delivery_id, d.channel_id, $2 FROM unnest($3::text[], $4::text[]) AS d (delivery_id, channel_id)
- WHERE EXISTS (SELECT FROM notification_channels c WHERE c.organization_id = $1 AND c.channel_id = d.channel_id)
-ON CONFLICT DO NOTHING
-"""
+MAIL_CHANNELS: Final = "SELECT mail_channels($1, $2::text[])"

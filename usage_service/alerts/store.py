@@ -3,38 +3,32 @@
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import asyncpg
+
+from gateway_core.model.alerts.crossings import Budget, Crossing, Key, State
+from gateway_core.model.alerts.inheritance import StoredRule, in_effect
+from gateway_core.model.alerts.rules import Conditions, Place, Recipient, Rule, thresholds_of
+from gateway_core.model.alerts.schedules import Schedule
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from usage_service.alerts import statements
-from usage_service.alerts.crossings import Budget, Crossing, Decision, Key, State
-from usage_service.alerts.events import CrossingCall, Event, encoded, hashed_id
+from usage_service.alerts.claims import Claimed
+from usage_service.alerts.events import CrossingCall, Event, encoded
+from usage_service.alerts.held.store import HeldAlerts
+from usage_service.alerts.looks import RATE_REFUSALS
 from usage_service.alerts.recipients import Addressees, Admin
-from usage_service.alerts.rules import Place, Recipient, Rule, thresholds_of
 
+REFUSALS_OF_ALERTS: Final = ("budget_exhausted", "credit_exhausted", *RATE_REFUSALS)
 _CHANGES_OVERLAP: Final = dt.timedelta(seconds=15)
 """A change carries the time at which its transaction began, and is visible when it ends. None takes longer."""
+_ENTRIES_OVERLAP: Final = 2 * _CHANGES_OVERLAP
+"""An entry that is older was numbered before every transaction that can still add an entry began."""
 _LATE: Final = dt.timedelta(hours=1)
 """Charges of periods that ended so long ago are history, and history sends no alerts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """An organization whose alerts this process decides about."""
-
-    organization: str
-    zone: ZoneInfo
-    sequence: int
-    """Where the alerts are in the ledger."""
-    head: int
-    """The end of the ledger."""
-    changes_until: dt.datetime | None
-    """None in the first step."""
-    now: dt.datetime
 
 
 class AlertStore:
@@ -47,26 +41,17 @@ class AlertStore:
     @staticmethod
     async def claim(connection: Connection, organization: str) -> Claimed | None:
         """Locks the position of an organization; None if another process has it."""
-        row = await connection.fetchrow(statements.CLAIM, organization)
+        row = await connection.fetchrow(statements.CLAIM, organization, REFUSALS_OF_ALERTS)
         if row is None:
             return None
         zone = ZoneInfo(row["time_zone"])
-        return Claimed(organization, zone, row["sequence"], row["head"], row["changes_until"], row["now"])
+        values = {name: value for name, value in row.items() if name != "time_zone"}
+        return Claimed(organization=organization, zone=zone, **values)
 
     async def rules(self) -> Sequence[Rule]:
-        """Returns the rules that are enabled and have thresholds."""
+        """Returns the rules that are enabled."""
         rows = await self._connection.fetch(statements.RULES, self._claimed.organization)
-        return [
-            Rule(
-                row["rule_id"],
-                frozenset(row["event_types"]),
-                Scope(ScopeKind(row["scope_kind"]), row["scope_id"]),
-                row["includes_descendants"],
-                thresholds_of(row["percents"], row["amounts_nano_credits"]),
-                tuple(Recipient(one["kind"], one.get("id", "")) for one in json.loads(row["recipients"])),
-            )
-            for row in rows
-        ]
+        return in_effect([_stored_rule(row) for row in rows])
 
     async def budgets(self) -> Sequence[Budget]:
         """Returns the budgets that were charged or changed since the last step, as they are now."""
@@ -91,11 +76,10 @@ class AlertStore:
             for row in rows
         ]
 
-    async def states(self, budgets: Iterable[Budget]) -> Mapping[Key, State]:
-        """Returns what is known of the thresholds of budgets."""
-        counters = [budget.counter.encode() for budget in budgets]
-        rows = await self._connection.fetch(statements.STATES, self._claimed.organization, counters)
-        return {(rule, counter, threshold): State(*rest) for rule, counter, threshold, *rest in rows}
+    async def states(self, occasions: Iterable[str]) -> Mapping[Key, State]:
+        """Returns what is known of the thresholds of these occasions."""
+        rows = await self._connection.fetch(statements.STATES, self._claimed.organization, sorted(set(occasions)))
+        return {(rule, occasion, threshold): State(*rest) for rule, occasion, threshold, *rest in rows}
 
     async def crossing_call(self, crossing: Crossing) -> CrossingCall | None:
         """Returns the call whose charge reached the threshold; None if no call did, but a change."""
@@ -112,44 +96,70 @@ class AlertStore:
 
     async def write(self, events: Sequence[tuple[Event, Addressees]]) -> None:
         """Writes events, with what is to be sent about them. An event that exists stays as it is, and nothing is sent again."""
+        ids = [event.event_id for event, _ in events]
+        known = {row[0] for row in await self._connection.fetch(statements.KNOWN, self._claimed.organization, ids)}
         for event, to in events:
-            crossing, budget, call = event.crossing, event.crossing.budget, event.call
+            if event.event_id in known:
+                continue
+            one = event.happening
             is_new = await self._connection.fetchval(
-                statements.PUT_EVENT, self._claimed.organization, event.event_id, crossing.event_type, crossing.severity,
-                crossing.rule.rule_id, budget.place.scope.kind, budget.place.scope.scope_id,
-                list(budget.place.group_path), budget.counter.encode(), crossing.threshold_text, crossing.epoch,
-                call and call.sequence, call and call.hold_id, encoded(event.data),
+                statements.PUT_EVENT, self._claimed.organization, event.event_id, one.event_type, one.severity,
+                event.rule.rule_id, one.place.scope.kind, one.place.scope.scope_id, list(one.place.group_path),
+                one.occasion, one.threshold, one.epoch, one.sequence, one.hold_id, encoded(event.data),
             )  # fmt: skip
             if is_new:
-                await self._address(event.event_id, to)
+                await self._address(event, to)
 
-    async def finish(self, decision: Decision) -> None:
+    async def finish(self, states: Mapping[Key, State], next_look_time: dt.datetime) -> None:
         """Notes which thresholds are reached, and that everything up to now was looked at."""
         claimed = self._claimed
-        if decision.states:
-            columns = zip(
-                *((*key, state.epoch, state.is_reached) for key, state in decision.states.items()), strict=True
-            )
+        if states:
+            columns = zip(*((*key, state.epoch, state.is_reached) for key, state in states.items()), strict=True)
             await self._connection.execute(statements.PUT_STATES, claimed.organization, *map(list, columns))
+        audit_sequence = claimed.audit_sequence
+        if claimed.has_entries:
+            audit_sequence = await self._connection.fetchval(
+                statements.AUDIT_PASSED, claimed.organization, audit_sequence, claimed.now - _ENTRIES_OVERLAP
+            )
         await self._connection.execute(
-            statements.ADVANCE, claimed.organization, claimed.head, claimed.now - _CHANGES_OVERLAP
-        )
+            statements.ADVANCE, claimed.organization, claimed.head, claimed.now - _CHANGES_OVERLAP, audit_sequence,
+            claimed.now if claimed.is_look_due else claimed.looked_until, next_look_time,
+        )  # fmt: skip
 
-    async def _address(self, event_id: str, to: Addressees) -> None:
-        organization = self._claimed.organization
+    async def _address(self, event: Event, to: Addressees) -> None:
+        claimed = self._claimed
         members = sorted(to.members)
-        await self._connection.execute(statements.PUT_INBOX, organization, event_id, members)
-        mailed = await self._connection.fetch(statements.MAIL_CHANNELS, organization, members)
-        channels = sorted(to.channels | {row["channel_id"] for row in mailed})
-        ids = [hashed_id("dlv", event_id, channel) for channel in channels]
-        await self._connection.execute(statements.PUT_DELIVERIES, organization, event_id, ids, channels)
+        await self._connection.execute(statements.PUT_INBOX, claimed.organization, event.event_id, members)
+        mails = await self._connection.fetch(statements.MAIL_CHANNELS, claimed.organization, members)
+        held = HeldAlerts(self._connection, claimed.organization, claimed.zone, claimed.now)
+        await held.send(event.event_id, event.happening.severity, event.rule, to.channels | {row[0] for row in mails})
 
 
 async def organizations_behind(connection: Connection, after: str, limit: int) -> Sequence[str]:
     """Returns a page of the organizations that have news, by id."""
-    return [row["organization_id"] for row in await connection.fetch(statements.BEHIND, after, limit)]
+    return [
+        row["organization_id"] for row in await connection.fetch(statements.BEHIND, after, limit, REFUSALS_OF_ALERTS)
+    ]
 
 
 async def begin(connection: Connection, organization: str) -> None:
     """Lets the alerts of an organization begin at the present end of its ledger, so that history sends nothing."""
     await connection.execute(statements.BEGIN, organization)
+
+
+def _stored_rule(row: asyncpg.Record) -> StoredRule:
+    scope = Scope(ScopeKind(row["scope_kind"]), row["scope_id"])
+    rule = Rule(
+        row["rule_id"],
+        frozenset(row["event_types"]),
+        scope,
+        row["includes_descendants"],
+        thresholds_of(row["percents"], row["amounts_nano_credits"]),
+        tuple(Recipient(one["kind"], one.get("id", ""), one.get("group", "")) for one in json.loads(row["recipients"])),
+        row["severity"],
+        Schedule.decode(row["frequency"], row["quiet_hours"]),
+        conditions=Conditions(**json.loads(row["conditions"])),
+        create_time=row["create_time"],
+    )
+    place = Place(scope, tuple(row["group_path"]), row["member_id"])
+    return StoredRule(rule, place, row["overrides_rule_id"] or "", row["forbids_overrides"], row["is_enabled"])

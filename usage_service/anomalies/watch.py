@@ -20,11 +20,11 @@ import asyncpg
 from gateway_core.model.anomalies.detector import Settings
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.runtime.background import in_background
-from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.anomalies import statements
 from usage_service.anomalies.judging import Found, Series, Verdicts, judge_days, judge_hours, least_excess
 from usage_service.anomalies.store import AnomalyStore, Claimed, Stored
+from usage_service.organization_turns import FAILURES, take_turns
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,6 @@ _USUAL_DAYS: Final = dt.timedelta(days=28)
 _HOURS: Final = dt.timedelta(days=57)
 _MEMBERS_PER_PASS: Final = 20
 _ORGANIZATIONS_PER_PAGE: Final = 200
-_FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
 
 class AnomalyWatch:
@@ -54,7 +53,7 @@ class AnomalyWatch:
         while True:
             try:
                 is_behind = await self.watch_once()
-            except _FAILURES as error:
+            except FAILURES as error:
                 logger.info("anomalies are waiting for PostgreSQL", extra={"error": type(error).__name__})
                 is_behind = False
             if not is_behind:
@@ -62,17 +61,7 @@ class AnomalyWatch:
 
     async def watch_once(self) -> bool:
         """Gives every organization that has news one pass. Returns whether one of them has more to judge."""
-        is_behind, after = False, ""
-        while organizations := await self._organizations(after):
-            for organization in organizations:
-                try:
-                    is_behind |= await self.judge(organization)
-                except _FAILURES as error:
-                    logger.warning(
-                        "spend is not judged", extra={"organization": organization, "error": type(error).__name__}
-                    )
-            after = organizations[-1]
-        return is_behind
+        return await take_turns(self._organizations, self.judge, "spend is not judged")
 
     async def judge(self, organization: str) -> bool:
         """Makes one pass over an organization. Returns whether there is more to judge."""

@@ -8,14 +8,14 @@ another has locked.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
 
 from gateway_core.runtime.background import in_background
-from gateway_core.stores.postgres.connections import UNAVAILABLE
+from usage_service.organization_turns import FAILURES, take_turns
 from usage_service.standings.store import StandingStore
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ EVENTS_PER_STEP: Final = 1_000
 _STEPS_PER_ROUND: Final = 20
 """Of one organization, before the next has its turn."""
 _ORGANIZATIONS_PER_PAGE: Final = 500
-_FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 
 
 class StandingFollower:
@@ -41,7 +40,7 @@ class StandingFollower:
             started_s = time.monotonic()
             try:
                 is_behind = await self.follow_once()
-            except _FAILURES as error:
+            except FAILURES as error:
                 logger.info("standings are waiting for PostgreSQL", extra={"error": type(error).__name__})
                 is_behind = False
             worked_s = time.monotonic() - started_s
@@ -49,17 +48,10 @@ class StandingFollower:
 
     async def follow_once(self) -> bool:
         """Gives every organization one turn. Returns whether one of them has more to do at once."""
-        is_behind, after = False, ""
-        while organizations := await self._store.behind(after, _ORGANIZATIONS_PER_PAGE):
-            for organization in organizations:
-                try:
-                    is_behind |= await self._turn(organization)
-                except _FAILURES as error:
-                    logger.warning(
-                        "standings stay behind", extra={"organization": organization, "error": type(error).__name__}
-                    )
-            after = organizations[-1]
-        return is_behind
+        return await take_turns(self._behind, self._turn, "standings stay behind")
+
+    async def _behind(self, after: str) -> Sequence[str]:
+        return await self._store.behind(after, _ORGANIZATIONS_PER_PAGE)
 
     async def _turn(self, organization: str) -> bool:
         for _ in range(_STEPS_PER_ROUND):

@@ -31,6 +31,7 @@ from admin_service.resources.notification_channels.store import ChannelRow, NewC
 from admin_service.resources.notification_channels.targets import PAGERDUTY_URL, host_of, problems
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
+from gateway_core.model.alerts.event_data import VERSION
 from gateway_core.stores.channel_seals import Place, Use, seal
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
@@ -216,7 +217,7 @@ class NotificationChannelsApi:
             raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.STATE_UNSUITABLE, message, metadata)
         event, delivery = self._make_id("evt"), self._make_id("dlv")
         data = {
-            "version": 1,
+            "version": VERSION,
             "severity": "INFO",
             "organization": f"organizations/{row.organization}",
             "channel": str(name),

@@ -3,10 +3,10 @@
 Names are whatever members typed. Who shows them in a product that gives some words a meaning must escape them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from gateway_core.model.alerts.event_types import EXHAUSTED, RECOVERED, TEST, THRESHOLD_REACHED
+from gateway_core.model.alerts import event_types as types
 from gateway_core.model.money import format_credits
 
 MAX_NAME_CHARACTERS: Final = 80
@@ -21,14 +21,9 @@ def sentence_of(event_type: str, data: Mapping[str, Any]) -> str:
 
 def _sentence(event_type: str, data: Mapping[str, Any]) -> str:
     name = scope_of(data)
-    if event_type == THRESHOLD_REACHED:
-        return f"{name} has used {_threshold(data)} of its {_budget(data)}"
-    if event_type == EXHAUSTED:
-        return f"Calls of {name} are refused: too little is left of its {_budget(data)}"
-    if event_type == RECOVERED:
-        return f"{name} is below {_threshold(data)} of its {_budget(data)} again"
-    if event_type == TEST:
-        return "This is a test: alerts arrive here"
+    sentence = SENTENCES.get(event_type)
+    if sentence is not None:
+        return sentence(name, data)
     what = event_type.replace(".", ": ").replace("_", " ")
     return f"{what[:1].upper()}{what[1:]}" + (f" ({name})" if name else "")
 
@@ -71,3 +66,98 @@ def _budget(data: Mapping[str, Any]) -> str:
     models = one_line(budget.get("models") or "")
     cycle = {"DAILY": "daily ", "WEEKLY": "weekly ", "MONTHLY": "monthly "}.get(str(budget.get("cycle")), "")
     return f"{cycle}budget" + (f" for {models}" if models else "")
+
+
+def _credit_low(name: str, data: Mapping[str, Any]) -> str:
+    credit = mapping_in(data, "credit")
+    left = credits_text(credit.get("leftNanoCredits"))
+    days = credit.get("daysLeft")
+    # JSON of the API has no integers.
+    return f"{name} has {left} left" + ("" if days is None else f", enough for {days:g} days at the present rate")
+
+
+def _summary(name: str, data: Mapping[str, Any], period: str) -> str:
+    before, spent = data.get("spentBeforeNanoCredits"), credits_text(data.get("spentNanoCredits"))
+    compared = f", after {credits_text(before)} the {period} before" if before not in (None, "0") else ""
+    return f"{name} has spent {spent} in the last {period}{compared}"
+
+
+def _part(data: Mapping[str, Any], part: str, field: str) -> str:
+    value = mapping_in(data, part).get(field)
+    return f"{value:g}" if isinstance(value, float) else one_line("" if value is None else value)
+
+
+def _by(data: Mapping[str, Any]) -> str:
+    actor = mapping_in(data, "actor")
+    who = one_line(actor.get("displayName") or actor.get("name") or "")
+    return f" by {who}" if who else ""
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else one_line(value or "")
+
+
+def _digest(name: str, data: Mapping[str, Any]) -> str:
+    count = mapping_in(data, "digest").get("count")
+    return f"{_number(count)} alert{'' if count == 1 else 's'} about {name}"
+
+
+SENTENCES: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = {
+    types.DIGEST: _digest,
+    types.THRESHOLD_REACHED: lambda name, data: f"{name} has used {_threshold(data)} of its {_budget(data)}",
+    types.EXHAUSTED: lambda name, data: f"Calls of {name} are refused: too little is left of its {_budget(data)}",
+    types.RECOVERED: lambda name, data: f"{name} is below {_threshold(data)} of its {_budget(data)} again",
+    types.BUDGET_RESET: lambda name, data: f"The {_budget(data)} of {name} starts over",
+    types.SPEND_REACHED: lambda name, data: f"{name} has spent {_threshold(data)} this month",
+    types.SEATS_REACHED: lambda name, data: (
+        f"{name} uses {_part(data, 'seats', 'used')} of {_part(data, 'seats', 'limit')} seats"
+    ),
+    types.SEATS_RECOVERED: lambda name, _data: f"{name} has free seats again",
+    types.KEYS_REACHED: lambda name, data: (
+        f"{name} has {_part(data, 'keys', 'used')} of {_part(data, 'keys', 'limit')} API keys"
+    ),
+    types.KEYS_RECOVERED: lambda name, _data: f"{name} may create API keys again",
+    types.CALLS_REFUSED: lambda name, data: (
+        f"{_part(data, 'calls', 'refused')} of {_part(data, 'calls', 'all')} calls of {name} exceeded a request limit in five"
+        " minutes"
+    ),
+    types.CALLS_ADMITTED: lambda name, _data: f"Calls of {name} are within the request limits again",
+    types.CREDIT_LOW: _credit_low,
+    types.CREDIT_RECOVERED: lambda name, _data: f"{name} has enough credit again",
+    types.CREDIT_EXHAUSTED: lambda name, _data: f"Calls of {name} are refused: its credit is used up",
+    types.CREDIT_RESTORED: lambda name, _data: f"{name} has credit again",
+    types.CREDIT_TOPPED_UP: lambda name, data: f"{name} got {credits_text(data.get('amountNanoCredits'))}",
+    types.KEY_CREATED: lambda name, data: f"API key {name} was created{_by(data)}",
+    types.KEY_DISABLED: lambda name, data: f"API key {name} was disabled{_by(data)}",
+    types.KEY_DELETED: lambda name, data: f"API key {name} was deleted{_by(data)}",
+    types.KEY_EXPIRING: lambda name, data: f"API key {name} expires on {one_line(data.get('expireTime') or '')[:10]}",
+    types.KEY_UNUSED: lambda name, data: f"API key {name} has not been used for {_number(data.get('days'))} days",
+    types.MEMBER_JOINED: lambda name, _data: f"{name} has joined",
+    types.MEMBER_REMOVED: lambda name, data: f"{name} was removed{_by(data)}",
+    types.INVITE_USED: lambda name, _data: f"Somebody has joined {name} by an invite",
+    types.GUARDRAIL_CHANGED: lambda name, data: f"The limits of {name} were changed{_by(data)}",
+    types.ANOMALY_FOUND: lambda name, data: (
+        f"Unusual spend of {name}: {credits_text(data.get('spentNanoCredits'))}, where"
+        f" {credits_text(data.get('expectedNanoCredits'))} were expected"
+    ),
+    types.USAGE_UNCONFIRMED: lambda name, data: (
+        f"No report came about a call of {name} to {one_line(data.get('provider') or '')}: the charge is an estimate"
+    ),
+    types.USAGE_DOUBTFUL: lambda name, data: (
+        f"{one_line(data.get('provider') or '')} reported doubtful usage about a call of {name}"
+    ),
+    types.ACCOUNT_REFUSED: lambda _name, data: (
+        f"{one_line(data.get('provider') or '')} refuses the gateway's account: {one_line(data.get('reason') or '')}"
+    ),
+    types.ACCOUNT_ACCEPTED: lambda _name, data: (
+        f"{one_line(data.get('provider') or '')} accepts the gateway's account again"
+    ),
+    types.PROVIDER_DOWN: lambda _name, data: (
+        f"{_number(data.get('failedPercent'))} % of the calls to {one_line(data.get('provider') or '')} fail"
+    ),
+    types.PROVIDER_RECOVERED: lambda _name, data: f"Calls to {one_line(data.get('provider') or '')} succeed again",
+    types.WEEKLY_SUMMARY: lambda name, data: _summary(name, data, "week"),
+    types.MONTHLY_SUMMARY: lambda name, data: _summary(name, data, "month"),
+    types.TEST: lambda _name, _data: "This is a test: alerts arrive here",
+}
+"""What each type of event says, of the name of its scope and its data."""

@@ -14,7 +14,7 @@ CHANNEL = "inbox"
 
 
 async def send_to_inbox(stack: Stack, tenant: Tenant) -> None:
-    """Points the tenant's first rule to the inbox alone."""
+    """Points all rules of the tenant to the inbox alone."""
     secrets = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))
     key = bytes.fromhex(secrets["channel_key"])
     target = seal(

@@ -160,7 +160,7 @@ ATTEMPTS: Final = {
         Attempt("rewrite an attempt", "UPDATE delivery_attempts SET answer = ''"),
         Attempt("delete an attempt", "DELETE FROM delivery_attempts"),
         Attempt("mail to others", "UPDATE outbox_messages SET recipient_email = ''"),
-        Attempt("mail a member", "SELECT mail_channels_of('', '{{}}')"),
+        Attempt("mail a member", "SELECT mail_channels('', '{{}}')"),
         Attempt("read addresses of contacts", "SELECT billing_email FROM invoice_requests"),
         Attempt("look up a key", "SELECT * FROM identity_of_key('')"),
     ),

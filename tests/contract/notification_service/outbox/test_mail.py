@@ -61,7 +61,8 @@ async def mail(outbox: Outbox, event: str, *members: str) -> None:
     """Does what usage_service does when a rule names members."""
     await outbox.owner.execute(
         "INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)"
-        " SELECT 'acme', $1 || channel, channel, $1 FROM mail_channels_of('acme', $2) AS channel ON CONFLICT DO NOTHING",
+        " SELECT 'acme', 'dlv-mail-' || $1 || '-' || substr(channel, 6), channel, $1 FROM mail_channels('acme', $2) AS channel"
+        " ON CONFLICT DO NOTHING",
         event,
         list(members),
     )

@@ -124,16 +124,12 @@ def test_facts_are_what_the_data_has() -> None:
         "isUnused": True,
         "balanceNanoCredits": "12500000000",
         "severity": "INFO",
-        "changedFields": ["budget", "mode"],
-        "topModels": [{"model": f"gpt-{number}", "spentNanoCredits": "1000000000"} for number in range(5)],
-        "provider": "",
     }
     assert facts_of(replace(REACHED, data=data)) == [
+        ("Severity", "Warning"),
         ("Organization", "Acme"),
         ("Is unused", "yes"),
         ("Balance", "12.50 credits"),
-        ("Changed", "budget, mode"),
-        ("Top models", "gpt-0 (1.00 credits), gpt-1 (1.00 credits), gpt-2 (1.00 credits) and 2 more"),
         ("Key", "CI"),
         ("Expires", "2026-12-01 08:00 UTC"),
         ("Event", "evt-1"),

@@ -201,7 +201,7 @@ async def test_the_mail_of_a_member_is_listed_as_theirs_and_its_channel_is_nobod
     await owner.execute("UPDATE users SET email = 'member@acme.example' WHERE user_id = 'member'")
     await owner.execute(
         "INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)"
-        " SELECT 'acme', 'dlv-mail', mail_channels_of('acme', '{member}'), event_id FROM alert_events"
+        " SELECT 'acme', 'dlv-mail', mail_channels('acme', '{member}'), (SELECT event_id FROM alert_events)"
     )
     got = await client.call(
         "GetNotificationDelivery",

@@ -79,16 +79,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
      ORDER BY row_number() OVER (PARTITION BY d.organization_id ORDER BY d.next_attempt_time), d.next_attempt_time LIMIT most
 $$;
 
--- Returns the channels by which those of these members get e-mail who are active and have an address, and adds what is missing. None
--- without a mail server. usage_service cannot read addresses.
-CREATE FUNCTION mail_channels_of(organization text, members text[]) RETURNS SETOF text
+-- The channels by which those of these members get e-mail who are active and have an address. Makes those that are missing. None without a
+-- mail server. usage_service cannot read addresses.
+CREATE FUNCTION mail_channels(organization text, members text[]) RETURNS SETOF text
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH mailed AS (
         SELECT m.member_id, 'mail-' || m.member_id AS channel_id, split_part(u.email, '@', 2) AS domain
-          FROM members m JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
+          FROM members m
+          JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
          WHERE m.organization_id = organization AND m.member_id = ANY (members) AND m.state = 'ACTIVE'
            AND EXISTS (SELECT FROM deployment_settings WHERE sends_mail)
-    ), added AS (
+    ), channel AS (
         INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, mailed_member_id)
         SELECT organization, channel_id, 'EMAIL', member_id, domain, member_id FROM mailed
         ON CONFLICT DO NOTHING

@@ -5,13 +5,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway_core.model.alerts.crossings import Budget, Key, State, decide
 from gateway_core.model.alerts.event_types import RECOVERED, THRESHOLD_REACHED
+from gateway_core.model.alerts.rules import Place, Rule, Threshold, thresholds_of
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.organization.scopes import Scope, ScopeKind
-from usage_service.alerts.crossings import Budget, Key, State, decide
-from usage_service.alerts.recipients import Addressees, Admin, addressees
-from usage_service.alerts.rules import Place, Recipient, Rule, Threshold, thresholds_of
 
 COUNTER = Counter(ScopeKind.MEMBER, "mia", Cycle.NEVER, 0)
 MIA = Place(Scope(ScopeKind.MEMBER, "mia"), ("research", "vision"), "mia", "Mia")
@@ -71,14 +70,9 @@ def test_a_rule_of_a_group_speaks_of_what_is_inside_it() -> None:
         assert not replace(RULE, scope=outside).speaks_of(place)
 
 
-def test_admins_of_the_innermost_group_that_has_any_are_addressed() -> None:
-    admins = [
-        Admin("ada", "L1_ADMIN", "research"),
-        Admin("sue", "SUPER_ADMIN", None),
-        Admin("bob", "SUB_ADMIN", "sales"),
-    ]
-    to = [Recipient("GROUP_ADMINS"), Recipient("OWNER"), Recipient("CHANNEL", "ops")]
-    found = addressees(to, MIA, admins)
-    assert found == Addressees(frozenset({"ada", "mia"}), frozenset({"ops"}))
-    nobody_inside = Place(Scope(ScopeKind.GROUP, "legal"), ("legal",))
-    assert addressees(to, nobody_inside, admins).members == {"sue"}
+def test_a_rule_with_a_severity_gives_it_to_all_but_recoveries() -> None:
+    rule = replace(RULE, severity="ALERT")
+    budget = Budget(COUNTER, MIA, 100, 80)
+    (reached,) = decide([budget], [rule], {}).crossings
+    assert (reached.severity, replace(reached, rule=RULE).severity) == ("ALERT", "WARNING")
+    assert replace(reached, event_type=RECOVERED).severity == "INFO"

@@ -1,12 +1,15 @@
 """Which rules speak of which scopes, and at which thresholds of a budget. Pure."""
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from gateway_core.model.alerts.schedules import AT_ONCE, Schedule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _ALERT_FROM_PERCENT: Final = 95
+_LONG_AGO: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,38 @@ class Recipient:
 
     kind: str
     recipient_id: str = ""
+    group: str = ""
+    """Of a member who was in the group of the rule when the rule named them: who leaves it gets nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A scope in which another rule speaks instead."""
+
+    scope: Scope
+    includes_descendants: bool
+
+    def has(self, place: Place) -> bool:
+        """Returns whether a place is excluded."""
+        return place.scope == self.scope or (self.includes_descendants and place.is_inside(self.scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a rule says about events that have no thresholds of a budget. Stored by these names, if it differs from here."""
+
+    credit_left_nano_credits: int = 0
+    """Credit is low at this amount. 0: an amount does not matter."""
+    credit_left_days: int = 7
+    """Credit is low if it lasts for no more days, at the rate of the last seven. 0: days do not matter."""
+    refused_percent: int = 20
+    """Refusals are sustained from this share of the calls in five minutes."""
+    refused_min_calls: int = 20
+    """Fewer calls in five minutes do not matter."""
+    failed_percent: int = 50
+    """A provider is down from this share of failed calls in five minutes."""
+    expires_in_days: int = 7
+    unused_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +109,17 @@ class Rule:
     includes_descendants: bool
     thresholds: tuple[Threshold, ...]
     recipients: tuple[Recipient, ...]
+    severity: str = ""
+    """Of its alerts, but for recoveries. Empty: it follows from the event and the threshold."""
+    schedule: Schedule = AT_ONCE
+    exclusions: tuple[Exclusion, ...] = ()
+    conditions: Conditions = Conditions()
+    create_time: dt.datetime = _LONG_AGO
 
     def speaks_of(self, place: Place) -> bool:
-        """Returns whether the rule is about a scope."""
-        return place.scope == self.scope or (self.includes_descendants and place.is_inside(self.scope))
+        """Returns whether the rule is about a scope, and no override of it is."""
+        is_about = place.scope == self.scope or (self.includes_descendants and place.is_inside(self.scope))
+        return is_about and not any(one.has(place) for one in self.exclusions)
 
 
 def thresholds_of(percents: Iterable[int], amounts: Iterable[int]) -> tuple[Threshold, ...]:

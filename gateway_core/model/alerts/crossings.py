@@ -14,8 +14,8 @@ from typing import Final
 
 from gateway_core.model.alerts import event_types
 from gateway_core.model.alerts.event_types import EXHAUSTED, RECOVERED, THRESHOLD_REACHED
+from gateway_core.model.alerts.rules import Place, Rule, Threshold
 from gateway_core.model.limits.counters import Counter
-from usage_service.alerts.rules import Place, Rule, Threshold
 
 _WHOLE_PERCENT: Final = 100
 
@@ -74,14 +74,12 @@ class Crossing:
 
     @property
     def severity(self) -> str:
-        """How urgent it is."""
-        match self.event_type:
-            case event_types.RECOVERED:
-                return "INFO"
-            case event_types.EXHAUSTED:
-                return "ALERT"
-            case _:
-                return self.threshold.severity
+        """How urgent it is: as the rule says, but a recovery is never urgent."""
+        if self.event_type == event_types.RECOVERED:
+            return "INFO"
+        if self.rule.severity:
+            return self.rule.severity
+        return "ALERT" if self.event_type == event_types.EXHAUSTED else self.threshold.severity
 
 
 @dataclass(frozen=True, slots=True)
