@@ -39,7 +39,16 @@ _HIDDEN: Final = frozenset(
         "periodStartTime",
     }
 )
-_LABELS: Final = {"limitNanoCredits": "Budget", "spentNanoCredits": "Spent", "periodEndTime": "Period ends"}
+_LABELS: Final = {
+    "limitNanoCredits": "Budget",
+    "spentNanoCredits": "Spent",
+    "leftNanoCredits": "Credit left",
+    "periodEndTime": "Period ends",
+    "expireTime": "Expires",
+    "lastUseTime": "Last used",
+    "changedFields": "Changed",
+    "actor": "By",
+}
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -79,7 +88,8 @@ def facts_of(alert: Alert) -> list[Fact]:
         return facts_of_digest(alert.severity, alert.organization, alert.data)
     organization, event = one_line(alert.organization), one_line(alert.event_id)
     head = [("Severity", alert.severity.capitalize()), ("Organization", organization)]
-    facts = [*head, *list(_facts(alert.data))[: MOST_FACTS - len(head) - 1], ("Event", event)]
+    found = [(label, value) for label, value in _facts(alert.data) if value]
+    facts = [*head, *found[: MOST_FACTS - len(head) - 1], ("Event", event)]
     return [(label, value) for label, value in facts if value]
 
 

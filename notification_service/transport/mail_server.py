@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -139,9 +140,9 @@ class _Session:
         account = self._account
         # The constructor without a host does not connect, so that `abort` can reach the socket from the start.
         if account.security == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=TIMEOUT_S, context=self._tls)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(local_hostname=_own_name(), timeout=TIMEOUT_S, context=self._tls)
         else:
-            server = smtplib.SMTP(timeout=TIMEOUT_S)
+            server = smtplib.SMTP(local_hostname=_own_name(), timeout=TIMEOUT_S)
         server._host = account.host  # type: ignore[attr-defined]  # noqa: SLF001 - the name that TLS checks
         with self._lock:
             if self._is_aborted:
@@ -160,6 +161,12 @@ class _Session:
             return ""
         with self._account.password_file.open("rb") as file:
             return file.read(_PASSWORD_MAX_BYTES).decode().rstrip("\r\n")
+
+
+@cache
+def _own_name() -> str:
+    """Returns how this machine calls itself to mail servers. Name servers are asked once."""
+    return str(smtplib.SMTP().local_hostname)
 
 
 def _answer(code: int, text: bytes | str) -> Answer:

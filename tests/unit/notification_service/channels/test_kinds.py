@@ -131,7 +131,7 @@ def test_facts_are_what_the_data_has() -> None:
         ("Is unused", "yes"),
         ("Balance", "12.50 credits"),
         ("Key", "CI"),
-        ("Expire time", "2026-12-01 08:00 UTC"),
+        ("Expires", "2026-12-01 08:00 UTC"),
         ("Event", "evt-1"),
     ]
     assert len(facts_of(replace(REACHED, data={f"name{number}": "x" for number in range(100)}))) == MOST_FACTS
