@@ -118,7 +118,9 @@ GRANT SELECT ON notification_rules TO megarouter_usage;
 GRANT SELECT (organization_id, group_id, path, display_name) ON groups TO megarouter_usage;
 GRANT SELECT (organization_id, member_id, user_id, role, state, group_id, group_path, display_name) ON members TO megarouter_usage;
 GRANT SELECT (organization_id, api_key_id, member_id, group_path, display_name) ON api_keys TO megarouter_usage;
-GRANT SELECT (organization_id, channel_id, state) ON notification_channels TO megarouter_usage;
+-- Not what is sealed.
+GRANT SELECT (organization_id, channel_id, kind, display_name, target_hint, state, disable_reason, disable_time, member_id)
+    ON notification_channels TO megarouter_usage;
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence, changes_until) ON alert_positions TO megarouter_usage;
@@ -202,7 +204,7 @@ GRANT UPDATE (state, next_attempt_time, end_time) ON notification_deliveries TO 
 GRANT EXECUTE ON FUNCTION channels_with_deliveries_due(integer), deliveries_waiting() TO megarouter_notification;
 GRANT SELECT (organization_id, display_name) ON organizations TO megarouter_notification;
 GRANT SELECT ON alert_events, notification_channels TO megarouter_notification;
-GRANT UPDATE (state, disable_reason, failing_since, next_attempt_time) ON notification_channels TO megarouter_notification;
+GRANT UPDATE (state, disable_reason, disable_time, failing_since, next_attempt_time) ON notification_channels TO megarouter_notification;
 GRANT SELECT, UPDATE (state, attempt_count, next_attempt_time, claim, lease_end_time, end_time) ON notification_deliveries
     TO megarouter_notification;
 GRANT SELECT, INSERT ON delivery_attempts TO megarouter_notification;

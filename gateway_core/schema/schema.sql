@@ -378,6 +378,19 @@ CREATE FUNCTION public.encoded_models(models text) RETURNS text
     SELECT replace(replace(replace(replace(models, '/', '%2F'), ':', '%3A'), '@', '%40'), '*', '%2A')
 $$;
 
+CREATE FUNCTION public.end_personal_channel() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE notification_deliveries d SET state = 'CANCELED', next_attempt_time = NULL, end_time = now()
+      FROM notification_channels c
+     WHERE c.organization_id = NEW.organization_id AND c.member_id = NEW.member_id
+       AND d.organization_id = c.organization_id AND d.channel_id = c.channel_id AND d.state = 'PENDING';
+    DELETE FROM notification_channels WHERE organization_id = NEW.organization_id AND member_id = NEW.member_id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) RETURNS boolean
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -3496,6 +3509,8 @@ CREATE TRIGGER credit_grants_not_truncated BEFORE TRUNCATE ON public.credit_gran
 
 CREATE TRIGGER deployment_settings_notify AFTER INSERT OR DELETE OR UPDATE ON public.deployment_settings FOR EACH ROW EXECUTE FUNCTION public.notify_deployment_change();
 
+CREATE TRIGGER end_personal_channel AFTER UPDATE OF state ON public.members FOR EACH ROW WHEN (((new.state = 'REMOVED'::text) AND (old.state <> 'REMOVED'::text))) EXECUTE FUNCTION public.end_personal_channel();
+
 CREATE TRIGGER groups_note_name AFTER INSERT OR UPDATE ON public.groups FOR EACH ROW EXECUTE FUNCTION public.note_usage_name_of_row();
 
 CREATE TRIGGER groups_notify AFTER INSERT OR DELETE OR UPDATE ON public.groups FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('group');
@@ -4581,6 +4596,8 @@ REVOKE ALL ON FUNCTION public.encoded_models(models text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.end_personal_channel() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
 
@@ -5066,14 +5083,26 @@ GRANT SELECT(organization_id) ON TABLE public.notification_channels TO megaroute
 
 GRANT SELECT(channel_id) ON TABLE public.notification_channels TO megarouter_usage;
 
+GRANT SELECT(kind) ON TABLE public.notification_channels TO megarouter_usage;
+
+GRANT SELECT(display_name) ON TABLE public.notification_channels TO megarouter_usage;
+
+GRANT SELECT(target_hint) ON TABLE public.notification_channels TO megarouter_usage;
+
 GRANT SELECT(state) ON TABLE public.notification_channels TO megarouter_usage;
 GRANT UPDATE(state) ON TABLE public.notification_channels TO megarouter_notification;
 
+GRANT SELECT(disable_reason) ON TABLE public.notification_channels TO megarouter_usage;
 GRANT UPDATE(disable_reason) ON TABLE public.notification_channels TO megarouter_notification;
 
 GRANT UPDATE(failing_since) ON TABLE public.notification_channels TO megarouter_notification;
 
 GRANT UPDATE(next_attempt_time) ON TABLE public.notification_channels TO megarouter_notification;
+
+GRANT SELECT(member_id) ON TABLE public.notification_channels TO megarouter_usage;
+
+GRANT SELECT(disable_time) ON TABLE public.notification_channels TO megarouter_usage;
+GRANT UPDATE(disable_time) ON TABLE public.notification_channels TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_usage;
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_admin;

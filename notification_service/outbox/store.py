@@ -64,7 +64,8 @@ UPDATE notification_channels
    SET failing_since = CASE WHEN $3 THEN coalesce(failing_since, $4) END,
        next_attempt_time = greatest(next_attempt_time, $4::timestamptz + make_interval(secs => $5)),
        state = CASE WHEN $6 = '' THEN state ELSE 'DISABLED' END,
-       disable_reason = CASE WHEN $6 = '' THEN disable_reason ELSE $6 END
+       disable_reason = CASE WHEN $6 = '' THEN disable_reason ELSE $6 END,
+       disable_time = CASE WHEN $6 = '' THEN disable_time ELSE now() END
  WHERE organization_id = $1 AND channel_id = $2
 """
 

@@ -138,3 +138,12 @@ SELECT $1, m.member_id, $2 FROM members m
  WHERE m.organization_id = $1 AND m.member_id = ANY ($3::text[]) AND m.state = 'ACTIVE' AND m.user_id IS NOT NULL
 ON CONFLICT DO NOTHING
 """
+# What members get in their inbox is sent there, too.
+PERSONAL_CHANNELS: Final = """
+SELECT c.channel_id FROM notification_channels c
+  JOIN members m ON m.organization_id = c.organization_id AND m.member_id = c.member_id AND m.state = 'ACTIVE'
+ WHERE c.organization_id = $1 AND c.member_id = ANY ($2::text[])
+"""
+GROUP_PATHS: Final = (
+    "SELECT member_id, group_path FROM members WHERE organization_id = $1 AND member_id = ANY ($2::text[])"
+)

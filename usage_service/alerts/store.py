@@ -11,7 +11,7 @@ import asyncpg
 
 from gateway_core.model.alerts.crossings import Budget, Crossing, Decision, Key, State
 from gateway_core.model.alerts.inheritance import StoredRule, in_effect
-from gateway_core.model.alerts.rules import Place, Recipient, Rule, thresholds_of
+from gateway_core.model.alerts.rules import Place, Recipient, Rule, thresholds_of, without_leavers
 from gateway_core.model.alerts.schedules import Schedule
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -61,7 +61,12 @@ class AlertStore:
     async def rules(self) -> Sequence[Rule]:
         """Returns the rules that are enabled and have thresholds."""
         rows = await self._connection.fetch(statements.RULES, self._claimed.organization)
-        return [rule for rule in in_effect([_stored_rule(row) for row in rows]) if rule.thresholds]
+        rules = [rule for rule in in_effect([_stored_rule(row) for row in rows]) if rule.thresholds]
+        named = {one.recipient_id for rule in rules for one in rule.recipients if one.group}
+        if not named:
+            return rules
+        paths = await self._connection.fetch(statements.GROUP_PATHS, self._claimed.organization, sorted(named))
+        return without_leavers(rules, {row["member_id"]: row["group_path"] for row in paths})
 
     async def budgets(self) -> Sequence[Budget]:
         """Returns the budgets that were charged or changed since the last step, as they are now."""
@@ -133,8 +138,10 @@ class AlertStore:
     async def _address(self, event: Event, to: Addressees) -> None:
         claimed, crossing = self._claimed, event.crossing
         await self._connection.execute(statements.PUT_INBOX, claimed.organization, event.event_id, sorted(to.members))
+        personal = await self._connection.fetch(statements.PERSONAL_CHANNELS, claimed.organization, sorted(to.members))
+        channels = to.channels | {row["channel_id"] for row in personal}
         held = HeldAlerts(self._connection, claimed.organization, claimed.zone, claimed.now)
-        await held.send(event.event_id, crossing.severity, crossing.rule, to.channels)
+        await held.send(event.event_id, crossing.severity, crossing.rule, channels)
 
 
 async def organizations_behind(connection: Connection, after: str, limit: int) -> Sequence[str]:

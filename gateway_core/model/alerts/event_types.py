@@ -5,9 +5,9 @@ from typing import Final
 THRESHOLD_REACHED: Final = "budget.threshold_reached"
 EXHAUSTED: Final = "budget.exhausted"
 RECOVERED: Final = "budget.recovered"
+CHANNEL_DISABLED: Final = "channel.disabled"
 DIGEST: Final = "digest"
 TEST: Final = "test"
 
 OF_RULES: Final = (THRESHOLD_REACHED, EXHAUSTED, RECOVERED)
-"""Those that a rule can name. Somebody who tests a channel causes one other, and a rule that collects
-its alerts another."""
+"""Those that a rule can name. The others do not follow from rules, or say how a rule sends."""

@@ -6,7 +6,14 @@ Names are whatever members typed. Who shows them in a product that gives some wo
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway_core.model.alerts.event_types import DIGEST, EXHAUSTED, RECOVERED, TEST, THRESHOLD_REACHED
+from gateway_core.model.alerts.event_types import (
+    CHANNEL_DISABLED,
+    DIGEST,
+    EXHAUSTED,
+    RECOVERED,
+    TEST,
+    THRESHOLD_REACHED,
+)
 from gateway_core.model.money import format_credits
 
 MAX_NAME_CHARACTERS: Final = 80
@@ -27,6 +34,9 @@ def _sentence(event_type: str, data: Mapping[str, Any]) -> str:
         return f"Calls of {name} are refused: too little is left of its {_budget(data)}"
     if event_type == RECOVERED:
         return f"{name} is below {_threshold(data)} of its {_budget(data)} again"
+    if event_type == CHANNEL_DISABLED:
+        reason = one_line(mapping_in(data, "channel").get("reason") or "")
+        return f"The channel {name} was switched off: {reason}"
     if event_type == DIGEST:
         count = mapping_in(data, "digest").get("count")
         return f"{count} alert{'' if count == 1 else 's'} about {name}"

@@ -224,3 +224,29 @@ async def test_a_rule_of_a_lower_scope_takes_the_place_of_the_one_above(
     await calls(owner, 1)
     await follower.follow_once()
     assert await told(owner) == ["50%"]
+
+
+async def test_a_member_is_reached_by_the_inbox_and_the_personal_channel(
+    owner: asyncpg.Connection, follower: AlertFollower
+) -> None:
+    await owner.execute(
+        "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target, member_id)"
+        " VALUES ('acme', 'of-mia', 'SLACK', 'Mine', 'example.org', '', 'mia'), ('acme', 'of-sue', 'SLACK', 'Mine', 'x', '', 'sue')"
+    )
+    await calls(owner, 8)
+    await follower.follow_once()
+    assert [row[0] for row in await owner.fetch("SELECT channel_id FROM notification_deliveries")] == ["of-mia"]
+
+
+async def test_who_has_left_the_group_of_a_rule_gets_nothing_more(
+    owner: asyncpg.Connection, follower: AlertFollower
+) -> None:
+    recipients = '[{"kind": "MEMBER", "id": "ada", "group": "research"}, {"kind": "MEMBER", "id": "sue"}]'
+    await owner.execute("UPDATE notification_rules SET recipients = $1, update_time = now()", recipients)
+    await calls(owner, 8)
+    await follower.follow_once()
+    await owner.execute("UPDATE members SET role = 'MEMBER', group_id = NULL WHERE member_id = 'ada'")
+    await calls(owner, 1)
+    await follower.follow_once()
+    rows = await owner.fetch("SELECT member_id FROM inbox_entries ORDER BY create_time, member_id")
+    assert [row[0] for row in rows] == ["ada", "sue", "sue"]
