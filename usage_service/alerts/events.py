@@ -19,6 +19,8 @@ from gateway_core.model.organization.scopes import ScopeKind
 from gateway_core.model.organization.service_accounts import is_service_account
 
 VERSION: Final = 1
+REMOVED: Final = 2**63 - 1
+"""The limit of a budget that was removed."""
 _ID_BYTES: Final = 20
 _COLLECTIONS: Final = {ScopeKind.GROUP: "groups", ScopeKind.MEMBER: "members", ScopeKind.API_KEY: "apiKeys"}
 
@@ -80,6 +82,7 @@ def resource_name(organization: str, place: Place) -> str:
 
 def _data(organization: str, crossing: Crossing, call: CrossingCall | None, zone: ZoneInfo) -> Mapping[str, object]:
     budget = crossing.budget
+    is_removed = budget.limit_nano_credits == REMOVED
     spent = call.spent_after_nano_credits if call else budget.spent_nano_credits
     data: dict[str, object] = {
         "version": VERSION,
@@ -90,7 +93,7 @@ def _data(organization: str, crossing: Crossing, call: CrossingCall | None, zone
         "budget": _budget(budget, zone),
         "threshold": {
             "percent": crossing.threshold.percent,
-            "amountNanoCredits": str(crossing.amount_nano_credits),
+            "amountNanoCredits": None if is_removed else str(crossing.amount_nano_credits),
         },
         "spentNanoCredits": str(spent),
         "proof": None,
@@ -109,7 +112,7 @@ def _budget(budget: Budget, zone: ZoneInfo) -> Mapping[str, object]:
     counter = budget.counter
     period = period_at(counter.cycle, zone, counter.cycle_start_epoch_s)
     return {
-        "limitNanoCredits": str(budget.limit_nano_credits),
+        "limitNanoCredits": None if budget.limit_nano_credits == REMOVED else str(budget.limit_nano_credits),
         "cycle": counter.cycle.value,
         "models": counter.models or None,
         "periodStartTime": None if counter.cycle is Cycle.NEVER else _text(period.start_epoch_s),
