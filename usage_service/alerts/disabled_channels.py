@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 INTERVAL_S: Final = 1.0
 _PER_STEP: Final = 500
 _FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
-# Those without a notice: the id of its event follows from the channel and the time.
+# Those without a notice. Older ones have one, which may have been deleted since.
 _UNREPORTED: Final = """
 SELECT c.organization_id, c.channel_id, c.kind, c.display_name, c.target_hint, c.disable_reason, c.disable_time, c.member_id
   FROM notification_channels c
- WHERE c.disable_time IS NOT NULL AND c.state = 'DISABLED'
+ WHERE c.disable_time > now() - interval '30 days' AND c.state = 'DISABLED'
    AND NOT EXISTS (SELECT FROM alert_events e
                     WHERE e.organization_id = c.organization_id AND e.rule_id = '' AND e.scope_kind = 'organization'
                       AND e.scope_id = c.organization_id AND e.threshold = 'disabled'
