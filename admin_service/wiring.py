@@ -50,6 +50,7 @@ from admin_service.resources.operators.deployment_settings import apply_deployme
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.personal_channels.service import PersonalChannelsApi
 from admin_service.resources.routing_policies.explainer import RoutingExplainer
 from admin_service.resources.routing_policies.service import RoutingPoliciesApi
 from admin_service.resources.service_accounts.service import ServiceAccountsApi
@@ -232,6 +233,7 @@ def _apis(
         NotificationDeliveriesApi(pool, page_tokens),
         NotificationRulesApi(pool, page_tokens, _new_id),
         NotificationsApi(pool, page_tokens),
+        PersonalChannelsApi(pool, _new_id, secrets.token_bytes, settings.sealing_key),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
         RoutingPoliciesApi(pool, RoutingExplainer(pool, _now_us)),

@@ -21,9 +21,11 @@ from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener
 from gateway_core.stores.postgres.notifications import running as listening
 from gateway_core.stores.redis.connections import open_pipelined
+from usage_service.alerts import disabled_channels
 from usage_service.alerts import follower as alert_follower
 from usage_service.alerts import retention as alert_retention
 from usage_service.alerts.account_refusals import AccountRefusals
+from usage_service.alerts.disabled_channels import DisabledChannels
 from usage_service.alerts.follower import AlertFollower
 from usage_service.alerts.held import follower as held_follower
 from usage_service.alerts.held.follower import HeldFollower
@@ -157,6 +159,7 @@ async def _following(pool: asyncpg.Pool, hours_months: int) -> AsyncIterator[_Fo
         alert_follower.running(AlertFollower(pool, following.account_refusals)),
         held_follower.running(HeldFollower(pool)),
         alert_retention.running(pool),
+        disabled_channels.running(DisabledChannels(pool)),
     ):
         yield following
 

@@ -117,13 +117,13 @@ SELECT nullif(member_id, '') AS member_id, group_path AS path FROM usage_anomali
 _CHANNEL: Final = """
 SELECT coalesce(g.path, '{}') AS path FROM notification_channels c
   LEFT JOIN groups g ON g.organization_id = c.organization_id AND g.group_id = c.group_id
- WHERE c.organization_id = $1 AND c.channel_id = $2
+ WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.member_id IS NULL
 """
 _DELIVERY: Final = """
 SELECT coalesce(g.path, '{}') AS path FROM notification_deliveries d
   LEFT JOIN notification_channels c ON c.organization_id = d.organization_id AND c.channel_id = d.channel_id
   LEFT JOIN groups g ON g.organization_id = c.organization_id AND g.group_id = c.group_id
- WHERE d.organization_id = $1 AND d.delivery_id = $2
+ WHERE d.organization_id = $1 AND d.delivery_id = $2 AND c.member_id IS NULL
 """
 _RULE: Final = """
 SELECT coalesce(g.path, m.group_path, k.group_path, '{}') AS path FROM notification_rules r

@@ -30,6 +30,7 @@ NOTIFICATION_CHANNELS: Final = "notificationChannels"
 NOTIFICATION_DELIVERIES: Final = "notificationDeliveries"
 NOTIFICATION_RULES: Final = "notificationRules"
 NOTIFICATIONS: Final = "notifications"
+PERSONAL_CHANNEL: Final = "personalChannel"
 PROVIDERS: Final = "providers"
 ROUTING_POLICIES: Final = "routingPolicies"
 SERVICE_ACCOUNTS: Final = "serviceAccounts"
@@ -95,7 +96,9 @@ _COLLECTIONS: Final = frozenset(
     }
 )
 _NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
-_SINGLETONS: Final = frozenset({ANALYSIS_SETTINGS, CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, SUMMARY})
+_SINGLETONS: Final = frozenset(
+    {ANALYSIS_SETTINGS, CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, PERSONAL_CHANNEL, SUMMARY}
+)
 
 
 def owner_name(organization: str, member: str) -> ResourceName:

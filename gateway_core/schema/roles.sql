@@ -125,12 +125,14 @@ GRANT SELECT (organization_id, sequence, create_time, user_id, member_id, role, 
 GRANT SELECT ON key_counts TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (reason, ledger_sequence, hold_id, update_time) ON account_refusals TO megarouter_usage;
 GRANT EXECUTE ON FUNCTION provider_health(), forget_alerts(timestamp with time zone, integer) TO megarouter_usage;
-GRANT SELECT (organization_id, channel_id, state) ON notification_channels TO megarouter_usage;
+-- Not what is sealed.
+GRANT SELECT (organization_id, channel_id, kind, display_name, target_hint, state, disable_reason, disable_time, member_id)
+    ON notification_channels TO megarouter_usage;
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, DELETE, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, looked_until, next_look_time) ON alert_positions TO megarouter_usage;
 GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id, create_time) ON notification_deliveries TO megarouter_usage;
--- Never deleted: a row says with what an alert was sent.
+-- A row ends with its events. It says with what an alert was sent.
 GRANT SELECT, INSERT, UPDATE (frequency, quiet_hours, send_time, released_event_id, release_time) ON held_alerts TO megarouter_usage;
 GRANT SELECT ON usage_names TO megarouter_usage;
 GRANT EXECUTE ON FUNCTION mail_channels(text, text[]) TO megarouter_usage;
@@ -215,7 +217,8 @@ GRANT EXECUTE ON FUNCTION channels_with_deliveries_due(integer, timestamp with t
     address_of_mailed_member(text, text), organizations_with_messages_due(integer), messages_waiting() TO megarouter_notification;
 GRANT SELECT (organization_id, display_name) ON organizations TO megarouter_notification;
 GRANT SELECT ON alert_events, notification_channels TO megarouter_notification;
-GRANT UPDATE (state, disable_reason, failing_since, next_attempt_time, bucket_time) ON notification_channels TO megarouter_notification;
+GRANT UPDATE (state, disable_reason, disable_time, failing_since, next_attempt_time, bucket_time) ON notification_channels
+    TO megarouter_notification;
 GRANT SELECT, UPDATE (state, attempt_count, next_attempt_time, claim, lease_end_time, end_time, is_alone) ON notification_deliveries
     TO megarouter_notification;
 GRANT SELECT, INSERT ON delivery_attempts TO megarouter_notification;

@@ -395,6 +395,19 @@ CREATE FUNCTION public.encoded_models(models text) RETURNS text
     SELECT replace(replace(replace(replace(models, '/', '%2F'), ':', '%3A'), '@', '%40'), '*', '%2A')
 $$;
 
+CREATE FUNCTION public.end_personal_channel() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE notification_deliveries d SET state = 'CANCELED', next_attempt_time = NULL, end_time = now()
+      FROM notification_channels c
+     WHERE c.organization_id = NEW.organization_id AND c.member_id = NEW.member_id
+       AND d.organization_id = c.organization_id AND d.channel_id = c.channel_id AND d.state = 'PENDING';
+    DELETE FROM notification_channels WHERE organization_id = NEW.organization_id AND member_id = NEW.member_id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) RETURNS boolean
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -3486,7 +3499,11 @@ CREATE INDEX guardrails_by_change ON public.guardrails USING btree (organization
 
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
 
+CREATE INDEX held_alerts_by_release ON public.held_alerts USING btree (organization_id, released_event_id);
+
 CREATE INDEX held_alerts_by_time ON public.held_alerts USING btree (send_time) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_of_event ON public.held_alerts USING btree (organization_id, event_id);
 
 CREATE INDEX held_alerts_waiting ON public.held_alerts USING btree (organization_id, rule_id) WHERE (release_time IS NULL);
 
@@ -3719,6 +3736,8 @@ CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_
 CREATE TRIGGER credit_grants_not_truncated BEFORE TRUNCATE ON public.credit_grants FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER deployment_settings_notify AFTER INSERT OR DELETE OR UPDATE ON public.deployment_settings FOR EACH ROW EXECUTE FUNCTION public.notify_deployment_change();
+
+CREATE TRIGGER end_personal_channel AFTER UPDATE OF state ON public.members FOR EACH ROW WHEN (((new.state = 'REMOVED'::text) AND (old.state <> 'REMOVED'::text))) EXECUTE FUNCTION public.end_personal_channel();
 
 CREATE TRIGGER groups_note_name AFTER INSERT OR UPDATE ON public.groups FOR EACH ROW EXECUTE FUNCTION public.note_usage_name_of_row();
 
@@ -3967,13 +3986,13 @@ ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.held_alerts
-    ADD CONSTRAINT held_alerts_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
+    ADD CONSTRAINT held_alerts_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.held_alerts
     ADD CONSTRAINT held_alerts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.held_alerts
-    ADD CONSTRAINT held_alerts_organization_id_released_event_id_fkey FOREIGN KEY (organization_id, released_event_id) REFERENCES public.alert_events(organization_id, event_id);
+    ADD CONSTRAINT held_alerts_organization_id_released_event_id_fkey FOREIGN KEY (organization_id, released_event_id) REFERENCES public.alert_events(organization_id, event_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.held_alerts
     ADD CONSTRAINT held_alerts_organization_id_rule_id_fkey FOREIGN KEY (organization_id, rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE SET NULL (rule_id);
@@ -4874,6 +4893,8 @@ REVOKE ALL ON FUNCTION public.encoded_models(models text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.encoded_models(models text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.end_personal_channel() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
 
@@ -5449,14 +5470,26 @@ GRANT SELECT(organization_id) ON TABLE public.notification_channels TO megaroute
 
 GRANT SELECT(channel_id) ON TABLE public.notification_channels TO megarouter_usage;
 
+GRANT SELECT(kind) ON TABLE public.notification_channels TO megarouter_usage;
+
+GRANT SELECT(display_name) ON TABLE public.notification_channels TO megarouter_usage;
+
+GRANT SELECT(target_hint) ON TABLE public.notification_channels TO megarouter_usage;
+
 GRANT SELECT(state) ON TABLE public.notification_channels TO megarouter_usage;
 GRANT UPDATE(state) ON TABLE public.notification_channels TO megarouter_notification;
 
+GRANT SELECT(disable_reason) ON TABLE public.notification_channels TO megarouter_usage;
 GRANT UPDATE(disable_reason) ON TABLE public.notification_channels TO megarouter_notification;
 
 GRANT UPDATE(failing_since) ON TABLE public.notification_channels TO megarouter_notification;
 
 GRANT UPDATE(next_attempt_time) ON TABLE public.notification_channels TO megarouter_notification;
+
+GRANT SELECT(member_id) ON TABLE public.notification_channels TO megarouter_usage;
+
+GRANT SELECT(disable_time) ON TABLE public.notification_channels TO megarouter_usage;
+GRANT UPDATE(disable_time) ON TABLE public.notification_channels TO megarouter_notification;
 
 GRANT UPDATE(bucket_time) ON TABLE public.notification_channels TO megarouter_notification;
 

@@ -90,6 +90,7 @@ UPDATE notification_channels c
        next_attempt_time = greatest(next_attempt_time, $4::timestamptz + make_interval(secs => $5),
                                     bucket.full_time - make_interval(secs => $8)),
        state = CASE WHEN $6 = '' THEN state ELSE 'DISABLED' END,
-       disable_reason = CASE WHEN $6 = '' THEN disable_reason ELSE $6 END
+       disable_reason = CASE WHEN $6 = '' THEN disable_reason ELSE $6 END,
+       disable_time = CASE WHEN $6 = '' THEN disable_time ELSE now() END
   FROM bucket WHERE c.organization_id = $1 AND c.channel_id = $2
 """

@@ -20,6 +20,8 @@ from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.organization.scope_names import resource_name
 
+REMOVED: Final = 2**63 - 1
+"""The limit of a budget that was removed."""
 _ID_BYTES: Final = 20
 
 
@@ -104,7 +106,7 @@ def crossing_happening(organization: str, crossing: Crossing, call: CrossingCall
         "budget": budget_data(budget.counter, budget.limit_nano_credits, zone),
         "threshold": {
             "percent": crossing.threshold.percent,
-            "amountNanoCredits": str(crossing.amount_nano_credits),
+            "amountNanoCredits": None if budget.limit_nano_credits == REMOVED else str(crossing.amount_nano_credits),
         },
         "spentNanoCredits": str(spent),
         "proof": proof,
@@ -137,7 +139,7 @@ def budget_data(counter: Counter, limit_nano_credits: int, zone: ZoneInfo) -> Ma
     """Returns what receivers get about a budget in one of its periods."""
     period = period_at(counter.cycle, zone, counter.cycle_start_epoch_s)
     return {
-        "limitNanoCredits": str(limit_nano_credits),
+        "limitNanoCredits": None if limit_nano_credits == REMOVED else str(limit_nano_credits),
         "cycle": counter.cycle.value,
         "models": counter.models or None,
         "periodStartTime": None if counter.cycle is Cycle.NEVER else time_text(period.start_epoch_s),

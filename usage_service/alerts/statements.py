@@ -66,7 +66,8 @@ SELECT r.rule_id, r.event_types, r.scope_kind, r.scope_id, r.includes_descendant
 # The counters that were charged after `$2` up to `$3`, and the present ones of guardrails that changed after `$4`, or of all if a
 # rule did, or if they refused calls since. A refusal is added some time after the call, so one that was added just after a change
 # of the guardrail is left out. The figures are of now, which is the end of the ledger, because the transaction sees one moment.
-# Counters of periods that were over at `$5` are left out.
+# Counters of periods that were over at `$5` are left out. A budget that was removed after it reached a threshold has the largest
+# limit there is, so that it recovers.
 BUDGETS: Final = """
 WITH charged AS MATERIALIZED (
     SELECT n.counter
@@ -95,7 +96,9 @@ WITH charged AS MATERIALIZED (
 ), sought AS MATERIALIZED (
     SELECT s.counter, split_part(s.counter, ':', 1) AS scope_kind, split_part(s.counter, ':', 2) AS scope_id,
            split_part(s.counter, ':', 3) AS cycle, to_timestamp(split_part(s.counter, ':', 4)::bigint) AS start,
-           limit_of_counter($1, s.counter) AS limit_nano_credits
+           coalesce(limit_of_counter($1, s.counter), CASE WHEN EXISTS (
+               SELECT FROM alert_states a WHERE a.organization_id = $1 AND a.occasion = s.counter AND a.is_reached)
+               THEN 9223372036854775807 END) AS limit_nano_credits
       FROM (SELECT counter FROM charged UNION SELECT counter FROM changed) AS s
 )
 SELECT s.counter, s.scope_kind, s.scope_id, s.limit_nano_credits, coalesce(p.settled_nano_credits, 0) AS spent_nano_credits,
@@ -160,3 +163,12 @@ SELECT $1, m.member_id, $2 FROM members m
 ON CONFLICT DO NOTHING
 """
 MAIL_CHANNELS: Final = "SELECT mail_channels($1, $2::text[])"
+# What members get in their inbox is sent there, too.
+PERSONAL_CHANNELS: Final = """
+SELECT c.channel_id FROM notification_channels c
+  JOIN members m ON m.organization_id = c.organization_id AND m.member_id = c.member_id AND m.state = 'ACTIVE'
+ WHERE c.organization_id = $1 AND c.member_id = ANY ($2::text[])
+"""
+GROUP_PATHS: Final = (
+    "SELECT member_id, group_path FROM members WHERE organization_id = $1 AND member_id = ANY ($2::text[])"
+)

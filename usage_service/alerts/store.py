@@ -10,7 +10,7 @@ import asyncpg
 
 from gateway_core.model.alerts.crossings import Budget, Crossing, Key, State
 from gateway_core.model.alerts.inheritance import StoredRule, in_effect
-from gateway_core.model.alerts.rules import Conditions, Place, Recipient, Rule, thresholds_of
+from gateway_core.model.alerts.rules import Conditions, Place, Recipient, Rule, thresholds_of, without_leavers
 from gateway_core.model.alerts.schedules import Schedule
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -51,7 +51,12 @@ class AlertStore:
     async def rules(self) -> Sequence[Rule]:
         """Returns the rules that are enabled."""
         rows = await self._connection.fetch(statements.RULES, self._claimed.organization)
-        return in_effect([_stored_rule(row) for row in rows])
+        rules = in_effect([_stored_rule(row) for row in rows])
+        named = {one.recipient_id for rule in rules for one in rule.recipients if one.group}
+        if not named:
+            return rules
+        paths = await self._connection.fetch(statements.GROUP_PATHS, self._claimed.organization, sorted(named))
+        return without_leavers(rules, {row["member_id"]: row["group_path"] for row in paths})
 
     async def budgets(self) -> Sequence[Budget]:
         """Returns the budgets that were charged or changed since the last step, as they are now."""
@@ -130,9 +135,11 @@ class AlertStore:
         claimed = self._claimed
         members = sorted(to.members)
         await self._connection.execute(statements.PUT_INBOX, claimed.organization, event.event_id, members)
+        personal = await self._connection.fetch(statements.PERSONAL_CHANNELS, claimed.organization, members)
         mails = await self._connection.fetch(statements.MAIL_CHANNELS, claimed.organization, members)
+        channels = to.channels | {row[0] for row in (*personal, *mails)}
         held = HeldAlerts(self._connection, claimed.organization, claimed.zone, claimed.now)
-        await held.send(event.event_id, event.happening.severity, event.rule, to.channels | {row[0] for row in mails})
+        await held.send(event.event_id, event.happening.severity, event.rule, channels)
 
 
 async def organizations_behind(connection: Connection, after: str, limit: int) -> Sequence[str]:

@@ -222,7 +222,9 @@ class NotificationChannelsApi:
             "organization": f"organizations/{row.organization}",
             "channel": str(name),
         }
-        await store.add_test(change.connection, row, event, delivery, json.dumps(data))
+        await store.add_test(
+            change.connection, row.organization, row.channel, event, delivery, json.dumps(data), row.group_path
+        )
         made = ResourceName(row.organization, NOTIFICATION_DELIVERIES, delivery)
         change.record(name, channel_message(row), channel_message(row), group_path=row.group_path)
         return notification_channel_pb2.SendTestNotificationResponse(delivery=str(made))
@@ -243,7 +245,7 @@ async def delete(
 ) -> NotificationChannel:
     """DeleteNotificationChannel deletes a channel."""
     row = await _existing(change.connection, change.caller.resource, _WRITE)
-    await store.delete_channel(change.connection, row)
+    await store.delete_channel(change.connection, row.organization, row.channel)
     change.record(change.caller.resource, channel_message(row), None, group_path=row.group_path)
     return channel_message(row)
 

@@ -14,16 +14,20 @@ c.organization_id, c.channel_id, c.kind, c.display_name, c.group_id, c.target_hi
 c.failing_since, c.create_time, c.update_time, {PATH}
 """
 # Not the channels by which members get e-mail: those are nobody's to keep.
-LISTED: Final = "c.mailed_member_id IS NULL"
+LISTED: Final = "c.mailed_member_id IS NULL AND c.member_id IS NULL"
 SOURCE: Final = """
 notification_channels c LEFT JOIN groups g ON g.organization_id = c.organization_id AND g.group_id = c.group_id
 """
-_GET: Final = f"SELECT {COLUMNS} FROM {SOURCE} WHERE c.organization_id = $1 AND c.channel_id = $2 AND {LISTED}"  # noqa: S608
-_COUNT: Final = "SELECT count(*) FROM notification_channels WHERE organization_id = $1 AND mailed_member_id IS NULL"
+_GET: Final = (
+    f"SELECT {COLUMNS} FROM {SOURCE} WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.mailed_member_id IS NULL"  # noqa: S608
+)
+_COUNT: Final = """
+SELECT count(*) FROM notification_channels WHERE organization_id = $1 AND mailed_member_id IS NULL AND member_id IS NULL
+"""
 _ADD: Final = """
 INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, group_id, target_hint, sealed_target,
-                                   sealed_secret)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                                   sealed_secret, member_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 _RENAME: Final = """
 UPDATE notification_channels SET display_name = $3, update_time = now() WHERE organization_id = $1 AND channel_id = $2
@@ -36,7 +40,7 @@ _SIGN: Final = """
 UPDATE notification_channels SET sealed_secret = $3, update_time = now() WHERE organization_id = $1 AND channel_id = $2
 """
 _SWITCH: Final = """
-UPDATE notification_channels SET state = CASE WHEN $3 THEN 'DISABLED' ELSE 'ENABLED' END, disable_reason = '',
+UPDATE notification_channels SET state = CASE WHEN $3 THEN 'DISABLED' ELSE 'ENABLED' END, disable_reason = '', disable_time = NULL,
        failing_since = NULL, update_time = now()
  WHERE organization_id = $1 AND channel_id = $2
 """
@@ -93,6 +97,8 @@ class NewChannel:
     target_hint: str
     sealed_target: bytes
     sealed_secret: bytes | None
+    member: str | None = None
+    """Whose personal channel it is; None for a channel of rules."""
 
 
 async def get_channel(connection: Connection, organization: str, channel: str) -> ChannelRow | None:
@@ -110,7 +116,7 @@ async def add_channel(connection: Connection, organization: str, channel: str, n
     """Stores a new channel."""
     await connection.execute(
         _ADD, organization, channel, new.kind, new.display_name, new.group, new.target_hint, new.sealed_target,
-        new.sealed_secret,
+        new.sealed_secret, new.member,
     )  # fmt: skip
 
 
@@ -139,13 +145,21 @@ async def rotate_secret(connection: Connection, row: ChannelRow, sealed_secret: 
     await connection.execute(_ROTATE, row.organization, row.channel, sealed_secret, overlap)
 
 
-async def delete_channel(connection: Connection, row: ChannelRow) -> None:
+async def delete_channel(connection: Connection, organization: str, channel: str) -> None:
     """Deletes a channel, and cancels what waits for it."""
-    await connection.execute(_CANCEL, row.organization, row.channel)
-    await connection.execute(_DELETE, row.organization, row.channel)
+    await connection.execute(_CANCEL, organization, channel)
+    await connection.execute(_DELETE, organization, channel)
 
 
-async def add_test(connection: Connection, row: ChannelRow, event: str, delivery: str, data: str) -> None:
+async def add_test(
+    connection: Connection,
+    organization: str,
+    channel: str,
+    event: str,
+    delivery: str,
+    data: str,
+    group_path: Sequence[str] = (),
+) -> None:
     """Stores an event that tests a channel, with its delivery."""
-    await connection.execute(_ADD_EVENT, row.organization, event, list(row.group_path), data)
-    await connection.execute(_ADD_DELIVERY, row.organization, delivery, row.channel, event)
+    await connection.execute(_ADD_EVENT, organization, event, list(group_path), data)
+    await connection.execute(_ADD_DELIVERY, organization, delivery, channel, event)

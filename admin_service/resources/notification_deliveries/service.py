@@ -78,7 +78,8 @@ class NotificationDeliveriesApi:
         organization = caller.resource.organization
         query = _DELIVERIES.query(
             request, self._page_tokens, organization,
-            Condition("d.organization_id = {}", organization),
+            # What members get by personal channels is theirs.
+            Condition("d.organization_id = {} AND c.member_id IS NULL", organization),
             visible_rows(visibility(caller.actor), member=None, group_path=store.PATH),
         )  # fmt: skip
         async with acting_for(self._pool, organization) as connection:

@@ -1,6 +1,5 @@
 """Rules as messages."""
 
-from collections.abc import Iterable, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,7 @@ from gateway_core.model.alerts.rules import Rule, thresholds_of
 from gateway_core.model.alerts.schedules import EVERY_DAY, Frequency, QuietHours, Schedule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
-_AUDIENCE: Final = "AUDIENCE_"
+AUDIENCE: Final = "AUDIENCE_"
 _SEVERITY: Final = "SEVERITY_"
 _FREQUENCY: Final = "FREQUENCY_"
 
@@ -137,21 +136,9 @@ def _minute(text: str) -> int:
     return int(hour) * 60 + int(minute)
 
 
-def stored_recipients(recipients: Iterable[NotificationRecipient], ids: Sequence[str]) -> list[dict[str, str]]:
-    """Returns recipients as they are stored. `ids` are those of members and channels, in their order."""
-    stored = []
-    for recipient, resource_id in zip(recipients, ids, strict=True):
-        if recipient.WhichOneof("recipient") == "audience":
-            audience = NotificationRecipient.Audience.Name(recipient.audience).removeprefix(_AUDIENCE)
-            stored.append({"kind": audience})
-        else:
-            stored.append({"kind": str(recipient.WhichOneof("recipient")).upper(), "id": resource_id})
-    return stored
-
-
-def _recipient(organization: str, kind: str, id: str = "") -> NotificationRecipient:  # noqa: A002 - as it is stored
+def _recipient(organization: str, kind: str, id: str = "", group: str = "") -> NotificationRecipient:  # noqa: A002, ARG001 - as it is stored
     if kind == "MEMBER":
         return NotificationRecipient(member=str(ResourceName(organization, MEMBERS, id)))
     if kind == "CHANNEL":
         return NotificationRecipient(channel=str(ResourceName(organization, NOTIFICATION_CHANNELS, id)))
-    return NotificationRecipient(audience=NotificationRecipient.Audience.Value(f"{_AUDIENCE}{kind}"))
+    return NotificationRecipient(audience=NotificationRecipient.Audience.Value(f"{AUDIENCE}{kind}"))

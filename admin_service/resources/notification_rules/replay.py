@@ -1,6 +1,6 @@
 """Which alerts a rule would have caused, decided by the same functions as real ones. Pure.
 
-Spend is replayed in steps: hours first, and then call by call the hours in which a threshold was crossed.
+Spend is replayed in steps: days first, then by the hour the days in which a threshold was crossed, and call by call such hours.
 """
 
 import datetime as dt
@@ -43,8 +43,8 @@ class Alert:
 
 def replay(
     budget: ReplayedBudget, rule: Rule, zone: ZoneInfo, steps: Iterable[Step], since: dt.datetime
-) -> tuple[Sequence[Alert], frozenset[dt.datetime]]:
-    """Returns the alerts from `since` on, and the times of the steps that crossed a threshold.
+) -> tuple[Sequence[Alert], Mapping[dt.datetime, int]]:
+    """Returns the alerts from `since` on, and how many thresholds were crossed in the steps that crossed any.
 
     Args:
         budget: a budget of which the rule speaks.
@@ -57,7 +57,7 @@ def replay(
     known: dict[Key, State] = {}
     spent: dict[Counter, int] = {}
     alerts: list[Alert] = []
-    times: set[dt.datetime] = set()
+    crossed: dict[dt.datetime, int] = {}
     scope = budget.place.scope
     for step in steps:
         period = clock.period_at(budget.cycle, zone, step.time.timestamp())
@@ -66,21 +66,21 @@ def replay(
         decision = decide([Budget(counter, budget.place, budget.limit_nano_credits, spent[counter])], [rule], known)
         known.update(decision.states)
         if decision.states and step.time >= since:
-            times.add(step.time)
+            crossed[step.time] = crossed.get(step.time, 0) + len(decision.states)
             alerts.extend(Alert(step.time, crossing) for crossing in decision.crossings)
-    return alerts, frozenset(times)
+    return alerts, crossed
 
 
-def refined(hours: Sequence[Step], calls: Mapping[dt.datetime, Sequence[Step]]) -> Sequence[Step]:
-    """Returns the steps with the calls of some hours in their place. What the calls do not explain was corrected later."""
-    steps: list[Step] = []
-    for hour in hours:
-        inside = calls.get(hour.time)
+def refined(steps: Sequence[Step], finer: Mapping[dt.datetime, Sequence[Step]]) -> Sequence[Step]:
+    """Returns steps with finer ones in the place of some. What the finer ones do not explain was corrected later."""
+    found: list[Step] = []
+    for step in steps:
+        inside = finer.get(step.time)
         if not inside:
-            steps.append(hour)
+            found.append(step)
             continue
-        steps.extend(inside)
-        corrected = hour.charge_nano_credits - sum(one.charge_nano_credits for one in inside)
+        found.extend(inside)
+        corrected = step.charge_nano_credits - sum(one.charge_nano_credits for one in inside)
         if corrected:
-            steps.append(Step(inside[-1].time, corrected))
-    return steps
+            found.append(Step(inside[-1].time, corrected))
+    return found

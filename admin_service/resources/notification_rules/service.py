@@ -12,14 +12,13 @@ from megarouter.admin.v1.notification_rule_pb2 import NotificationRecipient, Not
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
-from admin_service.access.directory import find_target
-from admin_service.access.permissions import Permission, Target, TargetKind
+from admin_service.access.permissions import Permission
 from admin_service.access.tree_places import MAX_SHOWN
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import scope_name, scope_of_name
 from admin_service.api.masks import updated_fields
-from admin_service.api.names import MEMBERS, NOTIFICATION_CHANNELS, NOTIFICATION_RULES, ResourceName, parse_name
+from admin_service.api.names import NOTIFICATION_RULES, ResourceName, parse_name
 from admin_service.listing.filter_sql import BooleanField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
@@ -32,10 +31,10 @@ from admin_service.resources.notification_rules.messages import (
     rule_message,
     rule_name,
     stored_conditions,
-    stored_recipients,
     stored_schedule,
     stored_severity,
 )
+from admin_service.resources.notification_rules.recipients import checked_recipient, required_target, with_former_groups
 from admin_service.resources.notification_rules.store import RuleRow, RuleSettings
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle
@@ -159,7 +158,7 @@ async def update(request: notification_rule_pb2.UpdateNotificationRuleRequest, c
     fields.MergeMessage(asked, wanted, replace_message_field=True, replace_repeated_field=True)
     if violations := list(_check(wanted)):
         raise invalid_fields(*violations)
-    settings = await _settings(change, wanted, row.rule)
+    settings = await _settings(change, wanted, row)
     if settings == row.settings:
         return rule_message(row)
     await store.put_rule(change.connection, row.organization, row.rule, settings)
@@ -213,7 +212,7 @@ def _check_thresholds(wanted: NotificationRule, named: frozenset[str]) -> Iterab
         yield FieldViolation("notification_rule.scope", text)
 
 
-async def _settings(change: Change, wanted: NotificationRule, own_rule: str = "") -> RuleSettings:
+async def _settings(change: Change, wanted: NotificationRule, row: RuleRow | None = None) -> RuleSettings:
     """Returns what to store, after checking that the caller may write about the scope and to the recipients.
 
     Raises:
@@ -221,8 +220,12 @@ async def _settings(change: Change, wanted: NotificationRule, own_rule: str = ""
     """
     organization = change.caller.resource.organization
     place = await _place(change.connection, change.caller, wanted.scope, _WRITE)
+    former = row.settings.recipients if row else []
     scope = place.scope
-    ids = [await _recipient_id(change, recipient) for recipient in wanted.recipients]
+    recipients = [
+        await checked_recipient(change.connection, change.caller, place, one, f"notification_rule.recipients[{index}]")
+        for index, one in enumerate(wanted.recipients)
+    ]
     return RuleSettings(
         display_name=wanted.display_name,
         is_disabled=wanted.disabled,
@@ -232,9 +235,11 @@ async def _settings(change: Change, wanted: NotificationRule, own_rule: str = ""
         includes_descendants=not wanted.only_scope,
         percents=sorted(set(wanted.threshold_percents)),
         amounts_nano_credits=sorted(set(wanted.threshold_nano_credits)),
-        recipients=stored_recipients(wanted.recipients, ids),
+        recipients=with_former_groups(recipients, former),
         severity=stored_severity(wanted),
-        overrides=await overridden_rule(change.connection, organization, wanted.overrides, place, own_rule),
+        overrides=await overridden_rule(
+            change.connection, organization, wanted.overrides, place, row.rule if row else ""
+        ),
         forbids_overrides=wanted.overrides_forbidden,
         schedule=stored_schedule(wanted, (await store.zone_and_now(change.connection, organization))[0]),
         conditions=stored_conditions(wanted.conditions),
@@ -248,34 +253,9 @@ async def _place(connection: Connection, caller: Caller, text: str, permission: 
     scope = scope_of_name(name) if name and name.organization == organization else None
     if scope is None:
         raise permission_denied(permission, text[:MAX_SHOWN])
-    target = await _require(connection, caller, scope_name(organization, scope), text, permission)
+    target = await required_target(connection, caller, scope_name(organization, scope), text, permission)
     owner = scope.scope_id if scope.kind is ScopeKind.MEMBER else target.member or ""
     return Place(scope, target.group_path, owner)
-
-
-async def _recipient_id(change: Change, recipient: NotificationRecipient) -> str:
-    kind = recipient.WhichOneof("recipient")
-    if kind == "audience":
-        return ""
-    text = recipient.member if kind == "member" else recipient.channel
-    name = parse_name(text)
-    collection = MEMBERS if kind == "member" else NOTIFICATION_CHANNELS
-    if name is None or (name.organization, name.collection) != (change.caller.resource.organization, collection):
-        raise permission_denied(_WRITE, text[:MAX_SHOWN])
-    await _require(change.connection, change.caller, name, text, _WRITE)
-    return str(name.resource_id)
-
-
-async def _require(
-    connection: Connection, caller: Caller, name: ResourceName, text: str, permission: Permission
-) -> Target:
-    """Checks that the caller has the permission about the resource: it exists, in the caller's subtree."""
-    target = await find_target(connection, name)
-    if target is None:
-        raise permission_denied(permission, text[:MAX_SHOWN])
-    spend = Target(target.organization, TargetKind.SPEND, target.group_path)
-    caller.require(permission, spend, text[:MAX_SHOWN])
-    return target
 
 
 async def _existing(connection: Connection, name: ResourceName, permission: Permission) -> RuleRow:

@@ -1,8 +1,9 @@
 """Which alerts a rule would have caused in a past period."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,16 +17,18 @@ from admin_service.api.timestamps import timestamp
 from admin_service.resources.analytics.questions import period_of
 from admin_service.resources.notification_rules import simulation_store
 from admin_service.resources.notification_rules.replay import Alert, ReplayedBudget, Step, refined, replay
+from admin_service.resources.notification_rules.simulation_store import Span
 from gateway_core.model.alerts.event_types import THRESHOLD_REACHED
 from gateway_core.model.alerts.rules import Rule
 from gateway_core.model.limits.cycles import Cycle, period_at, period_before
-from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.connections import Connection
 
 REPLAYABLE: Final = frozenset({THRESHOLD_REACHED})
 MAX_BUDGETS: Final = 2_000
 MAX_PERIOD: Final = dt.timedelta(days=92)
 MOST_LISTED: Final = 1_000
+_DAY: Final = dt.timedelta(days=1)
+_HOUR: Final = dt.timedelta(hours=1)
 _MOST_HOURS: Final = 200
 """That are read call by call."""
 _MOST_CALLS: Final = 10_000
@@ -76,6 +79,16 @@ async def simulate(
     )
 
 
+@dataclass
+class _Track:
+    """A budget with what was spent of it, ever more closely."""
+
+    budget: ReplayedBudget
+    steps: Sequence[Step]
+    alerts: Sequence[Alert] = ()
+    crossed: Mapping[dt.datetime, int] = field(default_factory=dict)
+
+
 class _Simulation:
     """One replay."""
 
@@ -94,45 +107,78 @@ class _Simulation:
         self._zone = zone
         self._start = start
         self._end = end
-        self._hours_left = _MOST_HOURS
 
     async def run(self, budgets: Sequence[ReplayedBudget]) -> tuple[list[Alert], bool]:
         """Returns the alerts in the order of time, and whether some are known only to the hour."""
-        first = min(self._first_hour(budget.cycle) for budget in budgets)
-        hours = await simulation_store.hours_of(
+        first = min(self._first_day(budget.cycle) for budget in budgets)
+        days, hours_from = await simulation_store.days_of(
             self._connection, self._organization, {one.place.scope for one in budgets}, first, self._end
         )
         endless = {one.place.scope for one in budgets if one.cycle is Cycle.NEVER}
         before = await simulation_store.spent_before(self._connection, self._organization, endless, first)
-        alerts: list[Alert] = []
-        is_approximate = False
-        for budget in budgets:
-            found, is_exact = await self._alerts_of(budget, hours, before)
-            alerts.extend(found)
-            is_approximate = is_approximate or not is_exact
-        return sorted(alerts, key=lambda one: (one.time, one.crossing.budget.counter.encode())), is_approximate
-
-    async def _alerts_of(
-        self, budget: ReplayedBudget, hours: Mapping[Scope, Sequence[Step]], before: Mapping[Scope, int]
-    ) -> tuple[Sequence[Alert], bool]:
-        scope = budget.place.scope
-        if budget.cycle is Cycle.NEVER:
-            budget = replace(budget, spent_before_nano_credits=before.get(scope, 0))
-        steps = [one for one in hours.get(scope, ()) if one.time >= self._first_hour(budget.cycle)]
-        # The hour in which the period begins may begin before it.
-        since = self._start - dt.timedelta(minutes=59)
-        alerts, crossed = replay(budget, self._rule, self._zone, steps, since)
-        calls: dict[dt.datetime, Sequence[Step]] = {}
-        for hour in sorted(crossed)[: self._hours_left]:
-            calls[hour] = await simulation_store.calls_of(
-                self._connection, self._organization, scope, hour, _MOST_CALLS
+        tracks = [
+            _Track(
+                replace(
+                    one, spent_before_nano_credits=before.get(one.place.scope, 0) if one.cycle is Cycle.NEVER else 0
+                ),
+                [step for step in days.get(one.place.scope, ()) if step.time >= self._first_day(one.cycle)],
             )
-        self._hours_left -= len(calls)
-        if crossed:
-            alerts, _ = replay(budget, self._rule, self._zone, refined(steps, calls), self._start)
-        return alerts, all(calls.get(hour) for hour in crossed)
+            for one in budgets
+        ]
+        # The day, or the hour, in which the period begins may begin before it.
+        crossing = await self._replayed(tracks, self._start - _DAY)
+        await self._refine_days(crossing, hours_from)
+        crossing = await self._replayed(crossing, self._start - _HOUR)
+        is_exact = await self._refine_hours(crossing)
+        for track in crossing:
+            track.steps = [step for step in track.steps if step.time < self._end]
+        crossing = await self._replayed(crossing, self._start)
+        alerts = [alert for track in crossing for alert in track.alerts]
+        return sorted(alerts, key=lambda one: (one.time, one.crossing.budget.counter.encode())), not is_exact
 
-    def _first_hour(self, cycle: Cycle) -> dt.datetime:
+    async def _replayed(self, tracks: Sequence["_Track"], since: dt.datetime) -> Sequence["_Track"]:
+        """Replays budgets. Returns those of which a threshold was crossed."""
+        for track in tracks:
+            track.alerts, track.crossed = replay(track.budget, self._rule, self._zone, track.steps, since)
+            # Other callers have their turn after each budget.
+            await asyncio.sleep(0)
+        return [track for track in tracks if track.crossed]
+
+    async def _refine_days(self, tracks: Sequence["_Track"], hours_from: dt.datetime) -> None:
+        """Replaces the days in which thresholds were crossed by their hours."""
+        spans = {
+            Span(track.budget.place.scope, time, self._end_of_day(time))
+            for track in tracks
+            for time in track.crossed
+            if time < hours_from
+        }
+        hours = await simulation_store.hours_of(self._connection, self._organization, sorted(spans, key=_of_span))
+        for track in tracks:
+            scope = track.budget.place.scope
+            inside = {time: hours.get(Span(scope, time, self._end_of_day(time)), ()) for time in track.crossed}
+            track.steps = refined(track.steps, inside)
+
+    async def _refine_hours(self, tracks: Sequence["_Track"]) -> bool:
+        """Replaces such hours by their calls, first those in which several were crossed. Returns whether all were."""
+        wanted = [(track, time) for track in tracks for time in track.crossed]
+        wanted.sort(key=lambda one: (-one[0].crossed[one[1]], one[1]))
+        calls: dict[int, dict[dt.datetime, Sequence[Step]]] = {}
+        for track, time in wanted[:_MOST_HOURS]:
+            scope = track.budget.place.scope
+            found = await simulation_store.calls_of(self._connection, self._organization, scope, time, _MOST_CALLS)
+            calls.setdefault(id(track), {})[time] = found
+        is_exact = True
+        for track in tracks:
+            inside = calls.get(id(track), {})
+            is_exact = is_exact and all(inside.get(time) for time in track.crossed)
+            track.steps = refined(track.steps, inside)
+        return is_exact
+
+    def _end_of_day(self, day: dt.datetime) -> dt.datetime:
+        end = period_at(Cycle.DAILY, self._zone, day.timestamp()).end_epoch_s
+        return day + _DAY if end is None else dt.datetime.fromtimestamp(end, dt.UTC)
+
+    def _first_day(self, cycle: Cycle) -> dt.datetime:
         """Returns where the period of a budget begins that contains the start. What never resets begins with the day."""
         day = period_at(Cycle.DAILY if cycle is Cycle.NEVER else cycle, self._zone, self._start.timestamp())
         return dt.datetime.fromtimestamp(day.start_epoch_s, dt.UTC)
@@ -150,3 +196,7 @@ def _message(organization: str, alert: Alert) -> notification_rule_pb2.Simulated
         threshold_nano_credits=crossing.amount_nano_credits,
         limit_nano_credits=budget.limit_nano_credits,
     )
+
+
+def _of_span(span: Span) -> tuple[dt.datetime, str, str]:
+    return span.start, span.scope.kind, span.scope.scope_id

@@ -1,7 +1,8 @@
-"""Reads what a rule is replayed from: budgets, the hours of their scopes, and the calls of an hour."""
+"""Reads what a rule is replayed from: budgets, the days and hours of their scopes, and the calls of an hour."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from admin_service.resources.notification_rules.replay import ReplayedBudget, Step
@@ -26,16 +27,32 @@ SELECT b.scope_kind, b.scope_id, b.budget_nano_credits, b.cycle, coalesce(g.path
                            WHEN 'member' THEN k.member_id = $3 ELSE false END))
  ORDER BY 1, 2 LIMIT $5
 """
-_HOURS: Final = """
-SELECT s.kind, s.id, h.hour_start, sum(h.charge_nano_credits)::bigint AS charge
-  FROM usage_hours h
-  JOIN usage_rollups r ON r.organization_id = h.organization_id AND r.state = 'CURRENT' AND r.generation = h.generation
- CROSS JOIN LATERAL (SELECT 'organization' AS kind, h.organization_id AS id UNION ALL SELECT 'member', h.member_id
-                     UNION ALL SELECT 'api_key', h.api_key_id UNION ALL SELECT 'group', n FROM unnest(h.group_path) AS n) AS s
-  JOIN unnest($4::text[], $5::text[]) AS w (kind, id) ON w.kind = s.kind AND w.id = s.id
- WHERE h.organization_id = $1 AND h.hour_start >= $2 AND h.hour_start < $3
- GROUP BY 1, 2, 3 HAVING sum(h.charge_nano_credits) <> 0 ORDER BY 3
+# Days have what is before `days_until`; the hours after it are steps of their own.
+_DAYS: Final = """
+SELECT d.scope_kind, d.scope_id, d.day_start AS time, sum(d.charge_nano_credits)::bigint AS charge
+  FROM unnest($4::text[], $5::text[]) AS w (kind, id)
+  JOIN usage_rollups r ON r.organization_id = $1 AND r.state = 'CURRENT'
+  JOIN usage_days d ON d.organization_id = $1 AND d.generation = r.generation AND d.scope_kind = w.kind AND d.scope_id = w.id
+                   AND d.day_start >= $2 AND d.day_start < $3
+ GROUP BY 1, 2, 3 HAVING sum(d.charge_nano_credits) <> 0 ORDER BY 3
 """
+_DAYS_UNTIL: Final = "SELECT days_until FROM usage_rollups WHERE organization_id = $1 AND state = 'CURRENT'"
+_HOURS: Final = """
+SELECT w.id, h.hour_start AS time, sum(h.charge_nano_credits)::bigint AS charge
+  FROM usage_rollups r
+  JOIN usage_hours h ON h.organization_id = $1 AND h.generation = r.generation AND h.hour_start >= $5 AND h.hour_start < $6
+ {scopes}
+  JOIN unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS w (id, first, last)
+    ON w.id = {scope} AND h.hour_start >= w.first AND h.hour_start < w.last
+ WHERE r.organization_id = $1 AND r.state = 'CURRENT'
+ GROUP BY 1, 2 HAVING sum(h.charge_nano_credits) <> 0 ORDER BY 2
+"""
+_HOURS_OF: Final = {
+    ScopeKind.ORGANIZATION: _HOURS.format(scopes="", scope="h.organization_id"),
+    ScopeKind.GROUP: _HOURS.format(scopes="CROSS JOIN LATERAL unnest(h.group_path) AS g (id)", scope="g.id"),
+    ScopeKind.MEMBER: _HOURS.format(scopes="", scope="h.member_id"),
+    ScopeKind.API_KEY: _HOURS.format(scopes="", scope="h.api_key_id"),
+}
 # Days serve what is long ago: they outlive the hours.
 _BEFORE: Final = """
 SELECT d.scope_kind, d.scope_id, sum(d.charge_nano_credits)::bigint AS charge
@@ -73,14 +90,48 @@ async def budgets_of(connection: Connection, organization: str, rule: Rule, most
     ]
 
 
-async def hours_of(
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time in which the spend of a scope is looked at more closely."""
+
+    scope: Scope
+    start: dt.datetime
+    end: dt.datetime
+
+
+async def days_of(
     connection: Connection, organization: str, scopes: Iterable[Scope], start: dt.datetime, end: dt.datetime
-) -> Mapping[Scope, Sequence[Step]]:
-    """Returns what scopes spent in each hour."""
+) -> tuple[Mapping[Scope, Sequence[Step]], dt.datetime]:
+    """Returns what scopes spent on each day, and from when on in each hour, because days are not yet complete."""
+    wanted = list(scopes)
     found: dict[Scope, list[Step]] = {}
-    rows = await connection.fetch(_HOURS, organization, start, end, *_columns(scopes))
-    for kind, scope_id, hour, charge in rows:
-        found.setdefault(Scope(ScopeKind(kind), scope_id), []).append(Step(hour, charge))
+    for kind, scope_id, time, charge in await connection.fetch(_DAYS, organization, start, end, *_columns(wanted)):
+        found.setdefault(Scope(ScopeKind(kind), scope_id), []).append(Step(time, charge))
+    until: dt.datetime = await connection.fetchval(_DAYS_UNTIL, organization) or end
+    if until < end:
+        hours = await hours_of(connection, organization, [Span(scope, max(until, start), end) for scope in wanted])
+        for span, steps in hours.items():
+            found.setdefault(span.scope, []).extend(steps)
+    return found, until
+
+
+async def hours_of(connection: Connection, organization: str, spans: Sequence[Span]) -> Mapping[Span, Sequence[Step]]:
+    """Returns what scopes spent in each hour of some spans. The spans of a scope do not overlap."""
+    found: dict[Span, list[Step]] = {span: [] for span in spans}
+    for kind in ScopeKind:
+        ours = [span for span in spans if span.scope.kind is kind]
+        if not ours:
+            continue
+        by_id: dict[str, list[Span]] = {}
+        for span in ours:
+            by_id.setdefault(span.scope.scope_id, []).append(span)
+        rows = await connection.fetch(
+            _HOURS_OF[kind], organization, [span.scope.scope_id for span in ours], [span.start for span in ours],
+            [span.end for span in ours], min(span.start for span in ours), max(span.end for span in ours),
+        )  # fmt: skip
+        for scope_id, time, charge in rows:
+            span = next(one for one in by_id[scope_id] if one.start <= time < one.end)
+            found[span].append(Step(time, charge))
     return found
 
 

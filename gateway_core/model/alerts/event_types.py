@@ -73,6 +73,8 @@ WEEKLY_SUMMARY: Final = "summary.weekly"
 """A week has ended in which the scope of the rule had calls."""
 MONTHLY_SUMMARY: Final = "summary.monthly"
 """A month has ended in which the scope of the rule had calls."""
+CHANNEL_DISABLED: Final = "channel.disabled"
+"""A channel was switched off, because it failed for five days or is gone. Its owner or the Super Admins hear of it without a rule."""
 DIGEST: Final = "digest"
 """What a rule has collected in a day or week."""
 TEST: Final = "test"
@@ -89,7 +91,7 @@ OF_RULES: Final = (
     ANOMALY_FOUND, USAGE_UNCONFIRMED, USAGE_DOUBTFUL,
     ACCOUNT_REFUSED, ACCOUNT_ACCEPTED, PROVIDER_DOWN, PROVIDER_RECOVERED, WEEKLY_SUMMARY, MONTHLY_SUMMARY,
 )  # fmt: skip
-"""Those that a rule can name. Somebody who tests a channel causes one other, and a rule that collects its alerts another."""
+"""Those that a rule can name. The others do not follow from rules, or say how a rule sends."""
 OF_PERCENTS: Final = frozenset({SEATS_REACHED, SEATS_RECOVERED, KEYS_REACHED, KEYS_RECOVERED})
 """They need a threshold in percent."""
 OF_AMOUNTS: Final = frozenset({SPEND_REACHED})

@@ -1,8 +1,8 @@
 """Which rules speak of which scopes, and at which thresholds of a budget. Pure."""
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway_core.model.alerts.schedules import AT_ONCE, Schedule
@@ -127,3 +127,21 @@ def thresholds_of(percents: Iterable[int], amounts: Iterable[int]) -> tuple[Thre
     found = {Threshold(percent=percent) for percent in percents}
     found |= {Threshold(amount_nano_credits=amount) for amount in amounts}
     return tuple(sorted(found, key=lambda one: (one.percent or 0, one.amount_nano_credits or 0)))
+
+
+def without_leavers(rules: Iterable[Rule], group_paths: Mapping[str, Collection[str]]) -> list[Rule]:
+    """Returns the rules without the members who have left the group in which the rule named them.
+
+    Args:
+        rules: the rules.
+        group_paths: of the members that are named with a group, by id.
+    """
+    return [
+        replace(
+            rule,
+            recipients=tuple(
+                one for one in rule.recipients if not one.group or one.group in group_paths.get(one.recipient_id, ())
+            ),
+        )
+        for rule in rules
+    ]

@@ -103,6 +103,9 @@ def _digest(name: str, data: Mapping[str, Any]) -> str:
 
 
 SENTENCES: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = {
+    types.CHANNEL_DISABLED: lambda name, data: (
+        f"The channel {name} was switched off: {one_line(mapping_in(data, 'channel').get('reason') or '')}"
+    ),
     types.DIGEST: _digest,
     types.THRESHOLD_REACHED: lambda name, data: f"{name} has used {_threshold(data)} of its {_budget(data)}",
     types.EXHAUSTED: lambda name, data: f"Calls of {name} are refused: too little is left of its {_budget(data)}",

@@ -25,13 +25,15 @@ CREATE TABLE held_alerts (
     released_event_id text,
     release_time    timestamptz,
     PRIMARY KEY (organization_id, channel_id, event_id),
-    FOREIGN KEY (organization_id, event_id) REFERENCES alert_events,
-    FOREIGN KEY (organization_id, released_event_id) REFERENCES alert_events,
+    FOREIGN KEY (organization_id, event_id) REFERENCES alert_events ON DELETE CASCADE,
+    FOREIGN KEY (organization_id, released_event_id) REFERENCES alert_events ON DELETE CASCADE,
     FOREIGN KEY (organization_id, rule_id) REFERENCES notification_rules ON DELETE SET NULL (rule_id)
 );
 -- For the organizations that have something to send, and for what that is.
 CREATE INDEX held_alerts_by_time ON held_alerts (send_time) WHERE release_time IS NULL;
 CREATE INDEX held_alerts_without_rule ON held_alerts (organization_id) WHERE release_time IS NULL AND rule_id IS NULL;
+CREATE INDEX held_alerts_of_event ON held_alerts (organization_id, event_id);
+CREATE INDEX held_alerts_by_release ON held_alerts (organization_id, released_event_id);
 CREATE INDEX held_alerts_waiting ON held_alerts (organization_id, rule_id) WHERE release_time IS NULL;
 CREATE INDEX notification_rules_by_change ON notification_rules (update_time);
 

@@ -20,3 +20,17 @@ ALTER TABLE notification_channels
 CREATE UNIQUE INDEX notification_channels_personal ON notification_channels (organization_id, member_id) WHERE member_id IS NOT NULL;
 -- For the notices about channels that were disabled.
 CREATE INDEX notification_channels_disabled ON notification_channels (disable_time) WHERE disable_time IS NOT NULL;
+
+-- Who leaves the organization gets nothing more, also not what waits.
+CREATE FUNCTION end_personal_channel() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE notification_deliveries d SET state = 'CANCELED', next_attempt_time = NULL, end_time = now()
+      FROM notification_channels c
+     WHERE c.organization_id = NEW.organization_id AND c.member_id = NEW.member_id
+       AND d.organization_id = c.organization_id AND d.channel_id = c.channel_id AND d.state = 'PENDING';
+    DELETE FROM notification_channels WHERE organization_id = NEW.organization_id AND member_id = NEW.member_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER end_personal_channel AFTER UPDATE OF state ON members FOR EACH ROW
+    WHEN (NEW.state = 'REMOVED' AND OLD.state <> 'REMOVED') EXECUTE FUNCTION end_personal_channel();

@@ -105,3 +105,63 @@ async def test_a_budget_that_was_reset_is_reported_again(
     messages = await received(2)
     assert [one["data"]["threshold"]["percent"] for one in messages] == [100, 100]
     assert [one["data"]["spentNanoCredits"] for one in messages] == [str(2 * charge)] * 2
+
+
+async def test_what_arrives_of_a_test_arrives_of_alerts_too(
+    post: Post, tenant: Tenant, settled: Settled, received: Received
+) -> None:
+    """A channel whose test arrives gets the real alert by the same way, with the severity of its rule."""
+    await tenant.database.execute(
+        "INSERT INTO alert_events (organization_id, event_id, event_type, severity, rule_id, scope_kind, scope_id, group_path,"
+        " occasion, threshold, data, occur_time)"
+        " VALUES ($1, 'evt-test', 'test', 'INFO', '', 'organization', $1, '{}', 'evt-test', '', $2, now())",
+        tenant.organization,
+        f'{{"organization": "organizations/{tenant.organization}"}}',
+    )
+    await tenant.database.execute(
+        "INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)"
+        " VALUES ($1, 'dlv-test', 'inbox', 'evt-test')",
+        tenant.organization,
+    )
+    assert [one["type"] for one in await received(1)] == ["test"]
+    await tenant.database.execute(
+        "UPDATE notification_rules SET severity = 'ALERT', update_time = now() WHERE organization_id = $1",
+        tenant.organization,
+    )
+    await post()
+    (first,) = await settled(1)
+    await tenant.guard("group", GROUP, budget_nano_credits=first["charge_nano_credits"] * 10 // 8, mode="SHADOW")
+    messages = await received(2)
+    assert [(one["type"], one["data"]["severity"]) for one in messages[1:]] == [("budget.threshold_reached", "ALERT")]
+    assert all(one["verified"] for one in messages)
+
+
+async def test_a_digest_collects_what_a_rule_reports(
+    post: Post, tenant: Tenant, settled: Settled, received: Received
+) -> None:
+    await tenant.database.execute(
+        "UPDATE notification_rules SET frequency = 'DAILY', update_time = now() WHERE organization_id = $1",
+        tenant.organization,
+    )
+    await post()
+    (first,) = await settled(1)
+    await tenant.guard("group", GROUP, budget_nano_credits=10 * first["charge_nano_credits"], mode="SHADOW")
+    await asyncio.sleep(0.5)
+    for calls in range(2, 11):
+        assert (await post()).status == 200
+        await settled(calls)
+    held = "SELECT count(*) FROM held_alerts WHERE organization_id = $1 AND release_time IS NULL"
+    async with asyncio.timeout(ARRIVES_WITHIN_S):
+        while not await tenant.database.fetchval(
+            "SELECT count(*) FROM alert_events WHERE organization_id = $1 AND threshold = '100%'", tenant.organization
+        ):
+            await asyncio.sleep(0.1)
+    reported = await tenant.database.fetchval(held, tenant.organization)
+    assert reported > 0
+    await tenant.database.execute(
+        "UPDATE held_alerts SET send_time = now() WHERE organization_id = $1", tenant.organization
+    )
+    (message,) = await received(1)
+    assert (message["type"], message["verified"]) == ("digest", True)
+    assert message["data"]["digest"]["count"] == reported
+    assert message["data"]["severity"] == "ALERT"

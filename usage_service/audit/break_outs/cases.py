@@ -139,6 +139,8 @@ ATTEMPTS: Final = {
         Attempt("look up a key", "SELECT * FROM identity_of_key('')"),
         Attempt("read an address", "SELECT address_of_mailed_member('', '')"),
         Attempt("list hashes of keys", "SELECT * FROM hashes_of_keys_used_lately(1)"),
+        Attempt("read where alerts are sent", "SELECT sealed_target FROM notification_channels"),
+        Attempt("lose what is held", "DELETE FROM held_alerts"),
     ),
     "megarouter_admin": (
         *_TO_OTHERS, *_TO_THE_SERVER, *_TO_THE_GUARDS, *_TO_THE_BOOKS, *_TO_ALL_SERVICES, *_TO_THE_LEDGER,

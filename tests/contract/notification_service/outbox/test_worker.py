@@ -206,6 +206,7 @@ async def test_a_receiver_that_is_gone_disables_its_channel(outbox: Outbox) -> N
     assert len(outbox.receiver.posted) == 1
     row = await outbox.channel_row()
     assert (row["state"], row["disable_reason"]) == ("DISABLED", GONE_REASON)
+    assert row["disable_time"] is not None
 
 
 async def test_five_days_of_failures_disable_a_channel(outbox: Outbox) -> None:

@@ -29,3 +29,11 @@ async def set_budget(owner: asyncpg.Connection, calls: int, cycle: str = "NEVER"
 async def calls(owner: Connection, count: int, counter: Counter = MEMBER) -> None:
     holds = [make_hold(counters=(counter,), placed_epoch_us=int(time.time() * 1e6)) for _ in range(count)]
     await settle_batch(owner, [make_settlement(hold) for hold in holds])
+
+
+async def refuse(owner: asyncpg.Connection) -> None:
+    """Notes that a call was refused, because too little is left of the budget."""
+    await owner.execute(
+        "INSERT INTO refused_calls VALUES ('acme', date_trunc('minute', now()), 'budget_exhausted', 'member', 'mia', 'mia',"
+        " 'key-1', '{research}', 1, now() + interval '5 seconds') ON CONFLICT DO NOTHING"
+    )

@@ -12,7 +12,7 @@ import asyncpg
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.organization.scopes import ScopeKind
-from tests.contract.usage_service.alerts.alert_cases import CALL, MEMBER, calls, set_budget
+from tests.contract.usage_service.alerts.alert_cases import CALL, MEMBER, calls, refuse, set_budget
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare
 from tests.support.data.usage_histories import expiry
 from usage_service.alerts.account_refusals import AccountRefusals
@@ -113,6 +113,18 @@ async def test_a_raised_limit_tells_that_an_exhausted_budget_has_recovered(
     assert await told(owner) == ["100%", "below 100%"]
 
 
+async def test_a_removed_budget_tells_that_it_has_recovered(owner: asyncpg.Connection, follower: AlertFollower) -> None:
+    """Seen to tell nothing, which leaves an incident open, when a counter without a limit was left out."""
+    await calls(owner, 10)
+    await follower.follow_once()
+    await owner.execute("UPDATE guardrails SET budget_nano_credits = NULL")
+    for _ in range(2):
+        await follower.follow_once()
+    assert await told(owner) == ["100%", "below 100%"]
+    data = json.loads(await owner.fetchval("SELECT data FROM alert_events WHERE event_type = 'budget.recovered'"))
+    assert data["budget"]["limitNanoCredits"] is None
+
+
 async def test_a_correction_is_told_as_the_call_that_crossed(
     owner: asyncpg.Connection, follower: AlertFollower
 ) -> None:
@@ -185,13 +197,6 @@ async def test_the_id_of_an_event_is_the_same_after_a_restore(
     assert await owner.fetchval("SELECT event_id FROM alert_events") == before
 
 
-async def refuse(owner: asyncpg.Connection) -> None:
-    await owner.execute(
-        "INSERT INTO refused_calls VALUES ('acme', date_trunc('minute', now()), 'budget_exhausted', 'member', 'mia', 'mia',"
-        " 'key-1', '{research}', 1, now() + interval '5 seconds') ON CONFLICT DO NOTHING"
-    )
-
-
 async def test_a_budget_that_refuses_calls_is_told_once_for_each_limit(
     owner: asyncpg.Connection, follower: AlertFollower
 ) -> None:
@@ -225,3 +230,29 @@ async def test_a_rule_of_a_lower_scope_takes_the_place_of_the_one_above(
     await calls(owner, 1)
     await follower.follow_once()
     assert await told(owner) == ["50%"]
+
+
+async def test_a_member_is_reached_by_the_inbox_and_the_personal_channel(
+    owner: asyncpg.Connection, follower: AlertFollower
+) -> None:
+    await owner.execute(
+        "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target, member_id)"
+        " VALUES ('acme', 'of-mia', 'SLACK', 'Mine', 'example.org', '', 'mia'), ('acme', 'of-sue', 'SLACK', 'Mine', 'x', '', 'sue')"
+    )
+    await calls(owner, 8)
+    await follower.follow_once()
+    assert [row[0] for row in await owner.fetch("SELECT channel_id FROM notification_deliveries")] == ["of-mia"]
+
+
+async def test_who_has_left_the_group_of_a_rule_gets_nothing_more(
+    owner: asyncpg.Connection, follower: AlertFollower
+) -> None:
+    recipients = '[{"kind": "MEMBER", "id": "ada", "group": "research"}, {"kind": "MEMBER", "id": "sue"}]'
+    await owner.execute("UPDATE notification_rules SET recipients = $1, update_time = now()", recipients)
+    await calls(owner, 8)
+    await follower.follow_once()
+    await owner.execute("UPDATE members SET role = 'MEMBER', group_id = NULL WHERE member_id = 'ada'")
+    await calls(owner, 1)
+    await follower.follow_once()
+    rows = await owner.fetch("SELECT member_id FROM inbox_entries ORDER BY create_time, member_id")
+    assert [row[0] for row in rows] == ["ada", "sue", "sue"]

@@ -48,6 +48,14 @@ class KindChoice(enum.StrEnum):
     EMAIL = "email"
 
 
+def target_and_secret(kind: KindChoice) -> tuple[str, str]:
+    """Reads from the standard input where a channel sends to, and what signs its messages."""
+    is_key = kind is KindChoice.PAGERDUTY
+    asked = "Routing key" if is_key else "Address" if kind is KindChoice.EMAIL else "URL"
+    first, _, second = secret_from_input(asked).partition("\n")
+    return ("", first.strip()) if is_key else (first.strip(), second.strip())
+
+
 def _kind(channel: NotificationChannel) -> str:
     return label(NotificationChannel.Kind.Name(channel.kind), "KIND_")
 
@@ -110,15 +118,13 @@ def add_channel(
 
     For PagerDuty, the standard input has the routing key; for e-mail, the address.
     """
-    is_key = kind is KindChoice.PAGERDUTY
-    asked = "Routing key" if is_key else "Address" if kind is KindChoice.EMAIL else "URL"
-    first, _, second = secret_from_input(asked).partition("\n")
+    target, secret = target_and_secret(kind)
     channel = NotificationChannel(
         display_name=name,
         kind=NotificationChannel.Kind.Value(f"KIND_{kind.name}"),
         group=session.group(group),
-        target="" if is_key else first.strip(),
-        secret=first.strip() if is_key else second.strip(),
+        target=target,
+        secret=secret,
     )
     request = CreateNotificationChannelRequest(parent=session.organization, notification_channel=channel)
     made = session.router.notification_channels.CreateNotificationChannel(request)

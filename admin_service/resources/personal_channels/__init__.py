@@ -1,0 +1,1 @@
+"""The personal channel of a member."""

@@ -1,0 +1,89 @@
+"""Each type of event has a cause that makes it: no type is only declared."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import pytest
+
+from admin_service.resources.notification_channels.store import add_test
+from gateway_core.model.alerts import event_types
+from tests.contract.usage_service.alerts.alert_cases import calls, refuse, set_budget
+from usage_service.alerts.disabled_channels import DisabledChannels
+from usage_service.alerts.follower import AlertFollower
+from usage_service.alerts.held.follower import HeldFollower
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """An organization in which Mia has a budget of ten calls, and what decides about its alerts."""
+
+    owner: asyncpg.Connection
+    pool: asyncpg.Pool
+    follower: AlertFollower
+
+
+@pytest.fixture
+async def alerts(owner: asyncpg.Connection, pool: asyncpg.Pool, follower: AlertFollower) -> Alerts:
+    await owner.execute(
+        "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target)"
+        " VALUES ('acme', 'ops', 'CALLBACK', 'Ops', 'example.org', '')"
+    )
+    return Alerts(owner, pool, follower)
+
+
+async def threshold_reached(alerts: Alerts) -> None:
+    await calls(alerts.owner, 8)
+
+
+async def recovered(alerts: Alerts) -> None:
+    await calls(alerts.owner, 10)
+    await alerts.follower.follow_once()
+    await set_budget(alerts.owner, 100)
+
+
+async def exhausted(alerts: Alerts) -> None:
+    await calls(alerts.owner, 7)
+    await refuse(alerts.owner)
+
+
+async def digest(alerts: Alerts) -> None:
+    await alerts.owner.execute(
+        'UPDATE notification_rules SET frequency = \'DAILY\', recipients = \'[{"kind": "CHANNEL", "id": "ops"}]\''
+    )
+    await calls(alerts.owner, 8)
+    await alerts.follower.follow_once()
+    await alerts.owner.execute("UPDATE held_alerts SET send_time = now()")
+    await HeldFollower(alerts.pool).release_once()
+
+
+async def channel_disabled(alerts: Alerts) -> None:
+    await alerts.owner.execute("UPDATE notification_channels SET state = 'DISABLED', disable_time = now()")
+    await DisabledChannels(alerts.pool).report_once()
+
+
+async def tested(alerts: Alerts) -> None:
+    await add_test(alerts.owner, "acme", "ops", "evt-test", "dlv-test", "{}")
+
+
+CAUSES: Final[dict[str, Callable[[Alerts], Awaitable[None]]]] = {
+    event_types.THRESHOLD_REACHED: threshold_reached,
+    event_types.RECOVERED: recovered,
+    event_types.EXHAUSTED: exhausted,
+    event_types.DIGEST: digest,
+    event_types.CHANNEL_DISABLED: channel_disabled,
+    event_types.TEST: tested,
+}
+
+
+def test_each_declared_type_has_a_cause() -> None:
+    declared = {value for name, value in vars(event_types).items() if name.isupper() and isinstance(value, str)}
+    assert declared == set(CAUSES)
+
+
+@pytest.mark.parametrize("event_type", CAUSES)
+async def test_each_type_is_really_made(alerts: Alerts, event_type: str) -> None:
+    await CAUSES[event_type](alerts)
+    await alerts.follower.follow_once()
+    assert event_type in {row[0] for row in await alerts.owner.fetch("SELECT event_type FROM alert_events")}
