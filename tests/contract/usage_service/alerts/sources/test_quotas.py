@@ -70,3 +70,11 @@ async def test_keys_of_the_whole_organization_count_toward_its_limit(company: Co
     await company.key("two")
     await company.step()
     assert await company.told() == ["keys.threshold_reached organization acme 100%"]
+
+
+async def test_seats_that_stay_below_their_limit_are_not_told_as_recovered(company: Company, guard: Guard) -> None:
+    await company.rule(*SEATS, percents=[100])
+    await guard("organization", "acme", seat_limit=30)
+    await company.step()
+    await company.step()
+    assert await company.told() == []
