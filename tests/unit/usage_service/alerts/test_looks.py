@@ -1,0 +1,36 @@
+"""When an organization looks at the clock again."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from usage_service.alerts.claims import Claimed
+from usage_service.alerts.looks import next_look
+
+NOON = dt.datetime(2026, 11, 3, 12, tzinfo=dt.UTC)
+QUARTER = dt.timedelta(minutes=15)
+
+
+def claimed(now: dt.datetime, next_look_time: dt.datetime | None = None, organization: str = "acme") -> Claimed:
+    return Claimed(organization, ZoneInfo("UTC"), 0, 0, None, now, 0, False, False, False, None, next_look_time)  # noqa: FBT003
+
+
+@given(st.text(min_size=1), st.integers(0, 2_000))
+def test_it_looks_once_in_each_quarter_of_an_hour_within_five_minutes_of_its_beginning(
+    organization: str, seconds: int
+) -> None:
+    first = next_look(claimed(NOON + dt.timedelta(seconds=seconds), organization=organization), [])
+    assert dt.timedelta() < first - (NOON + dt.timedelta(seconds=seconds)) <= QUARTER
+    assert 1 <= (first - NOON).total_seconds() % 900 <= 300
+    assert next_look(claimed(first, organization=organization), []) == first + QUARTER
+
+
+def test_it_looks_sooner_if_a_source_asks_for_it() -> None:
+    assert next_look(claimed(NOON, NOON + QUARTER), [None, 10.0, 60.0]) == NOON + dt.timedelta(seconds=10)
+
+
+def test_a_look_that_is_not_due_yet_stays_where_it_is() -> None:
+    later = NOON + dt.timedelta(seconds=7)
+    assert next_look(claimed(NOON, later), [None, 10.0]) == later
