@@ -128,7 +128,7 @@ GRANT EXECUTE ON FUNCTION provider_health(), forget_alerts(timestamp with time z
 GRANT SELECT (organization_id, channel_id, state) ON notification_channels TO megarouter_usage;
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, DELETE, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
-GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, looked_until, next_look_time) ON alert_positions TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, audit_seen, looked_until, next_look_time) ON alert_positions TO megarouter_usage;
 GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_usage;
 
 -- Statistics. Old ones are deleted.

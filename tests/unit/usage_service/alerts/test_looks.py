@@ -14,7 +14,11 @@ QUARTER = dt.timedelta(minutes=15)
 
 
 def claimed(now: dt.datetime, next_look_time: dt.datetime | None = None, organization: str = "acme") -> Claimed:
-    return Claimed(organization, ZoneInfo("UTC"), 0, 0, None, now, 0, False, False, False, None, next_look_time)  # noqa: FBT003
+    return Claimed(
+        organization=organization, zone=ZoneInfo("UTC"), sequence=0, head=0, changes_until=None, now=now, audit_sequence=0,
+        has_entries=False, audit_head=0, audit_seen=0, has_changes=False, has_refusals=False, looked_until=None,
+        next_look_time=next_look_time,
+    )  # fmt: skip
 
 
 @given(st.text(min_size=1), st.integers(0, 2_000))
