@@ -18,9 +18,6 @@ from admin_service.access.operators import Operators, parse_operators
 from admin_service.analytics.reports.rendering import Renderer
 from admin_service.analytics.writing.model_call import ModelCaller
 from admin_service.listing.page_tokens import PageTokens
-from admin_service.outbox import metrics as outbox_metrics
-from admin_service.outbox.delivery import Outbox
-from admin_service.outbox.mail_channel import MailServer
 from admin_service.resources.access_tokens.lives import TokenLives
 from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
 from admin_service.resources.access_tokens.service import AccessTokensApi
@@ -44,6 +41,7 @@ from admin_service.resources.invites.service import InvitesApi
 from admin_service.resources.member_imports.importing import MemberImports
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
+from admin_service.resources.notification_channels.resealing import Resealing
 from admin_service.resources.notification_channels.service import NotificationChannelsApi
 from admin_service.resources.notification_deliveries.service import NotificationDeliveriesApi
 from admin_service.resources.notification_rules.service import NotificationRulesApi
@@ -52,6 +50,8 @@ from admin_service.resources.operators.deployment_settings import apply_deployme
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.routing_policies.explainer import RoutingExplainer
+from admin_service.resources.routing_policies.service import RoutingPoliciesApi
 from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.sign_in_links.changes import SignInLinkMaker
 from admin_service.resources.sign_in_links.service import SignInLinksApi
@@ -60,6 +60,7 @@ from admin_service.resources.usage_exports.downloads import FilesApi, files_hand
 from admin_service.resources.usage_exports.running import ExportRunner, process_of
 from admin_service.resources.usage_exports.service import UsageExportsApi
 from admin_service.resources.usage_reports.service import UsageReportsApi
+from admin_service.resources.virtual_models.service import VirtualModelsApi
 from admin_service.scim.endpoint import ScimApi, scim_handler
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
@@ -173,8 +174,7 @@ async def open_service(
             in_background(service.watch_database()),
             in_background(exports.keep_running()),
             in_background(Changes(pool).keep_forgetting()),
-            _delivering(pool, settings),
-            outbox_metrics.counted(pool, metrics),
+            _resealing(pool, settings),
             dependencies.reported(metrics, probes),
         ):
             yield service
@@ -234,11 +234,13 @@ def _apis(
         NotificationsApi(pool, page_tokens),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
+        RoutingPoliciesApi(pool, RoutingExplainer(pool, _now_us)),
         ServiceAccountsApi(pool, page_tokens, _new_id),
         SignInLinksApi(pool, page_tokens, maker),
         UsageApi(pool, page_tokens, _now),
         UsageExportsApi(pool, page_tokens, _new_id, _now),
         UsageReportsApi(pool, page_tokens, Renderer(), _now),
+        VirtualModelsApi(pool, page_tokens, _new_id),
     )
 
 
@@ -256,13 +258,12 @@ def _issuers(settings: AdminSettings) -> Issuers:
         raise StartRefusedError(f"MEGAROUTER_IDENTITY_PROVIDERS_FILE: {error}") from error
 
 
-def _delivering(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
-    """Delivers outbox messages while the context is open. Without a mail server they wait."""
-    if settings.smtp_address is None:
+def _resealing(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncContextManager[None]:
+    """Seals channels with the new key while the context is open, if the key is being replaced."""
+    key, previous_key = settings.sealing_key, settings.previous_sealing_key
+    if key is None or previous_key is None:
         return nullcontext()
-    host, _, port = settings.smtp_address.rpartition(":")
-    server = MailServer(host, int(port), settings.smtp_security, settings.smtp_username, settings.smtp_password_file)
-    return in_background(Outbox(pool, server, settings.mail_sender).keep_delivering())
+    return in_background(Resealing(pool, key, previous_key, secrets.token_bytes).keep_sealing())
 
 
 def _make_user_id() -> str:

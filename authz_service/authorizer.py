@@ -24,6 +24,7 @@ from authz_service.request.parameters import read_parameters
 from authz_service.request.readings import Readings
 from authz_service.request.terms import PreparedTerms, TermsMemory
 from authz_service.request.uploads import read_upload
+from authz_service.routes import Routes
 from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
@@ -58,6 +59,7 @@ from gateway_core.model.endpoints import (
 )
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
+from gateway_core.model.routed_calls.decision import virtual_model_of
 from gateway_core.stores.postgres import connections as postgres
 from gateway_core.stores.redis import connections as redis
 
@@ -132,12 +134,14 @@ class Authorizer:
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
     terms: TermsMemory = field(init=False, repr=False)
+    routes: Routes = field(init=False, repr=False)
     readings: Readings = field(default_factory=Readings, init=False, repr=False)
     _key_hashes: KeyHashes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._key_hashes = KeyHashes(self.secrets.key_pepper)
         self.terms = TermsMemory(PeriodClock(), self.secrets.hold_signing_key)
+        self.routes = Routes(PeriodClock())
 
     async def authorize(self, call: Call) -> Outcome:
         """Returns the outcome of a call. It refuses the call if a dependency does not answer: no call passes unchecked."""
@@ -209,7 +213,7 @@ class Authorizer:
             page = read_page(route.dialect, call.query)
             if isinstance(page, Refusal):
                 return page
-            listing = list_models(route, principal, self.prices().models.values(), now_ns / 10**9, page)
+            listing = list_models(route, principal, self.prices(), now_ns / 10**9, page)
             return listing if isinstance(listing, Refusal) else Answered(listing)
         if isinstance(route, FileUpload):
             upload = read_upload(call, route.endpoint, self.prices().models)
@@ -240,9 +244,16 @@ class Authorizer:
             return tags
         if self.hold_writer.is_full:
             return _TRY_AGAIN
-        prepared = self.terms.terms_of(
-            secret_hash, principal, endpoint, parameters, self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
-        )
+        prices, now_epoch_s = self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
+        virtual = virtual_model_of(parameters.model, principal, prices)
+        if virtual is not None:
+            routed = self.routes.route(
+                call, secret_hash, principal, endpoint, parameters, virtual, prices, tags, now_epoch_s
+            )
+            if isinstance(routed, Refusal):
+                return routed
+            parameters = routed
+        prepared = self.terms.terms_of(secret_hash, principal, endpoint, parameters, prices, now_epoch_s)
         if isinstance(prepared, Refusal):
             return prepared
         if parameters.references:

@@ -1,32 +1,32 @@
 """Answers `GET /v1/models` in each dialect with the models that the key may use. It is free and reaches no provider."""
 
 import json
-from collections.abc import Iterable
 from datetime import UTC, datetime, time
 
 from authz_service.model_pages import WHOLE_LIST, Page, next_token
+from gateway_core.model.calls.decision import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER, Model
 from gateway_core.model.endpoints import GEMINI_VERBS, Dialect, ModelList
 
 
 def list_models(
-    route: ModelList, principal: Principal, models: Iterable[Model], now_epoch_s: float, page: Page = WHOLE_LIST
+    route: ModelList, principal: Principal, prices: CatalogView, now_epoch_s: float, page: Page = WHOLE_LIST
 ) -> str | Refusal:
     """Returns the JSON body, or the refusal if the one model requested may not be shown.
 
     Args:
         route: what is asked for.
         principal: the key, which decides what it may see.
-        models: the offered models. One that is repeated, because it has aliases, is listed once.
+        prices: what is on offer. A model with aliases is listed once.
         now_epoch_s: the time, which decides what has a price.
         page: which part of the list.
     """
     today = datetime.fromtimestamp(now_epoch_s, UTC).date()
     usable = [
         model
-        for _name, model in sorted({model.name: model for model in models}.items())
+        for _name, model in sorted(_offered(principal, prices).items())
         if principal.may_call(model.name, model.provider)
         and model.schedule_at(today) is not None
         and any(endpoint.dialect is route.dialect and not endpoint.uploads for endpoint in model.endpoints)
@@ -42,6 +42,16 @@ def list_models(
         message = f"You may not use the model {route.model[:128]!r}, or it does not exist. GET /v1/models lists what you may use."
         return Refusal(RefusalReason.MODEL_NOT_FOUND, message, "model")
     return json.dumps(render(named))
+
+
+def _offered(principal: Principal, prices: CatalogView) -> dict[str, Model]:
+    """Returns the models by name. A virtual model is listed as what it is at least: its baseline under another name."""
+    offered = {model.name: model for model in prices.models.values()}
+    for name, virtual in {**prices.virtual_models, **principal.routing.virtual_models}.items():
+        baseline = prices.models.get(virtual.baseline)
+        if baseline is not None and name not in prices.models:
+            offered[name] = baseline.model_copy(update={"name": name, "provider": VIRTUAL_PROVIDER, "aliases": ()})
+    return offered
 
 
 def _collection(dialect: Dialect, entries: list[dict[str, object]], token: str | None) -> dict[str, object]:

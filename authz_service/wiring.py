@@ -95,7 +95,10 @@ async def open_service(
             hold_writer=hold_writer,
             stored_objects=StoredObjects(StoredObjectStore(pool)),
             prices=lambda: CatalogView(
-                (known := catalog.snapshot).models_by_any_name, known.providers, known.answered_models
+                (known := catalog.snapshot).models_by_any_name,
+                known.providers,
+                known.answered_models,
+                known.virtual_models,
             ),
             secrets=Secrets(
                 key_bytes(settings.hold_signing_key),

@@ -1,8 +1,9 @@
 """Measures what a page of a large list costs: `python -m benchmarks.listing`. It starts its own PostgreSQL and an admin_service.
 
-The benchmark fills an organization with members who have one key and one access token each, and with as many service
-accounts. The oldest tenth of the members has been removed. It then reads the first, the middle and the last page of each list
-over gRPC, as admins who see everything, a large subtree and a small one. The ratio compares the last page with the first.
+The benchmark fills an organization with members who have one key and one access token each, and with as many service accounts,
+deliveries of alerts and entries in the inbox of each admin. The oldest tenth of the members has been removed. It then reads the
+first, the middle and the last page of each list over gRPC, as admins who see everything, a large subtree and a small one. The
+ratio compares the last page with the first.
 """
 
 import argparse
@@ -26,6 +27,10 @@ from megarouter.admin.v1 import (
     member_access_token_pb2_grpc,
     member_pb2,
     member_pb2_grpc,
+    notification_delivery_pb2,
+    notification_delivery_pb2_grpc,
+    notification_pb2,
+    notification_pb2_grpc,
     service_account_pb2,
     service_account_pb2_grpc,
 )
@@ -84,9 +89,31 @@ INSERT INTO scope_spend (organization_id, counter, settled_nano_credits, call_co
 SELECT 'acme', 'api_key:key-' || to_char(n, 'FM0000000') || ':NEVER:0:0', n * 7919 % 100003, n % 1000, now() - n * interval '1 s'
   FROM generate_series(1, $1::int) n
 """
+_CHANNELS: Final = """
+INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, group_id, target_hint, sealed_target)
+VALUES ('acme', 'large', 'SLACK', 'Large', 'large', 'slack', ''), ('acme', 'small', 'SLACK', 'Small', 'small', 'slack', '')
+"""
+_EVENTS: Final = """
+INSERT INTO alert_events (organization_id, event_id, event_type, severity, rule_id, scope_kind, scope_id, group_path, occasion,
+                          threshold, data, occur_time)
+SELECT 'acme', 'evt-' || n, 'budget.threshold_reached', 'WARNING', 'budgets', 'member', 'mem-' || n, '{}', n::text, '80%',
+       '{"threshold": {"percent": 80}}', now() - n * interval '1 s'
+  FROM generate_series(1, $1::int) n
+"""
+_DELIVERIES: Final = """
+INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id, state, next_attempt_time, create_time,
+                                     end_time)
+SELECT 'acme', 'dlv-' || n, CASE WHEN n % 100 = 0 THEN 'small' ELSE 'large' END, 'evt-' || n, 'DELIVERED', NULL,
+       now() - n * interval '1 s', now()
+  FROM generate_series(1, $1::int) n
+"""
+_INBOX: Final = """
+INSERT INTO inbox_entries (organization_id, member_id, event_id, create_time)
+SELECT 'acme', $2, 'evt-' || n, now() - n * interval '1 s' FROM generate_series(1, $1::int) n
+"""
 KINDS: Final = (
     "members", "members, FULL", "members, by text", "keys", "keys, by creation", "keys, by spend", "keys, by use",
-    "service accounts", "access tokens",
+    "service accounts", "access tokens", "deliveries", "inbox",
 )  # fmt: skip
 _KEY_ORDERS: Final = {
     "keys": "",
@@ -117,6 +144,9 @@ async def fill(owner: asyncpg.Connection, present: int) -> None:
     everyone = await owner.fetchval("SELECT count(*) FROM users")
     await owner.execute(_TOKENS, everyone)
     await owner.execute(_SPEND, everyone)
+    await owner.execute(_CHANNELS)
+    await owner.execute(_EVENTS, present)
+    await owner.execute(_DELIVERIES, present)
     for number, (admin, (role, group)) in enumerate(ADMINS.items()):
         user = f"admin-{number}"
         hashed = hash_secret(token_of(admin), bytes.fromhex(PEPPER))
@@ -125,6 +155,7 @@ async def fill(owner: asyncpg.Connection, present: int) -> None:
             "INSERT INTO members (organization_id, member_id, user_id, group_id, role) VALUES ('acme', $1, $1, $2, $3)",
             user, group, role,
         )  # fmt: skip
+        await owner.execute(_INBOX, present, user)
     await owner.execute("VACUUM ANALYZE")
 
 
@@ -158,6 +189,8 @@ class Lists:
         self._keys: Any = api_key_pb2_grpc.ApiKeysStub(channel)
         self._tokens: Any = member_access_token_pb2_grpc.MemberAccessTokensStub(channel)
         self._accounts: Any = service_account_pb2_grpc.ServiceAccountsStub(channel)
+        self._deliveries: Any = notification_delivery_pb2_grpc.NotificationDeliveriesStub(channel)
+        self._inbox: Any = notification_pb2_grpc.NotificationsStub(channel)
 
     async def page(self, kind: str, admin: str, size: int, token: str) -> tuple[int, str]:
         """Returns the number of rows on a page, and the token of the next page."""
@@ -178,6 +211,8 @@ class Lists:
             accounts = service_account_pb2.ListServiceAccountsRequest(parent=PARENT, page_size=size, page_token=token)
             answer = await self._accounts.ListServiceAccounts(accounts, metadata=metadata, timeout=30)
             return len(answer.service_accounts), answer.next_page_token
+        if kind in ("deliveries", "inbox"):
+            return await self._page_of_alerts(kind, metadata, size, token)
         view = member_pb2.MEMBER_VIEW_FULL if kind == "members, FULL" else member_pb2.MEMBER_VIEW_BASIC
         text = "person-77777" if kind == "members, by text" else ""
         members = member_pb2.ListMembersRequest(
@@ -185,6 +220,19 @@ class Lists:
         )
         answer = await self._members.ListMembers(members, metadata=metadata, timeout=30)
         return len(answer.members), answer.next_page_token
+
+    async def _page_of_alerts(
+        self, kind: str, metadata: Sequence[tuple[str, str]], size: int, token: str
+    ) -> tuple[int, str]:
+        if kind == "inbox":
+            entries = notification_pb2.ListNotificationsRequest(parent=PARENT, page_size=size, page_token=token)
+            found = await self._inbox.ListNotifications(entries, metadata=metadata, timeout=30)
+            return len(found.notifications), found.next_page_token
+        wanted = notification_delivery_pb2.ListNotificationDeliveriesRequest(
+            parent=PARENT, page_size=size, page_token=token
+        )
+        answer = await self._deliveries.ListNotificationDeliveries(wanted, metadata=metadata, timeout=30)
+        return len(answer.notification_deliveries), answer.next_page_token
 
     async def tokens(self, kind: str, admin: str) -> tuple[int, Sequence[str]]:
         """Returns the number of rows, and the tokens of the first, middle and last full page."""

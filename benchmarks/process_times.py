@@ -15,6 +15,11 @@ def cpu_s(process_id: int) -> float:
     return _own_s(process_id, ended_children=True) + sum(_own_s(int(child)) for child in children)
 
 
+def on_cpu_s(process_id: int) -> float:
+    """Returns the CPU time in seconds of a process of one thread, such as a connection of PostgreSQL, to the microsecond."""
+    return int(Path(f"/proc/{process_id}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+
+
 async def postgres_process(database_url: str) -> int:
     """Returns the id of the main process of this PostgreSQL."""
     connection = await asyncpg.connect(database_url)

@@ -1,113 +1,168 @@
-"""Compares what settling a call costs without and with tags, and without and with rollups: `python -m benchmarks.settlement_costs`.
+"""Compares what settling a call costs without and with tags, and without and with followers.
 
-Batches without and with two tags alternate on one connection. Runs without and with rollups that follow alternate in fresh
-databases.
+`python -m benchmarks.settlement_costs` alternates
+runs without and with in one process, so what else the machine does meets both. Each pair gives a ratio; the median of
+the ratios is printed with the interval that holds 95 % of the medians of resampled pairs. Costs are CPU time of usage_service's
+process and of its connection to PostgreSQL.
+
+Rollups, standings and alerts follow in a process of their own here, so that their cost does not count as settlement's.
 """
 
 import argparse
 import asyncio
+import random
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.settlement import Figures, call_hold, databases, fresh_database, make_organizations, measure
-from deploy.local.stack.database_urls import login_url
+from benchmarks.following_process import FollowingProcess
+from benchmarks.process_times import on_cpu_s
+from benchmarks.settlement import call_hold, databases, fresh_database, make_organizations
 from gateway_core.model.call_tags import Tags
-from gateway_core.model.calls.holds import sign_hold, verify_hold
-from gateway_core.stores.postgres.connections import BY_INDEX
+from gateway_core.model.calls.holds import sign_hold
+from gateway_core.runtime.telemetry.metrics import NO_METRICS
+from gateway_core.runtime.telemetry.tracing import Tracing
+from gateway_core.stores.postgres.catalog_store import open_catalog_cache
+from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.hold_store import insert_holds
-from tests.contract.usage_service.settlement_cases import SIGNING_KEY, make_settlement
-from usage_service.settlement.store import settle_batch
+from tests.contract.usage_service.settlement_cases import SIGNING_KEY, make_report, make_settings
+from usage_service.metrics import SettlementMetrics
+from usage_service.settlement.entries import Entry, Origin
+from usage_service.settlement.settler import Settler
 from usage_service.wiring import ROLE
 
+_ORGANIZATION: Final = "org-1"
 _TAGS: Final = (("env", "test"), ("project", "search"))
-_TAGGED_BATCH: Final = 200
-_WARMING: Final = 5
+_BATCH: Final = 250
+_BATCHES_PER_RUN: Final = 8
+"""So the followers have several rounds in a run of a few hundred milliseconds."""
+_WARMING: Final = 2
+_RESAMPLES: Final = 2_000
 
 
-async def compare_rollups(postgres_url: str, calls: int, rounds: int) -> Table:
-    """Settles calls that rollups follow, and others, in turns."""
-    kinds: dict[str, dict[str, Any]] = {
-        "no rollups": {},
-        "rollups follow": {"rolls_up": True},
-        "rollups follow, two tags": {"tags": _TAGS, "rolls_up": True},
-    }
-    found: dict[str, list[Figures]] = {name: [] for name in kinds}
-    for _ in range(rounds):
-        for name, options in kinds.items():
-            database_url = await fresh_database(postgres_url)
-            found[name].append(await measure(database_url, None, calls, 1, **options))
-    table = Table(title=f"CPU of a call, median of {rounds} rounds of {calls:,} calls")
-    for column in ("", "CPU µs/call", "to the first, by round", "calls/s", "behind, at most s"):
-        table.add_column(column, justify="right")
-    plain = [one.cpu_us_per_call for one in found["no rollups"]]
-    for name, figures in found.items():
-        ratio = statistics.median(one.cpu_us_per_call / base for one, base in zip(figures, plain, strict=True))
-        lags = [one.rollup_lag_s for one in figures if one.rollup_lag_s is not None]
-        table.add_row(
-            name,
-            f"{statistics.median(one.cpu_us_per_call for one in figures):.0f}",
-            f"{ratio:.3f}",
-            f"{statistics.median(one.calls_per_s for one in figures):,.0f}",
-            f"{max(lags):.2f}" if lags else "",
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """CPU time of a call in microseconds, without and with something."""
+
+    without_us: Sequence[float]
+    with_us: Sequence[float]
+
+    def __str__(self) -> str:
+        ratios = [one / other for one, other in zip(self.with_us, self.without_us, strict=True)]
+        chance = random.Random(1)  # noqa: S311 - no secret
+        medians = sorted(statistics.median(chance.choices(ratios, k=len(ratios))) for _ in range(_RESAMPLES))
+        low, high = medians[_RESAMPLES * 25 // 1_000], medians[_RESAMPLES * 975 // 1_000]
+        return (
+            f"{statistics.median(self.without_us):.1f} µs without, {statistics.median(self.with_us):.1f} µs with:"
+            f" {_percent(statistics.median(ratios))} ({_percent(low)} to {_percent(high)}, {len(ratios)} pairs)"
         )
-    return table
 
 
-async def compare_tags(postgres_url: str, calls: int) -> str:
-    """Settles batches of plain and tagged calls in turns, on one connection, and compares their CPU time."""
-    database_url = await fresh_database(postgres_url)
+class _Settling:
+    """Settles runs of calls, and measures what they cost."""
+
+    def __init__(self, owner: asyncpg.Connection, settler: Settler, backend: int) -> None:
+        self._owner, self._settler, self._backend = owner, settler, backend
+
+    async def run(self, tags: Tags, batches: int) -> float:
+        """Settles a run of new calls. Returns the CPU time of a call in microseconds."""
+        runs = [await self._entries(tags) for _ in range(batches)]
+        before_us = self._cpu_us()
+        for entries in runs:
+            await self._settler.settle(entries)
+        return (self._cpu_us() - before_us) / (batches * _BATCH)
+
+    async def _entries(self, tags: Tags) -> Sequence[Entry]:
+        holds = [call_hold(_ORGANIZATION, number, tags) for number in range(_BATCH)]
+        await insert_holds(self._owner, [(hold, sign_hold(hold, SIGNING_KEY)) for hold in holds])
+        return [Entry(make_report(hold), Origin.STREAM) for hold in holds]
+
+    def _cpu_us(self) -> float:
+        return (time.process_time() + on_cpu_s(self._backend)) * 1e6
+
+
+@asynccontextmanager
+async def _settling(database_url: str) -> AsyncIterator[_Settling]:
     owner = await asyncpg.connect(database_url)
-    await make_organizations(owner, database_url, ["org-1"])
-    spent_us: dict[Tags, list[float]] = {(): [], _TAGS: []}
-    async with asyncpg.create_pool(
-        login_url(database_url, ROLE), min_size=1, max_size=1, server_settings=BY_INDEX
-    ) as pool:
+    await make_organizations(owner, database_url, [_ORGANIZATION])
+    settings = make_settings(database_url, "redis://unused", database_pool_size=1)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
+        others = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
+        catalog = await stack.enter_async_context(open_catalog_cache(others, settings, ROLE))
+        await catalog.loaded()
         backend = await pool.fetchval("SELECT pg_backend_pid()")
-        for batch in range(2 * calls // _TAGGED_BATCH):
-            # Each round begins with the other kind.
-            tags = _TAGS if (batch // 2 + batch) % 2 else ()
-            holds = [call_hold("org-1", number, tags) for number in range(_TAGGED_BATCH)]
-            signed = [(hold, sign_hold(hold, SIGNING_KEY)) for hold in holds]
-            await insert_holds(owner, signed)
-            before_us = _cpu_us(backend)
-            settlements = [make_settlement(verify_hold(token, SIGNING_KEY)) for _, token in signed]
-            async with pool.acquire() as connection:
-                await settle_batch(connection, settlements)
-            spent_us[tags].append((_cpu_us(backend) - before_us) / _TAGGED_BATCH)
+        tracing, measures = Tracing("usage_service", None), SettlementMetrics(NO_METRICS)
+        yield _Settling(owner, Settler(pool, catalog, [SIGNING_KEY], tracing, lambda _: None, measures), backend)
     await owner.close()
-    # The first batches fill caches. Other work on the machine only adds, so the lower quartile is the steadiest figure.
-    plain, tagged = (statistics.quantiles(spent[_WARMING:], n=4)[0] for spent in spent_us.values())
-    return (
-        f"CPU of settling a call, lower quartile of {len(spent_us[()])} batches of {_TAGGED_BATCH}: {plain:.1f} µs plain,"
-        f" {tagged:.1f} µs with two tags ({(tagged / plain - 1) * 100:+.1f} %)"
-    )
 
 
-def _cpu_us(backend: int) -> float:
-    """Returns the CPU time so far of this process and a backend of PostgreSQL, in microseconds."""
-    on_cpu_ns = int(Path(f"/proc/{backend}/schedstat").read_text(encoding="ascii").split()[0])
-    return time.process_time() * 1e6 + on_cpu_ns / 1e3
+async def compare_tags(postgres_url: str, pairs: int) -> Comparison:
+    """Settles runs of plain and of tagged calls in turns."""
+    spent: dict[Tags, list[float]] = {(): [], _TAGS: []}
+    async with _settling(await fresh_database(postgres_url)) as settling:
+        for pair in range(-_WARMING, pairs):
+            # Each pair begins with the other kind.
+            for tags in ((), _TAGS) if pair % 2 else (_TAGS, ()):
+                spent[tags].append(await settling.run(tags, 2))
+    return Comparison(spent[()][_WARMING:], spent[_TAGS][_WARMING:])
+
+
+async def compare_followers(postgres_url: str, pairs: int, tags: Tags) -> tuple[Comparison, str]:
+    """Settles runs that nothing follows, and runs that rollups, standings and alerts follow, in turns.
+
+    Returns the comparison of settlement itself, and what following a call cost.
+    """
+    database_url = await fresh_database(postgres_url)
+    spent: dict[bool, list[float]] = {False: [], True: []}
+    following_us: list[float] = []
+    async with _settling(database_url) as settling, FollowingProcess.started(database_url) as followers:
+        for pair in range(-_WARMING, pairs):
+            for follows in (False, True) if pair % 2 else (True, False):
+                if follows:
+                    await followers.go()
+                spent[follows].append(await settling.run(tags, _BATCHES_PER_RUN))
+                used_us = await followers.halt()
+                if follows:
+                    following_us.append(used_us / (_BATCHES_PER_RUN * _BATCH))
+                else:
+                    await followers.catch_up()
+    comparison = Comparison(spent[False][_WARMING:], spent[True][_WARMING:])
+    return comparison, f"{statistics.median(following_us[_WARMING:]):.1f} µs"
+
+
+def _percent(ratio: float) -> str:
+    return f"{(ratio - 1) * 100:+.1f} %"
+
+
+async def _run(postgres_url: str, pairs: int) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console.print(f"CPU of settling a call, two tags: {await compare_tags(postgres_url, pairs * 4)}")
+    for name, tags in (("", ()), (", with two tags", _TAGS)):
+        settled, followed = await compare_followers(postgres_url, pairs, tags)
+        console.print(f"CPU of settling a call{name}, followers: {settled}")
+        console.print(f"CPU of following a call{name}: {followed}")
 
 
 def main() -> None:
-    """Prints both comparisons."""
+    """Prints the comparisons."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=5, help="of the runs with rollups (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=60, help="of runs with followers (default: %(default)s)")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="megarouter-settlement-") as directory,
         databases(Path(directory)) as (postgres_url, _),
     ):
-        Console().print(asyncio.run(compare_tags(postgres_url, arguments.calls)))
-        Console().print(asyncio.run(compare_rollups(postgres_url, arguments.calls, arguments.rounds)))
+        asyncio.run(_run(postgres_url, arguments.pairs))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from tools.catalog_additions import (
     file_store_lines,
     rerank_model_lines,
 )
+from tools.catalog_capabilities import VIRTUAL_MODELS, capability_lines
 
 CATALOG = Path(__file__).resolve().parents[1] / "deploy" / "catalog" / "catalog.yaml"
 PRICES_OF = datetime(2026, 11, 23, tzinfo=UTC)
@@ -75,6 +76,7 @@ _HEADER = """\
 # - openai-files and anthropic-files are no models: they name the providers that take files.
 # - audio_second and character are fees for each second of a recording and each character of a spoken text. A model with one of
 #   them costs nothing else.
+# - virtual_models are those that every organization has. What calls to them cost is the price of the model that serves.
 # - Not covered: batches, image_generation, code_interpreter with more than 1 GB, grounding with Google Maps, Gemini's
 #   priority tier, Groq's hosted tools, and storage of caches and files.
 version: 1
@@ -185,7 +187,7 @@ def render_catalog() -> str:
     header = _HEADER.format(
         version=version("genai-prices"), day=PRICES_OF.date().isoformat(), known_since=_KNOWN_SINCE.isoformat()
     )
-    return f"{header}{PROVIDERS}models:\n{models}\n"
+    return f"{header}{PROVIDERS}models:\n{models}\n{VIRTUAL_MODELS}"
 
 
 def _model_lines(selection: Selection) -> Iterator[str]:
@@ -202,6 +204,7 @@ def _model_lines(selection: Selection) -> Iterator[str]:
     yield f"    max_output_tokens: {selection.max_output_tokens}"
     yield f"    default_output_reserve_tokens: {min(_RESERVE_TOKENS, selection.max_output_tokens)}"
     yield f"    aliases: [{', '.join(_aliases(selection, model))}]"
+    yield from capability_lines(selection.name)
     if by_time_of_day:
         yield "    # The price varies by hour of the day. This is the highest."
     yield "    prices_nano_credits_per_million_tokens:"

@@ -25,6 +25,8 @@ from usage_service.alerts import follower as alert_follower
 from usage_service.alerts import retention as alert_retention
 from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
+from usage_service.alerts.held import follower as held_follower
+from usage_service.alerts.held.follower import HeldFollower
 from usage_service.anomalies import watch as anomaly_watch
 from usage_service.anomalies.watch import AnomalyWatch
 from usage_service.counters import finished_calls, reconciler
@@ -153,6 +155,7 @@ async def _following(pool: asyncpg.Pool, hours_months: int) -> AsyncIterator[_Fo
         retention.running(HoursRetention(pool, hours_months)),
         standing_follower.running(StandingFollower(pool)),
         alert_follower.running(AlertFollower(pool, following.account_refusals)),
+        held_follower.running(HeldFollower(pool)),
         alert_retention.running(pool),
     ):
         yield following

@@ -23,8 +23,10 @@ from admin_service.api.names import (
     NOTIFICATION_CHANNELS,
     NOTIFICATION_DELIVERIES,
     NOTIFICATION_RULES,
+    ROUTING_POLICIES,
     SERVICE_ACCOUNTS,
     SIGN_IN_LINKS,
+    VIRTUAL_MODELS,
     ResourceName,
     parse_name,
 )
@@ -129,6 +131,11 @@ SELECT coalesce(g.path, m.group_path, k.group_path, '{}') AS path FROM notificat
   LEFT JOIN members m ON r.scope_kind = 'member' AND m.organization_id = r.organization_id AND m.member_id = r.scope_id
   LEFT JOIN api_keys k ON r.scope_kind = 'api_key' AND k.organization_id = r.organization_id AND k.api_key_id = r.scope_id
  WHERE r.organization_id = $1 AND r.rule_id = $2
+"""
+_VIRTUAL_MODEL: Final = """
+SELECT v.owner_kind = 'organization' AS is_of_organization, g.path FROM virtual_models v
+  LEFT JOIN groups g ON v.owner_kind = 'group' AND g.organization_id = v.organization_id AND g.group_id = v.owner_id
+ WHERE v.organization_id = $1 AND v.virtual_model_id = $2
 """
 _ORGANIZATION: Final = "SELECT true FROM organizations WHERE organization_id = $1"
 
@@ -318,6 +325,20 @@ async def _guardrail_default(connection: Connection, name: ResourceName) -> Targ
     return target if target and target.kind in {TargetKind.ORGANIZATION, TargetKind.GROUP} else None
 
 
+async def _routing_policy(connection: Connection, name: ResourceName) -> Target | None:
+    target = await _guardrail(connection, name)
+    return None if target and target.kind is TargetKind.PERSON else target
+
+
+async def _virtual_model(connection: Connection, name: ResourceName) -> Target | None:
+    row = await connection.fetchrow(_VIRTUAL_MODEL, name.organization, name.resource_id)
+    if row is None:
+        return None
+    if row["is_of_organization"]:
+        return Target(name.organization, TargetKind.ORGANIZATION)
+    return Target(name.organization, TargetKind.GROUP, tuple(row["path"] or ()))
+
+
 async def _audit_log_entry(connection: Connection, name: ResourceName) -> Target | None:
     path = await connection.fetchval(_AUDIT_LOG_ENTRY, name.organization, int(str(name.resource_id)))
     return None if path is None else Target(name.organization, TargetKind.PERSON, tuple(path))
@@ -371,6 +392,8 @@ _FINDERS: Final[dict[str | None, _Finder]] = {
     NOTIFICATION_CHANNELS: _in_subtree(_CHANNEL),
     NOTIFICATION_DELIVERIES: _in_subtree(_DELIVERY),
     NOTIFICATION_RULES: _in_subtree(_RULE),
+    ROUTING_POLICIES: _routing_policy,
     SIGN_IN_LINKS: _person(_SIGN_IN_LINK, TargetKind.PERSON),
     SERVICE_ACCOUNTS: _person(_MEMBER, TargetKind.PERSON),
+    VIRTUAL_MODELS: _virtual_model,
 }

@@ -38,10 +38,12 @@ from admin_service.api.names import (
     NOTIFICATION_DELIVERIES,
     NOTIFICATION_RULES,
     NOTIFICATIONS,
+    ROUTING_POLICIES,
     SERVICE_ACCOUNTS,
     SIGN_IN_LINKS,
     TOP_UP_REQUESTS,
     USAGE_EXPORTS,
+    VIRTUAL_MODELS,
 )
 
 ORGANIZATION: Final = "acme"
@@ -143,10 +145,15 @@ _SUBJECTS: Final[Mapping[str, tuple[str, TargetKind, str]]] = {
     "notification channel": (NOTIFICATION_CHANNELS, TargetKind.SPEND, "channel-{}"),
     "notification delivery": (NOTIFICATION_DELIVERIES, TargetKind.SPEND, "dlv-{}"),
     "notification rule": (NOTIFICATION_RULES, TargetKind.SPEND, "rule-{}"),
+    "routing policy of a group": (ROUTING_POLICIES, TargetKind.GROUP, "group-{}"),
+    "routing policy of an API key": (ROUTING_POLICIES, TargetKind.BELONGING, "apikey-key-{}"),
+    "routing policy of the organization": (ROUTING_POLICIES, TargetKind.ORGANIZATION, "organization"),
     "service account": (SERVICE_ACCOUNTS, TargetKind.PERSON, "sa-{}"),
     "sign-in link": (SIGN_IN_LINKS, TargetKind.PERSON, "link-{}"),
     "top-up request": (TOP_UP_REQUESTS, TargetKind.WITHIN, "topup-1"),
     "usage export": (USAGE_EXPORTS, TargetKind.WITHIN, "export-1"),
+    "virtual model of a group": (VIRTUAL_MODELS, TargetKind.GROUP, "vm-{}"),
+    "virtual model of the organization": (VIRTUAL_MODELS, TargetKind.ORGANIZATION, "vm-top"),
 }
 _WITHOUT_OWNER: Final = frozenset(
     {

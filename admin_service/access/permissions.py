@@ -66,6 +66,10 @@ class Permission(enum.StrEnum):
     NOTIFICATION_CHANNELS_WRITE = "notification_channels:write"
     NOTIFICATION_RULES_READ = "notification_rules:read"
     NOTIFICATION_RULES_WRITE = "notification_rules:write"
+    ROUTING_POLICIES_READ = "routing_policies:read"
+    ROUTING_POLICIES_WRITE = "routing_policies:write"
+    VIRTUAL_MODELS_READ = "virtual_models:read"
+    VIRTUAL_MODELS_WRITE = "virtual_models:write"
     NOTIFICATIONS_READ = "notifications:read"
     NOTIFICATIONS_WRITE = "notifications:write"
     OPERATORS_READ = "operators:read"
@@ -187,6 +191,8 @@ ROLES_OF: Final = {
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.ROUTING_POLICIES_READ: _ALL,
+    Permission.ROUTING_POLICIES_WRITE: _ADMINS,
     Permission.SCIM_READ: _SUPER_ADMINS,
     Permission.SCIM_WRITE: _SUPER_ADMINS,
     Permission.SERVICE_ACCOUNTS_READ: _ADMINS,
@@ -196,6 +202,8 @@ ROLES_OF: Final = {
     Permission.USAGE_EXPORTS_READ: _ALL,
     Permission.USAGE_EXPORTS_WRITE: _ALL,
     Permission.USAGE_READ: _ALL,
+    Permission.VIRTUAL_MODELS_READ: _ALL,
+    Permission.VIRTUAL_MODELS_WRITE: _ADMINS,
 }
 """The roles that hold each permission inside an organization."""
 
@@ -239,6 +247,16 @@ READING: Final = frozenset(permission for permission in Permission if permission
 _RANK: Final = {Role.MEMBER: 0, Role.SUB_ADMIN: 1, Role.L1_ADMIN: 2, Role.SUPER_ADMIN: 3}
 
 
+_OF_OWN_GROUP: Final = frozenset(
+    {
+        Permission.GUARDRAIL_DEFAULTS_WRITE,
+        Permission.ROUTING_POLICIES_WRITE,
+        Permission.VIRTUAL_MODELS_WRITE,
+    }
+)
+"""What the admin of a group may write about the group itself, too."""
+
+
 def may(actor: Actor, permission: Permission, target: Target) -> bool:
     """Whether the actor may do this inside the organization. Without a rule that allows it, the answer is no."""
     if actor.organization != target.organization or actor.role not in ROLES_OF.get(permission, ()):
@@ -255,8 +273,8 @@ def may(actor: Actor, permission: Permission, target: Target) -> bool:
         # An analysis of what the caller sees changes nothing.
         return reads or permission is Permission.ANALYSES_WRITE
     if target.kind is TargetKind.GROUP:
-        if permission is Permission.GUARDRAIL_DEFAULTS_WRITE:
-            # What newcomers begin with does not bind the admin of the group, as its guardrail does.
+        if permission in _OF_OWN_GROUP:
+            # What newcomers begin with, and who serves calls, does not bind the admin of the group, as its guardrail does.
             return _reaches(actor, target.group_path)
         return _reaches_group(actor, target.group_path, reads=reads)
     if target.member == actor.member:

@@ -35,6 +35,7 @@ from admin_service.api.names import (
     NOTIFICATION_DELIVERIES,
     NOTIFICATION_RULES,
     NOTIFICATIONS,
+    ROUTING_POLICIES,
     SERVICE_ACCOUNTS,
     SIGN_IN_LINKS,
     SUMMARY,
@@ -42,6 +43,7 @@ from admin_service.api.names import (
     USAGE_EXPORTS,
     USAGE_FINDINGS,
     USERS,
+    VIRTUAL_MODELS,
     ResourceName,
     UserResourceName,
     parse_name,
@@ -77,11 +79,13 @@ _COLLECTION_OF_TYPE: Final = {
     "megarouter/NotificationDelivery": NOTIFICATION_DELIVERIES,
     "megarouter/NotificationRule": NOTIFICATION_RULES,
     "megarouter/OrganizationSummary": SUMMARY,
+    "megarouter/RoutingPolicy": ROUTING_POLICIES,
     "megarouter/ServiceAccount": SERVICE_ACCOUNTS,
     "megarouter/SignInLink": SIGN_IN_LINKS,
     "megarouter/TopUpRequest": TOP_UP_REQUESTS,
     "megarouter/UsageExport": USAGE_EXPORTS,
     "megarouter/UsageFinding": USAGE_FINDINGS,
+    "megarouter/VirtualModel": VIRTUAL_MODELS,
 }
 _COLLECTION_OF_USER_TYPE: Final = {_USER_TYPE: None, "megarouter/AccessToken": ACCESS_TOKENS}
 

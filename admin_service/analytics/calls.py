@@ -1,9 +1,9 @@
 """Reads single calls, the latest first. Every page costs about the same, however many calls there are.
 
 Where a question does not want all calls, the rollups say in which hours there are some, and only these hours of the records are
-read. For few callers, the days of each caller say which hours to look up, and the index by time has the members, so only their
-records are read. So settlement keeps no index for it alone. Records that are not in the rollups yet are few, and are read by their
-numbers.
+read. If days can tell, they say which hours to look up. For few callers, they are the days of each caller, and the index by time
+has the members, so only their records are read. So settlement keeps no index for it alone. Records that are not in the rollups yet
+are few, and are read by their numbers.
 """
 
 import datetime as dt
@@ -14,16 +14,18 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from admin_service.analytics.call_records import call_columns, record_conditions
-from admin_service.analytics.query import Filter, Granularity, Reach, Tree, UsageQuery
-from admin_service.analytics.reading import position_of, require_valid
-from admin_service.analytics.statements import (
+from admin_service.analytics.call_records import (
     CallerHours,
-    Position,
+    call_columns,
     days_statement,
     days_with_calls_statement,
     hours_statement,
+    record_conditions,
 )
+from admin_service.analytics.query import Filter, Granularity, Reach, Tree, UsageQuery
+from admin_service.analytics.reading import position_of, require_valid
+from admin_service.analytics.rollup_choice import choose
+from admin_service.analytics.statements import Position
 from admin_service.analytics.time_ranges import first_kept_hour, hours_of_day, period_of
 from admin_service.listing.sql_parameters import Parameters
 from gateway_core.stores.postgres.connections import Connection
@@ -38,10 +40,14 @@ _HOUR: Final = dt.timedelta(hours=1)
 _DETAILS: Final = ("detail", "charge_lines", "later_counters")
 _DETAILS_OF_RECORD: Final = "u.hold_nano_credits, u.counters, u.throttles"
 
-# The number is a literal, so PostgreSQL knows that few events are new. For any number, it reads the period's records by their time.
-_NEW_RECORDS: Final = "u.organization_id = {organization} AND u.sequence > {rolled}"
+# Selected apart: otherwise PostgreSQL, once it has planned for any values, reads all of the period's records by their time. The
+# number is a literal, so it knows that few events are new.
+_NEW_RECORDS: Final = """
+SELECT * FROM usage_records WHERE organization_id = {organization} AND sequence > {rolled} OFFSET 0
+"""
 _NEWLY_CORRECTED: Final = """
-u.hold_id IN (SELECT hold_id FROM usage_corrections WHERE organization_id = {organization} AND sequence > {rolled})
+SELECT r.* FROM usage_corrections n JOIN usage_records r ON r.hold_id = n.hold_id
+ WHERE n.organization_id = {organization} AND n.sequence > {rolled} OFFSET 0
 """
 
 Cursor = tuple[dt.datetime, int]
@@ -74,11 +80,10 @@ async def read_calls(connection: Connection, query: UsageQuery, size: int, after
     if position.generation is None or (query.filter == Filter() and query.reach == Reach()):
         rows = await _records(connection, query, [(query.start, query.end)], last, wanted)
     else:
-        found = [
-            *await _rolled(connection, query, zone, position, last, wanted),
-            *await _unrolled(connection, query, position, last, wanted, _NEW_RECORDS),
-            *await _unrolled(connection, query, position, last, wanted, _NEWLY_CORRECTED),
-        ]
+        found = [*await _rolled(connection, query, zone, position, last, wanted)]
+        if position.head > position.rolled:
+            found += await _unrolled(connection, query, position, last, wanted, _NEW_RECORDS)
+            found += await _unrolled(connection, query, position, last, wanted, _NEWLY_CORRECTED)
         rows = sorted({row["sequence"]: row for row in found}.values(), key=cursor_of, reverse=True)
     return CallsPage(rows[:size], len(rows) > size)
 
@@ -145,8 +150,8 @@ async def _in_hours(
     rows: list[asyncpg.Record] = []
     first = max(query.start - _HOUR, position.hours_from)
     # Hours that are not over are in no day yet.
-    of_callers = days_statement(query, position, last[0], 1, Parameters()) is not None
-    recent = max(first, position.days_until) if of_callers else first
+    by_days = _days_statement(query, position, last[0], 1, Parameters()) is not None
+    recent = max(first, position.days_until) if by_days else first
     most, before = _FIRST_HOURS, last[0]
     while before >= recent and len(rows) < wanted:
         parameters = Parameters()
@@ -156,15 +161,17 @@ async def _in_hours(
         if len(hours) < most and len(rows) < wanted:
             before = recent - _MICROSECOND
         most *= _MORE
-    most_days = _FIRST_DAYS
-    while of_callers and before >= first and len(rows) < wanted:
+    # The hours of a day are read whole. Callers have few of them, but a group or a model may have all.
+    of_callers = days_statement(query, position, last[0], 1, Parameters()) is not None
+    most_days = _FIRST_DAYS if of_callers else 1
+    while by_days and before >= first and len(rows) < wanted:
         parameters = Parameters()
         days = await connection.fetch(
-            str(days_statement(query, position, before, most_days, parameters)), *parameters.values
+            str(_days_statement(query, position, before, most_days, parameters)), *parameters.values
         )
         if not days:
             break
-        members = sorted({one for row in days for one in row["members"]})
+        members = sorted({one for row in days for one in row.get("members", ())})
         starts = [start for row in days for start in hours_of_day(zone, row["day_start"])]
         parameters = Parameters()
         statement = hours_statement(
@@ -177,6 +184,19 @@ async def _in_hours(
             before = days[-1]["day_start"] - _MICROSECOND
         most_days *= _MORE
     return rows
+
+
+def _days_statement(
+    query: UsageQuery, position: Position, last: dt.datetime, most: int, parameters: Parameters
+) -> str | None:
+    """Returns the statement for the latest days with calls of a question; None if there is none that reads few rows.
+
+    Its columns: start of the day, and the members whose calls they are, if the question is about some callers.
+    """
+    of_callers = days_statement(query, position, last, most, parameters)
+    if of_callers is not None or choose(query, Granularity.DAY).day_scope[1] is None:
+        return of_callers
+    return days_with_calls_statement(query, position, last, most, parameters)
 
 
 async def _read_hours(
@@ -247,16 +267,18 @@ async def _unrolled(
 ) -> Sequence[asyncpg.Record]:
     """Returns the first calls that are not in the rollups yet, or stand otherwise there."""
     parameters = Parameters()
+    records = which.format(organization=parameters.add(query.organization), rolled=int(position.rolled))
     conditions = (
-        which.format(organization=parameters.add(query.organization), rolled=int(position.rolled)),
         f"u.place_time >= {parameters.add(query.start)} AND u.place_time < {parameters.add(query.end)}",
         f"(u.place_time, u.sequence) < ({parameters.add(last[0])}, {parameters.add(last[1])})",
     )
-    statement = f"{_select(query, conditions, parameters)} LIMIT {parameters.add(wanted)}"
+    statement = f"{_select(query, conditions, parameters, f'({records})')} LIMIT {parameters.add(wanted)}"
     return await connection.fetch(statement, *parameters.values)
 
 
-def _select(query: UsageQuery, conditions: Iterable[str], parameters: Parameters) -> str:
+def _select(
+    query: UsageQuery, conditions: Iterable[str], parameters: Parameters, records: str = "usage_records"
+) -> str:
     uses_present = query.tree is Tree.AS_IT_IS
     path = "coalesce(present.group_path, '{}')" if uses_present else "u.group_path"
     columns = ", ".join((*call_columns(_DETAILS), _DETAILS_OF_RECORD))
@@ -266,13 +288,13 @@ def _select(query: UsageQuery, conditions: Iterable[str], parameters: Parameters
         *record_conditions(query.filter, query.reach, parameters, path),
     ]
     return (
-        f"SELECT {columns} FROM {_source(present=uses_present)} WHERE {' AND '.join(every)}"  # noqa: S608 - our own names
+        f"SELECT {columns} FROM {_source(records, present=uses_present)} WHERE {' AND '.join(every)}"  # noqa: S608 - our own names
         " ORDER BY u.place_time DESC, u.sequence DESC"
     )
 
 
-def _source(*, present: bool) -> str:
+def _source(records: str = "usage_records", *, present: bool) -> str:
     joined = (
         " LEFT JOIN members present ON present.organization_id = u.organization_id AND present.member_id = u.member_id"
     )
-    return f"usage_records u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id{joined if present else ''}"
+    return f"{records} u LEFT JOIN usage_corrections c ON c.hold_id = u.hold_id{joined if present else ''}"

@@ -9,13 +9,12 @@ from admin_service.analytics.kept_conditions import kept_conditions
 from admin_service.analytics.query import (
     AnyDimension,
     Dimension,
-    Granularity,
     Metric,
     TagDimension,
     Tree,
     UsageQuery,
 )
-from admin_service.analytics.rollup_choice import GROUP_LEVELS, Choice, choose
+from admin_service.analytics.rollup_choice import GROUP_LEVELS, Choice
 from admin_service.analytics.time_ranges import Piece, Source
 from admin_service.listing.sql_parameters import Parameters
 from gateway_core.model.usage_measures import (
@@ -93,14 +92,6 @@ class Selection:
         return Piece(Source.RECORDS, self.pieces[0].start, self.pieces[-1].end)
 
 
-@dataclass(frozen=True, slots=True)
-class CallerHours:
-    """The hours of the days on which some callers had calls."""
-
-    starts: Sequence[dt.datetime]
-    members: Sequence[str]
-
-
 def ranked_statement(selection: Selection, parameters: Parameters) -> str:
     """Returns the statement for the first groups by the query's order, and the sum of the others.
 
@@ -128,10 +119,18 @@ def ranking_statement(selection: Selection, parameters: Parameters) -> str:
     query = selection.query
     values = ", ".join(_names(query.group_by))
     needed = list(dict.fromkeys(("call_count", "voided_call_count", *_columns_of_metric(query))))
+    grouped = _added_up(selection, query.group_by, needed, parameters)
     return f"""
-    SELECT {values}, count(*) OVER () AS group_count FROM ({_grouped(selection, parameters, needed)}) AS grouped
-     GROUP BY {values} HAVING sum(call_count + voided_call_count) > 0
-     ORDER BY sum({_metric(query)}) DESC, {values} LIMIT {parameters.add(query.limit)}"""  # noqa: S608 - our own names, and values as parameters
+    SELECT {values}, count(*) OVER () AS group_count FROM ({grouped}) AS grouped WHERE call_count + voided_call_count > 0
+     ORDER BY {_metric(query)} DESC, {values} LIMIT {parameters.add(query.limit)}"""  # noqa: S608 - our own names, and values as parameters
+
+
+def _added_up(
+    selection: Selection, group_by: Sequence[AnyDimension], measures: Sequence[str], parameters: Parameters
+) -> str:
+    """Returns the sums by the values alone. Rows of rollups are grouped once, because callers have hundreds of thousands."""
+    values, rows = ", ".join(_names(group_by)), _grouped(selection, parameters, measures, adds_up=False)
+    return f"SELECT {values}, {_sums(measures)} FROM ({rows}) AS parts GROUP BY {values}"  # noqa: S608 - our own names
 
 
 def matching_statement(selection: Selection, shown: Sequence[Sequence[str]], parameters: Parameters) -> str:
@@ -158,104 +157,47 @@ def member_counts_statement(selection: Selection, parameters: Parameters) -> str
     """Returns the statement that counts values of the last dimension with counted calls: by the one before, and (NULL) in all."""
     *others, last = _names(selection.query.group_by)
     by_value = "".join(f"SELECT {other}, count(*) FROM used GROUP BY {other} UNION ALL " for other in others)  # noqa: S608
+    in_all = f"(SELECT DISTINCT {last} FROM used) AS counted" if others else "used"  # noqa: S608
     return f"""
-    WITH grouped AS ({_grouped(selection, parameters, ("call_count",))}),
-    used AS (SELECT {", ".join((*others, last))} FROM grouped GROUP BY {", ".join((*others, last))} HAVING sum(call_count) > 0)
-    {by_value}SELECT NULL, count(*) FROM (SELECT DISTINCT {last} FROM used) AS counted"""  # noqa: S608 - our own names
+    WITH used AS (SELECT {", ".join((*others, last))}
+                    FROM ({_added_up(selection, selection.query.group_by, ("call_count",), parameters)}) AS grouped
+                   WHERE call_count > 0)
+    {by_value}SELECT NULL, count(*) FROM {in_all}"""  # noqa: S608 - our own names
 
 
-def hours_statement(
-    query: UsageQuery,
-    position: Position,
-    first: dt.datetime,
-    last: dt.datetime,
-    most: int,
-    parameters: Parameters,
-    callers: CallerHours | None = None,
-) -> str:
-    """Returns the statement for the latest hours, from one instant to another, that have calls of a question.
-
-    Its columns: start of the hour, number of its calls. With `callers`, only their hours are looked up, one by one: the callers
-    of a question are few, and the index begins with the hour.
-    """
-    source = Source.TAGGED_HOURS if query.filter.tags else Source.HOURS
-    selection = Selection(query, choose(query, Granularity.HOUR), position, (), ())
-    conditions = [
-        f"s.organization_id = {parameters.add(query.organization)}",
-        f"s.generation = {parameters.add(position.generation)}",
-        f"s.hour_start >= {parameters.add(first)}",
-        f"s.hour_start <= {parameters.add(last)}",
-        *_conditions(selection, source, parameters),
-    ]
-    if callers is not None:
-        # An array is looked up in the index; a join may read all hours.
-        conditions.append(f"s.hour_start = ANY ({parameters.add(callers.starts)}::timestamptz[])")
-        conditions.append(f"s.member_id = ANY ({parameters.add(callers.members)}::text[])")
-    return f"""
-    SELECT s.hour_start, sum(s.call_count + s.voided_call_count)::bigint AS calls
-      FROM {source} s{_joined(query)} WHERE {" AND ".join(conditions)}
-     GROUP BY s.hour_start HAVING sum(s.call_count + s.voided_call_count) > 0
-     ORDER BY s.hour_start DESC LIMIT {parameters.add(most)}"""  # noqa: S608 - our own names, and values as parameters
-
-
-def days_with_calls_statement(
-    query: UsageQuery, position: Position, last: dt.datetime, most: int, parameters: Parameters
-) -> str | None:
-    """Returns the statement for the latest days, up to an instant, that have calls of a question.
-
-    Its column: start of the day. None if days cannot tell.
-    """
-    choice = choose(query, Granularity.DAY)
-    if Source.DAYS not in choice.sources:
-        return None
-    conditions = [
-        f"s.organization_id = {parameters.add(query.organization)}",
-        f"s.generation = {parameters.add(position.generation)}",
-        f"s.day_start > {parameters.add(query.start)}::timestamptz - interval '25 hours'",
-        f"s.day_start <= {parameters.add(last)}",
-        *_conditions(Selection(query, choice, position, (), ()), Source.DAYS, parameters),
-    ]
-    return f"""
-    SELECT DISTINCT s.day_start FROM usage_days s{_joined(query)} WHERE {" AND ".join(conditions)}
-     ORDER BY s.day_start DESC LIMIT {parameters.add(most)}"""  # noqa: S608 - our own names, and values as parameters
-
-
-def days_statement(
-    query: UsageQuery, position: Position, last: dt.datetime, most: int, parameters: Parameters
-) -> str | None:
-    """Returns the statement for the latest days, up to an instant, on which the callers of a question had calls.
-
-    Its columns: start of the day, the members whose calls they are. None if the question is about every caller.
-    """
-    kept, reach = query.filter, query.reach
-    members = kept.members | ({reach.member} if reach.member else set())
-    if not kept.api_keys and not members:
-        return None
-    kind, ids = ("api_key", kept.api_keys) if kept.api_keys else ("member", members)
-    return f"""
-    SELECT day_start, array_agg(DISTINCT member_id) AS members FROM usage_days
-     WHERE organization_id = {parameters.add(query.organization)} AND generation = {parameters.add(position.generation)}
-       AND scope_kind = {parameters.add(kind)} AND scope_id = ANY ({parameters.add(sorted(ids))}::text[])
-       AND day_start > {parameters.add(query.start)}::timestamptz - interval '25 hours' AND day_start <= {parameters.add(last)}
-     GROUP BY day_start ORDER BY day_start DESC LIMIT {parameters.add(most)}"""  # noqa: S608 - our own names
-
-
-def _joined(query: UsageQuery) -> str:
+def joined_groups(query: UsageQuery) -> str:
     """Returns the join with the present group of each member, if the query needs it."""
     if query.tree is Tree.AS_IT_IS and _uses_path(query):
         return " LEFT JOIN members present ON present.organization_id = s.organization_id AND present.member_id = s.member_id"
     return ""
 
 
-def _grouped(selection: Selection, parameters: Parameters, measures: Sequence[str] | None = None) -> str:
-    """Returns the sums of each part by bucket and values, of some measures or all. Whoever reads them adds them up."""
+def _grouped(
+    selection: Selection, parameters: Parameters, measures: Sequence[str] | None = None, *, adds_up: bool = True
+) -> str:
+    """Returns the sums of each part by bucket and values. Whoever reads them adds them up.
+
+    Args:
+        selection: what to read.
+        parameters: receives the values.
+        measures: which ones; None stands for all.
+        adds_up: if False, the rows of rollups are returned as they are.
+    """
     added = selection.measures if measures is None else measures
     parts = [
-        _part(selection, piece, _of_piece(piece, selection, parameters), parameters, added)
+        _part(selection, piece, _of_piece(piece, selection, parameters), parameters, added, adds_up=adds_up)
         for piece in selection.pieces
     ]
     parts += [
-        _part(selection, piece, _of_piece(piece, selection, parameters), parameters, added, takes_back=True)
+        _part(
+            selection,
+            piece,
+            _of_piece(piece, selection, parameters),
+            parameters,
+            added,
+            takes_back=True,
+            adds_up=adds_up,
+        )
         for piece in selection.tagged
     ]
     if selection.position.head > selection.position.rolled:
@@ -280,6 +222,7 @@ def _part(
     measures: Sequence[str],
     *,
     takes_back: bool = False,
+    adds_up: bool = True,
 ) -> str:
     """Returns the sums of a piece. If it `takes_back`, they are those of its calls with tags less the same without tags."""
     query, time = selection.query, _TIMES[piece.source]
@@ -287,12 +230,12 @@ def _part(
         f"s.organization_id = {parameters.add(query.organization)}",
         condition,
         f"s.{time} >= {parameters.add(piece.start)} AND s.{time} < {parameters.add(piece.end)}",
-        *_conditions(selection, piece.source, parameters),
+        *conditions_of(selection, piece.source, parameters),
     ]
     bucket = "1"
     if len(selection.bucket_starts) > 1:
         bucket = f"width_bucket(s.{time}, {parameters.add(selection.bucket_starts)}::timestamptz[])"
-    source = f"{piece.source} s{_joined(query)}"
+    source = f"{piece.source} s{joined_groups(query)}"
     values = [
         f"{_value(dimension, selection, piece.source, parameters, takes_back=takes_back)} AS {name}"
         for dimension, name in zip(query.group_by, _names(query.group_by), strict=True)
@@ -305,12 +248,15 @@ def _part(
     if of_facts and not set(measures).isdisjoint(LATENCY_COLUMNS):
         rows = with_latency_buckets(rows)
     factor = "sign * " if takes_back else ""
+    grouping = ", ".join(("bucket", *_names(query.group_by)))
+    if not adds_up and not of_facts:
+        return f"SELECT {grouping}, {', '.join(f'{factor}{name} AS {name}' for name in measures)} FROM ({rows}) AS rows"  # noqa: S608
     sums = measures_of_facts(measures) if of_facts else _sums(measures, factor)
-    grouping = "".join(f", {name}" for name in _names(query.group_by))
-    return f"SELECT bucket{grouping}, {sums} FROM ({rows}) AS rows GROUP BY bucket{grouping}"  # noqa: S608
+    return f"SELECT {grouping}, {sums} FROM ({rows}) AS rows GROUP BY {grouping}"  # noqa: S608
 
 
-def _conditions(selection: Selection, source: Source, parameters: Parameters) -> Iterable[str]:
+def conditions_of(selection: Selection, source: Source, parameters: Parameters) -> Iterable[str]:
+    """Yields the conditions that keep the rows `s` of a source that a question is about, apart from the range of time."""
     query = selection.query
     scope = {Source.DAYS: selection.choice.day_scope, Source.MONTHS: selection.choice.month_scope}.get(source)
     if scope is not None:

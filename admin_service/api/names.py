@@ -31,12 +31,14 @@ NOTIFICATION_DELIVERIES: Final = "notificationDeliveries"
 NOTIFICATION_RULES: Final = "notificationRules"
 NOTIFICATIONS: Final = "notifications"
 PROVIDERS: Final = "providers"
+ROUTING_POLICIES: Final = "routingPolicies"
 SERVICE_ACCOUNTS: Final = "serviceAccounts"
 SIGN_IN_LINKS: Final = "signInLinks"
 SUMMARY: Final = "summary"
 TOP_UP_REQUESTS: Final = "topUpRequests"
 USAGE_EXPORTS: Final = "usageExports"
 USAGE_FINDINGS: Final = "usageFindings"
+VIRTUAL_MODELS: Final = "virtualModels"
 ACCESS_TOKENS: Final = "accessTokens"
 
 MYSELF: Final = "me"
@@ -89,6 +91,7 @@ _COLLECTIONS: Final = frozenset(
         NOTIFICATIONS,
         TOP_UP_REQUESTS,
         USAGE_EXPORTS,
+        VIRTUAL_MODELS,
     }
 )
 _NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
@@ -129,7 +132,7 @@ def parse_user_name(text: str) -> UserResourceName | None:
 
 
 def _is_id_in(collection: str, resource_id: str) -> bool:
-    if collection in {GUARDRAILS, GUARDRAIL_DEFAULTS}:
+    if collection in {GUARDRAILS, GUARDRAIL_DEFAULTS, ROUTING_POLICIES}:
         kind, dash, scope_id = resource_id.partition("-")
         return is_valid_id(kind) and (not dash or is_valid_id(scope_id))
     if collection in _NUMBERED:

@@ -172,7 +172,17 @@ _AWAITED: Final = _metadata_entry(_REPORT_SOON, _YES)
 
 def shared_answer(terms: Terms) -> bytes:
     """Returns the part of a serialized `CheckResponse` that all calls with the same terms share."""
-    return _pass(terms.route.cluster, _shared_metadata(terms))
+    passed = _pass(terms.route.cluster, _shared_metadata(terms))
+    routed = terms.claims.routed
+    if routed is None:
+        return passed
+    said = {
+        headers.ROUTED_MODEL: terms.model.name,
+        headers.ROUTE_TAKEN: f"{routed.arm.value.lower()}; reason={routed.reason.value}",
+    }
+    more = external_auth_pb2.OkHttpResponse(response_headers_to_add=_headers_of(said))
+    header: bytes = external_auth_pb2.CheckResponse(ok_response=more).SerializeToString()
+    return passed + header
 
 
 def _pass(cluster: str, metadata: struct_pb2.Struct) -> bytes:

@@ -11,11 +11,15 @@ from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.routing.routed_as import RoutedAs
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.redis.placing import PlacingTerms, placing_terms
 
 _ENTRIES: Final = 20_000
 """About 3.2 KB each. A call whose terms are not cached computes them again."""
+
+
+_Key = tuple[bytes, str, str, bool, bool, str, Specials | None, RoutedAs | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,7 @@ class TermsMemory:
     def __init__(self, clock: PeriodClock, signing_key: bytes, entries: int = _ENTRIES) -> None:
         self._clock = clock
         self._signing_key = signing_key
-        self._known: BoundedMemory[tuple[bytes, str, str, bool, bool, str, Specials | None], PreparedTerms] = (
-            BoundedMemory(entries)
-        )
+        self._known: BoundedMemory[_Key, PreparedTerms] = BoundedMemory(entries)
 
     def terms_of(
         self,
@@ -69,6 +71,7 @@ class TermsMemory:
             parameters.asks_for_usage,
             parameters.query,
             parameters.specials,
+            parameters.routed,
         )
         known = self._known.get(key)
         if known is not None and known.terms.hold_for(principal, prices, now_epoch_s):

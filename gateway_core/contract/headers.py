@@ -5,6 +5,7 @@ from typing import Final
 from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import format_duration
+from gateway_core.model.routing.choice import OVERRIDE
 
 INTERNAL_PREFIX: Final = "x-megarouter-"
 """Envoy removes every header with this prefix from what clients and providers send."""
@@ -39,6 +40,13 @@ DIALECT_VERSION: Final = "anthropic-version"
 """Only Anthropic's SDKs send it. It decides the dialect of the response to `GET /v1/models`."""
 TAGS: Final = "x-tags"
 """From the caller: the tags of a call (`call_tags.read_tags`). No provider receives it."""
+ROUTE: Final = OVERRIDE
+"""From the caller: which model of a virtual model is to serve the call: `best`, `cheapest` or `model=NAME`. No provider
+receives it."""
+ROUTED_MODEL: Final = f"{INTERNAL_PREFIX}model"
+"""To the caller of a virtual model: the model that served the call."""
+ROUTE_TAKEN: Final = f"{INTERNAL_PREFIX}route"
+"""To the caller of a virtual model: what happened and why, such as `routed; reason=cheapest`."""
 ANTHROPIC_BETA: Final = "anthropic-beta"
 OPENAI_BETA: Final = "openai-beta"
 BETA_OF_DIALECT: Final = {Dialect.OPENAI: OPENAI_BETA, Dialect.ANTHROPIC: ANTHROPIC_BETA}
@@ -58,6 +66,7 @@ DECIDING: Final = tuple(
             CONTENT_ENCODING,
             CONTENT_LENGTH,
             TAGS,
+            ROUTE,
             ANTHROPIC_BETA,
             OPENAI_BETA,
         ]

@@ -220,6 +220,17 @@ class NotificationSettings(DatabaseSettings):
     """Internal servers that alerts may be sent to, `host:port` separated by commas. To these, `http://` is allowed, too. All
     other targets must be `https://` on port 443 with public addresses."""
 
+    smtp_address: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
+    """Mail server, `host:port`. None: requests of invoices wait, and alerts go to no address."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """`starttls`, `tls` or `none`."""
+    smtp_username: str | None = None
+    """Account at the mail server."""
+    smtp_password_file: Path | None = None
+    """File with the password; it is read for each message."""
+    mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
+    """Sender address of messages."""
+
     @property
     def channel_keys(self) -> tuple[bytes, ...]:
         """The keys that open what is sealed, the current one first."""
@@ -255,14 +266,6 @@ class AdminSettings(DatabaseSettings):
     """The catalog of providers, models and prices."""
     invite_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
     """Page that invite links lead to: a link is this URL, `#` and the token. None: invites have a token and no link."""
-    smtp_address: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
-    """Mail server, `host:port`. None: messages wait."""
-    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
-    """`starttls`, `tls` or `none`."""
-    smtp_username: str | None = None
-    """Account at the mail server."""
-    smtp_password_file: Path | None = None
-    """File with the password; it is read for each message."""
     identity_providers_file: Path | None = None
     """File of the OpenID Connect issuers whose tokens the admin API accepts, the e-mail domains that each may vouch for, and the
     organizations that may map its claims."""
@@ -288,8 +291,8 @@ class AdminSettings(DatabaseSettings):
     call."""
     channel_key: HexKey | None = None
     """64 hexadecimal digits that seal the targets and secrets of notification channels. None: no channel can be created."""
-    mail_sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$", max_length=254)] = "megarouter@localhost"
-    """Sender address of messages."""
+    previous_channel_key: HexKey | None = None
+    """While the key is replaced: the old one. What it sealed is sealed again with the new one, within a minute."""
 
     @property
     def peppers(self) -> Peppers:
@@ -300,6 +303,11 @@ class AdminSettings(DatabaseSettings):
     def sealing_key(self) -> bytes | None:
         """The key that seals targets and secrets of channels."""
         return None if self.channel_key is None else key_bytes(self.channel_key)
+
+    @property
+    def previous_sealing_key(self) -> bytes | None:
+        """The key before it; None if it is not being replaced."""
+        return None if self.previous_channel_key is None else key_bytes(self.previous_channel_key)
 
     @property
     def edge_secrets(self) -> tuple[str, ...]:

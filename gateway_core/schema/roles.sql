@@ -72,9 +72,9 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
     stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text), is_switched_off(text),
-    open_carry(text, text, text), rehash_api_key(bytea, bytea)
+    open_carry(text, text, text), rehash_api_key(bytea, bytea), routing_of(text, text[], text)
     TO megarouter_authz;
-GRANT SELECT ON providers, models, price_versions TO megarouter_authz;
+GRANT SELECT ON providers, models, price_versions, catalog_virtual_models TO megarouter_authz;
 -- To rebuild a pool or a counter in Redis.
 GRANT SELECT ON holds, scope_spend, ledger_accounts, ledger_heads TO megarouter_authz;
 GRANT INSERT ON holds TO megarouter_authz;
@@ -91,7 +91,8 @@ GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer), soft_
 -- Without is_registered: only the owner registers ids.
 GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
-GRANT SELECT ON organizations, guardrails, budget_carries, providers, models, price_versions TO megarouter_usage;
+GRANT SELECT ON organizations, guardrails, budget_carries, providers, models, price_versions, catalog_virtual_models TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (baseline_nano_credits, chosen_nano_credits) ON routed_calls TO megarouter_usage;
 GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies TO megarouter_usage;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_usage;
@@ -119,7 +120,6 @@ GRANT SELECT (organization_id, group_id, path, display_name) ON groups TO megaro
 GRANT SELECT (organization_id, member_id, user_id, role, state, group_id, group_path, display_name) ON members TO megarouter_usage;
 GRANT SELECT (organization_id, api_key_id, member_id, group_path, display_name, state, expire_time, create_time, update_time) ON api_keys
     TO megarouter_usage;
-GRANT SELECT (organization_id, kind, id, display_name, valid_to) ON usage_names TO megarouter_usage;
 GRANT SELECT (organization_id, sequence, create_time, user_id, member_id, role, method, resource_name, group_path, before, after, refusal)
     ON audit_log TO megarouter_usage;
 GRANT SELECT ON key_counts TO megarouter_usage;
@@ -129,7 +129,11 @@ GRANT SELECT (organization_id, channel_id, state) ON notification_channels TO me
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, DELETE, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, audit_seen, looked_until, next_look_time) ON alert_positions TO megarouter_usage;
-GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_usage;
+GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id, create_time) ON notification_deliveries TO megarouter_usage;
+-- Never deleted: a row says with what an alert was sent.
+GRANT SELECT, INSERT, UPDATE (frequency, quiet_hours, send_time, released_event_id, release_time) ON held_alerts TO megarouter_usage;
+GRANT SELECT ON usage_names TO megarouter_usage;
+GRANT EXECUTE ON FUNCTION mail_channels(text, text[]) TO megarouter_usage;
 
 -- Statistics. Old ones are deleted.
 GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls TO megarouter_usage;
@@ -138,7 +142,7 @@ GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls 
 -- admin_service -------------------------------------------------------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION bigint_sum(bigint), identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
-    organizations_with_messages_due(integer), messages_waiting(), present_spend(text, text, text), present_use(text, text, text),
+    present_spend(text, text, text), present_use(text, text, text),
     last_use_of_api_key(text, text),
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text),
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
@@ -149,7 +153,7 @@ GRANT EXECUTE ON FUNCTION bigint_sum(bigint), identity_of_key(bytea), invite_of_
     budget_of_counter(text), rollover_budgets(guardrails), used_of(text, text), carried_of(text, bigint, bigint, text),
     carry_terms(text, text, text, text), periods_between(text, date, date), present_carry(text, text, text, text), model_budgets_of(guardrails),
     encoded_models(text), is_switched_off(text), organization_summaries_beyond(text, bigint, boolean), top_up_requests_beyond(text, bigint, boolean),
-    usage_exports_waiting(integer), usage_exports_expired(integer) TO megarouter_admin;
+    usage_exports_waiting(integer), usage_exports_expired(integer), routing_of(text, text[], text), sealed_channels(text, text, integer) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;
@@ -164,14 +168,17 @@ GRANT SELECT, INSERT, UPDATE ON scim_users, scim_groups TO megarouter_admin;
 GRANT SELECT, INSERT, DELETE ON scim_group_members TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (role, group_id, base_role, base_group_id, is_overridden), DELETE ON claim_memberships TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) ON invites TO megarouter_admin;
-GRANT SELECT, INSERT, UPDATE (state) ON invoice_requests TO megarouter_admin;
-GRANT SELECT, INSERT, UPDATE (attempts, attempt_time, deliver_time) ON outbox_messages TO megarouter_admin;
+GRANT SELECT, INSERT ON invoice_requests TO megarouter_admin;
+-- notification_service sends them.
+GRANT SELECT, INSERT ON outbox_messages TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 -- Files that are made beside the calls, and deleted after a day. Not who asked for what.
 GRANT SELECT, INSERT, DELETE ON usage_exports, usage_export_parts TO megarouter_admin;
 GRANT UPDATE (state, progress_percent, row_count, size_bytes, part_count, last_sequence, ledger_position, complete, sha256, error_reason,
     error_message, attempts, claim, lease_end_time, start_time, end_time, expire_time) ON usage_exports TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON catalog_virtual_models, virtual_models, routing_policies TO megarouter_admin;
+GRANT SELECT ON routed_calls TO megarouter_admin;
 GRANT SELECT, INSERT ON price_versions TO megarouter_admin;
 GRANT SELECT, UPDATE (personal_accounts, update_time) ON deployment_settings TO megarouter_admin;
 -- To post top-ups, refunds and adjustments.
@@ -198,18 +205,27 @@ GRANT SELECT ON alert_events, notification_deliveries, delivery_attempts TO mega
 GRANT INSERT ON alert_events TO megarouter_admin;
 GRANT INSERT (organization_id, delivery_id, channel_id, event_id) ON notification_deliveries TO megarouter_admin;
 GRANT SELECT, UPDATE (acknowledge_time) ON inbox_entries TO megarouter_admin;
-GRANT UPDATE (state, next_attempt_time, end_time) ON notification_deliveries TO megarouter_admin;
+GRANT UPDATE (state, next_attempt_time, end_time, schedule_start_time, former_attempt_count, is_alone) ON notification_deliveries
+    TO megarouter_admin;
 
 
 -- notification_service ------------------------------------------------------------------------------------------------------------
 
-GRANT EXECUTE ON FUNCTION channels_with_deliveries_due(integer), deliveries_waiting() TO megarouter_notification;
+GRANT EXECUTE ON FUNCTION channels_with_deliveries_due(integer, timestamp with time zone), deliveries_waiting(),
+    address_of_mailed_member(text, text), organizations_with_messages_due(integer), messages_waiting() TO megarouter_notification;
 GRANT SELECT (organization_id, display_name) ON organizations TO megarouter_notification;
 GRANT SELECT ON alert_events, notification_channels TO megarouter_notification;
-GRANT UPDATE (state, disable_reason, failing_since, next_attempt_time) ON notification_channels TO megarouter_notification;
-GRANT SELECT, UPDATE (state, attempt_count, next_attempt_time, claim, lease_end_time, end_time) ON notification_deliveries
+GRANT UPDATE (state, disable_reason, failing_since, next_attempt_time, bucket_time) ON notification_channels TO megarouter_notification;
+GRANT SELECT, UPDATE (state, attempt_count, next_attempt_time, claim, lease_end_time, end_time, is_alone) ON notification_deliveries
     TO megarouter_notification;
 GRANT SELECT, INSERT ON delivery_attempts TO megarouter_notification;
+-- E-mail about requested invoices.
+GRANT SELECT (organization_id, outbox_message_id, resource_name, recipient_email, attempts, attempt_time, deliver_time, claim),
+    UPDATE (attempts, attempt_time, deliver_time, claim) ON outbox_messages TO megarouter_notification;
+GRANT SELECT (organization_id, invoice_request_id, currency_code, amount_units, amount_nanos, credit_nano_credits, note, state, create_time),
+    UPDATE (state) ON invoice_requests TO megarouter_notification;
+-- Whether there is a mail server.
+GRANT SELECT, UPDATE (sends_mail) ON deployment_settings TO megarouter_notification;
 
 
 -- The audit -----------------------------------------------------------------------------------------------------------------------
@@ -217,8 +233,8 @@ GRANT SELECT, INSERT ON delivery_attempts TO megarouter_notification;
 GRANT SELECT ON organizations, groups, members, guardrails, budget_carries, providers, models, price_versions, ledger_accounts, ledger_heads,
     ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies, scope_spend, journal_offsets, credit_lines, top_up_requests, credit_grants, usage_facts, usage_rollups,
-    usage_hours, usage_tagged_hours, usage_days, usage_months, usage_anomalies, standings, key_counts, standing_positions
-    TO megarouter_audit;
+    usage_hours, usage_tagged_hours, usage_days, usage_months, usage_anomalies, standings, key_counts, standing_positions,
+    catalog_virtual_models, routed_calls TO megarouter_audit;
 -- Whose keys lists count and where they are, without their secrets.
 GRANT SELECT (organization_id, api_key_id, member_id, group_path, state) ON api_keys TO megarouter_audit;
 GRANT EXECUTE ON FUNCTION bigint_sum(bigint), local_hour(timestamp with time zone, text), cycle_start_at(text, text, timestamp with time zone)

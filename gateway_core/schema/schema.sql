@@ -2,6 +2,17 @@
 --
 --   python -m gateway_core.schema dump
 
+CREATE FUNCTION public.address_of_mailed_member(organization text, channel text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT nullif(u.email, '')
+      FROM notification_channels c
+      JOIN members m ON m.organization_id = c.organization_id AND m.member_id = c.mailed_member_id AND m.state = 'ACTIVE'
+      JOIN users u ON u.user_id = m.user_id
+     WHERE c.organization_id = organization AND c.channel_id = channel
+$$;
+
 CREATE FUNCTION public.after_every_id() RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ SELECT repeat('z', 70) $$;
@@ -224,7 +235,7 @@ BEGIN
     RETURN QUERY SELECT least(own.budget + carried, 9223372036854775807)::bigint, own.cap, last.lineage, own.budget;
 END $$;
 
-CREATE FUNCTION public.channels_with_deliveries_due(most integer) RETURNS TABLE(organization_id text, channel_id text)
+CREATE FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) RETURNS TABLE(organization_id text, channel_id text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -242,8 +253,8 @@ CREATE FUNCTION public.channels_with_deliveries_due(most integer) RETURNS TABLE(
     SELECT d.organization_id, d.channel_id
       FROM heads d
       LEFT JOIN notification_channels c ON c.organization_id = d.organization_id AND c.channel_id = d.channel_id
-     WHERE d.next_attempt_time <= now() AND coalesce(d.lease_end_time, '-infinity') <= now()
-       AND coalesce(c.next_attempt_time, '-infinity') <= now() AND coalesce(c.state, '') <> 'DISABLED'
+     WHERE d.next_attempt_time <= coalesce(moment, now()) AND coalesce(d.lease_end_time, '-infinity') <= coalesce(moment, now())
+       AND coalesce(c.next_attempt_time, '-infinity') <= coalesce(moment, now()) AND coalesce(c.state, '') <> 'DISABLED'
      ORDER BY row_number() OVER (PARTITION BY d.organization_id ORDER BY d.next_attempt_time), d.next_attempt_time LIMIT most
 $$;
 
@@ -609,6 +620,24 @@ CREATE FUNCTION public.local_hour(instant timestamp with time zone, zone text) R
                         FROM generate_series(truncated.h, instant, interval '15 minutes') AS q
                        WHERE instant - q = (instant AT TIME ZONE zone) - (q AT TIME ZONE zone)) END
       FROM (SELECT date_trunc('hour', instant, zone) AS h) AS truncated
+$$;
+
+CREATE FUNCTION public.mail_channels(organization text, members text[]) RETURNS SETOF text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH mailed AS (
+        SELECT m.member_id, 'mail-' || m.member_id AS channel_id, split_part(u.email, '@', 2) AS domain
+          FROM members m
+          JOIN users u ON u.user_id = m.user_id AND coalesce(u.email, '') <> ''
+         WHERE m.organization_id = organization AND m.member_id = ANY (members) AND m.state = 'ACTIVE'
+           AND EXISTS (SELECT FROM deployment_settings WHERE sends_mail)
+    ), channel AS (
+        INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, mailed_member_id)
+        SELECT organization, channel_id, 'EMAIL', member_id, domain, member_id FROM mailed
+        ON CONFLICT DO NOTHING
+    )
+    SELECT channel_id FROM mailed
 $$;
 
 CREATE FUNCTION public.mark_carries() RETURNS trigger
@@ -1218,6 +1247,17 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.replace_unknown_attempt() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    DELETE FROM delivery_attempts a
+     WHERE a.organization_id = NEW.organization_id AND a.delivery_id = NEW.delivery_id AND a.attempt_number = NEW.attempt_number
+       AND a.outcome = 'UNKNOWN' AND NEW.outcome <> 'UNKNOWN';
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION public.reports_budgets(r public.guardrails) RETURNS boolean
     LANGUAGE sql STABLE
     AS $_$
@@ -1311,6 +1351,33 @@ CREATE FUNCTION public.rollover_budgets(r public.guardrails) RETURNS TABLE(model
     SELECT b.models, b.budget, coalesce((b.options -> 'rollover' ->> 'cap')::bigint, b.budget), b.cycle, b.revision, NULL
       FROM model_budgets_of(r) b
      WHERE b.options ? 'rollover' AND b.cycle <> 'NEVER'
+$$;
+
+CREATE FUNCTION public.routing_of(organization text, path text[], of_key text) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN num_nonnulls(models.list, policies.list) > 0 THEN jsonb_build_array(models.list, policies.list) END
+      FROM (SELECT jsonb_agg(jsonb_build_array(v.virtual_model_id, v.model_name, v.owner_kind, v.owner_id, v.candidates, v.baseline_model,
+                                               v.revision, v.state = 'DISABLED', v.losses)) AS list
+              FROM virtual_models v
+             WHERE v.organization_id = organization AND (v.owner_kind = 'organization' OR v.owner_id = ANY (path))) AS models,
+           (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_basis_points, p.floors, p.allow_override,
+                                               p.max_price_model)) AS list
+              FROM routing_policies p
+             WHERE p.organization_id = organization
+               AND (p.scope_kind = 'organization' OR p.scope_kind = 'group' AND p.scope_id = ANY (path)
+                    OR p.scope_kind = 'api_key' AND p.scope_id = of_key)) AS policies
+$$;
+
+CREATE FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) RETURNS TABLE(organization_id text, channel_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.organization_id, c.channel_id FROM notification_channels c
+     WHERE (c.organization_id, c.channel_id) > (after_organization, after_channel)
+       AND (c.sealed_target IS NOT NULL OR c.sealed_secret IS NOT NULL OR c.sealed_former_secret IS NOT NULL)
+     ORDER BY c.organization_id, c.channel_id LIMIT most
 $$;
 
 CREATE FUNCTION public.secrets_of_other_peppers(wanted text) RETURNS TABLE(kind text, organization_id text, secret_id text, expire_time timestamp with time zone)
@@ -1722,6 +1789,11 @@ CREATE TABLE public.budget_events (
     deliver_time timestamp with time zone
 );
 
+CREATE TABLE public.catalog_virtual_models (
+    model_name text NOT NULL,
+    definition jsonb NOT NULL
+);
+
 CREATE TABLE public.claim_mappings (
     organization_id text NOT NULL,
     claim_mapping_id text NOT NULL COLLATE pg_catalog."C",
@@ -1820,13 +1892,15 @@ CREATE TABLE public.delivery_attempts (
     answer text NOT NULL,
     outcome text NOT NULL,
     error text NOT NULL,
-    CONSTRAINT delivery_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['DELIVERED'::text, 'RETRY'::text, 'REFUSED'::text])))
+    message_id text DEFAULT ''::text NOT NULL,
+    CONSTRAINT delivery_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['DELIVERED'::text, 'RETRY'::text, 'REFUSED'::text, 'UNKNOWN'::text])))
 );
 
 CREATE TABLE public.deployment_settings (
     only_row boolean DEFAULT true NOT NULL,
     personal_accounts boolean DEFAULT true NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    sends_mail boolean DEFAULT false NOT NULL,
     CONSTRAINT deployment_settings_only_row_check CHECK (only_row)
 );
 
@@ -1863,6 +1937,19 @@ END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT guardrail_defaults_member_limits_check CHECK ((jsonb_typeof(member_limits) = 'object'::text)),
     CONSTRAINT guardrail_defaults_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
     CONSTRAINT organization_default_is_its_own CHECK (((scope_kind <> 'organization'::text) OR (scope_id = organization_id)))
+);
+
+CREATE TABLE public.held_alerts (
+    organization_id text NOT NULL,
+    channel_id text NOT NULL,
+    event_id text NOT NULL,
+    rule_id text,
+    frequency text NOT NULL,
+    quiet_hours jsonb,
+    send_time timestamp with time zone NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    released_event_id text,
+    release_time timestamp with time zone
 );
 
 CREATE TABLE public.holds (
@@ -2056,7 +2143,7 @@ CREATE TABLE public.notification_channels (
     display_name text NOT NULL,
     group_id text,
     target_hint text NOT NULL,
-    sealed_target bytea NOT NULL,
+    sealed_target bytea,
     sealed_secret bytea,
     sealed_former_secret bytea,
     former_secret_end_time timestamp with time zone,
@@ -2066,6 +2153,12 @@ CREATE TABLE public.notification_channels (
     next_attempt_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    member_id text,
+    disable_time timestamp with time zone,
+    mailed_member_id text,
+    bucket_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT either_a_target_or_a_member CHECK (((sealed_target IS NULL) = (mailed_member_id IS NOT NULL))),
+    CONSTRAINT notification_channels_check CHECK (((member_id IS NULL) OR (group_id IS NULL))),
     CONSTRAINT notification_channels_kind_check CHECK ((kind = ANY (ARRAY['CALLBACK'::text, 'SLACK'::text, 'TEAMS'::text, 'DISCORD'::text, 'FEISHU'::text, 'DINGTALK'::text, 'WECOM'::text, 'PAGERDUTY'::text, 'EMAIL'::text]))),
     CONSTRAINT notification_channels_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
@@ -2082,6 +2175,9 @@ CREATE TABLE public.notification_deliveries (
     lease_end_time timestamp with time zone,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     end_time timestamp with time zone,
+    schedule_start_time timestamp with time zone,
+    former_attempt_count integer DEFAULT 0 NOT NULL,
+    is_alone boolean DEFAULT false NOT NULL,
     CONSTRAINT notification_deliveries_check CHECK ((((state = 'PENDING'::text) = (next_attempt_time IS NOT NULL)) AND ((state = 'PENDING'::text) = (end_time IS NULL)))),
     CONSTRAINT notification_deliveries_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'DELIVERED'::text, 'FAILED'::text, 'CANCELED'::text])))
 );
@@ -2101,12 +2197,20 @@ CREATE TABLE public.notification_rules (
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     conditions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    severity text DEFAULT ''::text NOT NULL,
+    frequency text DEFAULT 'AT_ONCE'::text NOT NULL,
+    quiet_hours jsonb,
+    overrides_rule_id text,
+    forbids_overrides boolean DEFAULT false NOT NULL,
     CONSTRAINT notification_rules_amounts_nano_credits_check CHECK (((cardinality(amounts_nano_credits) <= 16) AND (0 < ALL (amounts_nano_credits)))),
+    CONSTRAINT notification_rules_check CHECK ((overrides_rule_id <> rule_id)),
     CONSTRAINT notification_rules_conditions_check CHECK ((jsonb_typeof(conditions) = 'object'::text)),
     CONSTRAINT notification_rules_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 64))),
+    CONSTRAINT notification_rules_frequency_check CHECK ((frequency = ANY (ARRAY['AT_ONCE'::text, 'DAILY'::text, 'WEEKLY'::text]))),
     CONSTRAINT notification_rules_percents_check CHECK (((cardinality(percents) <= 16) AND (1 <= ALL (percents)) AND (1000 >= ALL (percents)))),
     CONSTRAINT notification_rules_recipients_check CHECK (((jsonb_typeof(recipients) = 'array'::text) AND ((jsonb_array_length(recipients) >= 1) AND (jsonb_array_length(recipients) <= 32)))),
     CONSTRAINT notification_rules_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'member'::text, 'api_key'::text]))),
+    CONSTRAINT notification_rules_severity_check CHECK ((severity = ANY (ARRAY[''::text, 'INFO'::text, 'WARNING'::text, 'ALERT'::text]))),
     CONSTRAINT notification_rules_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
 
@@ -2176,6 +2280,7 @@ CREATE TABLE public.outbox_messages (
     attempts integer DEFAULT 0 NOT NULL,
     attempt_time timestamp with time zone DEFAULT now() NOT NULL,
     deliver_time timestamp with time zone,
+    claim text DEFAULT ''::text NOT NULL,
     CONSTRAINT outbox_messages_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT outbox_messages_kind_check CHECK ((kind = 'INVOICE_REQUEST'::text))
 );
@@ -2229,6 +2334,43 @@ CREATE TABLE public.request_replays (
     response bytea NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT request_replays_request_hash_check CHECK ((length(request_hash) = 32))
+);
+
+CREATE TABLE public.routed_calls (
+    organization_id text NOT NULL,
+    hold_id text NOT NULL,
+    sequence bigint NOT NULL,
+    virtual_model text NOT NULL,
+    revision integer NOT NULL,
+    arm text NOT NULL,
+    reason text NOT NULL,
+    is_simple boolean NOT NULL,
+    use_case text NOT NULL,
+    baseline_model text NOT NULL,
+    baseline_price_version integer NOT NULL,
+    chosen_model text NOT NULL,
+    chosen_price_version integer NOT NULL,
+    baseline_nano_credits bigint,
+    chosen_nano_credits bigint,
+    saved_nano_credits bigint GENERATED ALWAYS AS ((baseline_nano_credits - chosen_nano_credits)) STORED,
+    place_time timestamp with time zone NOT NULL,
+    CONSTRAINT routed_calls_arm_check CHECK ((arm = ANY (ARRAY['ROUTED'::text, 'SHADOW'::text, 'BASELINE'::text, 'OVERRIDDEN'::text])))
+);
+
+CREATE TABLE public.routing_policies (
+    organization_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    mode text,
+    max_loss_basis_points integer,
+    floors jsonb,
+    allow_override boolean,
+    max_price_model text,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT routing_policies_floors_check CHECK ((jsonb_typeof(floors) = 'object'::text)),
+    CONSTRAINT routing_policies_max_loss_basis_points_check CHECK (((max_loss_basis_points >= 0) AND (max_loss_basis_points <= 10000))),
+    CONSTRAINT routing_policies_mode_check CHECK ((mode = ANY (ARRAY['OFF'::text, 'SHADOW'::text, 'LIVE'::text]))),
+    CONSTRAINT routing_policies_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'api_key'::text])))
 );
 
 CREATE TABLE public.schema_migrations (
@@ -2970,6 +3112,26 @@ CREATE TABLE public.users (
     CONSTRAINT users_email_check CHECK (((email = lower(email)) AND (POSITION(('@'::text) IN (email)) > 1)))
 );
 
+CREATE TABLE public.virtual_models (
+    organization_id text NOT NULL,
+    virtual_model_id text NOT NULL,
+    model_name text NOT NULL,
+    owner_kind text NOT NULL,
+    owner_id text NOT NULL,
+    candidates text[] NOT NULL,
+    baseline_model text NOT NULL,
+    state text DEFAULT 'ENABLED'::text NOT NULL,
+    losses jsonb DEFAULT '[]'::jsonb NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT virtual_models_candidates_check CHECK (((cardinality(candidates) >= 1) AND (cardinality(candidates) <= 8))),
+    CONSTRAINT virtual_models_check CHECK ((baseline_model = ANY (candidates))),
+    CONSTRAINT virtual_models_losses_check CHECK (((jsonb_typeof(losses) = 'array'::text) AND (jsonb_array_length(losses) <= 64))),
+    CONSTRAINT virtual_models_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
+    CONSTRAINT virtual_models_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
+);
+
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_pkey PRIMARY KEY (access_token_id);
 
@@ -3021,6 +3183,9 @@ ALTER TABLE ONLY public.budget_carries
 ALTER TABLE ONLY public.budget_events
     ADD CONSTRAINT budget_events_pkey PRIMARY KEY (organization_id, counter);
 
+ALTER TABLE ONLY public.catalog_virtual_models
+    ADD CONSTRAINT catalog_virtual_models_pkey PRIMARY KEY (model_name);
+
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT claim_mappings_pkey PRIMARY KEY (organization_id, claim_mapping_id);
 
@@ -3059,6 +3224,9 @@ ALTER TABLE ONLY public.guardrail_defaults
 
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_pkey PRIMARY KEY (organization_id, channel_id, event_id);
 
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (hold_id);
@@ -3140,6 +3308,12 @@ ALTER TABLE ONLY public.refused_calls
 
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_pkey PRIMARY KEY (user_id, method, request_id);
+
+ALTER TABLE ONLY public.routed_calls
+    ADD CONSTRAINT routed_calls_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.routing_policies
+    ADD CONSTRAINT routing_policies_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
@@ -3243,6 +3417,12 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_one_of_a_name UNIQUE (organization_id, owner_kind, owner_id, model_name);
+
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_pkey PRIMARY KEY (organization_id, virtual_model_id);
+
 CREATE INDEX access_tokens_by_user ON public.access_tokens USING btree (user_id);
 
 CREATE INDEX active_super_admins ON public.members USING btree (organization_id, member_id) WHERE ((role = 'SUPER_ADMIN'::text) AND (state = 'ACTIVE'::text));
@@ -3293,6 +3473,8 @@ CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issue
 
 CREATE INDEX claim_memberships_by_user ON public.claim_memberships USING btree (user_id, issuer);
 
+CREATE INDEX delivery_attempts_by_message ON public.delivery_attempts USING btree (organization_id, message_id) WHERE (message_id <> ''::text);
+
 CREATE INDEX groups_by_ancestor ON public.groups USING gin (path);
 
 CREATE INDEX groups_by_parent ON public.groups USING btree (organization_id, parent_group_id);
@@ -3304,6 +3486,12 @@ CREATE INDEX guardrail_defaults_by_name ON public.guardrail_defaults USING btree
 CREATE INDEX guardrails_by_change ON public.guardrails USING btree (organization_id, update_time);
 
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
+
+CREATE INDEX held_alerts_by_time ON public.held_alerts USING btree (send_time) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_waiting ON public.held_alerts USING btree (organization_id, rule_id) WHERE (release_time IS NULL);
+
+CREATE INDEX held_alerts_without_rule ON public.held_alerts USING btree (organization_id) WHERE ((release_time IS NULL) AND (rule_id IS NULL));
 
 CREATE INDEX holds_by_placement ON public.holds USING btree (organization_id, placement);
 
@@ -3363,6 +3551,10 @@ CREATE INDEX members_by_user ON public.members USING btree (user_id);
 
 CREATE INDEX members_of_organization ON public.members USING btree (organization_id, member_id) WHERE ((state <> 'REMOVED'::text) AND (user_id IS NOT NULL));
 
+CREATE INDEX notification_channels_disabled ON public.notification_channels USING btree (disable_time) WHERE (disable_time IS NOT NULL);
+
+CREATE UNIQUE INDEX notification_channels_personal ON public.notification_channels USING btree (organization_id, member_id) WHERE (member_id IS NOT NULL);
+
 CREATE INDEX notification_deliveries_by_time ON public.notification_deliveries USING btree (organization_id, create_time, delivery_id);
 
 CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING btree (next_attempt_time) WHERE (state = 'PENDING'::text);
@@ -3370,6 +3562,10 @@ CREATE INDEX notification_deliveries_due ON public.notification_deliveries USING
 CREATE INDEX notification_deliveries_of_event ON public.notification_deliveries USING btree (organization_id, event_id);
 
 CREATE INDEX notification_deliveries_waiting ON public.notification_deliveries USING btree (organization_id, channel_id, create_time, delivery_id) WHERE (state = 'PENDING'::text);
+
+CREATE INDEX notification_rules_by_change ON public.notification_rules USING btree (update_time);
+
+CREATE UNIQUE INDEX notification_rules_overrides ON public.notification_rules USING btree (organization_id, overrides_rule_id, scope_kind, scope_id) WHERE (overrides_rule_id IS NOT NULL);
 
 CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USING btree (concerned_organization_id, sequence);
 
@@ -3388,6 +3584,8 @@ CREATE INDEX present_members_below_4 ON public.members USING btree (organization
 CREATE INDEX refused_calls_by_age ON public.refused_calls USING btree (minute);
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
+
+CREATE INDEX routed_calls_by_time ON public.routed_calls USING btree (organization_id, place_time);
 
 CREATE INDEX scim_group_members_by_member ON public.scim_group_members USING btree (organization_id, member_id);
 
@@ -3513,6 +3711,8 @@ CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON p
 
 CREATE TRIGGER budget_carries_mark AFTER INSERT ON public.budget_carries FOR EACH ROW EXECUTE FUNCTION public.mark_carries();
 
+CREATE TRIGGER catalog_virtual_models_notify AFTER INSERT OR DELETE OR UPDATE ON public.catalog_virtual_models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
 CREATE TRIGGER create_first_rule AFTER INSERT ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.create_first_rule();
 
 CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3625,6 +3825,12 @@ CREATE TRIGGER price_versions_notify AFTER INSERT ON public.price_versions FOR E
 
 CREATE TRIGGER providers_notify AFTER INSERT OR DELETE OR UPDATE ON public.providers FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
+CREATE TRIGGER replace_unknown_attempt BEFORE INSERT ON public.delivery_attempts FOR EACH ROW EXECUTE FUNCTION public.replace_unknown_attempt();
+
+CREATE TRIGGER routing_policies_notify AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE CONSTRAINT TRIGGER routing_policies_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
 CREATE TRIGGER top_up_requests_decided_once BEFORE UPDATE ON public.top_up_requests FOR EACH ROW WHEN ((old.state <> 'PENDING'::text)) EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER top_up_requests_kept BEFORE DELETE ON public.top_up_requests FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3648,6 +3854,10 @@ CREATE TRIGGER usage_records_immutable BEFORE DELETE OR UPDATE ON public.usage_r
 CREATE TRIGGER usage_records_not_truncated BEFORE TRUNCATE ON public.usage_records FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER users_note_names AFTER UPDATE OF display_name, email ON public.users FOR EACH ROW WHEN (((old.display_name IS DISTINCT FROM new.display_name) OR (old.email IS DISTINCT FROM new.email))) EXECUTE FUNCTION public.note_usage_name_of_row();
+
+CREATE TRIGGER virtual_models_notify AFTER INSERT OR DELETE OR UPDATE ON public.virtual_models FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE CONSTRAINT TRIGGER virtual_models_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.virtual_models DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_only_organization_id_fkey FOREIGN KEY (only_organization_id) REFERENCES public.organizations(organization_id);
@@ -3757,6 +3967,18 @@ ALTER TABLE ONLY public.guardrail_defaults
 ALTER TABLE ONLY public.guardrails
     ADD CONSTRAINT guardrails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_released_event_id_fkey FOREIGN KEY (organization_id, released_event_id) REFERENCES public.alert_events(organization_id, event_id);
+
+ALTER TABLE ONLY public.held_alerts
+    ADD CONSTRAINT held_alerts_organization_id_rule_id_fkey FOREIGN KEY (organization_id, rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE SET NULL (rule_id);
+
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -3805,6 +4027,9 @@ ALTER TABLE ONLY public.models
 ALTER TABLE ONLY public.notification_channels
     ADD CONSTRAINT notification_channels_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
+
 ALTER TABLE ONLY public.notification_deliveries
     ADD CONSTRAINT notification_deliveries_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id);
 
@@ -3813,6 +4038,9 @@ ALTER TABLE ONLY public.notification_deliveries
 
 ALTER TABLE ONLY public.notification_rules
     ADD CONSTRAINT notification_rules_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.notification_rules
+    ADD CONSTRAINT notification_rules_organization_id_overrides_rule_id_fkey FOREIGN KEY (organization_id, overrides_rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_concerned_organization_id_fkey FOREIGN KEY (concerned_organization_id) REFERENCES public.organizations(organization_id);
@@ -3831,6 +4059,9 @@ ALTER TABLE ONLY public.refused_calls
 
 ALTER TABLE ONLY public.request_replays
     ADD CONSTRAINT request_replays_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+
+ALTER TABLE ONLY public.routing_policies
+    ADD CONSTRAINT routing_policies_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
 ALTER TABLE ONLY public.scim_group_members
     ADD CONSTRAINT scim_group_members_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.scim_groups(organization_id, group_id);
@@ -3910,6 +4141,9 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_personal_organization_id_fkey FOREIGN KEY (personal_organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.virtual_models
+    ADD CONSTRAINT virtual_models_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE public.account_refusals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.alert_events ENABLE ROW LEVEL SECURITY;
@@ -3972,6 +4206,8 @@ CREATE POLICY audit_reads ON public.guardrail_defaults FOR SELECT TO megarouter_
 
 CREATE POLICY audit_reads ON public.guardrails FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.held_alerts FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.holds FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.identity_revisions FOR SELECT TO megarouter_audit USING (true);
@@ -4003,6 +4239,10 @@ CREATE POLICY audit_reads ON public.organizations FOR SELECT TO megarouter_audit
 CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.refused_calls FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.routed_calls FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.routing_policies FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.scim_group_members FOR SELECT TO megarouter_audit USING (true);
 
@@ -4049,6 +4289,8 @@ CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit
 CREATE POLICY audit_reads ON public.usage_rollups FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.virtual_models FOR SELECT TO megarouter_audit USING (true);
 
 ALTER TABLE public.budget_carries ENABLE ROW LEVEL SECURITY;
 
@@ -4108,6 +4350,8 @@ CREATE POLICY every_organization_lock ON public.guardrail_defaults FOR UPDATE TO
 
 CREATE POLICY every_organization_lock ON public.guardrails FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.held_alerts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.holds FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.identity_revisions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4139,6 +4383,10 @@ CREATE POLICY every_organization_lock ON public.organizations FOR UPDATE TO mega
 CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.refused_calls FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.routed_calls FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.routing_policies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.scim_group_members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -4186,6 +4434,8 @@ CREATE POLICY every_organization_lock ON public.usage_rollups FOR UPDATE TO mega
 
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.virtual_models FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_read ON public.account_refusals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.alert_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4228,6 +4478,8 @@ CREATE POLICY every_organization_read ON public.guardrail_defaults FOR SELECT TO
 
 CREATE POLICY every_organization_read ON public.guardrails FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.held_alerts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.holds FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.identity_revisions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4259,6 +4511,10 @@ CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO mega
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.refused_calls FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.routed_calls FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.routing_policies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.scim_group_members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -4306,11 +4562,15 @@ CREATE POLICY every_organization_read ON public.usage_rollups FOR SELECT TO mega
 
 CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.virtual_models FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrail_defaults ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrails ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.held_alerts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.holds ENABLE ROW LEVEL SECURITY;
 
@@ -4342,11 +4602,15 @@ CREATE POLICY notification_wall ON public.alert_events TO megarouter_notificatio
 
 CREATE POLICY notification_wall ON public.delivery_attempts TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY notification_wall ON public.invoice_requests TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY notification_wall ON public.notification_channels TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY notification_wall ON public.notification_deliveries TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY notification_wall ON public.organizations TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY notification_wall ON public.outbox_messages TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.account_refusals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4390,6 +4654,8 @@ CREATE POLICY organization_wall ON public.guardrail_defaults TO megarouter_admin
 
 CREATE POLICY organization_wall ON public.guardrails TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.held_alerts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.holds TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.identity_revisions TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -4421,6 +4687,10 @@ CREATE POLICY organization_wall ON public.organizations TO megarouter_admin, meg
 CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.refused_calls TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.routed_calls TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.routing_policies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.scim_group_members TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4468,11 +4738,17 @@ CREATE POLICY organization_wall ON public.usage_rollups TO megarouter_admin, meg
 
 CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.virtual_models TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.outbox_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.refused_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.routed_calls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.routing_policies ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scim_group_members ENABLE ROW LEVEL SECURITY;
 
@@ -4520,12 +4796,17 @@ ALTER TABLE public.usage_rollups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.virtual_models ENABLE ROW LEVEL SECURITY;
+
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO megarouter_authz;
 GRANT USAGE ON SCHEMA public TO megarouter_usage;
 GRANT USAGE ON SCHEMA public TO megarouter_admin;
 GRANT USAGE ON SCHEMA public TO megarouter_notification;
 GRANT USAGE ON SCHEMA public TO megarouter_audit;
+
+REVOKE ALL ON FUNCTION public.address_of_mailed_member(organization text, channel text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.address_of_mailed_member(organization text, channel text) TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.after_every_id() FROM PUBLIC;
 
@@ -4556,8 +4837,8 @@ REVOKE ALL ON FUNCTION public.carry_spend_over() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.carry_terms(organization text, of_counter text, of_previous text, in_zone text) TO megarouter_admin;
 
-REVOKE ALL ON FUNCTION public.channels_with_deliveries_due(most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.channels_with_deliveries_due(most integer) TO megarouter_notification;
+REVOKE ALL ON FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.channels_with_deliveries_due(most integer, moment timestamp with time zone) TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.count_keys() FROM PUBLIC;
 
@@ -4635,12 +4916,15 @@ REVOKE ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone 
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.local_hour(instant timestamp with time zone, zone text) TO megarouter_audit;
 
+REVOKE ALL ON FUNCTION public.mail_channels(organization text, members text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mail_channels(organization text, members text[]) TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.messages_waiting() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_admin;
+GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.model_budgets_of(r public.guardrails) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.model_budgets_of(r public.guardrails) TO megarouter_usage;
@@ -4687,7 +4971,7 @@ REVOKE ALL ON FUNCTION public.organizations_of_user(only_user text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_admin;
+GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_notification;
 
 REVOKE ALL ON FUNCTION public.periods_between(cycle text, first date, other date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.periods_between(cycle text, first date, other date) TO megarouter_admin;
@@ -4747,6 +5031,8 @@ GRANT ALL ON FUNCTION public.rehash_api_key(old_hash bytea, new_hash bytea) TO m
 
 REVOKE ALL ON FUNCTION public.remove_standing() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.replace_unknown_attempt() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.reports_budgets(r public.guardrails) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.restart_cycles() FROM PUBLIC;
@@ -4763,6 +5049,13 @@ REVOKE ALL ON FUNCTION public.revised_model_budgets(old_budgets jsonb, new_budge
 
 REVOKE ALL ON FUNCTION public.rollover_budgets(r public.guardrails) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rollover_budgets(r public.guardrails) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key text) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.secrets_of_other_peppers(wanted text) FROM PUBLIC;
 
@@ -4953,6 +5246,11 @@ GRANT INSERT(spent_nano_credits) ON TABLE public.budget_events TO megarouter_usa
 
 GRANT UPDATE(deliver_time) ON TABLE public.budget_events TO megarouter_admin;
 
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_authz;
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_usage;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.catalog_virtual_models TO megarouter_admin;
+GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_audit;
+
 GRANT SELECT,INSERT,DELETE ON TABLE public.claim_mappings TO megarouter_admin;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.claim_memberships TO megarouter_admin;
@@ -5003,10 +5301,13 @@ GRANT SELECT ON TABLE public.delivery_attempts TO megarouter_admin;
 GRANT SELECT,INSERT ON TABLE public.delivery_attempts TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.deployment_settings TO megarouter_admin;
+GRANT SELECT ON TABLE public.deployment_settings TO megarouter_notification;
 
 GRANT UPDATE(personal_accounts) ON TABLE public.deployment_settings TO megarouter_admin;
 
 GRANT UPDATE(update_time) ON TABLE public.deployment_settings TO megarouter_admin;
+
+GRANT UPDATE(sends_mail) ON TABLE public.deployment_settings TO megarouter_notification;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;
@@ -5020,6 +5321,18 @@ GRANT SELECT(path) ON TABLE public.groups TO megarouter_usage;
 GRANT SELECT(display_name) ON TABLE public.groups TO megarouter_usage;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.guardrail_defaults TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(frequency) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(quiet_hours) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(send_time) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(released_event_id) ON TABLE public.held_alerts TO megarouter_usage;
+
+GRANT UPDATE(release_time) ON TABLE public.held_alerts TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_authz;
 GRANT SELECT,INSERT ON TABLE public.holds TO megarouter_usage;
@@ -5049,7 +5362,23 @@ GRANT UPDATE(update_time) ON TABLE public.invites TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.invoice_requests TO megarouter_admin;
 
-GRANT UPDATE(state) ON TABLE public.invoice_requests TO megarouter_admin;
+GRANT SELECT(organization_id) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(invoice_request_id) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(currency_code) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(amount_units) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(amount_nanos) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(credit_nano_credits) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(note) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(state),UPDATE(state) ON TABLE public.invoice_requests TO megarouter_notification;
+
+GRANT SELECT(create_time) ON TABLE public.invoice_requests TO megarouter_notification;
 
 GRANT SELECT,INSERT ON TABLE public.journal_offsets TO megarouter_usage;
 GRANT SELECT ON TABLE public.journal_offsets TO megarouter_audit;
@@ -5132,6 +5461,8 @@ GRANT UPDATE(failing_since) ON TABLE public.notification_channels TO megarouter_
 
 GRANT UPDATE(next_attempt_time) ON TABLE public.notification_channels TO megarouter_notification;
 
+GRANT UPDATE(bucket_time) ON TABLE public.notification_channels TO megarouter_notification;
+
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_usage;
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_admin;
 GRANT SELECT ON TABLE public.notification_deliveries TO megarouter_notification;
@@ -5160,8 +5491,17 @@ GRANT UPDATE(claim) ON TABLE public.notification_deliveries TO megarouter_notifi
 
 GRANT UPDATE(lease_end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
 
+GRANT INSERT(create_time) ON TABLE public.notification_deliveries TO megarouter_usage;
+
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_admin;
 GRANT UPDATE(end_time) ON TABLE public.notification_deliveries TO megarouter_notification;
+
+GRANT UPDATE(schedule_start_time) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT UPDATE(former_attempt_count) ON TABLE public.notification_deliveries TO megarouter_admin;
+
+GRANT UPDATE(is_alone) ON TABLE public.notification_deliveries TO megarouter_admin;
+GRANT UPDATE(is_alone) ON TABLE public.notification_deliveries TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.notification_rules TO megarouter_usage;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_rules TO megarouter_admin;
@@ -5178,11 +5518,21 @@ GRANT SELECT(display_name) ON TABLE public.organizations TO megarouter_notificat
 
 GRANT SELECT,INSERT ON TABLE public.outbox_messages TO megarouter_admin;
 
-GRANT UPDATE(attempts) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(organization_id) ON TABLE public.outbox_messages TO megarouter_notification;
 
-GRANT UPDATE(attempt_time) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(outbox_message_id) ON TABLE public.outbox_messages TO megarouter_notification;
 
-GRANT UPDATE(deliver_time) ON TABLE public.outbox_messages TO megarouter_admin;
+GRANT SELECT(resource_name) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(recipient_email) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(attempts),UPDATE(attempts) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(attempt_time),UPDATE(attempt_time) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(deliver_time),UPDATE(deliver_time) ON TABLE public.outbox_messages TO megarouter_notification;
+
+GRANT SELECT(claim),UPDATE(claim) ON TABLE public.outbox_messages TO megarouter_notification;
 
 GRANT SELECT ON TABLE public.price_versions TO megarouter_authz;
 GRANT SELECT ON TABLE public.price_versions TO megarouter_usage;
@@ -5202,6 +5552,16 @@ GRANT UPDATE(call_count) ON TABLE public.refused_calls TO megarouter_usage;
 GRANT UPDATE(update_time) ON TABLE public.refused_calls TO megarouter_usage;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.request_replays TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.routed_calls TO megarouter_usage;
+GRANT SELECT ON TABLE public.routed_calls TO megarouter_admin;
+GRANT SELECT ON TABLE public.routed_calls TO megarouter_audit;
+
+GRANT UPDATE(baseline_nano_credits) ON TABLE public.routed_calls TO megarouter_usage;
+
+GRANT UPDATE(chosen_nano_credits) ON TABLE public.routed_calls TO megarouter_usage;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.routing_policies TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
@@ -5345,17 +5705,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO megarouter_usa
 GRANT SELECT ON TABLE public.usage_months TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_months TO megarouter_audit;
 
+GRANT SELECT ON TABLE public.usage_names TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_names TO megarouter_admin;
-
-GRANT SELECT(organization_id) ON TABLE public.usage_names TO megarouter_usage;
-
-GRANT SELECT(kind) ON TABLE public.usage_names TO megarouter_usage;
-
-GRANT SELECT(id) ON TABLE public.usage_names TO megarouter_usage;
-
-GRANT SELECT(valid_to) ON TABLE public.usage_names TO megarouter_usage;
-
-GRANT SELECT(display_name) ON TABLE public.usage_names TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.usage_quarantine TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_admin;
@@ -5376,5 +5727,7 @@ GRANT UPDATE(email) ON TABLE public.user_identities TO megarouter_admin;
 GRANT UPDATE(display_name) ON TABLE public.user_identities TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_models TO megarouter_admin;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE megarouter REVOKE ALL ON FUNCTIONS FROM PUBLIC;

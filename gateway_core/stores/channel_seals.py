@@ -49,6 +49,15 @@ def seal(text: str, place: Place, key: bytes, random_bytes: Callable[[int], byte
     return _VERSION + nonce + AESGCM(key).encrypt(nonce, text.encode(), place.bound)
 
 
+def is_sealed_with(sealed: bytes, place: Place, key: bytes) -> bool:
+    """Returns whether this key opens it."""
+    try:
+        open_seal(sealed, place, (key,))
+    except SealError:
+        return False
+    return True
+
+
 def open_seal(sealed: bytes, place: Place, keys: Sequence[bytes]) -> str:
     """Returns the text.
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from notification_service.channels.messages import (
@@ -29,8 +30,9 @@ def event_body(alert: Alert) -> bytes:
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def render(alert: Alert, endpoint: Endpoint, now: dt.datetime) -> Request:
+def render(alerts: Sequence[Alert], endpoint: Endpoint, now: dt.datetime) -> Request:
     """Returns the signed event."""
+    (alert,) = alerts
     body = event_body(alert)
     signatures = signature_headers(alert.event_id, int(now.timestamp()), body, endpoint.secrets)
     return Request(endpoint.target, {"content-type": "application/json", **signatures}, body, body.decode())

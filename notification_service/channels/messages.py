@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -36,6 +36,8 @@ class Endpoint:
     target: str = field(repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """The current one first. During a rotation, the former one follows. Empty where the product signs nothing."""
+    sender: str = ""
+    """The address that e-mail comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,31 @@ DELIVERED: Final = Verdict(Outcome.DELIVERED)
 class Kind:
     """A kind of channel."""
 
-    render: Callable[[Alert, Endpoint, dt.datetime], Request]
-    """The time is that of the attempt."""
+    render: Callable[[Sequence[Alert], Endpoint, dt.datetime], Request]
+    """Makes one message of one or more alerts, the oldest first. The time is that of the attempt."""
     judge: Callable[[int, bytes], Verdict]
     """Judges the status and the beginning of the body of an answer."""
     interval_s: float
-    """The shortest time between two messages that the product accepts for long."""
+    """How often a token comes into the channel's bucket. Each message takes one; 0: no message needs one."""
+    burst: int = 1
+    """How many tokens the bucket holds. What the product accepts in any minute is not less than `burst + 60 / interval_s`."""
+    most_alerts: int = 1
+    """That one message may contain."""
+    fits: Callable[[Sequence[Alert]], bool] = lambda _alerts: True
+    """Whether the product accepts one message with these alerts."""
     is_chat: bool = True
     """Whether messages are worth little after a day."""
+
+    def count_that_fits(self, alerts: Sequence[Alert]) -> int:
+        """Returns how many of the alerts, from the first on, go into one message: at least 1."""
+        least, most = 1, min(len(alerts), self.most_alerts)
+        while least < most:
+            middle = (least + most + 1) // 2
+            if self.fits(alerts[:middle]):
+                least = middle
+            else:
+                most = middle - 1
+        return least
 
 
 def is_success(status: int) -> bool:

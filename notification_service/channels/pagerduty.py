@@ -1,11 +1,13 @@
 """PagerDuty, Events API v2. The secret of the channel is the routing key of an integration.
 
-All alerts about one budget in one period share a `dedup_key`, so they are one incident, which a recovery resolves.
-https://developer.pagerduty.com/docs/events-api-v2-overview
+All alerts about one budget in one period share a `dedup_key`, so they are one incident, which a recovery resolves. So a message
+has one alert. `summary` has at most 1,024 characters, `dedup_key` 255, and a request 512 KB. Success is 202. 400 names a fault of
+the event, 429 asks to slow down. https://developer.pagerduty.com/docs/events-api-v2-overview
 """
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway_core.model.alerts.event_types import ENDS
@@ -31,8 +33,9 @@ _MAX_SUMMARY_CHARACTERS: Final = 1_024
 _SEVERITIES: Final = {"INFO": "info", "WARNING": "warning", "ALERT": "critical"}
 
 
-def render(alert: Alert, endpoint: Endpoint, _now: dt.datetime) -> Request:
+def render(alerts: Sequence[Alert], endpoint: Endpoint, _now: dt.datetime) -> Request:
     """Returns an event that opens an incident, or resolves it."""
+    (alert,) = alerts
     action = "resolve" if alert.event_type in ENDS else "trigger"
     body: dict[str, Any] = {
         "routing_key": endpoint.secrets[0] if endpoint.secrets else "",
@@ -59,4 +62,4 @@ def judge(status: int, body: bytes) -> Verdict:
     return Verdict(Outcome.REFUSED, verdict.error) if status == _BAD_REQUEST else verdict
 
 
-KIND: Final = Kind(render, judge, interval_s=0.5, is_chat=False)
+KIND: Final = Kind(render, judge, interval_s=0.6, burst=10, is_chat=False)

@@ -1,13 +1,71 @@
-"""An alert in words, for people in chats. Pure.
+"""Alerts in words, for people. Pure.
 
-Names are whatever members typed. Each product's module escapes them, because some words would call everybody in a chat.
+Knows no type of event: titles come from the shared wording, and facts are what the data of the event has. Names are whatever
+members typed. Each product's module escapes them, because some words would call everybody in a chat.
 """
 
-from gateway_core.model.alerts.wording import credits_text, mapping_in, one_line, sentence_of
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway_core.model.alerts.event_types import DIGEST
+from gateway_core.model.alerts.wording import MAX_SENTENCE_CHARACTERS, credits_text, one_line, sentence_of
+from notification_service.channels.digests import facts_of_digest
 from notification_service.channels.messages import Alert
 
 Fact = tuple[str, str]
 """A label and its value."""
+
+MOST_FACTS: Final = 9
+MOST_LISTED: Final = 3
+"""Entries of a list."""
+_SEVERITIES: Final = ("INFO", "WARNING", "ALERT")
+_CREDITS: Final = "NanoCredits"
+_TIME: Final = "Time"
+# Said elsewhere, or of use to programs only.
+_HIDDEN: Final = frozenset(
+    {
+        "version",
+        "severity",
+        "organization",
+        "rule",
+        "scope",
+        "channel",
+        "proof",
+        "threshold",
+        "cycle",
+        "periodStartTime",
+    }
+)
+_LABELS: Final = {"limitNanoCredits": "Budget", "spentNanoCredits": "Spent", "periodEndTime": "Period ends"}
+_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a message says, in whatever form."""
+
+    title: str
+    """One sentence."""
+    severity: str
+    """Of the most urgent alert."""
+    time: dt.datetime
+    """Of the last alert."""
+    facts: Sequence[Fact]
+    entries: Sequence[str] = ()
+    """One line for each alert, if there are several."""
+
+
+def card_of(alerts: Sequence[Alert]) -> Card:
+    """Returns what a message about these alerts says. There is at least one."""
+    last = alerts[-1]
+    if len(alerts) == 1:
+        return Card(title_of(last), last.severity, last.time, facts_of(last))
+    severity = max((alert.severity for alert in alerts), key=_urgency)
+    title = f"{len(alerts)} alerts of {one_line(last.organization) or 'MegaRouter'}, times in UTC"
+    return Card(title, severity, last.time, (), [f"{_clock(alert.time)} {title_of(alert)}" for alert in alerts])
 
 
 def title_of(alert: Alert) -> str:
@@ -16,37 +74,72 @@ def title_of(alert: Alert) -> str:
 
 
 def facts_of(alert: Alert) -> list[Fact]:
-    """Returns what else there is to know, the most important first: at most eight."""
-    data, budget, credit = alert.data, mapping_in(alert.data, "budget"), mapping_in(alert.data, "credit")
-    facts = [
-        ("Organization", one_line(alert.organization)),
-        ("Spent", credits_text(data.get("spentNanoCredits"))),
-        ("Budget", credits_text(budget.get("limitNanoCredits"))),
-        ("Credit left", credits_text(credit.get("leftNanoCredits"))),
-        ("Provider", one_line(data.get("provider") or "")),
-        ("Reason", one_line(data.get("reason") or "")),
-        ("Changed", _listed(data.get("changedFields"))),
-        ("Kinds", _listed(data.get("kinds"))),
-        ("Models", one_line(budget.get("models") or "") or _top(data.get("topModels"), "model")),
-        ("Members", _top(data.get("topMembers"), "displayName")),
-        ("Expires", one_line(data.get("expireTime") or "")),
-        ("Last used", one_line(data.get("lastUseTime") or "")),
-        ("Period ends", one_line(budget.get("periodEndTime") or data.get("periodEndTime") or "")),
-        ("Event", one_line(alert.event_id)),
-    ]
+    """Returns what else there is to know: severity, organization, what the data has, and the id. Of a digest, what is in it."""
+    if alert.event_type == DIGEST:
+        return facts_of_digest(alert.severity, alert.organization, alert.data)
+    organization, event = one_line(alert.organization), one_line(alert.event_id)
+    head = [("Severity", alert.severity.capitalize()), ("Organization", organization)]
+    facts = [*head, *list(_facts(alert.data))[: MOST_FACTS - len(head) - 1], ("Event", event)]
     return [(label, value) for label, value in facts if value]
 
 
-def _listed(values: object) -> str:
-    return one_line(", ".join(map(str, values))) if isinstance(values, list) else ""
+def plain_text(card: Card) -> str:
+    """Returns a card in one paragraph, for where no form is possible."""
+    return ". ".join([card.title, *(f"{label}: {value}" for label, value in card.facts), *card.entries])
 
 
-def _top(entries: object, name: str) -> str:
-    """Returns the first three of those who spent most, with what they spent."""
-    named = [one for one in entries if isinstance(one, dict)][:3] if isinstance(entries, list) else []
-    return one_line(", ".join(f"{one.get(name)} ({credits_text(one.get('spentNanoCredits'))})" for one in named), 200)
+def _facts(data: Mapping[str, Any]) -> Iterator[Fact]:
+    """Yields what is at the top before what is inside of it."""
+    for name, value in sorted(data.items(), key=lambda item: isinstance(item[1], Mapping)):
+        if name in _HIDDEN:
+            continue
+        if isinstance(value, Mapping):
+            if "displayName" in value:
+                yield one_line(_label(name)), one_line(value["displayName"] or "")
+            yield from _facts({part: inner for part, inner in value.items() if part not in ("name", "displayName")})
+        elif isinstance(value, list):
+            yield one_line(_label(name)), _listed(value)
+        elif value is not None and value != "":
+            yield one_line(_label(name)), _value(name, value)
 
 
-def plain_text(alert: Alert) -> str:
-    """Returns the alert in one paragraph, for where no form is possible."""
-    return ". ".join([title_of(alert), *(f"{label}: {value}" for label, value in facts_of(alert))])
+def _listed(values: Sequence[Any]) -> str:
+    """Returns the first entries: texts, or what spent the most with its spend."""
+    named = [_spender(one) if isinstance(one, Mapping) else one_line(one) for one in values[:MOST_LISTED]]
+    return one_line(", ".join(filter(None, named)), MAX_SENTENCE_CHARACTERS)
+
+
+def _spender(entry: Mapping[str, Any]) -> str:
+    name = one_line(entry.get("displayName") or entry.get("model") or entry.get("name") or "")
+    spent = credits_text(entry.get("spentNanoCredits"))
+    return f"{name} ({spent})" if name and spent else name
+
+
+def _label(name: str) -> str:
+    words = _WORDS.sub(" ", name.removesuffix(_CREDITS)).lower()
+    return _LABELS.get(name, f"{words[:1].upper()}{words[1:]}")
+
+
+def _value(name: str, value: object) -> str:
+    if name.endswith(_CREDITS):
+        return credits_text(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return _moment(str(value)) if name.endswith(_TIME) else one_line(value)
+
+
+def _moment(text: str) -> str:
+    try:
+        return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return one_line(text)
+
+
+def _clock(time: dt.datetime) -> str:
+    return f"{time.astimezone(dt.UTC):%m-%d %H:%M}"
+
+
+def _urgency(severity: str) -> int:
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)

@@ -11,10 +11,10 @@ import httpx
 from gateway_core.stores.channel_seals import Place, SealError, open_seal
 from gateway_core.stores.postgres.storable_text import storable_text
 from notification_service.channels.kinds import KINDS
-from notification_service.channels.messages import Alert, Endpoint, Kind, Outcome, Request, Verdict
+from notification_service.channels.messages import Endpoint, Kind, Outcome, Request, Verdict
 from notification_service.channels.signing import SecretError
 from notification_service.outbox.schedule import Waiting, disables, pause_after, retry_after_s
-from notification_service.outbox.store import MAX_TEXT_BYTES, Attempt, Following, Lease
+from notification_service.outbox.store import MAX_TEXT_BYTES, Attempt, Following, Lease, Leased, Next
 from notification_service.transport.posting import Exchange
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,12 @@ class Sender:
     """Makes attempts."""
 
     def __init__(
-        self, poster: Posts, keys: Sequence[bytes], now: Callable[[], dt.datetime], random: Callable[[], float]
+        self,
+        poster: Posts,
+        keys: Sequence[bytes],
+        now: Callable[[], dt.datetime],
+        random: Callable[[], float],
+        mail_sender: str = "",
     ) -> None:
         """Prepares sending.
 
@@ -54,14 +59,16 @@ class Sender:
             keys: open the seals of channels, the current one first.
             now: returns the time.
             random: returns numbers that are evenly distributed in [0, 1).
+            mail_sender: the address that e-mail comes from.
         """
         self._poster = poster
         self._keys = keys
         self._now = now
         self._random = random
+        self._mail_sender = mail_sender
 
     async def attempt(self, lease: Lease) -> Attempted:
-        """Sends a delivery once. Opens no transaction."""
+        """Sends as many deliveries of a lease as go into one message. Opens no transaction."""
         start = self._now()
         try:
             return await self._attempt(lease, start)
@@ -81,16 +88,23 @@ class Sender:
         kind = KINDS.get(lease.kind)
         if kind is None:
             return self._failed(lease, start, f"channels of the kind {lease.kind} cannot be sent to")
+        if lease.is_mailed and not lease.address:
+            return self._failed(lease, start, "the member has no address, or is not active", Outcome.REFUSED)
         endpoint = self._opened(lease)
-        request = kind.render(_alert(lease), endpoint, start)
+        alerts = [one.alert for one in lease.deliveries]
+        alerts = alerts[: kind.count_that_fits(alerts)]
+        request = kind.render(alerts, endpoint, start)
         exchange = await self._poster.post(request.url, {**request.headers, "user-agent": _USER_AGENT}, request.body)
-        return self._judged(lease, start, _Sent(kind, endpoint, request, exchange))
+        return self._judged(lease, start, _Sent(kind, endpoint, request, exchange, len(alerts)))
 
     def _opened(self, lease: Lease) -> Endpoint:
         organization, channel = lease.key.organization, lease.key.channel
-        target = open_seal(lease.sealed_target, Place(organization, channel, "target"), self._keys)
+        target = lease.address
+        if lease.sealed_target is not None:
+            target = open_seal(lease.sealed_target, Place(organization, channel, "target"), self._keys)
         place = Place(organization, channel, "secret")
-        return Endpoint(target, tuple(open_seal(sealed, place, self._keys) for sealed in lease.sealed_secrets))
+        secrets = tuple(open_seal(sealed, place, self._keys) for sealed in lease.sealed_secrets)
+        return Endpoint(target, secrets, self._mail_sender)
 
     def _judged(self, lease: Lease, start: dt.datetime, sent: "_Sent") -> Attempted:
         answer = sent.exchange.answer
@@ -109,32 +123,59 @@ class Sender:
             outcome=verdict.outcome.value,
             error=sent.without_secrets(verdict.error),
         )
-        return Attempted(attempt, self._following(lease, start, sent.kind, verdict, wanted_s))
+        return Attempted(attempt, self._following(lease, start, sent, verdict, wanted_s))
 
-    def _failed(self, lease: Lease, start: dt.datetime, error: str) -> Attempted:
-        """Returns an attempt that ended before anything was sent. It is repeated, because an operator may repair what is wrong."""
-        verdict = Verdict(Outcome.RETRY, error)
-        attempt = Attempt(start, 0, "", "", None, "", verdict.outcome.value, error)
+    def _failed(self, lease: Lease, start: dt.datetime, error: str, outcome: Outcome = Outcome.RETRY) -> Attempted:
+        """Returns an attempt that ended before anything was sent. Most are repeated: an operator may repair what is wrong."""
+        verdict = Verdict(outcome, error)
+        attempt = Attempt(start, 0, "", "", None, "", outcome.value, error)
         return Attempted(attempt, self._following(lease, start, None, verdict, 0.0))
 
     def _following(
-        self, lease: Lease, start: dt.datetime, kind: Kind | None, verdict: Verdict, wanted_s: float
+        self, lease: Lease, start: dt.datetime, sent: "_Sent | None", verdict: Verdict, wanted_s: float
     ) -> Following:
-        interval_s = 0.0 if kind is None else kind.interval_s
-        if verdict.outcome is Outcome.DELIVERED:
-            return Following("DELIVERED", None, has_failed=False, channel_pause_s=interval_s, disable_reason="")
-        channel_pause_s = max(verdict.pause_s, wanted_s, interval_s)
-        if verdict.outcome is Outcome.REFUSED:
-            return Following("FAILED", None, has_failed=False, channel_pause_s=channel_pause_s, disable_reason="")
-        reason = GONE_REASON if verdict.disables else FAILING_REASON if disables(lease.failing_since, start) else ""
-        waiting = Waiting(
-            lease.attempt_number,
-            (start - lease.create_time).total_seconds(),
-            is_chat=kind is not None and kind.is_chat,
+        deliveries = lease.deliveries[: 1 if sent is None else sent.count]
+        return Following(
+            nexts=self._nexts(deliveries, start, sent, verdict, wanted_s),
+            has_failed=verdict.outcome is Outcome.RETRY,
+            channel_pause_s=max(verdict.pause_s, wanted_s),
+            disable_reason=_disable_reason(lease, start, verdict),
+            goes_alone=verdict.outcome is Outcome.REFUSED and len(deliveries) > 1,
+            token_interval_s=0.0 if sent is None else sent.kind.interval_s,
+            burst=1 if sent is None else sent.kind.burst,
         )
-        pause_s = pause_after(waiting, max(verdict.pause_s, wanted_s), self._random())
-        state = "FAILED" if pause_s is None else "PENDING"
-        return Following(state, pause_s, has_failed=True, channel_pause_s=channel_pause_s, disable_reason=reason)
+
+    def _nexts(
+        self,
+        deliveries: Sequence[Leased],
+        start: dt.datetime,
+        sent: "_Sent | None",
+        verdict: Verdict,
+        wanted_s: float,
+    ) -> tuple[Next, ...]:
+        if verdict.outcome is Outcome.DELIVERED:
+            return (Next("DELIVERED", None),) * len(deliveries)
+        if verdict.outcome is Outcome.REFUSED:
+            # In company, only one of them may be what was refused.
+            return (Next("FAILED", None),) if len(deliveries) == 1 else (Next("PENDING", 0.0),) * len(deliveries)
+        is_chat = sent is not None and sent.kind.is_chat
+        random, least_s = self._random(), max(verdict.pause_s, wanted_s)
+        pauses = (
+            pause_after(
+                Waiting(one.schedule_attempt, (start - one.schedule_start_time).total_seconds(), is_chat),
+                least_s,
+                random,
+            )
+            for one in deliveries
+        )
+        return tuple(Next("FAILED" if pause_s is None else "PENDING", pause_s) for pause_s in pauses)
+
+
+def _disable_reason(lease: Lease, start: dt.datetime, verdict: Verdict) -> str:
+    """Returns why the channel is disabled; empty if it is not. Nobody could enable the channel of a member again."""
+    if lease.is_mailed or verdict.outcome is not Outcome.RETRY:
+        return ""
+    return GONE_REASON if verdict.disables else FAILING_REASON if disables(lease.failing_since, start) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +186,8 @@ class _Sent:
     endpoint: Endpoint
     request: Request
     exchange: Exchange
+    count: int
+    """Of the deliveries in it."""
 
     def without_secrets(self, text: str) -> str:
         """Returns text to record, without what a receiver may have echoed."""
@@ -164,16 +207,6 @@ class _Sent:
 def _shown(url: str) -> str:
     """Returns the part of a URL that is no secret."""
     parsed = httpx.URL(url)
+    if parsed.scheme == "mailto":
+        return f"mailto:{_HIDDEN}@{parsed.path.rpartition('@')[2]}"
     return f"{parsed.scheme}://{parsed.netloc.decode()}/{_HIDDEN}"
-
-
-def _alert(lease: Lease) -> Alert:
-    return Alert(
-        event_id=lease.event_id,
-        event_type=lease.event_type,
-        severity=lease.severity,
-        time=lease.occur_time,
-        data=lease.data,
-        organization=lease.organization_name,
-        subject_key=lease.subject_key,
-    )

@@ -23,9 +23,9 @@ class Waiting:
     """A delivery after a failed attempt."""
 
     attempt_number: int
-    """Of the attempt that failed, from 1."""
+    """Of the attempt that failed, from 1 since the event or the last replay."""
     age_s: float
-    """Since the event."""
+    """Since then."""
     is_chat: bool
 
 

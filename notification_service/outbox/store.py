@@ -2,71 +2,23 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
 from gateway_core.stores.postgres.organization_wall import acting_for
+from notification_service.channels.messages import Alert
+from notification_service.outbox import statements
 
 LEASE_S: Final = 60.0
 """Longer than an attempt with its records. If the process dies meanwhile, another sends it again after that."""
 MAX_TEXT_BYTES: Final = 4_096
 """Of a recorded request or answer."""
 
-_DUE: Final = "SELECT organization_id, channel_id FROM channels_with_deliveries_due($1)"
-# The channel's row is locked so that of several processes one looks for its next delivery. The conditions are on the updated row,
-# because PostgreSQL checks them again if another process changed it meanwhile.
-_LEASE: Final = """
-WITH channel AS MATERIALIZED (
-    SELECT * FROM notification_channels
-     WHERE organization_id = $1 AND channel_id = $2 AND state = 'ENABLED' AND next_attempt_time <= now()
-       FOR NO KEY UPDATE SKIP LOCKED
-), head AS MATERIALIZED (
-    SELECT n.organization_id, n.delivery_id FROM notification_deliveries n
-     WHERE n.organization_id = $1 AND n.channel_id = $2 AND n.state = 'PENDING'
-     ORDER BY n.create_time, n.delivery_id LIMIT 1
-), leased AS (
-    UPDATE notification_deliveries d
-       SET claim = $3, lease_end_time = now() + make_interval(secs => $4), attempt_count = d.attempt_count + 1
-      FROM channel, head
-     WHERE d.organization_id = $1 AND d.delivery_id = head.delivery_id
-       AND d.state = 'PENDING' AND d.next_attempt_time <= now() AND coalesce(d.lease_end_time, '-infinity') <= now()
-    RETURNING d.delivery_id, d.attempt_count, d.event_id, d.create_time
-)
-SELECT l.delivery_id, l.attempt_count, l.create_time, c.kind, c.sealed_target, c.sealed_secret,
-       CASE WHEN c.former_secret_end_time > now() THEN c.sealed_former_secret END AS sealed_former_secret, c.failing_since,
-       e.event_id, e.event_type, e.severity, e.rule_id, e.scope_kind, e.scope_id, e.occasion, e.data, e.occur_time, o.display_name
-  FROM leased l CROSS JOIN channel c
-  JOIN alert_events e ON e.organization_id = $1 AND e.event_id = l.event_id
-  JOIN organizations o ON o.organization_id = $1
-"""
-_CANCEL: Final = """
-UPDATE notification_deliveries SET state = 'CANCELED', next_attempt_time = NULL, end_time = now()
- WHERE organization_id = $1 AND channel_id = $2 AND state = 'PENDING'
-   AND NOT EXISTS (SELECT FROM notification_channels WHERE organization_id = $1 AND channel_id = $2)
-"""
-_ATTEMPT: Final = """
-INSERT INTO delivery_attempts (organization_id, delivery_id, attempt_number, start_time, duration_ms, address, request, http_status,
-                               answer, outcome, error)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING
-"""
-_FINISH: Final = """
-UPDATE notification_deliveries
-   SET state = $4, next_attempt_time = now() + make_interval(secs => $5), lease_end_time = NULL, claim = '',
-       end_time = CASE WHEN $4 <> 'PENDING' THEN now() END
- WHERE organization_id = $1 AND delivery_id = $2 AND claim = $3 AND state = 'PENDING'
-RETURNING true
-"""
-_CHANNEL: Final = """
-UPDATE notification_channels
-   SET failing_since = CASE WHEN $3 THEN coalesce(failing_since, $4) END,
-       next_attempt_time = greatest(next_attempt_time, $4::timestamptz + make_interval(secs => $5)),
-       state = CASE WHEN $6 = '' THEN state ELSE 'DISABLED' END,
-       disable_reason = CASE WHEN $6 = '' THEN disable_reason ELSE $6 END
- WHERE organization_id = $1 AND channel_id = $2
-"""
+MOST_CANDIDATES: Final = 100
+"""Alerts that are leased together at most, for one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +30,35 @@ class ChannelKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Leased:
+    """One delivery of a lease."""
+
+    delivery_id: str
+    attempt_number: int
+    """From 1, over all replays."""
+    schedule_attempt: int
+    """From 1, since the event or the last replay."""
+    schedule_start_time: dt.datetime
+    alert: Alert = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
-    """A delivery that this process may send until the lease ends."""
+    """The next deliveries of a channel, which this process may send until the lease ends. There is at least one."""
 
     key: ChannelKey
-    delivery_id: str
     claim: str
-    attempt_number: int
-    create_time: dt.datetime
     kind: str
-    sealed_target: bytes = field(repr=False)
+    is_mailed: bool
+    """Whether it goes to the address of a member."""
+    address: str = field(repr=False)
+    """Of that member; empty if there is none any more."""
+    sealed_target: bytes | None = field(repr=False)
     sealed_secrets: tuple[bytes, ...] = field(repr=False)
     """The current one first."""
     failing_since: dt.datetime | None
-    event_id: str
-    event_type: str
-    severity: str
-    subject_key: str
-    data: Mapping[str, Any] = field(repr=False)
-    occur_time: dt.datetime
-    organization_name: str
+    deliveries: tuple[Leased, ...]
+    """In their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,87 +76,148 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
-    """What follows from an attempt for the delivery and the channel."""
+class Next:
+    """What becomes of a delivery."""
 
     state: str
-    """Of the delivery: PENDING if it is tried again."""
+    """PENDING if it is tried again."""
     pause_s: float | None
     """Until it is tried again; None if it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What follows from an attempt for the deliveries and the channel."""
+
+    nexts: tuple[Next, ...]
+    """Of the deliveries that the message contained: the first ones of the lease."""
     has_failed: bool
     channel_pause_s: float
     """How long the channel gets no message at all, from the start of the attempt on."""
-    disable_reason: str
+    disable_reason: str = ""
     """Empty: the channel stays enabled."""
+    goes_alone: bool = False
+    """Whether each of them goes alone next time."""
+    token_interval_s: float = 0.0
+    """How long a token takes to come into the channel's bucket."""
+    burst: int = 1
+    """How many tokens the bucket holds."""
 
 
-async def channels_due(pool: asyncpg.Pool, most: int) -> Sequence[ChannelKey]:
-    """Returns channels whose next delivery is due."""
-    return [ChannelKey(*row) for row in await pool.fetch(_DUE, most)]
+class _OvertakenError(Exception):
+    """Another process has leased the first of the deliveries."""
 
 
-async def lease_next(pool: asyncpg.Pool, key: ChannelKey, claim: str) -> Lease | None:
-    """Leases the next delivery of a channel, if it is due and no other process has it.
+async def channels_due(pool: asyncpg.Pool, most: int, moment: dt.datetime | None = None) -> Sequence[ChannelKey]:
+    """Returns channels whose next delivery is due.
+
+    Args:
+        pool: logged in as notification_service's role.
+        most: how many at most.
+        moment: None for PostgreSQL's present time, which is the same for all processes.
+    """
+    return [ChannelKey(*row) for row in await pool.fetch(statements.DUE, most, moment)]
+
+
+async def lease_next(
+    pool: asyncpg.Pool, key: ChannelKey, claim: str, merging: Sequence[str], moment: dt.datetime | None = None
+) -> Lease | None:
+    """Leases the next deliveries of a channel, if the first is due and no other process has it.
+
+    An attempt that a process left without a record is recorded as one whose outcome is unknown.
 
     Args:
         pool: logged in as notification_service's role.
         key: of the channel.
         claim: a new name for this lease.
+        merging: the kinds whose messages may contain several alerts. Others get one delivery.
+        moment: None for PostgreSQL's present time.
     """
-    async with acting_for(pool, key.organization) as connection:
-        row = await connection.fetchrow(_LEASE, key.organization, key.channel, claim, LEASE_S)
-    return None if row is None else _lease(key, claim, row)
+    try:
+        async with acting_for(pool, key.organization) as connection:
+            rows = await connection.fetch(
+                statements.LEASE,
+                key.organization,
+                key.channel,
+                claim,
+                LEASE_S,
+                MOST_CANDIDATES,
+                list(merging),
+                moment,
+                statements.LOST,
+            )
+            if rows and rows[0]["place"] != 1:
+                raise _OvertakenError  # noqa: TRY301 - undoes the lease: the order would be lost
+    except _OvertakenError:
+        return None
+    return _lease(key, claim, rows) if rows else None
 
 
-def _lease(key: ChannelKey, claim: str, row: asyncpg.Record) -> Lease:
+def _lease(key: ChannelKey, claim: str, rows: Sequence[asyncpg.Record]) -> Lease:
+    head = rows[0]
     return Lease(
         key=key,
-        delivery_id=row["delivery_id"],
         claim=claim,
-        attempt_number=row["attempt_count"],
-        create_time=row["create_time"],
-        kind=row["kind"],
-        sealed_target=row["sealed_target"],
+        kind=head["kind"],
+        is_mailed=head["is_mailed"],
+        address=head["address"] or "",
+        sealed_target=head["sealed_target"],
         sealed_secrets=tuple(
-            sealed for name in ("sealed_secret", "sealed_former_secret") if (sealed := row[name]) is not None
+            sealed for name in ("sealed_secret", "sealed_former_secret") if (sealed := head[name]) is not None
         ),
-        failing_since=row["failing_since"],
+        failing_since=head["failing_since"],
+        deliveries=tuple(_leased(key, row) for row in rows),
+    )
+
+
+def _leased(key: ChannelKey, row: asyncpg.Record) -> Leased:
+    subject = (key.organization, *(row[name] for name in ("rule_id", "scope_kind", "scope_id", "occasion")))
+    alert = Alert(
         event_id=row["event_id"],
         event_type=row["event_type"],
         severity=row["severity"],
-        subject_key="\n".join(
-            (key.organization, *(row[name] for name in ("rule_id", "scope_kind", "scope_id", "occasion")))
-        ),
+        time=row["occur_time"],
         data=json.loads(row["data"]),
-        occur_time=row["occur_time"],
-        organization_name=row["display_name"],
+        organization=row["display_name"],
+        subject_key="\n".join(subject),
     )
+    return Leased(row["delivery_id"], row["attempt_count"], row["schedule_attempt"], row["schedule_start_time"], alert)
 
 
 async def cancel_of_deleted(pool: asyncpg.Pool, key: ChannelKey) -> None:
     """Cancels the deliveries of a channel that was deleted."""
     async with acting_for(pool, key.organization) as connection:
-        await connection.execute(_CANCEL, key.organization, key.channel)
+        await connection.execute(statements.CANCEL, key.organization, key.channel)
 
 
-async def record(pool: asyncpg.Pool, lease: Lease, attempt: Attempt, following: Following) -> bool:
-    """Records an attempt and what follows from it.
+async def record(
+    pool: asyncpg.Pool, lease: Lease, attempt: Attempt, following: Following, moment: dt.datetime | None = None
+) -> bool:
+    """Records an attempt and what follows from it. Deliveries of the lease that the message did not contain are free again.
 
     Returns:
-        Whether the lease still held. If not, another process has sent the delivery again, and decides what follows.
+        Whether the lease still held. If not, another process has sent the deliveries again, and decides what follows.
     """
     organization, channel = lease.key.organization, lease.key.channel
+    sent = lease.deliveries[: len(following.nexts)]
+    left = [one.delivery_id for one in lease.deliveries[len(sent) :]]
+    ids = [one.delivery_id for one in sent]
     async with acting_for(pool, organization) as connection:
         await connection.execute(
-            _ATTEMPT, organization, lease.delivery_id, lease.attempt_number, attempt.start_time, attempt.duration_ms,
+            statements.ATTEMPT, organization, ids, [one.attempt_number for one in sent], attempt.start_time, attempt.duration_ms,
             attempt.address, attempt.request, attempt.http_status, attempt.answer, attempt.outcome, attempt.error,
+            lease.claim if len(sent) > 1 else "",
         )  # fmt: skip
-        holds = await connection.fetchval(
-            _FINISH, organization, lease.delivery_id, lease.claim, following.state, following.pause_s
-        )
+        if left:
+            await connection.execute(statements.RELEASE, organization, left, lease.claim)
+        holds = await connection.fetch(
+            statements.FINISH, organization, ids, lease.claim, [one.state for one in following.nexts],
+            [one.pause_s for one in following.nexts], following.goes_alone, moment,
+        )  # fmt: skip
         if holds:
             await connection.execute(
-                _CHANNEL, organization, channel, following.has_failed, attempt.start_time, following.channel_pause_s,
-                following.disable_reason,
+                statements.CHANNEL, organization, channel, following.has_failed, attempt.start_time, following.channel_pause_s,
+                following.disable_reason, following.token_interval_s,
+                following.token_interval_s * (following.burst - 1),
             )  # fmt: skip
     return bool(holds)

@@ -1,6 +1,7 @@
 """Sends what is due: the deliveries of one channel one after the other, those of different channels at the same time."""
 
 import asyncio
+import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,7 @@ import asyncpg
 from gateway_core.runtime.background import end, in_background, start
 from gateway_core.runtime.backoff import Backoff
 from gateway_core.stores.postgres.connections import UNAVAILABLE
+from notification_service.channels.kinds import MERGING
 from notification_service.metrics import AttemptMetrics
 from notification_service.outbox import store
 from notification_service.outbox.attempts import Attempted, Sender
@@ -36,7 +38,12 @@ class Worker:
     """Sends deliveries."""
 
     def __init__(
-        self, pool: asyncpg.Pool, sender: Sender, metrics: AttemptMetrics, new_claim: Callable[[], str]
+        self,
+        pool: asyncpg.Pool,
+        sender: Sender,
+        metrics: AttemptMetrics,
+        new_claim: Callable[[], str],
+        moment: Callable[[], dt.datetime | None] = lambda: None,
     ) -> None:
         """Prepares sending.
 
@@ -45,11 +52,13 @@ class Worker:
             sender: makes the attempts.
             metrics: counts them.
             new_claim: returns an id that no other lease has.
+            moment: returns the time that decides what is due; None for PostgreSQL's, which is the same for all processes.
         """
         self._pool = pool
         self._sender = sender
         self._metrics = metrics
         self._new_claim = new_claim
+        self._moment = moment
         self._is_stopping = False
         self._tasks: dict[ChannelKey, asyncio.Task[None]] = {}
 
@@ -67,7 +76,7 @@ class Worker:
         if len(self._tasks) >= MOST_CHANNELS:
             return
         busy = Counter(key.organization for key in self._tasks)
-        for key in await store.channels_due(self._pool, _MOST_DUE):
+        for key in await store.channels_due(self._pool, _MOST_DUE, self._moment()):
             if len(self._tasks) >= MOST_CHANNELS:
                 return
             if key in self._tasks or busy[key.organization] >= MOST_OF_AN_ORGANIZATION:
@@ -91,15 +100,18 @@ class Worker:
     async def _send_all(self, key: ChannelKey) -> None:
         """Sends the deliveries of a channel, until none is due."""
         try:
-            lease = await store.lease_next(self._pool, key, self._new_claim())
+            lease = await self._lease(key)
             if lease is None:
                 await store.cancel_of_deleted(self._pool, key)
             while lease is not None:
                 if not await self._send(lease) or self._is_stopping:
                     return
-                lease = await store.lease_next(self._pool, key, self._new_claim())
+                lease = await self._lease(key)
         except _FAILURES as error:
             logger.info("a channel is waiting for PostgreSQL", extra={"error": type(error).__name__})
+
+    async def _lease(self, key: ChannelKey) -> Lease | None:
+        return await store.lease_next(self._pool, key, self._new_claim(), MERGING, self._moment())
 
     async def _send(self, lease: Lease) -> bool:
         """Makes an attempt and records it. Returns whether it was recorded."""
@@ -117,7 +129,9 @@ class Worker:
             async with asyncio.timeout(_RECORDING_S):
                 while True:
                     try:
-                        holds = await store.record(self._pool, lease, attempted.attempt, attempted.following)
+                        holds = await store.record(
+                            self._pool, lease, attempted.attempt, attempted.following, self._moment()
+                        )
                     except _FAILURES as error:
                         logger.info("cannot record an attempt yet", extra={"error": type(error).__name__})
                         await asyncio.sleep(backoff.failed())

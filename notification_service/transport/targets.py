@@ -6,6 +6,7 @@ from typing import Final, Self
 
 import httpx
 
+MAIL_SCHEME: Final = "mailto:"
 _HTTPS_PORT: Final = 443
 _PORTS: Final = {"http": 80, "https": _HTTPS_PORT}
 _MAX_URL_CHARACTERS: Final = 2_048

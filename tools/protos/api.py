@@ -20,6 +20,7 @@ READING_VERBS: Final = (
     "Explain",
     "Verify",
     "Preview",
+    "Simulate",
     "Export",
     "Check",
     "Query",

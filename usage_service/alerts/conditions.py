@@ -7,9 +7,9 @@ told once while it lasts. When it ends, it is armed again, in its next epoch.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from usage_service.alerts.crossings import Key, State
+from gateway_core.model.alerts.crossings import Key, State
+from gateway_core.model.alerts.rules import Place, Rule
 from usage_service.alerts.events import Happening
-from usage_service.alerts.rules import Place, Rule
 
 Told = tuple[Rule, Happening]
 """What a rule tells about."""

@@ -8,16 +8,17 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from gateway_core.model.alerts.crossings import Crossing
 from gateway_core.model.alerts.event_data import VERSION
+from gateway_core.model.alerts.event_types import ENDS
+from gateway_core.model.alerts.rules import Place, Rule
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.organization.scope_names import resource_name
-from usage_service.alerts.crossings import Crossing
-from usage_service.alerts.rules import Place, Rule
 
 _ID_BYTES: Final = 20
 
@@ -63,6 +64,8 @@ class Event:
 def event_of(organization: str, rule: Rule, happening: Happening) -> Event:
     """Returns the event of a happening. It has the same id whenever and wherever it is computed."""
     scope = happening.place.scope
+    if rule.severity and happening.event_type not in ENDS:
+        happening = replace(happening, severity=rule.severity)
     key = (
         organization,
         rule.rule_id,

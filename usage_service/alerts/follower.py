@@ -17,17 +17,17 @@ from typing import Final
 
 import asyncpg
 
+from gateway_core.model.alerts.crossings import Crossing, Key, State, decide
 from gateway_core.model.alerts.event_types import BUDGET_RESET, OF_BUDGETS, THRESHOLD_REACHED
+from gateway_core.model.alerts.rules import Rule
 from gateway_core.runtime.background import in_background
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Told, decide_conditions
-from usage_service.alerts.crossings import Crossing, Key, State, decide
 from usage_service.alerts.events import Happening, crossing_happening, event_of
 from usage_service.alerts.looks import next_look
 from usage_service.alerts.recipients import addressees
-from usage_service.alerts.rules import Rule
 from usage_service.alerts.sources.all_sources import SOURCES
 from usage_service.alerts.sources.providers import provider_health
 from usage_service.alerts.sources.source import ProviderHealth, View

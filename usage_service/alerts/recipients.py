@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway_core.model.alerts.rules import Place, Recipient
 from gateway_core.model.organization.scopes import ScopeKind
-from usage_service.alerts.rules import Place, Recipient
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,9 +54,16 @@ SELECT coalesce(max(a.sequence), $2) FROM audit_log a WHERE a.organization_id = 
 """
 
 RULES: Final = """
-SELECT rule_id, event_types, scope_kind, scope_id, includes_descendants, percents, amounts_nano_credits, recipients, conditions,
-       create_time
-  FROM notification_rules WHERE organization_id = $1 AND state = 'ENABLED' ORDER BY rule_id
+SELECT r.rule_id, r.event_types, r.scope_kind, r.scope_id, r.includes_descendants, r.percents, r.amounts_nano_credits, r.recipients,
+       r.severity, r.frequency, r.quiet_hours, r.overrides_rule_id, r.forbids_overrides, r.state = 'ENABLED' AS is_enabled,
+       r.conditions, r.create_time, coalesce(g.path, m.group_path, k.group_path, '{}') AS group_path,
+       coalesce(m.member_id, k.member_id, '') AS member_id
+  FROM notification_rules r
+  LEFT JOIN groups g ON r.scope_kind = 'group' AND g.organization_id = r.organization_id AND g.group_id = r.scope_id
+  LEFT JOIN members m ON r.scope_kind = 'member' AND m.organization_id = r.organization_id AND m.member_id = r.scope_id
+  LEFT JOIN api_keys k ON r.scope_kind = 'api_key' AND k.organization_id = r.organization_id AND k.api_key_id = r.scope_id
+ WHERE r.organization_id = $1
+ ORDER BY r.rule_id
 """
 
 # The counters that were charged after `$2` up to `$3`, and the present ones of guardrails that changed after `$4`, or of all if a
@@ -155,10 +162,4 @@ SELECT $1, m.member_id, $2 FROM members m
  WHERE m.organization_id = $1 AND m.member_id = ANY ($3::text[]) AND m.state = 'ACTIVE' AND m.user_id IS NOT NULL
 ON CONFLICT DO NOTHING
 """
-# A channel that was deleted gets nothing. One that is disabled does once it is enabled again.
-PUT_DELIVERIES: Final = """
-INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)
-SELECT $1, d.delivery_id, d.channel_id, $2 FROM unnest($3::text[], $4::text[]) AS d (delivery_id, channel_id)
- WHERE EXISTS (SELECT FROM notification_channels c WHERE c.organization_id = $1 AND c.channel_id = d.channel_id)
-ON CONFLICT DO NOTHING
-"""
+MAIL_CHANNELS: Final = "SELECT mail_channels($1, $2::text[])"

@@ -6,16 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import asyncpg
+
+from gateway_core.model.alerts.crossings import Budget, Crossing, Key, State
+from gateway_core.model.alerts.inheritance import StoredRule, in_effect
+from gateway_core.model.alerts.rules import Conditions, Place, Recipient, Rule, thresholds_of
+from gateway_core.model.alerts.schedules import Schedule
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from usage_service.alerts import statements
 from usage_service.alerts.claims import Claimed
-from usage_service.alerts.crossings import Budget, Crossing, Key, State
-from usage_service.alerts.events import CrossingCall, Event, encoded, hashed_id
+from usage_service.alerts.events import CrossingCall, Event, encoded
+from usage_service.alerts.held.store import HeldAlerts
 from usage_service.alerts.looks import RATE_REFUSALS
 from usage_service.alerts.recipients import Addressees, Admin
-from usage_service.alerts.rules import Conditions, Place, Recipient, Rule, thresholds_of
 
 REFUSALS_OF_ALERTS: Final = ("budget_exhausted", "credit_exhausted", *RATE_REFUSALS)
 _CHANGES_OVERLAP: Final = dt.timedelta(seconds=15)
@@ -46,19 +51,7 @@ class AlertStore:
     async def rules(self) -> Sequence[Rule]:
         """Returns the rules that are enabled."""
         rows = await self._connection.fetch(statements.RULES, self._claimed.organization)
-        return [
-            Rule(
-                row["rule_id"],
-                frozenset(row["event_types"]),
-                Scope(ScopeKind(row["scope_kind"]), row["scope_id"]),
-                row["includes_descendants"],
-                thresholds_of(row["percents"], row["amounts_nano_credits"]),
-                tuple(Recipient(one["kind"], one.get("id", "")) for one in json.loads(row["recipients"])),
-                Conditions(**json.loads(row["conditions"])),
-                row["create_time"],
-            )
-            for row in rows
-        ]
+        return in_effect([_stored_rule(row) for row in rows])
 
     async def budgets(self) -> Sequence[Budget]:
         """Returns the budgets that were charged or changed since the last step, as they are now."""
@@ -115,7 +108,7 @@ class AlertStore:
                 one.occasion, one.threshold, one.epoch, one.sequence, one.hold_id, encoded(event.data),
             )  # fmt: skip
             if is_new:
-                await self._address(event.event_id, to)
+                await self._address(event, to)
 
     async def finish(self, states: Mapping[Key, State], next_look_time: dt.datetime) -> None:
         """Notes which thresholds are reached, and that everything up to now was looked at."""
@@ -134,12 +127,13 @@ class AlertStore:
             claimed.audit_head,
         )  # fmt: skip
 
-    async def _address(self, event_id: str, to: Addressees) -> None:
-        organization = self._claimed.organization
-        await self._connection.execute(statements.PUT_INBOX, organization, event_id, sorted(to.members))
-        channels = sorted(to.channels)
-        ids = [hashed_id("dlv", event_id, channel) for channel in channels]
-        await self._connection.execute(statements.PUT_DELIVERIES, organization, event_id, ids, channels)
+    async def _address(self, event: Event, to: Addressees) -> None:
+        claimed = self._claimed
+        members = sorted(to.members)
+        await self._connection.execute(statements.PUT_INBOX, claimed.organization, event.event_id, members)
+        mails = await self._connection.fetch(statements.MAIL_CHANNELS, claimed.organization, members)
+        held = HeldAlerts(self._connection, claimed.organization, claimed.zone, claimed.now)
+        await held.send(event.event_id, event.happening.severity, event.rule, to.channels | {row[0] for row in mails})
 
 
 async def organizations_behind(connection: Connection, after: str, limit: int) -> Sequence[str]:
@@ -152,3 +146,21 @@ async def organizations_behind(connection: Connection, after: str, limit: int) -
 async def begin(connection: Connection, organization: str) -> None:
     """Lets the alerts of an organization begin at the present end of its ledger, so that history sends nothing."""
     await connection.execute(statements.BEGIN, organization)
+
+
+def _stored_rule(row: asyncpg.Record) -> StoredRule:
+    scope = Scope(ScopeKind(row["scope_kind"]), row["scope_id"])
+    rule = Rule(
+        row["rule_id"],
+        frozenset(row["event_types"]),
+        scope,
+        row["includes_descendants"],
+        thresholds_of(row["percents"], row["amounts_nano_credits"]),
+        tuple(Recipient(one["kind"], one.get("id", ""), one.get("group", "")) for one in json.loads(row["recipients"])),
+        row["severity"],
+        Schedule.decode(row["frequency"], row["quiet_hours"]),
+        conditions=Conditions(**json.loads(row["conditions"])),
+        create_time=row["create_time"],
+    )
+    place = Place(scope, tuple(row["group_path"]), row["member_id"])
+    return StoredRule(rule, place, row["overrides_rule_id"] or "", row["forbids_overrides"], row["is_enabled"])

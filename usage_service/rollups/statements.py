@@ -135,16 +135,28 @@ Parameters: organization, generation, position, time zone, new position.
 ROLL_UP_LATE: Final = f"{_FACTS_BY_HOUR}, {_ADD_TO_DAYS} {_MOVE_ON}"
 """The same, also for hours that are in days already. One more parameter: the instant before which hours are in days."""
 
-WHAT_IS_NEW: Final = """
-SELECT EXISTS (SELECT FROM usage_records WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3 AND tags IS NOT NULL)
+# The position is claimed with the lock on its row. Whoever does not get it leaves the work to the one who has it. The head is of
+# the statement's snapshot, as are the facts up to it, so it tells what they are.
+CLAIM_EVENTS: Final = """
+WITH claimed AS MATERIALIZED (
+    SELECT r.sequence, r.time_zone, h.sequence AS head, r.days_until, least(r.sequence + $3::bigint, h.sequence) AS upto
+      FROM usage_rollups r JOIN ledger_heads h ON h.organization_id = r.organization_id
+     WHERE r.organization_id = $1 AND r.generation = $2 AND r.state <> 'RETIRED' FOR UPDATE OF r SKIP LOCKED)
+SELECT n.*,
+       EXISTS (SELECT FROM usage_records
+                WHERE organization_id = $1 AND sequence > n.sequence AND sequence <= n.upto AND tags IS NOT NULL)
        OR EXISTS (SELECT FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id
-                   WHERE c.organization_id = $1 AND c.sequence > $2 AND c.sequence <= $3 AND u.tags IS NOT NULL),
-       EXISTS (SELECT FROM usage_records WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3 AND place_time < $4)
-       OR EXISTS (SELECT FROM usage_corrections WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3 AND place_time < $4)
+                   WHERE c.organization_id = $1 AND c.sequence > n.sequence AND c.sequence <= n.upto AND u.tags IS NOT NULL),
+       EXISTS (SELECT FROM usage_records
+                WHERE organization_id = $1 AND sequence > n.sequence AND sequence <= n.upto AND place_time < n.days_until)
+       OR EXISTS (SELECT FROM usage_corrections
+                   WHERE organization_id = $1 AND sequence > n.sequence AND sequence <= n.upto AND place_time < n.days_until)
+  FROM claimed n
 """
-"""Whether facts after one position up to another have tags, and whether some are before an instant.
+"""Locks the position of a generation, unless another transaction has, and looks at the next facts.
 
-Parameters: organization, position, new position, instant.
+Columns: position, time zone, head of the ledger, instant before which hours are in days, position after the next facts, whether
+some of these have tags, and whether some are before that instant. Parameters: organization, generation, how many events at most.
 """
 
 _TAGGED_FACTS: Final = TAGGED_HOURS_OF_FACTS.format(

@@ -9,16 +9,29 @@ import asyncpg
 
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.rollups.generations import GRACE, Generation, Ledger, State
-from usage_service.rollups.statements import CLOSE_HOURS, ROLL_UP, ROLL_UP_LATE, ROLL_UP_TAGGED, WHAT_IS_NEW
+from usage_service.rollups.statements import CLAIM_EVENTS, CLOSE_HOURS, ROLL_UP, ROLL_UP_LATE, ROLL_UP_TAGGED
 
 _LEDGERS: Final = """
 SELECT h.organization_id, h.sequence AS head, o.time_zone AS zone, r.generation, r.state, r.time_zone, r.sequence,
        r.days_until
   FROM ledger_heads h JOIN organizations o ON o.organization_id = h.organization_id
   LEFT JOIN usage_rollups r ON r.organization_id = h.organization_id
- WHERE h.sequence > 0 AND h.organization_id = ANY ($1)
+ WHERE h.sequence > 0 AND h.organization_id = ANY ({organizations})
  ORDER BY h.organization_id, r.generation
 """
+_LEDGERS_OF: Final = _LEDGERS.format(organizations="$1")
+_UNFINISHED: Final = _LEDGERS.format(
+    organizations="""ARRAY(
+    SELECT h.organization_id
+      FROM ledger_heads h JOIN organizations o ON o.organization_id = h.organization_id
+      LEFT JOIN usage_rollups r ON r.organization_id = h.organization_id AND r.state = 'CURRENT'
+     WHERE h.sequence > 0 AND h.organization_id > $1
+       AND (r.sequence IS NULL OR r.sequence < h.sequence OR r.time_zone <> o.time_zone
+            OR r.days_until < $3::timestamptz - interval '2 hours'
+            OR EXISTS (SELECT FROM usage_rollups other
+                        WHERE other.organization_id = h.organization_id AND other.state <> 'CURRENT'))
+     ORDER BY h.organization_id LIMIT $2)"""
+)
 
 # The position is claimed with the lock on its row. Whoever does not get it leaves the work to the one who has it.
 _CLAIM: Final = """
@@ -70,30 +83,17 @@ class RollupStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def organizations(self, after: str, limit: int, now: dt.datetime) -> Sequence[str]:
-        """Returns a page of the organizations that have work to do, by id."""
-        async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
-            rows = await connection.fetch(
-                """
-                SELECT h.organization_id
-                  FROM ledger_heads h JOIN organizations o ON o.organization_id = h.organization_id
-                  LEFT JOIN usage_rollups r ON r.organization_id = h.organization_id AND r.state = 'CURRENT'
-                 WHERE h.sequence > 0 AND h.organization_id > $1
-                   AND (r.sequence IS NULL OR r.sequence < h.sequence OR r.time_zone <> o.time_zone
-                        OR r.days_until < $3::timestamptz - interval '2 hours'
-                        OR EXISTS (SELECT FROM usage_rollups other
-                                    WHERE other.organization_id = h.organization_id AND other.state <> 'CURRENT'))
-                 ORDER BY h.organization_id LIMIT $2""",
-                after,
-                limit,
-                now,
-            )
-        return [row["organization_id"] for row in rows]
+    async def unfinished(self, after: str, limit: int, now: dt.datetime) -> Sequence[Ledger]:
+        """Returns the ledgers of a page of the organizations that have work to do, by id, with their generations."""
+        return await self._read(_UNFINISHED, after, limit, now)
 
     async def ledgers(self, organizations: Sequence[str]) -> Sequence[Ledger]:
         """Returns the ledgers of organizations with their generations."""
+        return await self._read(_LEDGERS_OF, list(organizations))
+
+    async def _read(self, statement: str, *arguments: object) -> Sequence[Ledger]:
         async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
-            rows = await connection.fetch(_LEDGERS, list(organizations))
+            rows = await connection.fetch(statement, *arguments)
         ledgers: dict[str, Ledger] = {}
         for organization, head, zone, number, *rest in rows:
             known = ledgers.get(organization) or Ledger(organization, head, zone, ())
@@ -122,13 +122,11 @@ class RollupStore:
             asyncpg.CheckViolationError: a month has no partition yet. Nothing was added (`open_months`).
         """
         async with acting_for(self._pool, organization) as connection:
-            claimed = await connection.fetchrow(_CLAIM, organization, generation)
+            claimed = await connection.fetchrow(CLAIM_EVENTS, organization, generation, most)
             if claimed is None:
                 return None
-            before, zone, head, days_until = claimed
-            upto = min(before + most, head)
+            before, zone, head, days_until, upto, has_tagged, has_late = claimed
             if upto > before:
-                has_tagged, has_late = (await connection.fetch(WHAT_IS_NEW, organization, before, upto, days_until))[0]
                 facts = (organization, generation, before, zone, upto)
                 if has_tagged:
                     await connection.execute(ROLL_UP_TAGGED, *facts)

@@ -11,6 +11,8 @@ from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.pricing import ChargeLine
 from gateway_core.model.record_decorator import record
 from usage_service.provider_reports.findings import reported_text
+from usage_service.routed_calls.comparison import UNKNOWN, Compared
+from usage_service.routed_calls.rows import Row, routed_row
 from usage_service.settlement.charge_decision import CallReport, Resolution, UsageSource
 from usage_service.stored_objects.handed_out import Answer, may_hand_out, rows_of
 
@@ -24,6 +26,8 @@ class Settlement:
     hold: Hold
     report: CallReport
     resolution: Resolution
+    compared_nano_credits: Compared = UNKNOWN
+    """Of a call to a virtual model: what both models cost."""
 
     @property
     def counters(self) -> tuple[str, ...]:
@@ -79,6 +83,12 @@ class RecordedSettlement:
         return (*counters, *self.later_counters) if self.later_counters else counters
 
     @property
+    def routed_row(self) -> Row:
+        """The choice about a call to a virtual model, as a row."""
+        settlement = self.settlement
+        return routed_row(settlement.hold, self.sequence, settlement.compared_nano_credits)
+
+    @property
     def delta_nano_credits(self) -> int:
         """By how much it changes the charged amount."""
         before = self.corrects.charge_nano_credits if self.corrects else 0
@@ -86,8 +96,6 @@ class RecordedSettlement:
 
 
 _OK: Final = 200
-Row = tuple[str | int | None, ...]
-"""Values as `packed` takes them: arrays as texts separated by spaces, instants in microseconds since the epoch."""
 
 
 def hold_row(settlement: Settlement) -> Row:

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import asyncpg
 
-from gateway_core.model.calls.holds import Hold, HoldTokenError, verify_hold_by_any
+from gateway_core.model.calls.holds import Hold, HoldState, HoldTokenError, verify_hold_by_any
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.runtime.backoff import Backoff
@@ -16,6 +16,7 @@ from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnap
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from usage_service.call_spans import trace_call
 from usage_service.metrics import SettlementMetrics
+from usage_service.routed_calls.comparison import compared
 from usage_service.settlement.charge_decision import CallReport, resolve
 from usage_service.settlement.cycle_change_store import UnchangedCounters
 from usage_service.settlement.entries import Entry, Origin, RecentSettlements, SettlementCounts
@@ -127,7 +128,11 @@ class Settler:
     def _settlement(self, hold: Hold, report: CallReport, model: Model, schedule: PriceSchedule) -> Settlement:
         snapshot = self._catalog.snapshot
         terms = Terms(hold, model, schedule, snapshot.answered_models, snapshot.providers.get(model.provider))
-        return Settlement(hold, report, resolve(terms, report))
+        resolution = resolve(terms, report)
+        if hold.claims.routed is None or resolution.outcome is not HoldState.SETTLED:
+            return Settlement(hold, report, resolution)
+        both = compared(hold.claims, resolution.usage, resolution.charge_nano_credits, snapshot)
+        return Settlement(hold, report, resolution, both)
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
         """Returns the model and the prices that a hold names.

@@ -26,6 +26,7 @@ from gateway_core.stores.postgres.ledger_store import (
 )
 from gateway_core.stores.postgres.organization_wall import act_for
 from gateway_core.stores.postgres.packed_columns import insert_packed, packed, packed_columns
+from usage_service.routed_calls.rows import Row, insert_routed
 from usage_service.settlement.cycle_change_store import UnchangedCounters, with_dependent_counters, with_later_counters
 from usage_service.settlement.rows import (
     CORRECTION_COLUMNS,
@@ -36,7 +37,6 @@ from usage_service.settlement.rows import (
     TAG_COLUMNS,
     ExpiredCharge,
     RecordedSettlement,
-    Row,
     Settlement,
     correction_row,
     finding_row,
@@ -180,12 +180,13 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
     if resolutions:
         await _resolve_holds(connection, [entry.settlement for entry in resolutions])
         await _insert_records(connection, resolutions)
+    if routed := [entry.routed_row for entry in recorded if entry.settlement.hold.claims.routed]:
+        await insert_routed(connection, routed)
     if corrections:
         await connection.execute(_INSERT_CORRECTIONS, *packed_columns(map(correction_row, corrections)))
     await _post(connection, recorded)
     await _add_spend(connection, recorded)
-    flagged = [entry.settlement for entry in recorded if entry.settlement.resolution.finding]
-    if flagged:
+    if flagged := [entry.settlement for entry in recorded if entry.settlement.resolution.finding]:
         await connection.execute(_INSERT_FINDINGS, *packed_columns(map(finding_row, flagged)))
 
 
@@ -200,8 +201,7 @@ async def _insert_records(connection: Connection, resolutions: Iterable[Recorded
 
 
 async def _bind_stored(connection: Connection, recorded: Sequence[RecordedSettlement], life_ms: int) -> None:
-    rows = [row for entry in recorded for row in stored_rows(entry.settlement, life_ms)]
-    if rows:
+    if rows := [row for entry in recorded for row in stored_rows(entry.settlement, life_ms)]:
         await connection.execute(_INSERT_STORED, *packed_columns(rows))
 
 
@@ -278,8 +278,7 @@ async def _resolve_holds(connection: Connection, settlements: Sequence[Settlemen
     if not missing:
         return
     columns = packed_columns((*hold_row(settlement), "now") for settlement in missing)
-    rows = await connection.fetch(_INSERT_RESOLVED_HOLDS, *columns)
-    inserted = {row["hold_id"] for row in rows}
+    inserted = {row["hold_id"] for row in await connection.fetch(_INSERT_RESOLVED_HOLDS, *columns)}
     # A hold that is neither open nor absent was recorded in between.
     raced = [settlement for settlement in missing if settlement.hold.hold_id not in inserted]
     for settlement in await _resolve_registered(connection, raced) if raced else ():

@@ -119,7 +119,7 @@ class NotificationChannelsApi:
         organization = caller.resource.organization
         query = _CHANNELS.query(
             request, self._page_tokens, organization,
-            Condition("c.organization_id = {}", organization),
+            Condition("c.organization_id = {} AND " + store.LISTED, organization),
             visible_rows(visibility(caller.actor), member=None, group_path=store.PATH),
         )  # fmt: skip
         async with acting_for(self._pool, organization) as connection:
@@ -273,7 +273,9 @@ def _check_new(request: notification_channel_pb2.CreateNotificationChannelReques
 
 def _check_update(request: notification_channel_pb2.UpdateNotificationChannelRequest) -> Iterable[FieldViolation]:
     if request.notification_channel.target and not host_of(request.notification_channel.target):
-        yield FieldViolation("notification_channel.target", "must be a URL that begins with https://")
+        yield FieldViolation(
+            "notification_channel.target", "must be a URL that begins with https://, or an e-mail address"
+        )
 
 
 def _update_problems(kind: str, asked: NotificationChannel, fields: frozenset[str]) -> Iterable[FieldViolation]:

@@ -13,11 +13,13 @@ COLUMNS: Final = f"""
 c.organization_id, c.channel_id, c.kind, c.display_name, c.group_id, c.target_hint, c.state = 'DISABLED', c.disable_reason,
 c.failing_since, c.create_time, c.update_time, {PATH}
 """
+# Not the channels by which members get e-mail: those are nobody's to keep.
+LISTED: Final = "c.mailed_member_id IS NULL"
 SOURCE: Final = """
 notification_channels c LEFT JOIN groups g ON g.organization_id = c.organization_id AND g.group_id = c.group_id
 """
-_GET: Final = f"SELECT {COLUMNS} FROM {SOURCE} WHERE c.organization_id = $1 AND c.channel_id = $2"  # noqa: S608
-_COUNT: Final = "SELECT count(*) FROM notification_channels WHERE organization_id = $1"
+_GET: Final = f"SELECT {COLUMNS} FROM {SOURCE} WHERE c.organization_id = $1 AND c.channel_id = $2 AND {LISTED}"  # noqa: S608
+_COUNT: Final = "SELECT count(*) FROM notification_channels WHERE organization_id = $1 AND mailed_member_id IS NULL"
 _ADD: Final = """
 INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, group_id, target_hint, sealed_target,
                                    sealed_secret)

@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
+from admin_service.api.validation import is_email
+
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 _SIGNED_BY_SECRET: Final = frozenset({"FEISHU", "DINGTALK"})
 
 
 def host_of(target: str) -> str:
-    """Returns the host of a URL; empty if it is none."""
+    """Returns the host of a URL or the domain of an e-mail address; empty if it is neither."""
+    if is_email(target):
+        return target.rpartition("@")[2]
     try:
         return urlsplit(target).hostname or ""
     except ValueError:
@@ -24,7 +28,7 @@ def problems(kind: str, target: str, secret: str) -> Iterable[tuple[str, str]]:
 
     Args:
         kind: such as `SLACK`.
-        target: the URL; empty if none is set.
+        target: the URL or address; empty if none is set.
         secret: empty if none is set.
     """
     if kind == "PAGERDUTY":
@@ -33,7 +37,11 @@ def problems(kind: str, target: str, secret: str) -> Iterable[tuple[str, str]]:
         if not secret:
             yield "secret", "must be the integration's routing key"
         return
-    yield from _problems_of_url(target)
+    if kind == "EMAIL":
+        if not is_email(target):
+            yield "target", "must be an e-mail address"
+    else:
+        yield from _problems_of_url(target)
     if kind == "CALLBACK" and secret:
         yield "secret", "must be empty: the secret of a callback is made for you"
     elif kind not in _SIGNED_BY_SECRET and secret:

@@ -12,7 +12,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, visibility
 from admin_service.api.errors import AdminError, permission_denied
-from admin_service.api.names import NOTIFICATION_CHANNELS, NOTIFICATION_DELIVERIES, ResourceName
+from admin_service.api.names import MEMBERS, NOTIFICATION_CHANNELS, NOTIFICATION_DELIVERIES, ResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -120,7 +120,8 @@ async def _existing(connection: Connection, name: ResourceName, permission: Perm
 def _message(row: DeliveryRow, attempts: Iterable[AttemptRow] = ()) -> NotificationDelivery:
     return NotificationDelivery(
         name=str(ResourceName(row.organization, NOTIFICATION_DELIVERIES, row.delivery)),
-        channel=str(ResourceName(row.organization, NOTIFICATION_CHANNELS, row.channel)),
+        channel="" if row.member else str(ResourceName(row.organization, NOTIFICATION_CHANNELS, row.channel)),
+        member=str(ResourceName(row.organization, MEMBERS, row.member)) if row.member else "",
         event_id=row.event,
         event_type=row.event_type,
         state=NotificationDelivery.State.Value(f"STATE_{row.state}"),
@@ -144,4 +145,5 @@ def _attempt(row: AttemptRow) -> NotificationAttempt:
         answer=row.answer,
         outcome=row.outcome,
         error=row.error,
+        event_ids=row.events,
     )

@@ -2,20 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from megarouter.admin.v1.notification_pb2 import Notification
 from megarouter.admin.v1.notification_rule_pb2 import (
     NotificationConditions,
     NotificationRecipient,
     NotificationRule,
 )
+from megarouter.admin.v1.notification_rule_pb2 import QuietHours as QuietHoursMessage
 
 from admin_service.api.guardrail_names import scope_name
 from admin_service.api.names import MEMBERS, NOTIFICATION_CHANNELS, NOTIFICATION_RULES, ResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.notification_rules.store import RuleRow
+from gateway_core.model.alerts import event_types
+from gateway_core.model.alerts.rules import Rule, thresholds_of
+from gateway_core.model.alerts.schedules import EVERY_DAY, Frequency, QuietHours, Schedule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 _AUDIENCE: Final = "AUDIENCE_"
+_SEVERITY: Final = "SEVERITY_"
+_FREQUENCY: Final = "FREQUENCY_"
 
 
 def rule_name(row: RuleRow) -> ResourceName:
@@ -40,6 +48,13 @@ def rule_message(row: RuleRow) -> NotificationRule:
         update_time=timestamp(row.update_time),
         etag=row.etag,
         scope_display_name=row.scope_display_name,
+        severity=Notification.Severity.Value(f"{_SEVERITY}{settings.severity or 'UNSPECIFIED'}"),
+        frequency=NotificationRule.Frequency.Value(f"{_FREQUENCY}{settings.schedule.frequency}"),
+        overrides=str(ResourceName(row.organization, NOTIFICATION_RULES, settings.overrides))
+        if settings.overrides
+        else "",
+        overrides_forbidden=settings.forbids_overrides,
+        quiet_hours=quiet_hours_message(settings.schedule.quiet_hours) if settings.schedule.quiet_hours else None,
         conditions=NotificationConditions(**settings.conditions) if settings.conditions else None,
     )
 
@@ -47,6 +62,79 @@ def rule_message(row: RuleRow) -> NotificationRule:
 def stored_conditions(conditions: NotificationConditions) -> dict[str, int]:
     """Returns conditions as they are stored: those that are set."""
     return {field.name: value for field, value in conditions.ListFields()}
+
+
+def inherited_message(row: RuleRow) -> NotificationRule:
+    """Returns a rule as those see it who inherit it: without members and channels, who may be beyond their subtree."""
+    message = rule_message(row)
+    audiences = [one for one in message.recipients if one.WhichOneof("recipient") == "audience"]
+    del message.recipients[:]
+    message.recipients.extend(audiences)
+    message.inherited_from = message.scope
+    return message
+
+
+def quiet_hours_message(quiet: QuietHours) -> QuietHoursMessage:
+    """Returns quiet hours as callers see them. All days are none in particular."""
+    return QuietHoursMessage(
+        start=_time_text(quiet.start_minute),
+        end=_time_text(quiet.end_minute),
+        days=[QuietHoursMessage.Day.ValueType(day + 1) for day in sorted(quiet.days)]
+        if quiet.days != EVERY_DAY
+        else [],
+        time_zone=quiet.zone.key,
+        alerts_pass=quiet.alerts_pass,
+    )
+
+
+def stored_schedule(wanted: NotificationRule, zone: ZoneInfo) -> Schedule:
+    """Returns what a rule says about when.
+
+    Args:
+        wanted: the rule, whose fields were checked.
+        zone: of the organization, for quiet hours that name none.
+    """
+    frequency = Frequency.AT_ONCE
+    if wanted.frequency != NotificationRule.FREQUENCY_UNSPECIFIED:
+        frequency = Frequency(NotificationRule.Frequency.Name(wanted.frequency).removeprefix(_FREQUENCY))
+    if not wanted.HasField("quiet_hours"):
+        return Schedule(frequency)
+    quiet = wanted.quiet_hours
+    days = frozenset(int(day) - 1 for day in quiet.days) or EVERY_DAY
+    start, end = _minute(quiet.start), _minute(quiet.end)
+    return Schedule(
+        frequency,
+        QuietHours(start, end, days, ZoneInfo(quiet.time_zone) if quiet.time_zone else zone, quiet.alerts_pass),
+    )
+
+
+def decided_rule(wanted: NotificationRule, scope: Scope) -> Rule:
+    """Returns a rule as alerts are decided by it, without recipients."""
+    return Rule(
+        "",
+        frozenset(wanted.event_types or event_types.OF_BUDGETS),
+        scope,
+        not wanted.only_scope,
+        thresholds_of(wanted.threshold_percents, wanted.threshold_nano_credits),
+        recipients=(),
+        severity=stored_severity(wanted),
+    )
+
+
+def stored_severity(wanted: NotificationRule) -> str:
+    """Returns the severity as it is stored: empty if none is set."""
+    if wanted.severity == Notification.SEVERITY_UNSPECIFIED:
+        return ""
+    return Notification.Severity.Name(wanted.severity).removeprefix(_SEVERITY)
+
+
+def _time_text(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _minute(text: str) -> int:
+    hour, _, minute = text.partition(":")
+    return int(hour) * 60 + int(minute)
 
 
 def stored_recipients(recipients: Iterable[NotificationRecipient], ids: Sequence[str]) -> list[dict[str, str]]:

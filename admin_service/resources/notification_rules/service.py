@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import grpc
@@ -12,7 +13,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.directory import find_target
-from admin_service.access.permissions import Permission, Target, TargetKind, visibility
+from admin_service.access.permissions import Permission, Target, TargetKind
 from admin_service.access.tree_places import MAX_SHOWN
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
@@ -24,18 +25,24 @@ from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
-from admin_service.listing.subtrees import visible_rows
-from admin_service.resources.notification_rules import store
+from admin_service.resources.notification_rules import simulation, store
+from admin_service.resources.notification_rules.inheritance import listed, overridden_rule, rules_about, visible_rules
 from admin_service.resources.notification_rules.messages import (
+    decided_rule,
     rule_message,
     rule_name,
     stored_conditions,
     stored_recipients,
+    stored_schedule,
+    stored_severity,
 )
 from admin_service.resources.notification_rules.store import RuleRow, RuleSettings
 from admin_service.serving.change_transaction import Change, MakeChange
-from admin_service.serving.guard import Handle, Rule
+from admin_service.serving.guard import Handle
+from admin_service.serving.guard import Rule as Check
 from gateway_core.model.alerts import event_types
+from gateway_core.model.alerts.rules import Place
+from gateway_core.model.organization.scopes import ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -69,14 +76,21 @@ class NotificationRulesApi:
         self._pool = pool
         self._page_tokens = page_tokens
         self._make_id = make_id
-        self.handlers: Mapping[str, Handle] = {"GetNotificationRule": self.get, "ListNotificationRules": self.list}
+        self.handlers: Mapping[str, Handle] = {
+            "GetNotificationRule": self.get,
+            "ListNotificationRules": self.list,
+            "SimulateNotificationRule": self.simulate,
+        }
         self.changes: Mapping[str, MakeChange] = {
             "CreateNotificationRule": self.create,
             "UpdateNotificationRule": update,
             "DeleteNotificationRule": delete,
         }
         # An update is checked as a whole, with what it leaves as it was.
-        self.rules: Mapping[str, Rule] = {"CreateNotificationRule": lambda request: _check(request.notification_rule)}
+        self.rules: Mapping[str, Check] = {
+            "CreateNotificationRule": lambda request: _check(request.notification_rule),
+            "SimulateNotificationRule": lambda request: _check(request.notification_rule),
+        }
 
     async def get(self, _request: notification_rule_pb2.GetNotificationRuleRequest, caller: Caller) -> NotificationRule:
         """GetNotificationRule returns one rule."""
@@ -86,18 +100,37 @@ class NotificationRulesApi:
     async def list(
         self, request: notification_rule_pb2.ListNotificationRulesRequest, caller: Caller
     ) -> notification_rule_pb2.ListNotificationRulesResponse:
-        """ListNotificationRules returns the rules of the caller's subtree."""
+        """ListNotificationRules returns the rules of the caller's subtree, and those that are inherited there."""
         organization = caller.resource.organization
+        place = None
+        if request.scope:
+            async with acting_for(self._pool, organization) as connection:
+                place = await _place(connection, caller, request.scope, _READ)
         query = _RULES.query(
             request, self._page_tokens, organization,
             Condition("r.organization_id = {}", organization),
-            visible_rows(visibility(caller.actor), member=None, group_path=store.PATH),
+            visible_rules(caller.actor),
+            *([rules_about(place)] if place else []),
         )  # fmt: skip
         async with acting_for(self._pool, organization) as connection:
             page = await query.read(connection)
+            rules = await store.all_rules(connection, organization) if place else []
         return notification_rule_pb2.ListNotificationRulesResponse(
-            notification_rules=map(rule_message, page.rows), next_page_token=page.next_page_token
+            notification_rules=[listed(row, caller.actor, place, rules) for row in page.rows],
+            next_page_token=page.next_page_token,
         )
+
+    async def simulate(
+        self, request: notification_rule_pb2.SimulateNotificationRuleRequest, caller: Caller
+    ) -> notification_rule_pb2.SimulateNotificationRuleResponse:
+        """SimulateNotificationRule replays a past period."""
+        organization, wanted = caller.resource.organization, request.notification_rule
+        async with acting_for(self._pool, organization) as connection:
+            scope = (await _place(connection, caller, wanted.scope, _READ)).scope
+            zone, now = await store.zone_and_now(connection, organization)
+            time_range = request.time_range if request.HasField("time_range") else None
+            start, end = simulation.period(time_range, now, zone)
+            return await simulation.simulate(connection, organization, decided_rule(wanted, scope), zone, start, end)
 
     async def create(
         self, request: notification_rule_pb2.CreateNotificationRuleRequest, change: Change
@@ -126,7 +159,7 @@ async def update(request: notification_rule_pb2.UpdateNotificationRuleRequest, c
     fields.MergeMessage(asked, wanted, replace_message_field=True, replace_repeated_field=True)
     if violations := list(_check(wanted)):
         raise invalid_fields(*violations)
-    settings = await _settings(change, wanted)
+    settings = await _settings(change, wanted, row.rule)
     if settings == row.settings:
         return rule_message(row)
     await store.put_rule(change.connection, row.organization, row.rule, settings)
@@ -138,8 +171,12 @@ async def update(request: notification_rule_pb2.UpdateNotificationRuleRequest, c
 async def delete(_request: notification_rule_pb2.DeleteNotificationRuleRequest, change: Change) -> NotificationRule:
     """DeleteNotificationRule deletes a rule."""
     row = await _existing(change.connection, change.caller.resource, _WRITE)
+    overrides = [
+        one for one in await store.all_rules(change.connection, row.organization) if one.settings.overrides == row.rule
+    ]
     await store.delete_rule(change.connection, row.organization, row.rule)
-    change.record(rule_name(row), rule_message(row), None, group_path=row.group_path)
+    for gone in (*overrides, row):
+        change.record(rule_name(gone), rule_message(gone), None, group_path=gone.group_path)
     return rule_message(row)
 
 
@@ -150,6 +187,8 @@ def _check(wanted: NotificationRule) -> Iterable[FieldViolation]:
                 f"notification_rule.event_types[{index}]", f"must be one of {', '.join(event_types.OF_RULES)}"
             )
     yield from _check_thresholds(wanted, frozenset(wanted.event_types or event_types.OF_BUDGETS))
+    if wanted.HasField("quiet_hours") and stored_schedule(wanted, ZoneInfo("UTC")).never_sends:
+        yield FieldViolation("notification_rule.quiet_hours", "must leave a time at which alerts are sent")
     for index, recipient in enumerate(wanted.recipients):
         if recipient.WhichOneof("recipient") is None or (
             recipient.WhichOneof("recipient") == "audience"
@@ -174,18 +213,15 @@ def _check_thresholds(wanted: NotificationRule, named: frozenset[str]) -> Iterab
         yield FieldViolation("notification_rule.scope", text)
 
 
-async def _settings(change: Change, wanted: NotificationRule) -> RuleSettings:
+async def _settings(change: Change, wanted: NotificationRule, own_rule: str = "") -> RuleSettings:
     """Returns what to store, after checking that the caller may write about the scope and to the recipients.
 
     Raises:
         AdminError: PERMISSION_DENIED, the scope or a recipient does not exist, or is not in the caller's subtree.
     """
     organization = change.caller.resource.organization
-    name = parse_name(wanted.scope)
-    scope = scope_of_name(name) if name and name.organization == organization else None
-    if scope is None:
-        raise permission_denied(_WRITE, wanted.scope[:MAX_SHOWN])
-    await _require(change, scope_name(organization, scope), wanted.scope)
+    place = await _place(change.connection, change.caller, wanted.scope, _WRITE)
+    scope = place.scope
     ids = [await _recipient_id(change, recipient) for recipient in wanted.recipients]
     return RuleSettings(
         display_name=wanted.display_name,
@@ -197,8 +233,24 @@ async def _settings(change: Change, wanted: NotificationRule) -> RuleSettings:
         percents=sorted(set(wanted.threshold_percents)),
         amounts_nano_credits=sorted(set(wanted.threshold_nano_credits)),
         recipients=stored_recipients(wanted.recipients, ids),
+        severity=stored_severity(wanted),
+        overrides=await overridden_rule(change.connection, organization, wanted.overrides, place, own_rule),
+        forbids_overrides=wanted.overrides_forbidden,
+        schedule=stored_schedule(wanted, (await store.zone_and_now(change.connection, organization))[0]),
         conditions=stored_conditions(wanted.conditions),
     )
+
+
+async def _place(connection: Connection, caller: Caller, text: str, permission: Permission) -> Place:
+    """Returns the scope that a rule names, after checking that it is in the caller's subtree."""
+    organization = caller.resource.organization
+    name = parse_name(text)
+    scope = scope_of_name(name) if name and name.organization == organization else None
+    if scope is None:
+        raise permission_denied(permission, text[:MAX_SHOWN])
+    target = await _require(connection, caller, scope_name(organization, scope), text, permission)
+    owner = scope.scope_id if scope.kind is ScopeKind.MEMBER else target.member or ""
+    return Place(scope, target.group_path, owner)
 
 
 async def _recipient_id(change: Change, recipient: NotificationRecipient) -> str:
@@ -210,16 +262,20 @@ async def _recipient_id(change: Change, recipient: NotificationRecipient) -> str
     collection = MEMBERS if kind == "member" else NOTIFICATION_CHANNELS
     if name is None or (name.organization, name.collection) != (change.caller.resource.organization, collection):
         raise permission_denied(_WRITE, text[:MAX_SHOWN])
-    await _require(change, name, text)
+    await _require(change.connection, change.caller, name, text, _WRITE)
     return str(name.resource_id)
 
 
-async def _require(change: Change, name: ResourceName, text: str) -> None:
-    """Checks that the caller may keep rules about the resource: it exists, in the caller's subtree."""
-    target = await find_target(change.connection, name)
+async def _require(
+    connection: Connection, caller: Caller, name: ResourceName, text: str, permission: Permission
+) -> Target:
+    """Checks that the caller has the permission about the resource: it exists, in the caller's subtree."""
+    target = await find_target(connection, name)
     if target is None:
-        raise permission_denied(_WRITE, text[:MAX_SHOWN])
-    change.caller.require(_WRITE, Target(target.organization, TargetKind.SPEND, target.group_path), text[:MAX_SHOWN])
+        raise permission_denied(permission, text[:MAX_SHOWN])
+    spend = Target(target.organization, TargetKind.SPEND, target.group_path)
+    caller.require(permission, spend, text[:MAX_SHOWN])
+    return target
 
 
 async def _existing(connection: Connection, name: ResourceName, permission: Permission) -> RuleRow:

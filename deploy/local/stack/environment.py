@@ -31,8 +31,8 @@ REPLACED_SECRETS = {
     EDGE_SECRET: {"previous_edge_secret": "MEGAROUTER_PREVIOUS_EDGE_SECRET"},
     CHANNEL_KEY: {"previous_channel_key": "MEGAROUTER_PREVIOUS_CHANNEL_KEY"},
 }
-_USES_ONE_VALUE = (("authz", HOLD_SIGNING_KEY), ("admin", CHANNEL_KEY))
-"""Services that sign or seal with a key, and verify or open nothing."""
+_USES_ONE_VALUE = (("authz", HOLD_SIGNING_KEY),)
+"""Services that sign with a key, and verify nothing."""
 JOURNAL_FILE = "MEGAROUTER_JOURNAL_FILE"
 CATALOG_FILE = "MEGAROUTER_CATALOG_FILE"
 ENVOY_ADMIN_URL = "MEGAROUTER_ENVOY_ADMIN_URL"

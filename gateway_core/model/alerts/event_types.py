@@ -73,6 +73,8 @@ WEEKLY_SUMMARY: Final = "summary.weekly"
 """A week has ended in which the scope of the rule had calls."""
 MONTHLY_SUMMARY: Final = "summary.monthly"
 """A month has ended in which the scope of the rule had calls."""
+DIGEST: Final = "digest"
+"""What a rule has collected in a day or week."""
 TEST: Final = "test"
 """Somebody tests a channel."""
 
@@ -87,7 +89,7 @@ OF_RULES: Final = (
     ANOMALY_FOUND, USAGE_UNCONFIRMED, USAGE_DOUBTFUL,
     ACCOUNT_REFUSED, ACCOUNT_ACCEPTED, PROVIDER_DOWN, PROVIDER_RECOVERED, WEEKLY_SUMMARY, MONTHLY_SUMMARY,
 )  # fmt: skip
-"""Those that a rule can name. Somebody who tests a channel causes the other."""
+"""Those that a rule can name. Somebody who tests a channel causes one other, and a rule that collects its alerts another."""
 OF_PERCENTS: Final = frozenset({SEATS_REACHED, SEATS_RECOVERED, KEYS_REACHED, KEYS_RECOVERED})
 """They need a threshold in percent."""
 OF_AMOUNTS: Final = frozenset({SPEND_REACHED})

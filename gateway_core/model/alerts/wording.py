@@ -97,7 +97,13 @@ def _number(value: object) -> str:
     return f"{value:g}" if isinstance(value, (int, float)) else one_line(value or "")
 
 
+def _digest(name: str, data: Mapping[str, Any]) -> str:
+    count = mapping_in(data, "digest").get("count")
+    return f"{_number(count)} alert{'' if count == 1 else 's'} about {name}"
+
+
 SENTENCES: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = {
+    types.DIGEST: _digest,
     types.THRESHOLD_REACHED: lambda name, data: f"{name} has used {_threshold(data)} of its {_budget(data)}",
     types.EXHAUSTED: lambda name, data: f"Calls of {name} are refused: too little is left of its {_budget(data)}",
     types.RECOVERED: lambda name, data: f"{name} is below {_threshold(data)} of its {_budget(data)} again",

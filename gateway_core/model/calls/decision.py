@@ -4,7 +4,7 @@ authz_service decides with it, and `explanations` explains with it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from gateway_core.model.call_tags import Tags
@@ -28,6 +28,8 @@ from gateway_core.model.limits.model_budgets import ModelBudget
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of
 from gateway_core.model.limits.throttles import throttles_of
 from gateway_core.model.record_decorator import record
+from gateway_core.model.routing.routed_as import RoutedAs
+from gateway_core.model.routing.virtual_models import Owned
 
 MICROSECONDS_PER_SECOND = 10**6
 
@@ -62,6 +64,13 @@ class Parameters:
     """Whether the body has tools, the caller's own functions included."""
     has_compaction: bool = False
     """Whether the provider may summarize the conversation before it answers."""
+    routed: RoutedAs | None = None
+    """How the model was chosen; None if the caller named it."""
+
+    @property
+    def named(self) -> str:
+        """The model as the caller named it."""
+        return self.routed.virtual_model if self.routed else self.model
 
 
 @record(frozen=True, slots=True)
@@ -72,6 +81,8 @@ class CatalogView:
     providers: Mapping[str, Provider]
     answered: AnsweredModels = NO_OTHER_MODELS
     """The models that may answer, those no longer on offer included."""
+    virtual_models: Owned = field(default_factory=dict)
+    """Those that every organization has, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +226,7 @@ def agree(
             price_version=schedule.version,
             counters=tuple(budget.counter for budget in budgets),
             throttles=tuple(throttle.throttle for throttle in throttles),
+            routed=parameters.routed,
         ),
         limits=limits_of(
             rails, budgets, throttles, encode_limits(rate_limits_of(rails, covers)), is_free=endpoint.is_free
@@ -223,7 +235,7 @@ def agree(
             endpoint,
             model,
             provider,
-            named=parameters.model,
+            named=parameters.named,
             query=parameters.query,
             streams=parameters.streams,
             asks_for_usage=parameters.asks_for_usage,

@@ -19,6 +19,7 @@ from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.throttles import Throttle
 from gateway_core.model.record_decorator import record
+from gateway_core.model.routing.routed_as import RoutedAs, decode_routed_as
 
 _VERSION: Final = "v2"
 _CODE_BYTES: Final = 32
@@ -64,6 +65,8 @@ class Claims:
     """Every counter that carries the hold, narrowest first."""
     throttles: tuple[Throttle, ...] = ()
     """Every throttle that admitted the call."""
+    routed: RoutedAs | None = None
+    """The choice of the model; None if the caller named it."""
 
     @cached_property
     def encoded_counters(self) -> tuple[str, ...]:
@@ -129,23 +132,23 @@ class EncodedClaims:
 
 def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
     """Returns the beginning of the token of a hold with these claims."""
-    payload = json.dumps(
-        {
-            "org": claims.organization,
-            "groups": claims.group_path,
-            "member": claims.member,
-            "key": claims.api_key,
-            "endpoint": claims.endpoint,
-            "streams": claims.streams,
-            "model": claims.requested_model,
-            "provider": claims.provider,
-            "served": claims.served_model,
-            "price": claims.price_version,
-            "counters": claims.encoded_counters,
-            "throttles": claims.encoded_throttles,
-        },
-        separators=(",", ":"),
-    )
+    fields = {
+        "org": claims.organization,
+        "groups": claims.group_path,
+        "member": claims.member,
+        "key": claims.api_key,
+        "endpoint": claims.endpoint,
+        "streams": claims.streams,
+        "model": claims.requested_model,
+        "provider": claims.provider,
+        "served": claims.served_model,
+        "price": claims.price_version,
+        "counters": claims.encoded_counters,
+        "throttles": claims.encoded_throttles,
+    }
+    if claims.routed is not None:
+        fields["routed"] = claims.routed.encode()
+    payload = json.dumps(fields, separators=(",", ":"))
     return _begun(f"{_VERSION}.{_encode(payload.encode())}.", signing_key)
 
 
@@ -248,6 +251,7 @@ def _claims_of(text: str) -> Claims:
         price_version=fields["price"],
         counters=tuple(Counter.decode(counter) for counter in fields["counters"]),
         throttles=tuple(Throttle.decode(throttle) for throttle in fields["throttles"]),
+        routed=decode_routed_as(fields["routed"]) if "routed" in fields else None,
     )
 
 

@@ -9,6 +9,7 @@ from gateway_core.model.limits.address_lists import AddressList
 from gateway_core.model.limits.guardrails import Guardrail, in_force
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.organization.service_accounts import is_service_account
+from gateway_core.model.routing.caller_routing import NO_ROUTING, CallerRouting
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Principal:
     """Whether a rotation replaced the secret. `expire_epoch_s` is then no later than the end of the overlap."""
     is_switched_off: bool = False
     """Whether the organization is a personal account in a deployment that has none."""
+    routing: CallerRouting = NO_ROUTING
 
     def at(self, instant_epoch_s: float) -> "Principal":
         """Returns the principal with the limits that are in force at an instant."""

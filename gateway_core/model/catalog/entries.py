@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from gateway_core.model.capabilities import Capability, Tier
 from gateway_core.model.catalog.prices import Entry, FeeName, FeeNanoCredits, Multiplier, PriceSchedule, TokenLimit
 from gateway_core.model.endpoints import ELSEWHERE, Dialect, Endpoint
 from gateway_core.model.limits.model_whitelists import qualified_name
@@ -20,6 +21,12 @@ from gateway_core.model.validation_problems import problems_of
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+
+
+MAX_CANDIDATES = 8
+"""Models of one virtual model."""
+VIRTUAL_PROVIDER = "virtual"
+"""What whitelists call the provider of every virtual model: `virtual/auto`, `virtual/*`, `provider:virtual`."""
 
 
 class CatalogError(Exception):
@@ -136,6 +143,10 @@ class Model(Entry):
     default_output_reserve_tokens: TokenLimit
     aliases: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
     """Other names by which callers may call it, such as a dated snapshot. `provider/name` needs no alias."""
+    capabilities: frozenset[Capability] = frozenset()
+    """What it can do besides reading and writing text. A routed call that needs more is not served by it."""
+    tier: Tier | None = None
+    """Its class among the models; None for one that no virtual model of the catalog uses."""
     schedules: tuple[PriceSchedule, ...] = ()
 
     @property
@@ -186,18 +197,46 @@ class Model(Entry):
         )
 
 
+class OfferedVirtualModel(Entry):
+    """A virtual model that every organization has, unless it has one of the same name."""
+
+    name: Name
+    candidates: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_CANDIDATES)]
+    """Public names of the models that may serve it."""
+    baseline_model: Name
+
+    @model_validator(mode="after")
+    def _baseline_is_a_candidate(self) -> Self:
+        if self.baseline_model not in self.candidates:
+            raise ValueError("baseline_model must be one of the candidates")
+        return self
+
+
 class Catalog(Entry):
     """Providers and models. Each name is unique."""
 
     version: Literal[1] = 1
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
+    virtual_models: tuple[OfferedVirtualModel, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _refuse_repeats("provider", (provider.name for provider in self.providers))
         _refuse_repeats("model name", (name for model in self.models for name in (model.name, *model.aliases)))
         providers = {provider.name: provider for provider in self.providers}
+        if VIRTUAL_PROVIDER in providers:
+            raise ValueError(
+                f"no provider may be named {VIRTUAL_PROVIDER}, because whitelists mean virtual models by it"
+            )
+        _refuse_repeats("virtual model", (one.name for one in self.virtual_models))
+        names = {name for model in self.models for name in model.any_names}
+        offered = {model.name for model in self.models}
+        for virtual in self.virtual_models:
+            if virtual.name in names:
+                raise ValueError(f"virtual model {virtual.name}: a model has this name")
+            if unknown := [name for name in virtual.candidates if name not in offered]:
+                raise ValueError(f"virtual model {virtual.name}: no model is named {', '.join(unknown)}")
         for model in self.models:
             provider = providers.get(model.provider)
             if provider is None:

@@ -15,9 +15,10 @@ import asyncpg
 from pydantic import ValidationError
 
 from gateway_core.model.catalog.answered_models import AnsweredModels
-from gateway_core.model.catalog.entries import Catalog, Model, Provider
+from gateway_core.model.catalog.entries import Catalog, Model, OfferedVirtualModel, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.limits.model_whitelists import qualified_name
+from gateway_core.model.routing.virtual_models import Owned, of_catalog
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import DatabaseSettings
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
@@ -40,6 +41,7 @@ class CatalogSnapshot:
     """Offered models by public name, each with all of its price versions."""
     retired_models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
     """Models that left the catalog. They may no longer be called, but calls in progress settle at their prices."""
+    offered_virtual_models: tuple[OfferedVirtualModel, ...] = ()
 
     @cached_property
     def models_by_any_name(self) -> Mapping[str, Model]:
@@ -47,6 +49,11 @@ class CatalogSnapshot:
         qualified = {qualified_name(name, model.provider): model for name, model in self.models.items()}
         aliases = {alias: model for model in self.models.values() for alias in model.aliases}
         return MappingProxyType({**qualified, **aliases, **self.models})
+
+    @cached_property
+    def virtual_models(self) -> Owned:
+        """The virtual models that every organization has, by name."""
+        return MappingProxyType({one.name: of_catalog(one) for one in self.offered_virtual_models})
 
     @cached_property
     def answered_models(self) -> AnsweredModels:
@@ -76,6 +83,9 @@ async def load_snapshot(connection: Connection) -> CatalogSnapshot:
         price_rows = await connection.fetch(
             "SELECT model_name, version, effective_date, prices FROM price_versions ORDER BY model_name, version"
         )
+        virtual_rows = await connection.fetch(
+            "SELECT model_name, definition FROM catalog_virtual_models ORDER BY model_name"
+        )
     schedules: dict[str, list[PriceSchedule]] = {}
     for row in price_rows:
         with _skipping_invalid("price version", row["model_name"]):
@@ -91,7 +101,13 @@ async def load_snapshot(connection: Connection) -> CatalogSnapshot:
             model = Model.model_validate_json(row["definition"])
             priced = model.model_copy(update={"schedules": tuple(schedules.get(model.name, ()))})
             (offered if row["offered"] else retired)[model.name] = priced
-    return CatalogSnapshot(MappingProxyType(providers), MappingProxyType(offered), MappingProxyType(retired))
+    virtual = []
+    for row in virtual_rows:
+        with _skipping_invalid("virtual model", row["model_name"]):
+            virtual.append(OfferedVirtualModel.model_validate_json(row["definition"]))
+    return CatalogSnapshot(
+        MappingProxyType(providers), MappingProxyType(offered), MappingProxyType(retired), tuple(virtual)
+    )
 
 
 @contextmanager
@@ -207,6 +223,7 @@ async def sync_catalog(connection: Connection, catalog: Catalog) -> None:
         await _sync_providers(connection, catalog)
         await _sync_models(connection, catalog)
         await _sync_prices(connection, catalog)
+        await _sync_virtual_models(connection, catalog)
 
 
 async def _sync_providers(connection: Connection, catalog: Catalog) -> None:
@@ -222,6 +239,23 @@ async def _sync_providers(connection: Connection, catalog: Catalog) -> None:
             " ON CONFLICT (provider_id) DO UPDATE SET definition = excluded.definition",
             changed,
         )
+
+
+async def _sync_virtual_models(connection: Connection, catalog: Catalog) -> None:
+    stored = {
+        row["model_name"]: json.loads(row["definition"])
+        for row in await connection.fetch("SELECT model_name, definition FROM catalog_virtual_models")
+    }
+    wanted = {one.name: one.model_dump(mode="json") for one in catalog.virtual_models}
+    changed = [(name, json.dumps(value)) for name, value in wanted.items() if stored.get(name) != value]
+    if changed:
+        await connection.executemany(
+            "INSERT INTO catalog_virtual_models (model_name, definition) VALUES ($1, $2)"
+            " ON CONFLICT (model_name) DO UPDATE SET definition = excluded.definition",
+            changed,
+        )
+    if gone := sorted(stored.keys() - wanted.keys()):
+        await connection.execute("DELETE FROM catalog_virtual_models WHERE model_name = ANY($1)", gone)
 
 
 async def _sync_models(connection: Connection, catalog: Catalog) -> None:

@@ -22,6 +22,8 @@ from gateway_core.model.limits.rollovers import rollover_of
 from gateway_core.model.limits.soft_budgets import soft_budget_of
 from gateway_core.model.limits.temporary_limits import temporary_limit_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.routing.caller_routing import NO_ROUTING
+from gateway_core.model.routing.encoded_routing import routing_of_text
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.rate_rules import decode_rules
 
@@ -35,7 +37,8 @@ _BYTES_PER_TOKEN: Final = {"STRICT": 1, "BALANCED": 4}
 
 # The function runs with the owner's rights. The service can look up the key of a hash, but cannot list identities.
 _SELECT: Final = """
-SELECT asked.key_hash, found.*, is_switched_off(found.organization_id)
+SELECT asked.key_hash, found.*, is_switched_off(found.organization_id),
+       routing_of(found.organization_id, found.group_path, found.api_key_id)
   FROM unnest($1::bytea[]) AS asked (key_hash), LATERAL identity_of_key(asked.key_hash) AS found
 """
 _REVISIONS: Final = "SELECT organization_id, revision FROM identity_revisions_of($1)"
@@ -51,7 +54,8 @@ _ROWS_PER_TURN: Final = 20
 
 # With the rights of admin_service, behind the wall between organizations.
 _OF_API_KEY: Final = """
-SELECT found.*, is_switched_off(found.organization_id) FROM api_keys k, LATERAL identity_of_key(k.secret_hash) AS found
+SELECT found.*, is_switched_off(found.organization_id), routing_of(found.organization_id, found.group_path, found.api_key_id)
+  FROM api_keys k, LATERAL identity_of_key(k.secret_hash) AS found
  WHERE k.organization_id = $1 AND k.api_key_id = $2 AND k.state <> 'DELETED'
 """
 
@@ -60,7 +64,8 @@ _OF_MEMBER: Final = """
 SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active, NULL::float8 AS expire_epoch_s,
        m.state = 'ACTIVE' AS member_active, coalesce(g.path, '{}') AS group_path, o.state = 'ACTIVE' AS organization_active,
        o.time_zone, o.input_estimate, o.budget_mode, false AS secret_replaced, NULL::text[] AS ip_allow_list,
-       coalesce(above.guardrails, '[]') AS guardrails, above.more_limits, is_switched_off(m.organization_id)
+       coalesce(above.guardrails, '[]') AS guardrails, above.more_limits, is_switched_off(m.organization_id),
+       routing_of(m.organization_id, coalesce(g.path, '{}'), '')
   FROM members m
   JOIN organizations o ON o.organization_id = m.organization_id
   LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
@@ -217,6 +222,7 @@ def principal_of_row(row: asyncpg.Record) -> Principal:
         secret_replaced=row["secret_replaced"],
         budget_mode=BudgetMode(row["budget_mode"]),
         is_switched_off=row["is_switched_off"],
+        routing=routing_of_text(row["routing_of"], _scopes(row)) if row["routing_of"] else NO_ROUTING,
     )
 
 

@@ -1,15 +1,17 @@
 """WeCom, by a group robot, as Markdown of at most 4,096 bytes.
 
-Success is `errcode` 0 in the body: the status is 200 for errors, too. A robot may send 20 messages a minute.
-https://developer.work.weixin.qq.com/document/path/91770
+Success is `errcode` 0 in the body: the status is 200 for errors, too. A robot may send 20 messages a minute; code 45009 is too
+many. Code 93000 is a robot that was removed. https://developer.work.weixin.qq.com/document/path/91770,
+https://developer.work.weixin.qq.com/document/path/90313
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final
 
 from notification_service.channels.chats.error_codes import ErrorCodes
 from notification_service.channels.messages import Alert, Endpoint, Kind, Request, json_request
-from notification_service.channels.wording import facts_of, title_of
+from notification_service.channels.wording import Card, card_of
 
 CODES: Final = ErrorCodes(
     fields=("errcode",),
@@ -20,13 +22,22 @@ CODES: Final = ErrorCodes(
     refused=frozenset({40008, 40058, 44004, 45002}),
 )
 _MAX_BYTES: Final = 4_096
+_MOST_ALERTS: Final = 50
 
 
-def render(alert: Alert, endpoint: Endpoint, _now: dt.datetime) -> Request:
+def render(alerts: Sequence[Alert], endpoint: Endpoint, _now: dt.datetime) -> Request:
     """Returns a message without mentions."""
-    lines = [f"**{_escaped(title_of(alert))}**", *(f"> {label}: {_escaped(value)}" for label, value in facts_of(alert))]
-    text = "\n".join(lines).encode()[:_MAX_BYTES].decode(errors="ignore")
+    text = _text(card_of(alerts)).encode()[:_MAX_BYTES].decode(errors="ignore")
     return json_request(endpoint.target, {"msgtype": "markdown", "markdown": {"content": text}})
+
+
+def _text(card: Card) -> str:
+    lines = [f"**{_escaped(card.title)}**", *(f"> {label}: {_escaped(value)}" for label, value in card.facts)]
+    return "\n".join([*lines, *(f"> {_escaped(entry)}" for entry in card.entries)])
+
+
+def _fits(alerts: Sequence[Alert]) -> bool:
+    return len(_text(card_of(alerts)).encode()) <= _MAX_BYTES
 
 
 def _escaped(text: str) -> str:
@@ -34,4 +45,4 @@ def _escaped(text: str) -> str:
     return "".join(character for character in text if character not in "<>@*`[]")
 
 
-KIND: Final = Kind(render, CODES.judge, interval_s=3.1)
+KIND: Final = Kind(render, CODES.judge, interval_s=4.0, burst=4, most_alerts=_MOST_ALERTS, fits=_fits)

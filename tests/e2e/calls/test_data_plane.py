@@ -10,14 +10,10 @@ import pytest
 
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from tests.e2e.conftest import Post, chat
-from tests.support.data.tenants import Tenant
+from tests.support.data.tenants import Tenant, until_applied
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 HELD = {"x-mock-stall-ms": "1500"}
-
-
-async def wait_until_notified() -> None:
-    await asyncio.sleep(0.3)
 
 
 async def shadow_counts(tenant: Tenant) -> dict[str, int]:
@@ -36,7 +32,7 @@ async def test_a_whitelist_of_patterns_allows_matching_models_only(
     post: Post, tenant: Tenant, whitelist: list[str], status: int
 ) -> None:
     await tenant.guard("group", "g2", model_whitelist=whitelist)
-    await wait_until_notified()
+    await until_applied()
     reply = await post()
     assert reply.status == status
     assert status == 200 or reply.json["error"]["code"] == "model_not_allowed"
@@ -45,10 +41,10 @@ async def test_a_whitelist_of_patterns_allows_matching_models_only(
 async def test_a_key_is_refused_from_addresses_that_are_not_on_its_list(post: Post, tenant: Tenant) -> None:
     allow = "UPDATE api_keys SET ip_allow_list = $2 WHERE organization_id = $1"
     await tenant.database.execute(allow, tenant.organization, ["127.0.0.0/8"])
-    await wait_until_notified()
+    await until_applied()
     assert (await post()).status == 200
     await tenant.database.execute(allow, tenant.organization, ["192.0.2.0/24"])
-    await wait_until_notified()
+    await until_applied()
     # An address that the client claims is ignored.
     for headers in ({}, {"x-forwarded-for": "192.0.2.1"}):
         reply = await post(headers=headers)
@@ -65,7 +61,7 @@ async def test_both_secrets_of_a_rotated_key_are_valid_until_the_overlap_ends(po
         " WHERE organization_id = $1",
         tenant.organization, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2), hash_secret(new, tenant.pepper),
     )  # fmt: skip
-    await wait_until_notified()
+    await until_applied()
     assert [(await post(key=key)).status for key in (tenant.key, new)] == [200, 200]
     await asyncio.sleep(2)
     old = await post()
@@ -79,7 +75,7 @@ async def test_a_guardrail_in_shadow_mode_counts_each_call_once_and_lets_it_pass
     await tenant.guard("member", "mia", budget_nano_credits=0, requests_per_minute=0, mode="SHADOW")
     await tenant.guard("api_key", "key-1", requests_per_minute=2, mode="SHADOW")
     await tenant.guard("group", "g1", model_whitelist=[], mode="SHADOW")
-    await wait_until_notified()
+    await until_applied()
     replies = [await post() for _ in range(3)]
     assert [reply.status for reply in replies] == [200] * 3
     assert not any(name.startswith("x-ratelimit") for name in replies[2].headers)
@@ -89,7 +85,7 @@ async def test_a_guardrail_in_shadow_mode_counts_each_call_once_and_lets_it_pass
 
 async def test_tokens_per_minute_are_reserved_and_corrected(post: Post, tenant: Tenant, settled: Settled) -> None:
     await tenant.guard("member", "mia", tokens_per_minute=1_100)
-    await wait_until_notified()
+    await until_applied()
     assert (await post(chat(max_tokens=1_000), headers={"x-mock-output-tokens": "5"})).status == 200
     await settled(1)
     async with asyncio.timeout(5):  # settlement releases the tokens that the call did not use
@@ -105,7 +101,7 @@ async def test_concurrent_calls_are_limited_until_earlier_calls_are_settled(
     post: Post, tenant: Tenant, settled: Settled
 ) -> None:
     await tenant.guard("api_key", "key-1", concurrency_limit=2)
-    await wait_until_notified()
+    await until_applied()
     replies = await asyncio.gather(*(post(headers=HELD) for _ in range(6)))
     assert sorted(reply.status for reply in replies) == [200] * 2 + [429] * 4
     refused = next(reply for reply in replies if reply.status == 429)

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.e2e.conftest import Post, chat
-from tests.support.data.tenants import CREDIT, Tenant
+from tests.support.data.tenants import CREDIT, Tenant, until_applied
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 
@@ -31,7 +31,7 @@ async def test_a_spent_budget_stops_calls_until_it_is_raised(
     first = await post()
     (record,) = await settled(1)
     await tenant.guard(kind, scope_id, budget_nano_credits=record["charge_nano_credits"])
-    await asyncio.sleep(0.3)
+    await until_applied()
     denied = await post()
     assert (first.status, denied.status) == (200, 402)
     limit = denied.json["error"]["limits"][0]
@@ -39,18 +39,18 @@ async def test_a_spent_budget_stops_calls_until_it_is_raised(
     shared = kind in {"group", "organization"}
     assert limit.get("used_nano_credits") == (None if shared else str(record["charge_nano_credits"]))
     await tenant.guard(kind, scope_id, budget_nano_credits=CREDIT)
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert (await post()).status == 200
 
 
 async def test_changing_a_limit_or_a_key_never_resets_usage(post: Post, tenant: Tenant, settled: Settled) -> None:
     await tenant.guard("member", "mia", budget_nano_credits=CREDIT, cycle="DAILY")
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert (await post()).status == 200
     (record,) = await settled(1)
     for cycle in ("MONTHLY", "NEVER", "DAILY"):
         await tenant.guard("member", "mia", budget_nano_credits=record["charge_nano_credits"], cycle=cycle)
-        await asyncio.sleep(0.3)
+        await until_applied()
         denied = await post()
         assert denied.status == 402, cycle
         assert denied.json["error"]["limits"][0]["used_nano_credits"] == str(record["charge_nano_credits"])
@@ -61,7 +61,7 @@ async def test_a_rate_limit_stops_calls_and_says_when_to_retry(
     post: Post, tenant: Tenant, kind: str, scope_id: str
 ) -> None:
     await tenant.guard(kind, scope_id, requests_per_minute=3)
-    await asyncio.sleep(0.3)
+    await until_applied()
     replies = await asyncio.gather(*(post() for _ in range(8)))
     assert sorted(reply.status for reply in replies) == [200] * 3 + [429] * 5
     refused = next(reply for reply in replies if reply.status == 429)
@@ -72,7 +72,7 @@ async def test_a_rate_limit_stops_calls_and_says_when_to_retry(
 async def test_answers_report_the_remaining_requests_and_tokens(post: Post, tenant: Tenant) -> None:
     await tenant.guard("organization", "", requests_per_minute=50)
     await tenant.guard("group", "g2", tokens_per_minute=1_000_000)
-    await asyncio.sleep(0.3)
+    await until_applied()
     replies = [await post() for _ in range(2)]
     assert [reply.headers["x-ratelimit-remaining-requests"] for reply in replies] == ["49", "48"]
     first, second = (int(reply.headers["x-ratelimit-remaining-tokens"]) for reply in replies)
@@ -84,7 +84,7 @@ async def test_answers_report_the_remaining_requests_and_tokens(post: Post, tena
 
 async def test_a_daily_limit_on_one_model_does_not_affect_others(post: Post, tenant: Tenant) -> None:
     await tenant.guard("group", "g1", rate_rules=json.dumps([[chat()["model"], "DAY", 1, None]]))
-    await asyncio.sleep(0.3)
+    await until_applied()
     first, second = await post(), await post()
     assert (first.status, second.status) == (200, 429)
     assert "per day" in second.json["error"]["message"]
@@ -95,7 +95,7 @@ async def test_a_rate_limited_call_leaves_no_hold_and_costs_nothing(
     post: Post, tenant: Tenant, settled: Settled
 ) -> None:
     await tenant.guard("api_key", "key-1", requests_per_minute=0)
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert (await post()).status == 429
     (record,) = await settled(1)
     assert (record["outcome"], record["charge_nano_credits"], record["detail"]) == ("VOIDED", 0, "rate_limited")
@@ -104,7 +104,7 @@ async def test_a_rate_limited_call_leaves_no_hold_and_costs_nothing(
 @pytest.mark.parametrize("dialect_path", ["/v1/messages", "/v1beta/models/gemini-2.5-flash:generateContent"])
 async def test_a_rate_limit_error_is_in_the_callers_dialect(post: Post, tenant: Tenant, dialect_path: str) -> None:
     await tenant.guard("member", "mia", requests_per_minute=0)
-    await asyncio.sleep(0.3)
+    await until_applied()
     body = (
         {"contents": [{"parts": [{"text": "hi"}]}]}
         if "v1beta" in dialect_path
@@ -122,7 +122,7 @@ async def test_a_rate_limit_error_is_in_the_callers_dialect(post: Post, tenant: 
 async def test_the_narrowest_of_several_exhausted_limits_is_named_first(post: Post, tenant: Tenant) -> None:
     for kind, scope_id in SCOPES:
         await tenant.guard(kind, scope_id, budget_nano_credits=1)
-    await asyncio.sleep(0.3)
+    await until_applied()
     limits = (await post()).json["error"]["limits"]
     assert [(limit["scope"], limit["id"]) for limit in limits] == [
         (kind, scope or tenant.organization) for kind, scope in SCOPES
@@ -136,7 +136,7 @@ async def test_concurrent_calls_never_exceed_a_budget(post: Post, tenant: Tenant
     hold = record["hold_nano_credits"]
     spent = record["charge_nano_credits"]
     await tenant.guard("group", "g2", budget_nano_credits=spent + 10 * hold)
-    await asyncio.sleep(0.3)
+    await until_applied()
     # The calls stall at the provider, so that all their holds are open at once.
     replies = await asyncio.gather(*(post(chat(max_tokens=5), headers={"x-mock-stall-ms": "1500"}) for _ in range(60)))
     assert sum(reply.status == 200 for reply in replies) == 10
@@ -169,10 +169,10 @@ async def test_a_soft_budget_is_reported_to_the_caller_and_recorded_once(
     await tenant.guard(
         "group", "g2", budget_nano_credits=1, soft_budget=json.dumps({"percent": 100, "soft_only": True})
     )
-    await asyncio.sleep(0.3)
+    await until_applied()
     first = await post()
     await settled(1)
-    await asyncio.sleep(0.3)
+    await until_applied()
     second = await post()
     await settled(2)
     header = "x-megarouter-soft-budget-reached"
@@ -184,12 +184,12 @@ async def test_a_soft_budget_is_reported_to_the_caller_and_recorded_once(
 
 async def test_a_spent_budget_for_a_model_stops_its_calls(post: Post, tenant: Tenant, settled: Settled) -> None:
     await tenant.guard("member", "mia", model_budgets=json.dumps([[chat()["model"], CREDIT]]))
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert (await post()).status == 200
     (record,) = await settled(1)
     spent = json.dumps([[chat()["model"], record["charge_nano_credits"]]])
     await tenant.guard("member", "mia", model_budgets=spent)
-    await asyncio.sleep(0.3)
+    await until_applied()
     denied = await post()
     (limit,) = denied.json["error"]["limits"]
     assert (denied.status, limit["models"], limit["used_nano_credits"]) == (
@@ -214,7 +214,7 @@ async def test_what_is_left_of_a_budget_pays_for_calls_of_the_next_period_and_is
         "UPDATE budget_carries SET base_nano_credits = $2, cap_nano_credits = $2 WHERE organization_id = $1",
         tenant.organization, spent + held,
     )  # fmt: skip
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert (await post()).status == 200
     await settled(2)
     denied = await post()
@@ -222,7 +222,7 @@ async def test_what_is_left_of_a_budget_pays_for_calls_of_the_next_period_and_is
     assert denied.status == 402
     assert (limit["limit_nano_credits"], limit["carried_nano_credits"]) == ("0", str(spent + held))
     await tenant.guard("member", "mia", rollover=None)
-    await asyncio.sleep(0.3)
+    await until_applied()
     denied = await post()
     assert "carried_nano_credits" not in denied.json["error"]["limits"][0]
     # The audit of this stack would find what was made up.
@@ -232,15 +232,15 @@ async def test_what_is_left_of_a_budget_pays_for_calls_of_the_next_period_and_is
 async def test_refused_calls_are_counted_by_reason_guardrail_and_caller(post: Post, tenant: Tenant) -> None:
     """Each kind of refusal comes another way: from authz_service, from ratelimit_service, and from the module at the headers."""
     await tenant.guard("group", "g2", requests_per_minute=0)
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert [(await post()).status for _ in range(2)] == [429, 429]
     await tenant.guard("member", "mia", budget_nano_credits=1)
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert (await post()).status == 402
     await tenant.database.execute(
         "UPDATE api_keys SET state = 'DISABLED' WHERE organization_id = $1", tenant.organization
     )
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert [(await post()).status for _ in range(3)] == [401, 401, 401]
     expected = [
         ("budget_exhausted", "member", "mia", "mia", "key-1", 1),

@@ -14,6 +14,7 @@ from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import Post
 from tests.e2e.docs.test_command_line import megarouter
 from tests.support.clients.sdk_calls import connect
+from tests.support.data.tenants import until_applied
 
 BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
 FORMER, NEW = "lena", "emma"
@@ -90,7 +91,7 @@ async def test_calls_that_race_transfers_are_all_charged_once_to_one_owner(
     callers = [asyncio.create_task(call()) for _ in range(4)]
     for to in (NEW, FORMER, NEW):
         await asyncio.to_thread(run, "keys", "transfer", key_id, "--to", to, "--yes")
-        await asyncio.sleep(0.3)
+        await until_applied()
     is_moving = False
     done = sum(await asyncio.gather(*callers))
     found = await records(database, key_id, done)

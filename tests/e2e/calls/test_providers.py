@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.conftest import Post, Witness, chat
 from tests.support.books import counted, recorded
 from tests.support.clients.sdk_calls import connect
-from tests.support.data.tenants import Tenant
+from tests.support.data.tenants import Tenant, until_applied
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 
@@ -82,7 +82,7 @@ async def test_a_caller_who_disconnects_during_the_answer_pays(
     async with session.post(base_url + path, json=body, headers=headers) as response:
         assert response.status == 200
         await response.content.readany()
-        await asyncio.sleep(0.3)
+        await until_applied()
         response.close()
     (record,) = await settled(1)
     assert record["charge_nano_credits"] > 0
@@ -178,7 +178,7 @@ async def test_usage_beyond_the_hold_is_charged_in_full(post: Post, settled: Set
 async def test_listing_the_models_of_a_key_is_free(base_url: str, tenant: Tenant, witness: Witness) -> None:
     before = await witness.last_sequence()
     await tenant.guard("api_key", "key-1", model_whitelist=["gpt-4o", "claude-sonnet-5", "gemini-2.5-pro"])
-    await asyncio.sleep(0.3)
+    await until_applied()
     sdks = connect(base_url, tenant.key)
     assert [model.id async for model in sdks.openai.models.list()] == ["claude-sonnet-5", "gemini-2.5-pro", "gpt-4o"]
     assert [model.id async for model in sdks.anthropic.models.list()] == ["claude-sonnet-5"]

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from tests.e2e.conftest import Post, wait_settled
-from tests.support.data.tenants import Tenant, make_tenant
+from tests.support.data.tenants import Tenant, make_tenant, until_applied
 from tests.support.faults.load import Load
 
 CALLS = int(os.environ.get("SEQUENTIAL_CALLS", "400"))
@@ -43,7 +43,7 @@ async def guard_exactly(post: Post, tenant: Tenant) -> int:
     assert charge < hold
     await tenant.guard("member", "mia", concurrency_limit=1)
     await tenant.guard("api_key", tenant.key_id, budget_nano_credits=CALLS * charge + hold)
-    await asyncio.sleep(0.3)
+    await until_applied()
     return int(charge)
 
 
@@ -81,7 +81,7 @@ async def test_sequential_calls_spend_the_last_nano_credit_of_a_budget(post: Pos
     usage = {"x-mock-input-tokens": str(input_tokens), "x-mock-output-tokens": str(OUTPUT_TOKENS)}
     await tenant.guard("member", "mia", concurrency_limit=1)
     await tenant.guard("api_key", tenant.key_id, budget_nano_credits=record["charge_nano_credits"] + 50 * hold)
-    await asyncio.sleep(0.3)
+    await until_applied()
     assert {(await post(headers=usage)).status for _ in range(50)} == {200}
     assert (await post(headers=usage)).status == 402
     records = await wait_settled(tenant, 51)

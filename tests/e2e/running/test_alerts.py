@@ -11,7 +11,7 @@ import pytest
 from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import Post
 from tests.support.data.inbox_channel import messages_of, send_to_inbox
-from tests.support.data.tenants import Tenant
+from tests.support.data.tenants import Tenant, until_applied
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 Received = Callable[[int], Awaitable[list[dict[str, Any]]]]
@@ -43,7 +43,7 @@ async def test_a_group_that_crosses_its_thresholds_is_reported_call_by_call(
     charge = first["charge_nano_credits"]
     # In shadow mode no call is refused, so that the budget can be used to the last nano-credit. It counts the first call, too.
     await tenant.guard("group", GROUP, budget_nano_credits=10 * charge, mode="SHADOW")
-    await asyncio.sleep(0.5)
+    await until_applied()
     for calls in range(2, 11):
         assert (await post()).status == 200
         await settled(calls)
@@ -71,7 +71,7 @@ async def test_calls_at_once_that_cross_everything_are_reported_once(
     await post()
     (first,) = await settled(1)
     await tenant.guard("group", GROUP, budget_nano_credits=5 * first["charge_nano_credits"], mode="SHADOW")
-    await asyncio.sleep(0.5)
+    await until_applied()
     await asyncio.gather(*(post() for _ in range(40)))
     await settled(41)
     await asyncio.sleep(2.5)
@@ -84,3 +84,24 @@ async def test_calls_at_once_that_cross_everything_are_reported_once(
         tenant.organization,
     )
     assert deliveries == len(messages)
+
+
+async def test_a_budget_that_was_reset_is_reported_again(
+    post: Post, tenant: Tenant, settled: Settled, received: Received
+) -> None:
+    await post()
+    (first,) = await settled(1)
+    charge = first["charge_nano_credits"]
+    await tenant.guard("member", "mia", budget_nano_credits=2 * charge, mode="SHADOW")
+    await asyncio.sleep(0.5)
+    await post()
+    await settled(2)
+    await received(1)
+    await tenant.guard("member", "mia", cycle_revision=1)
+    await asyncio.sleep(1.5)
+    for calls in (3, 4):
+        await post()
+        await settled(calls)
+    messages = await received(2)
+    assert [one["data"]["threshold"]["percent"] for one in messages] == [100, 100]
+    assert [one["data"]["spentNanoCredits"] for one in messages] == [str(2 * charge)] * 2

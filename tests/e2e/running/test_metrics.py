@@ -42,8 +42,10 @@ EXPECTED = {
         "megarouter.deliveries.oldest_age",
         "megarouter.deliveries.waiting",
         "megarouter.dependency.up",
+        "megarouter.outbox.oldest_age",
+        "megarouter.outbox.waiting",
     },
-    "admin_service": {"megarouter.dependency.up", "megarouter.outbox.oldest_age", "megarouter.outbox.waiting"},
+    "admin_service": {"megarouter.dependency.up"},
 }
 
 

@@ -1,5 +1,6 @@
 """Creates organizations for one test by SQL: four group levels, members, keys, guardrails and credit."""
 
+import asyncio
 import itertools
 import os
 from dataclasses import dataclass
@@ -11,7 +12,14 @@ from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.stores.postgres.ledger_store import post_transfers
 
 CREDIT = 10**9
+_APPLIED_AFTER_S = 0.5
+"""Half of the second within which a change applies to calls of keys that the services know already."""
 _numbers = itertools.count(1)
+
+
+async def until_applied() -> None:
+    """Waits until a change that was made by SQL applies to the calls of keys that have called before."""
+    await asyncio.sleep(_APPLIED_AFTER_S)
 
 
 @dataclass

@@ -29,11 +29,22 @@ MODEL_LIBRARIES = frozenset({"pydantic", "yaml"})
 
 ROOMS = {
     "gateway_core": ("model", "contract", "runtime", "schema", "stores"),
-    "gateway_core.model": ("alerts", "organization", "limits", "catalog", "ledger", "calls", "anomalies"),
+    "gateway_core.model": (
+        "organization",
+        "limits",
+        "alerts",
+        "catalog",
+        "routing",
+        "ledger",
+        "calls",
+        "routed_calls",
+        "anomalies",
+    ),
     "authz_service": ("request", "identities", "stored_objects", "holds"),
     "usage_service": (
         "provider_reports",
         "stored_objects",
+        "routed_calls",
         "settlement",
         "journal",
         "counters",
@@ -53,11 +64,10 @@ ROOMS = {
         "analytics",
         "resources",
         "scim",
-        "outbox",
         "demo",
         "peppers",
     ),
-    "notification_service": ("transport", "channels", "outbox"),
+    "notification_service": ("transport", "mail", "channels", "outbox"),
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "demo_data", "cli"),
 }

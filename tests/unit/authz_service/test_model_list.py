@@ -6,19 +6,20 @@ from typing import Any
 import pytest
 
 from authz_service.model_list import list_models
+from gateway_core.model.calls.decision import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Dialect, ModelList
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import parse_whitelist
-from tests.support.data.examples import CATALOG, NOW_EPOCH_US, SCOPES, principal
+from tests.support.data.examples import NOW_EPOCH_US, PRICES, SCOPES, principal
 
 EVERYWHERE = ["elsewhere", "plain", "renamed"]
 CREATED_EPOCH_S = 1_735_689_600  # 2025-01-01T00:00Z, when the prices take effect
 
 
 def answer(dialect: Dialect, model: str | None = None, who: Principal | None = None) -> str | Refusal:
-    return list_models(ModelList(dialect, model), who or principal(), CATALOG.models, NOW_EPOCH_US / 10**6)
+    return list_models(ModelList(dialect, model), who or principal(), PRICES, NOW_EPOCH_US / 10**6)
 
 
 def listed(dialect: Dialect, model: str | None = None, who: Principal | None = None) -> Any:
@@ -115,10 +116,11 @@ def test_a_forbidden_model_gets_the_error_of_a_missing_one(name: str) -> None:
 
 
 def test_a_model_with_aliases_is_listed_once_and_can_be_read_by_each() -> None:
-    plain = next(model for model in CATALOG.models if model.name == "plain")
+    plain = PRICES.models["plain"]
     aliased = plain.model_copy(update={"aliases": ("acme/plain", "plain-2025-01-01")})
     for alias in (None, "plain", *aliased.aliases):
-        body = list_models(ModelList(Dialect.OPENAI, alias), principal(), [aliased, aliased], NOW_EPOCH_US / 10**6)
+        prices = CatalogView({"plain": aliased, "acme/plain": aliased}, PRICES.providers)
+        body = list_models(ModelList(Dialect.OPENAI, alias), principal(), prices, NOW_EPOCH_US / 10**6)
         assert isinstance(body, str)
         found = json.loads(body)
         assert [entry["id"] for entry in found.get("data", [found])] == ["plain"]

@@ -9,13 +9,13 @@ from authz_service.model_list import list_models
 from authz_service.model_pages import WHOLE_LIST, Page, read_page
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Dialect, ModelList
-from tests.support.data.examples import CATALOG, NOW_EPOCH_US, principal
+from tests.support.data.examples import NOW_EPOCH_US, PRICES, principal
 
 
 def listed(dialect: Dialect, query: str) -> Any:
     page = read_page(dialect, query)
     assert isinstance(page, Page)
-    body = list_models(ModelList(dialect, None), principal(), CATALOG.models, NOW_EPOCH_US / 10**6, page)
+    body = list_models(ModelList(dialect, None), principal(), PRICES, NOW_EPOCH_US / 10**6, page)
     assert isinstance(body, str)
     return json.loads(body)
 

@@ -11,10 +11,10 @@ from gateway_core.model.alerts.event_types import (
     CREDIT_RESTORED,
     CREDIT_TOPPED_UP,
 )
+from gateway_core.model.alerts.rules import Place, Rule
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Condition
 from usage_service.alerts.events import Happening
-from usage_service.alerts.rules import Place, Rule
 from usage_service.alerts.sources.source import Found, Source, View, organization_place, told_by
 
 _RATE_DAYS: Final = 7

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from gateway_core.model.alerts.event_types import KEY_EXPIRING, KEY_UNUSED
+from gateway_core.model.alerts.rules import Rule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Told
 from usage_service.alerts.events import Happening, time_text
-from usage_service.alerts.rules import Rule
 from usage_service.alerts.sources.source import Found, Source, View, places, told_by
 
 MOST_PER_LOOK: Final = 1_000

@@ -16,10 +16,10 @@ from gateway_core.model.alerts.event_types import (
     MEMBER_JOINED,
     MEMBER_REMOVED,
 )
+from gateway_core.model.alerts.rules import Place
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.events import Happening
-from usage_service.alerts.rules import Place
 from usage_service.alerts.sources.source import Found, Source, View, places, told_by
 
 ENTRIES_PER_STEP: Final = 500

@@ -6,10 +6,10 @@ from typing import Final
 import asyncpg
 
 from gateway_core.model.alerts.event_types import KEYS_REACHED, KEYS_RECOVERED, SEATS_REACHED, SEATS_RECOVERED
+from gateway_core.model.alerts.rules import Place, Rule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Condition
-from usage_service.alerts.rules import Place, Rule
 from usage_service.alerts.sources.source import Found, Source, View, organization_place, places
 
 _WHOLE_PERCENT: Final = 100

@@ -3,11 +3,11 @@
 from typing import Final
 
 from gateway_core.model.alerts.event_types import CALLS_ADMITTED, CALLS_REFUSED
+from gateway_core.model.alerts.rules import Place, Rule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Condition
 from usage_service.alerts.looks import RATE_REFUSALS
-from usage_service.alerts.rules import Place, Rule
 from usage_service.alerts.sources.source import Found, Source, View, places
 
 _AGAIN_S: Final = 10.0

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gateway_core.model.alerts.rules import Place, Rule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Condition, Told
 from usage_service.alerts.events import Happening
-from usage_service.alerts.rules import Place, Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_core.model.alerts.event_types import MONTHLY_SUMMARY, SPEND_REACHED, WEEKLY_SUMMARY
+from gateway_core.model.alerts.rules import Place, Rule
 from gateway_core.model.limits.cycles import Cycle, Period, period_at, period_before
 from gateway_core.model.organization.scopes import Scope
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Condition, Told
 from usage_service.alerts.events import Happening, time_text
-from usage_service.alerts.rules import Place, Rule
 from usage_service.alerts.sources.source import Found, Source, View, places
 
 _AGAIN_S: Final = 10.0

@@ -9,10 +9,10 @@ from typing import Final
 import asyncpg
 
 from gateway_core.model.alerts.event_types import ANOMALY_FOUND, USAGE_DOUBTFUL, USAGE_UNCONFIRMED
+from gateway_core.model.alerts.rules import Place
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.events import Happening, time_text
-from usage_service.alerts.rules import Place
 from usage_service.alerts.sources.source import Found, Source, View, organization_place, places, told_by
 
 _ANOMALIES_OVERLAP: Final = dt.timedelta(minutes=2)

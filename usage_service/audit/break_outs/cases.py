@@ -108,7 +108,7 @@ def _reads(*tables: str) -> tuple[Attempt, ...]:
 
 _PEOPLE: Final = ("users", "user_identities", "members", "groups", "invites", "api_keys", "access_tokens")
 _TO_ADMINISTRATION: Final = (
-    *_reads(*_PEOPLE, "audit_log", "request_replays", "invoice_requests", "outbox_messages"),
+    *_reads(*_PEOPLE, "audit_log", "request_replays"),
     Attempt("create an organization", "INSERT INTO organizations (organization_id, display_name) VALUES ('a', 'A')"),
     Attempt("raise a budget", "UPDATE guardrails SET budget_nano_credits = NULL"),
     Attempt("lower a price", "INSERT INTO price_versions VALUES ('m', 2, now(), '{{}}')"),
@@ -122,17 +122,22 @@ _TO_THE_LEDGER: Final = (
     Attempt("record usage", "INSERT INTO usage_records SELECT * FROM usage_records"),
 )  # fmt: skip
 
+# notification_service sends these.
+_TO_MAIL: Final = _reads("invoice_requests", "outbox_messages")
+
 ATTEMPTS: Final = {
     "megarouter_authz": (
         *_TO_OTHERS, *_TO_THE_SERVER, *_TO_THE_GUARDS, *_TO_THE_BOOKS, *_TO_ALL_SERVICES, *_TO_ADMINISTRATION, *_TO_THE_LEDGER,
+        *_TO_MAIL,
         *_reads("organizations", "guardrails", "ledger_transfers", "ledger_postings", "usage_records", "journal_offsets"),
         Attempt("post to the ledger", "INSERT INTO ledger_transfers SELECT * FROM ledger_transfers"),
         Attempt("change a balance", "UPDATE ledger_accounts SET balance_nano_credits = 0"),
         Attempt("change a sequence", "UPDATE ledger_heads SET sequence = 0"),
     ),
     "megarouter_usage": (
-        *_TO_OTHERS, *_TO_THE_SERVER, *_TO_THE_GUARDS, *_TO_THE_BOOKS, *_TO_ALL_SERVICES, *_TO_ADMINISTRATION,
+        *_TO_OTHERS, *_TO_THE_SERVER, *_TO_THE_GUARDS, *_TO_THE_BOOKS, *_TO_ALL_SERVICES, *_TO_ADMINISTRATION, *_TO_MAIL,
         Attempt("look up a key", "SELECT * FROM identity_of_key('')"),
+        Attempt("read an address", "SELECT address_of_mailed_member('', '')"),
         Attempt("list hashes of keys", "SELECT * FROM hashes_of_keys_used_lately(1)"),
     ),
     "megarouter_admin": (
@@ -153,6 +158,10 @@ ATTEMPTS: Final = {
         Attempt("forge a delivery", "INSERT INTO notification_deliveries SELECT * FROM notification_deliveries"),
         Attempt("send elsewhere", "UPDATE notification_channels SET sealed_target = ''"),
         Attempt("rewrite an attempt", "UPDATE delivery_attempts SET answer = ''"),
+        Attempt("delete an attempt", "DELETE FROM delivery_attempts"),
+        Attempt("mail to others", "UPDATE outbox_messages SET recipient_email = ''"),
+        Attempt("mail a member", "SELECT mail_channels('', '{{}}')"),
+        Attempt("read addresses of contacts", "SELECT billing_email FROM invoice_requests"),
         Attempt("look up a key", "SELECT * FROM identity_of_key('')"),
     ),
 }  # fmt: skip

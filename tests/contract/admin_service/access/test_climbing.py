@@ -58,11 +58,13 @@ _RESOURCE_IN: Final = {
     names.NOTIFICATION_DELIVERIES: f"{ACME}/notificationDeliveries/dlv-1",
     names.NOTIFICATION_RULES: f"{ACME}/notificationRules/budgets",
     names.NOTIFICATIONS: f"{ACME}/notifications/evt-1",
+    names.ROUTING_POLICIES: f"{ACME}/routingPolicies/group-platform",
     names.SERVICE_ACCOUNTS: f"{ACME}/serviceAccounts/sa-build",
     names.SIGN_IN_LINKS: f"{ACME}/signInLinks/link-1",
     names.SUMMARY: f"{ACME}/summary",
     names.TOP_UP_REQUESTS: f"{ACME}/topUpRequests/topup-1",
     names.USAGE_EXPORTS: f"{ACME}/usageExports/export-1",
+    names.VIRTUAL_MODELS: f"{ACME}/virtualModels/vm-1",
 }
 METHODS: Final = [method for service in admin_services() for method in declared_methods(service)]
 

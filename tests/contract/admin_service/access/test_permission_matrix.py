@@ -74,6 +74,15 @@ async def world(owner: asyncpg.Connection) -> None:
             "INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name) VALUES ($1, $2, $3, $4, $2)",
             ORGANIZATION, path[-1], path[-2] if len(path) > 1 else None, list(path),
         )  # fmt: skip
+    for name, kind, owner_id in [
+        ("top", "organization", ORGANIZATION),
+        *((path[-1], "group", path[-1]) for path in GROUP_PATHS),
+    ]:
+        await owner.execute(
+            "INSERT INTO virtual_models (organization_id, virtual_model_id, model_name, owner_kind, owner_id, candidates,"
+            " baseline_model) VALUES ($1, 'vm-' || $2, $2, $3, $4, '{m}', 'm')",
+            ORGANIZATION, name, kind, owner_id,
+        )  # fmt: skip
     for person in PEOPLE:
         group = person.group_path[-1] if person.group_path else None
         await add_member(owner, person.member, person.role, group, ORGANIZATION)

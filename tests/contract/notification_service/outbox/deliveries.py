@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
@@ -56,11 +56,21 @@ class Outbox:
     owner: asyncpg.Connection
     pool: asyncpg.Pool
     receiver: Receiver
-    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    passed: dt.timedelta = dt.timedelta()
+    """Simulated time, besides what passes anyway."""
+
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC) + self.passed
 
     def worker(self, poster: Posts | None = None) -> Worker:
-        sender = Sender(poster or self.receiver, [KEY], lambda: dt.datetime.now(dt.UTC), lambda: 0.5)
-        return Worker(self.pool, sender, AttemptMetrics(NO_METRICS), lambda: os.urandom(8).hex())
+        sender = Sender(poster or self.receiver, [KEY], self.now, lambda: 0.5, "gateway@megarouter.example")
+        return Worker(
+            self.pool,
+            sender,
+            AttemptMetrics(NO_METRICS),
+            lambda: os.urandom(8).hex(),
+            lambda: self.now() if self.passed else None,
+        )
 
     async def send_due(self) -> None:
         """Sends all that is due."""
@@ -74,8 +84,14 @@ class Outbox:
         )
 
     async def add_channel(
-        self, channel: str, organization: str = "acme", kind: str = "CALLBACK", target: str | None = None
+        self,
+        channel: str,
+        organization: str = "acme",
+        kind: str = "CALLBACK",
+        target: str | None = None,
+        secret: str | None = None,
     ) -> None:
+        signing = secret or (SECRET if kind == "CALLBACK" else None)
         url = target or f"https://{channel}.example/secret-path-of-the-hook"
         await self.owner.execute(
             "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target,"
@@ -84,10 +100,12 @@ class Outbox:
             channel,
             kind,
             seal(url, Place(organization, channel, "target"), KEY, os.urandom),
-            seal(SECRET, Place(organization, channel, "secret"), KEY, os.urandom) if kind == "CALLBACK" else None,
+            seal(signing, Place(organization, channel, "secret"), KEY, os.urandom) if signing else None,
         )
 
-    async def add_delivery(self, number: int, channel: str = "ops", organization: str = "acme") -> str:
+    async def add_delivery(
+        self, number: int, channel: str = "ops", organization: str = "acme", name: str = "Alice"
+    ) -> str:
         """Adds an event with a delivery. Later numbers were added later."""
         event, delivery = f"evt-{channel}-{number}", f"dlv-{channel}-{number}"
         await self.owner.execute(
@@ -96,7 +114,7 @@ class Outbox:
             " 'alice', '{}', $2, '80%', $3, now())",
             organization,
             event,
-            json.dumps({"scope": {"displayName": "Alice"}, "threshold": {"percent": 80}}),
+            json.dumps({"scope": {"displayName": name}, "threshold": {"percent": 80}}),
         )
         await self.owner.execute(
             "INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id, create_time)"

@@ -3,72 +3,21 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
-import pytest
 
-from deploy.local.stack.database_urls import login_url
-from gateway_core.model.alerts.event_data import check_event
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.organization.scopes import ScopeKind
-from gateway_core.stores.postgres.connections import Connection
-from tests.contract.usage_service.settlement_cases import ROLE, charge, make_hold, make_settlement, prepare
+from tests.contract.usage_service.alerts.alert_cases import CALL, MEMBER, calls, set_budget
+from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare
 from tests.support.data.usage_histories import expiry
 from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
 from usage_service.settlement.store import settle_batch
-
-CALL = charge()
-MEMBER = Counter(ScopeKind.MEMBER, "mia", Cycle.NEVER, 0)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(login_url(database_url, ROLE), min_size=1, max_size=4) as made:
-        yield made
-
-
-@pytest.fixture
-async def follower(owner: asyncpg.Connection, pool: asyncpg.Pool) -> AsyncIterator[AlertFollower]:
-    """Follows an organization in which Mia has a budget of ten calls. Ada administers Mia's group, and Sue everything."""
-    await prepare(owner)
-    await owner.execute(
-        "INSERT INTO users VALUES ('u-mia', NULL, 'Mia'), ('u-ada', NULL, 'Ada'), ('u-sue', NULL, 'Sue')"
-    )
-    await owner.execute(
-        "INSERT INTO groups (organization_id, group_id, path, display_name)"
-        " VALUES ('acme', 'research', '{research}', 'Research')"
-    )
-    await owner.execute(
-        "INSERT INTO members (organization_id, member_id, user_id, group_id, role) VALUES"
-        " ('acme', 'mia', 'u-mia', 'research', 'MEMBER'), ('acme', 'ada', 'u-ada', 'research', 'L1_ADMIN'),"
-        " ('acme', 'sue', 'u-sue', NULL, 'SUPER_ADMIN')"
-    )
-    await set_budget(owner, 10)
-    made = AlertFollower(pool, AccountRefusals())
-    await made.follow_once()
-    yield made
-    for event_type, data in await owner.fetch("SELECT event_type, data FROM alert_events"):
-        check_event(event_type, json.loads(data))
-
-
-async def set_budget(owner: asyncpg.Connection, calls: int, cycle: str = "NEVER") -> None:
-    await owner.execute(
-        "INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle)"
-        " VALUES ('acme', 'member', 'mia', $1, $2) ON CONFLICT (organization_id, scope_kind, scope_id)"
-        " DO UPDATE SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle",
-        calls * CALL,
-        cycle,
-    )
-
-
-async def calls(owner: Connection, count: int, counter: Counter = MEMBER) -> None:
-    holds = [make_hold(counters=(counter,), placed_epoch_us=int(time.time() * 1e6)) for _ in range(count)]
-    await settle_batch(owner, [make_settlement(hold) for hold in holds])
 
 
 async def told(owner: asyncpg.Connection) -> Sequence[str]:
@@ -259,3 +208,20 @@ async def test_a_budget_that_refuses_calls_is_told_once_for_each_limit(
     await owner.execute("UPDATE refused_calls SET update_time = now() + interval '9 seconds'")
     await follower.follow_once()
     assert await told(owner) == [f"exhausted {10 * CALL}", f"exhausted {12 * CALL}"]
+
+
+async def test_a_rule_of_a_lower_scope_takes_the_place_of_the_one_above(
+    owner: asyncpg.Connection, follower: AlertFollower
+) -> None:
+    await owner.execute(
+        "INSERT INTO notification_rules (organization_id, rule_id, display_name, event_types, scope_kind, scope_id, percents,"
+        " recipients, overrides_rule_id) VALUES ('acme', 'lower', 'Lower', '{budget.threshold_reached}', 'group', 'research',"
+        " '{50}', '[{\"kind\": \"OWNER\"}]', 'budgets')"
+    )
+    await calls(owner, 8)
+    await follower.follow_once()
+    assert await told(owner) == ["50%"]
+    await owner.execute("UPDATE notification_rules SET state = 'DISABLED', update_time = now() WHERE rule_id = 'lower'")
+    await calls(owner, 1)
+    await follower.follow_once()
+    assert await told(owner) == ["50%"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.support.data.tenants import until_applied
 from tests.support.metered_calls import Metering, Reply
 from tests.support.servers.scripted_upstream import Pause, Request, Script, json_answer
 
@@ -88,7 +89,7 @@ async def test_fewer_than_one_call_in_a_hundred_is_disturbed_until_90_percent_ar
     work = Work(multiple * MEAN_COST_NANO_CREDITS)
     metering.upstream.choose(work.answer)
     await metering.tenant.guard("member", "mia", budget_nano_credits=work.budget)
-    await asyncio.sleep(0.3)
+    await until_applied()
     await work_until_spent(metering, work)
     records = await metering.tenant.records()
     spent = sum(record["charge_nano_credits"] for record in records)

@@ -17,7 +17,7 @@ from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.catalog.reserves import BudgetMode
 from tests.e2e.conftest import pepper_of, wait_settled
-from tests.support.data.tenants import CREDIT, make_tenant
+from tests.support.data.tenants import CREDIT, make_tenant, until_applied
 from tests.support.metered_calls import Metering
 from tests.support.mixed_calls.tally import PriceList
 from tests.support.races.kinds import Kind
@@ -182,7 +182,7 @@ async def test_racing_calls_of_free_operations_spend_nothing(metering: Metering,
     counts = {"input_tokens": 10**6, "totalTokens": 10**6, "usage": {"input_tokens": 10**6}}
     metering.upstream.choose(lambda _: json_answer(counts))
     await metering.tenant.guard("member", "mia", budget_nano_credits=1)
-    await asyncio.sleep(0.3)
+    await until_applied()
     calls = (metering.call(FREE[path], path, timeout_s=RACE_TIMEOUT_S) for _ in range(RACING_CALLS))
     statuses = Counter(reply.status for reply in await asyncio.gather(*calls))
     assert statuses == {200: RACING_CALLS}

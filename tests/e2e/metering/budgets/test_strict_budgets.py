@@ -4,7 +4,7 @@ import asyncio
 
 from gateway_core.model.calls.refusals import RefusalReason
 from tests.e2e.conftest import chat
-from tests.support.data.tenants import CREDIT
+from tests.support.data.tenants import CREDIT, until_applied
 from tests.support.metered_calls import Metering
 from tests.support.races.other_kinds import KINDS
 from tests.support.servers.scripted_upstream import Request, Script
@@ -16,7 +16,7 @@ OPEN = NO_LIMIT.body
 async def test_a_call_that_names_no_output_limit_gets_one_when_little_is_left(metering: Metering) -> None:
     metering.upstream.choose(NO_LIMIT.dearest_answer)
     await metering.tenant.guard("member", "mia", budget_nano_credits=2 * CREDIT)
-    await asyncio.sleep(0.3)
+    await until_applied()
     reply = await metering.call(OPEN)
     (request,) = metering.upstream.requests
     limit = request.json["max_completion_tokens"]
@@ -44,7 +44,7 @@ async def test_a_spent_budget_is_final_and_a_held_one_is_not(metering: Metering)
     metering.upstream.choose(answer)
     call = chat(model="gpt-4o", max_tokens=10_000)
     await metering.tenant.guard("member", "mia", budget_nano_credits=CREDIT * 15 // 100)
-    await asyncio.sleep(0.3)
+    await until_applied()
     first = asyncio.create_task(metering.call(call))
     while not await metering.tenant.open_holds():
         await asyncio.sleep(0.01)

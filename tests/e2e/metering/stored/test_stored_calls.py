@@ -5,6 +5,7 @@ import pytest
 from tests.e2e.conftest import chat
 from tests.e2e.metering.cases import RESPONSES
 from tests.e2e.metering.responses import USAGE, answered, asked, identifier
+from tests.support.data.tenants import until_applied
 from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import json_answer
 
@@ -67,6 +68,7 @@ async def test_a_stored_response_cannot_be_streamed_again(metering: Metering) ->
 async def test_a_call_about_a_stored_response_counts_against_request_limits(metering: Metering) -> None:
     name = await stored(metering)
     await metering.tenant.guard("member", "mia", requests_per_minute=2)
+    await until_applied()
     metering.upstream.answer(*(json_answer({"id": name}) for _ in range(3)))
     replies = [await metering.call(b"", f"/v1/responses/{name}", method="GET") for _ in range(3)]
     assert replies[-1].status == 429
@@ -77,6 +79,7 @@ async def test_a_call_about_a_stored_response_counts_against_request_limits(mete
 async def test_an_exhausted_budget_does_not_stop_a_free_call(metering: Metering) -> None:
     name = await stored(metering)
     await metering.tenant.guard("member", "mia", budget_nano_credits=1)
+    await until_applied()
     metering.upstream.answer(json_answer({"id": name}))
     assert (await metering.call(b"", f"/v1/responses/{name}", method="DELETE")).status == 200
 

@@ -1,10 +1,12 @@
-"""An alert for tests of channels."""
+"""Alerts for tests of channels."""
 
 import datetime as dt
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gateway_core.model.alerts import event_types
 from notification_service.channels.messages import Alert, Endpoint, Request
 
 NOW = dt.datetime(2026, 11, 3, 12, 0, 5, tzinfo=dt.UTC)
@@ -30,17 +32,43 @@ REACHED = Alert(
     organization="Acme",
     subject_key="acme\nbudgets\ngroup\nteam-a\nmonthly",
 )
-HOSTILE_NAME = "<!channel> @everyone **x** [a](http://evil.example) & <at id=all></at> `"
+UNKNOWN_TYPE = "key.about_to_expire"
+"""That no module knows."""
+EVERY_TYPE = (*event_types.OF_RULES, event_types.TEST, UNKNOWN_TYPE)
+HOSTILE_NAME = (
+    "<!channel> @everyone @all **x** [a](http://e.example) & <at id=all></at> <@everyone> ` | <script>alert(1)</script>"
+)
+LONG_NAME = "研发团队队" * 51
+"""255 characters, each of three bytes."""
+CHAT = Endpoint("https://chat.example/hook/secret-path?key=secret-key")
+ROUTING_KEY = "routing-key-of-32-characters-000"
+_SECRETS = {"CALLBACK": ("whsec_AAAA",), "PAGERDUTY": (ROUTING_KEY,), "FEISHU": ("secret",), "DINGTALK": ("secret",)}
+_ADDRESS = Endpoint("ops@acme.example", (), "gateway@megarouter.example")
+
+Render = Callable[[Sequence[Alert], Endpoint, dt.datetime], Request]
 
 
-def named(name: str) -> Alert:
-    """The alert about a scope with another name."""
-    return replace(REACHED, data={**REACHED.data, "scope": {"displayName": name}})
+def named(name: str, alert: Alert = REACHED) -> Alert:
+    """An alert of and about something with another name."""
+    data = {**alert.data, "scope": {"displayName": name}, "budget": {**alert.data["budget"], "models": name}}
+    return replace(alert, data={**data, "reason": name}, organization=name)
+
+
+def endpoint_of(kind: str) -> Endpoint:
+    """A valid endpoint of a kind."""
+    return _ADDRESS if kind == "EMAIL" else replace(CHAT, secrets=_SECRETS.get(kind, ()))
+
+
+def of_type(event_type: str) -> Alert:
+    """An alert of another type, with the same data."""
+    return replace(REACHED, event_type=event_type)
+
+
+def many(count: int, alert: Alert = REACHED) -> list[Alert]:
+    """Alerts with ids of their own."""
+    return [replace(alert, event_id=f"evt-{number}") for number in range(count)]
 
 
 def body_of(request: Request) -> Any:
     """The JSON that is sent."""
     return json.loads(request.body)
-
-
-CHAT = Endpoint("https://chat.example/hook/secret-path?key=secret-key")

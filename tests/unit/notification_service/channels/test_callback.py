@@ -18,7 +18,7 @@ URL = "https://receiver.example/alerts"
 
 def rendered(*secrets: str, later_s: int = 0) -> Request:
     now = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=later_s)
-    return callback.render(REACHED, Endpoint(URL, secrets), now)
+    return callback.render([REACHED], Endpoint(URL, secrets), now)
 
 
 def test_the_event_is_signed_as_the_reference_library_verifies() -> None:

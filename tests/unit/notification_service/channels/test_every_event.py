@@ -8,11 +8,10 @@ from gateway_core.model.alerts import event_types
 from notification_service.channels import pagerduty
 from notification_service.channels.kinds import KINDS
 from notification_service.channels.messages import Alert, Endpoint
-from notification_service.channels.wording import facts_of, title_of
+from notification_service.channels.wording import MOST_FACTS, facts_of, title_of
 from tests.unit.notification_service.channels.alerts import NOW, REACHED, body_of
 from tools.pages.alert_examples import example_of
 
-MOST_FACTS = 8
 ENDPOINT = Endpoint("https://chat.example/hook", ("whsec_c2VjcmV0",))
 
 
@@ -23,7 +22,7 @@ def alert(event_type: str) -> Alert:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("event_type", event_types.OF_RULES)
 def test_a_message_says_what_happened(kind: str, event_type: str) -> None:
-    shown = KINDS[kind].render(alert(event_type), ENDPOINT, NOW).shown_body
+    shown = KINDS[kind].render([alert(event_type)], ENDPOINT, NOW).shown_body
     wanted = event_type if kind == "CALLBACK" else title_of(alert(event_type)).split()[-1]
     # Products escape what has a meaning in them.
     assert wanted.rstrip("%") in shown.replace("\\", "")
@@ -38,5 +37,5 @@ def test_the_facts_are_few_and_none_is_empty(event_type: str) -> None:
 
 @pytest.mark.parametrize("event_type", event_types.OF_RULES)
 def test_an_incident_is_resolved_by_what_says_that_it_is_over(event_type: str) -> None:
-    body = body_of(pagerduty.render(alert(event_type), ENDPOINT, NOW))
+    body = body_of(pagerduty.render([alert(event_type)], ENDPOINT, NOW))
     assert body["event_action"] == ("resolve" if event_type in event_types.ENDS else "trigger")

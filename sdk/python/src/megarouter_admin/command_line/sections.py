@@ -66,6 +66,7 @@ PARTS: Final = (
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),
     Part("defaults", "Defaults: the limits that new members and new keys begin with.", "limits.defaults"),
     Part("credits", "Credits: the pool that pays for all calls of an organization.", "credits.documents"),
+    Part("routing", "Routing: virtual models, policies, and explanations of choices.", "routing.commands"),
     Part("models", "Models: the models that can be called.", "models"),
     Part("usage", "Usage: what was called and spent, and how calls were metered.", "usage.commands"),
     Part("exports", "Exports: files of usage that the service makes in the background.", "exports.commands"),

@@ -77,6 +77,10 @@ async def test_a_rotated_secret_leaves_the_former_one_for_a_day(
         ("SLACK", {"secret": "mine"}, "secret"),
         ("PAGERDUTY", {"secret": "routing-key"}, "target"),
         ("PAGERDUTY", {"target": ""}, "secret"),
+        ("EMAIL", {}, "target"),
+        ("EMAIL", {"target": "ops@example.org\nBcc: all@example.org"}, "target"),
+        ("EMAIL", {"target": "ops@example.org, all@example.org"}, "target"),
+        ("EMAIL", {"target": "ops@example.org", "secret": "mine"}, "secret"),
     ],
 )
 async def test_a_channel_needs_what_its_kind_needs(
@@ -150,3 +154,88 @@ async def test_channels_belong_to_the_admins_of_their_group(client: Client, peop
         for member in ("super", "l1", "sub")
     }
     assert seen == {"super": 2, "l1": 1, "sub": 1}
+
+
+async def test_an_address_is_sealed_and_only_its_domain_is_shown(
+    client: Client, people: None, owner: asyncpg.Connection
+) -> None:
+    made = await client.call("CreateNotificationChannel", channel("EMAIL", target="ops@example.org"))
+    assert made.notification_channel.target_host == "example.org"
+    assert "ops@" not in str(made)
+    assert await opened(owner, "target") == "ops@example.org"
+
+
+async def test_an_attempt_names_the_events_of_its_message_and_has_what_was_sent(
+    client: Client, people: None, owner: asyncpg.Connection
+) -> None:
+    """Only the first delivery of a message has the texts in the database."""
+    made = (await client.call("CreateNotificationChannel", channel())).notification_channel
+    request = notification_channel_pb2.SendTestNotificationRequest(name=made.name)
+    deliveries = [(await client.call("SendTestNotification", request)).delivery for _ in range(3)]
+    for number, delivery in enumerate(deliveries[:2]):
+        await owner.execute(
+            "INSERT INTO delivery_attempts SELECT organization_id, delivery_id, 1, now(), 12, '', $2, 200, $3, 'DELIVERED', '',"
+            " 'message-1' FROM notification_deliveries WHERE delivery_id = $1",
+            delivery.rpartition("/")[2],
+            "POST all" if number == 0 else "",
+            "ok" if number == 0 else "",
+        )
+    found = [
+        await client.call(
+            "GetNotificationDelivery", notification_delivery_pb2.GetNotificationDeliveryRequest(name=name)
+        )
+        for name in deliveries
+    ]
+    events = [one.event_id for one in found]
+    assert [list(one.attempts[0].event_ids) for one in found[:2]] == [events[:2], events[:2]]
+    assert [(one.attempts[0].request, one.attempts[0].answer) for one in found[:2]] == [("POST all", "ok")] * 2
+    assert list(found[2].attempts) == []
+
+
+async def test_the_mail_of_a_member_is_listed_as_theirs_and_its_channel_is_nobodys(
+    client: Client, people: None, owner: asyncpg.Connection
+) -> None:
+    made = (await client.call("CreateNotificationChannel", channel())).notification_channel
+    await client.call("SendTestNotification", notification_channel_pb2.SendTestNotificationRequest(name=made.name))
+    await owner.execute("UPDATE deployment_settings SET sends_mail = true")
+    await owner.execute("UPDATE users SET email = 'member@acme.example' WHERE user_id = 'member'")
+    await owner.execute(
+        "INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)"
+        " SELECT 'acme', 'dlv-mail', mail_channels('acme', '{member}'), (SELECT event_id FROM alert_events)"
+    )
+    got = await client.call(
+        "GetNotificationDelivery",
+        notification_delivery_pb2.GetNotificationDeliveryRequest(
+            name="organizations/acme/notificationDeliveries/dlv-mail"
+        ),
+    )
+    assert (got.member, got.channel) == ("organizations/acme/members/member", "")
+    listed = await client.call(
+        "ListNotificationChannels",
+        notification_channel_pb2.ListNotificationChannelsRequest(parent="organizations/acme"),
+    )
+    assert [one.name for one in listed.notification_channels] == [made.name]
+    hidden = notification_channel_pb2.GetNotificationChannelRequest(
+        name="organizations/acme/notificationChannels/mail-member"
+    )
+    assert (await client.failure("GetNotificationChannel", hidden)).reason == "PERMISSION_DENIED"
+
+
+async def test_a_delivery_that_is_sent_again_gets_a_whole_schedule(
+    client: Client, people: None, owner: asyncpg.Connection
+) -> None:
+    made = (await client.call("CreateNotificationChannel", channel())).notification_channel
+    request = notification_channel_pb2.SendTestNotificationRequest(name=made.name)
+    delivery = (await client.call("SendTestNotification", request)).delivery
+    await owner.execute(
+        "UPDATE notification_deliveries SET state = 'FAILED', next_attempt_time = NULL, end_time = now(), attempt_count = 13,"
+        " is_alone = true, create_time = now() - interval '80 hours'"
+    )
+    await client.call(
+        "ReplayNotificationDelivery", notification_delivery_pb2.ReplayNotificationDeliveryRequest(name=delivery)
+    )
+    row = await owner.fetchrow(
+        "SELECT former_attempt_count, is_alone, now() - schedule_start_time < interval '1 minute' AS begins_now"
+        " FROM notification_deliveries"
+    )
+    assert dict(row or {}) == {"former_attempt_count": 13, "is_alone": False, "begins_now": True}

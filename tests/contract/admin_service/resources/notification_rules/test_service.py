@@ -7,11 +7,17 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import notification_rule_pb2
-from megarouter.admin.v1.notification_rule_pb2 import NotificationConditions, NotificationRecipient, NotificationRule
+from megarouter.admin.v1.notification_pb2 import Notification
+from megarouter.admin.v1.notification_rule_pb2 import (
+    NotificationConditions,
+    NotificationRecipient,
+    NotificationRule,
+    QuietHours,
+)
 
 from gateway_core.model.alerts import event_types
+from gateway_core.model.alerts.rules import Conditions
 from tests.contract.admin_service.conftest import Client
-from usage_service.alerts.rules import Conditions
 
 ACME = "organizations/acme"
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -28,7 +34,7 @@ def rule(scope: str, *recipients: NotificationRecipient) -> notification_rule_pb
 async def listed(client: Client, member: str) -> list[str]:
     request = notification_rule_pb2.ListNotificationRulesRequest(parent=ACME)
     answer = await client.call("ListNotificationRules", request, member)
-    return [one.display_name for one in answer.notification_rules]
+    return [one.display_name for one in answer.notification_rules if not one.inherited_from]
 
 
 async def test_an_organization_begins_with_rules_for_budgets_keys_and_operations(client: Client, people: None) -> None:
@@ -114,6 +120,39 @@ async def test_a_rule_needs_a_threshold_a_known_event_and_recipients_that_name_s
         "notification_rule.threshold_percents",
         "notification_rule.recipients[0]",
     }
+
+
+async def test_a_rule_says_how_urgent_its_alerts_are_and_when_they_are_sent(client: Client, people: None) -> None:
+    request = rule(ACME)
+    request.notification_rule.severity = Notification.SEVERITY_ALERT
+    request.notification_rule.frequency = NotificationRule.FREQUENCY_DAILY
+    request.notification_rule.quiet_hours.MergeFrom(QuietHours(start="22:00", end="07:00", alerts_pass=True))
+    made = await client.call("CreateNotificationRule", request)
+    assert (made.severity, made.frequency) == (Notification.SEVERITY_ALERT, NotificationRule.FREQUENCY_DAILY)
+    assert made.quiet_hours == QuietHours(start="22:00", end="07:00", time_zone="UTC", alerts_pass=True)
+    update = notification_rule_pb2.UpdateNotificationRuleRequest(
+        notification_rule=NotificationRule(name=made.name), update_mask=FieldMask(paths=["quiet_hours", "severity"])
+    )
+    changed = await client.call("UpdateNotificationRule", update)
+    assert (changed.severity, changed.HasField("quiet_hours")) == (Notification.SEVERITY_UNSPECIFIED, False)
+    assert changed.frequency == NotificationRule.FREQUENCY_DAILY
+
+
+@pytest.mark.parametrize(
+    ("quiet", "field"),
+    [
+        (QuietHours(start="24:00", end="07:00"), "notification_rule.quiet_hours.start"),
+        (QuietHours(start="22:00", end="7"), "notification_rule.quiet_hours.end"),
+        (QuietHours(start="22:00", end="07:00", time_zone="Mars/Base"), "notification_rule.quiet_hours.time_zone"),
+        (QuietHours(start="07:00", end="07:00"), "notification_rule.quiet_hours"),
+    ],
+)
+async def test_quiet_hours_that_cannot_be_kept_are_refused(
+    client: Client, people: None, quiet: QuietHours, field: str
+) -> None:
+    request = rule(ACME)
+    request.notification_rule.quiet_hours.MergeFrom(quiet)
+    assert (await client.failure("CreateNotificationRule", request)).fields == (field,)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.data.tenants import until_applied
 from tests.support.forms import CONTENT_TYPE, field, file, form
 from tests.support.metered_calls import Metering, Reply
 from tests.support.servers.scripted_upstream import (
@@ -198,6 +199,7 @@ async def test_refused_keys_models_and_budgets_reach_no_provider(metering: Meter
         await transcribe(metering, recording("gpt-4o-transcribe", response_format="verbose_json"), TRANSLATIONS)
     ).status == 400
     await metering.tenant.guard("member", "mia", budget_nano_credits=10 * SECOND)
+    await until_applied()
     assert (await transcribe(metering, recording())).status == 402
     assert (await metering.call({**SPEECH_BODY, "input": "a" * 4_096}, SPEECH)).status == 402
     assert not metering.upstream.requests

@@ -14,6 +14,8 @@ from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.limits.throttles import Throttle, ThrottleKind
 from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.routing.choice import Arm, Reason
+from gateway_core.model.routing.routed_as import RoutedAs
 from tests.support.data.example_hold import HOLD, with_changes
 
 KEY = b"\x5a" * 32
@@ -22,6 +24,9 @@ FIELDS = [field.name for record in (Hold, Claims) for field in dataclasses.field
 
 texts = st.text(max_size=20)
 numbers = st.integers(0, 2**63 - 1)
+ROUTED = RoutedAs("auto", 3, Arm.ROUTED, Reason.CHEAPEST, True, "summaries", "gpt-4o", 1, "gpt-4o-mini", 2)  # noqa: FBT003
+_arms, _reasons = st.sampled_from(Arm), st.sampled_from(Reason)
+routed = st.builds(RoutedAs, texts, numbers, _arms, _reasons, st.booleans(), texts, texts, numbers, texts, numbers)
 claims = st.builds(
     Claims,
     organization=texts,
@@ -38,6 +43,7 @@ claims = st.builds(
         st.builds(Counter, st.sampled_from(ScopeKind), st.just("a"), st.sampled_from(Cycle), numbers, numbers),
         max_size=7,
     ).map(tuple),
+    routed=st.none() | routed,
     throttles=st.lists(
         st.builds(Throttle, st.sampled_from(ThrottleKind), st.builds(Scope, st.sampled_from(ScopeKind), st.just("a"))),
         max_size=4,
@@ -80,7 +86,8 @@ def test_a_hold_is_read_back_from_its_token(hold: Hold, key: bytes) -> None:
 def test_every_field_of_a_hold_is_signed(field: str) -> None:
     changes: dict[type, Any] = {str: "other", int: 7, bool: False, tuple: (), Endpoint: Endpoint.RESPONSES}
     owner = HOLD if hasattr(HOLD, field) else HOLD.claims
-    changed = with_changes(HOLD, **{field: (("a", "b"),) if field == "tags" else changes[type(getattr(owner, field))]})
+    others: dict[str, Any] = {"tags": (("a", "b"),), "routed": ROUTED}
+    changed = with_changes(HOLD, **{field: others.get(field, changes.get(type(getattr(owner, field))))})
     assert sign_hold(changed, KEY) != TOKEN
 
 

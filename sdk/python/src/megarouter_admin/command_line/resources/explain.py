@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import grpc
 from megarouter.admin.v1.messages import (
     ExplainAccessRequest,
     ExplainAccessResponse,
@@ -14,14 +13,13 @@ from megarouter.admin.v1.messages import (
     ScopeAccess,
 )
 
-from megarouter_admin.command_line.command_errors import CommandError
+from megarouter_admin.command_line.named_callers import ask_for_caller
 from megarouter_admin.command_line.parsing.commands import Section, command, label
 from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
-from megarouter_admin.command_line.values.names import Collection, collection_of, short_name
-from megarouter_admin.errors import MegaRouterError
+from megarouter_admin.command_line.values.names import short_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def explain(
     request = ExplainAccessRequest(model_name=model, body_bytes=body_bytes)
     if max_output_tokens:
         request.max_output_tokens = max_output_tokens
-    answer = _ask(session, request, who)
+    answer = ask_for_caller(session, session.router.guardrails.ExplainAccess, request, who)
     if session.output.json:
         session.output.one(answer, [])
         return
@@ -93,31 +91,6 @@ def explain(
         ],
     )
     session.output.rows(_COLUMNS, list(lines_of(session, answer)), "no limits")
-
-
-def _ask(session: Session, request: ExplainAccessRequest, who: str) -> ExplainAccessResponse:
-    """Asks for a key first, then for a member, then for a service account, because a bare id may be any of them."""
-    names = list(_candidates(session, who))
-    for name in names:
-        request.name = name
-        try:
-            return session.router.guardrails.ExplainAccess(request)
-        except MegaRouterError as error:
-            if len(names) == 1 or error.code is not grpc.StatusCode.PERMISSION_DENIED:
-                raise
-    raise CommandError(f"{who} is not a key, a member or a service account of {session.organization} that you may see")
-
-
-def _candidates(session: Session, who: str) -> Iterator[str]:
-    collection = Collection.MEMBERS if "@" in who else collection_of(who)
-    if collection in {None, Collection.API_KEYS}:
-        yield session.name(Collection.API_KEYS, who)
-    if collection in {None, Collection.MEMBERS}:
-        yield session.member(who)
-    if collection in {None, Collection.SERVICE_ACCOUNTS}:
-        yield session.name(Collection.SERVICE_ACCOUNTS, who)
-    if collection not in {None, Collection.API_KEYS, Collection.MEMBERS, Collection.SERVICE_ACCOUNTS}:
-        raise ValueError(f"{who!r} is not a key, a member or a service account")
 
 
 def lines_of(session: Session, answer: ExplainAccessResponse) -> Iterator[Line]:

@@ -30,6 +30,7 @@ class Collection(enum.StrEnum):
     CLAIM_MAPPINGS = "claimMappings"
     CREDENTIALS = "credentials"
     SIGN_IN_LINKS = "signInLinks"
+    VIRTUAL_MODELS = "virtualModels"
 
 
 _GUARDRAIL_PREFIXES: Final = {
@@ -145,6 +146,18 @@ def default_name(organization: str, scope: str) -> str:
     if not re.fullmatch(r"organization|group-.+", short_name(name)):
         raise ValueError(f"{scope!r} has no default: write organization or groups/ID")
     return name.replace("/guardrails/", "/guardrailDefaults/")
+
+
+def policy_name(organization: str, scope: str) -> str:
+    """Returns the full name of the routing policy of `organization`, of a group, `groups/eng`, or of a key, `keys/emma-default`.
+
+    Raises:
+        ValueError: the scope has another form.
+    """
+    name = guardrail_name(organization, scope)
+    if not re.fullmatch(r"organization|(group|apikey)-.+", short_name(name)):
+        raise ValueError(f"{scope!r} has no policy: write organization, groups/ID or keys/ID")
+    return name.replace("/guardrails/", "/routingPolicies/")
 
 
 def short_name(name: str) -> str:

@@ -45,6 +45,7 @@ class KindChoice(enum.StrEnum):
     DINGTALK = "dingtalk"
     WECOM = "wecom"
     PAGERDUTY = "pagerduty"
+    EMAIL = "email"
 
 
 def _kind(channel: NotificationChannel) -> str:
@@ -99,7 +100,7 @@ def add_channel(
     name: Annotated[str, Argument(metavar="NAME", text="What people call it.")],
     kind: Annotated[
         KindChoice,
-        Option(metavar="KIND", text="callback, slack, teams, discord, feishu, dingtalk, wecom or pagerduty."),
+        Option(metavar="KIND", text="callback, slack, teams, discord, feishu, dingtalk, wecom, pagerduty or email."),
     ],
     group: Annotated[
         str, Option(metavar="GROUP", text="To whose admins it belongs. Default: the organization.")
@@ -107,10 +108,11 @@ def add_channel(
 ) -> None:
     """Add a channel. The standard input has its URL, and in a second line the secret of a Feishu or DingTalk bot.
 
-    For PagerDuty, the standard input has the routing key.
+    For PagerDuty, the standard input has the routing key; for e-mail, the address.
     """
     is_key = kind is KindChoice.PAGERDUTY
-    first, _, second = secret_from_input("Routing key" if is_key else "URL").partition("\n")
+    asked = "Routing key" if is_key else "Address" if kind is KindChoice.EMAIL else "URL"
+    first, _, second = secret_from_input(asked).partition("\n")
     channel = NotificationChannel(
         display_name=name,
         kind=NotificationChannel.Kind.Value(f"KIND_{kind.name}"),

@@ -1,12 +1,13 @@
 """Collects the commands `megarouter alerts`."""
 
 from megarouter_admin.command_line.parsing.commands import Section
-from megarouter_admin.command_line.resources.alerts import channels, deliveries, inbox, rules
+from megarouter_admin.command_line.resources.alerts import channels, deliveries, inbox, rules, simulation
 
 application = Section(
     {
         **inbox.application.commands,
         **rules.application.commands,
+        **simulation.application.commands,
         **channels.application.commands,
         **deliveries.application.commands,
     }

@@ -29,7 +29,7 @@ def _facts(session: Session, one: NotificationDelivery) -> list[tuple[str, str]]
     return [
         ("delivery", one.name),
         ("event", f"{one.event_type} {one.event_id}"),
-        ("channel", one.channel_display_name or one.channel),
+        ("to", one.member or one.channel_display_name or one.channel),
         ("state", _state(one)),
         ("attempts", str(one.attempt_count)),
         ("next", session.ago(one.next_attempt_time)),
@@ -48,7 +48,7 @@ def list_deliveries(session: Session, filter_text: FilterOption = "", limit: Lim
     columns = [
         Column[NotificationDelivery]("delivery", lambda one: short_name(one.name)),
         Column[NotificationDelivery]("event", lambda one: one.event_type),
-        Column[NotificationDelivery]("channel", lambda one: one.channel_display_name or short_name(one.channel)),
+        Column[NotificationDelivery]("to", lambda one: one.channel_display_name or short_name(one.channel)),
         Column[NotificationDelivery]("state", _state),
         Column[NotificationDelivery]("attempts", lambda one: one.attempt_count, Kind.NUMBER),
         Column[NotificationDelivery]("created", lambda one: session.ago(one.create_time)),
@@ -71,6 +71,7 @@ def show_delivery(session: Session, delivery: DeliveryArgument) -> None:
         Column[NotificationAttempt]("to", lambda one: one.address),
         Column[NotificationAttempt]("status", lambda one: str(one.http_status or "")),
         Column[NotificationAttempt]("outcome", lambda one: one.outcome.lower()),
+        Column[NotificationAttempt]("events", lambda one: str(len(one.event_ids) or ""), Kind.NUMBER),
         Column[NotificationAttempt]("error", lambda one: one.error),
     ]
     session.output.rows(columns, list(found.attempts), "")

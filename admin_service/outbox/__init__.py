@@ -1,1 +1,0 @@
-"""Delivers the e-mail that changes left in the outbox."""

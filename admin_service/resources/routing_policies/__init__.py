@@ -1,0 +1,1 @@
+"""Policies of routing, and explanations of choices."""

@@ -1,0 +1,99 @@
+"""Serves `RoutingPolicies.ExplainRouting`: which model would serve a call to a virtual model, without making the call."""
+
+from collections.abc import Callable
+from typing import Final
+
+import asyncpg
+from megarouter.admin.v1 import routing_policy_pb2
+from megarouter.admin.v1.routing_policy_pb2 import ExplainRoutingResponse, RoutingPolicy
+
+from admin_service.access.authorization import Caller
+from admin_service.api.errors import FieldViolation, invalid_fields
+from admin_service.resources.guardrails.named_principals import named_principal
+from gateway_core.model.calls.decision import CatalogView, Parameters
+from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.routed_calls.decision import (
+    USE_CASE_TAG,
+    Eligible,
+    asked_of,
+    choose_among,
+    eligible,
+    virtual_model_of,
+)
+from gateway_core.model.routing.choice import Choice
+from gateway_core.model.routing.policies import AppliedPolicy
+from gateway_core.stores.postgres.catalog_store import load_snapshot
+
+_DEFAULT_BODY_BYTES: Final = 1_000
+_US_PER_S: Final = 10**6
+
+
+class RoutingExplainer:
+    """Explains choices. `now` returns microseconds since the epoch."""
+
+    def __init__(self, pool: asyncpg.Pool, now: Callable[[], int]) -> None:
+        self._pool = pool
+        self._now = now
+        self._clock = PeriodClock()
+
+    async def explain(
+        self, request: routing_policy_pb2.ExplainRoutingRequest, caller: Caller
+    ) -> ExplainRoutingResponse:
+        """ExplainRouting returns which model would serve a call, and what the choice found about each candidate."""
+        named = await named_principal(self._pool, caller)
+        async with self._pool.acquire() as connection:
+            snapshot = await load_snapshot(connection)
+        prices = CatalogView(snapshot.models_by_any_name, snapshot.providers, virtual_models=snapshot.virtual_models)
+        now_epoch_s = self._now() / _US_PER_S
+        principal = named.at(now_epoch_s)
+        virtual = virtual_model_of(request.model_name, principal, prices)
+        if virtual is None:
+            message = f"{request.model_name!r} is no virtual model that this caller reaches; ListVirtualModels has them"
+            raise invalid_fields(FieldViolation("model_name", message))
+        parameters, body_bytes = _supposed(request), request.body_bytes or _DEFAULT_BODY_BYTES
+        endpoint = Endpoint.CHAT_COMPLETIONS
+        found = eligible(principal, endpoint, parameters, virtual, prices, now_epoch_s, self._clock)
+        policy = principal.routing.policy
+        if isinstance(found, Refusal):
+            return _response(found, policy)
+        tags = ((USE_CASE_TAG, request.use_case),) if request.use_case else ()
+        asked = asked_of(endpoint, parameters, body_bytes, virtual, tags, None)
+        return _response(choose_among(found, asked), policy, found)
+
+
+def _supposed(request: routing_policy_pb2.ExplainRoutingRequest) -> Parameters:
+    body_bytes = request.body_bytes or _DEFAULT_BODY_BYTES
+    return Parameters(
+        request.model_name,
+        streams=False,
+        output_limit=request.max_output_tokens if request.HasField("max_output_tokens") else None,
+        choices=1,
+        asks_for_usage=False,
+        size=RequestSize(body_bytes, images=request.images) if request.images else None,
+        has_tools=request.has_tools,
+    )
+
+
+def _response(choice: Choice | Refusal, policy: AppliedPolicy, found: Eligible | None = None) -> ExplainRoutingResponse:
+    response = ExplainRoutingResponse(
+        mode=RoutingPolicy.Mode.Value(f"MODE_{policy.mode}"), max_loss_basis_points=policy.max_loss_basis_points
+    )
+    if isinstance(choice, Refusal):
+        response.message = choice.message
+        for name in found.refusals if found else ():
+            response.candidates.add(model_name=name, verdict="not_offered")
+        return response
+    response.passes = True
+    response.served_model, response.chosen_model = choice.served, choice.chosen
+    response.arm, response.reason = choice.arm, choice.reason
+    for one in choice.judged:
+        response.candidates.add(
+            model_name=one.name,
+            verdict=one.verdict,
+            cost_nano_credits=one.cost_nano_credits,
+            loss_basis_points=one.loss_basis_points,
+        )
+    return response

@@ -1,0 +1,1 @@
+"""Virtual models: names that are served by one of several models."""

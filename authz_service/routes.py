@@ -1,0 +1,67 @@
+"""Chooses the model of a call to a virtual model. Calls to other models do not come here."""
+
+from typing import Final
+
+from authz_service.request.call import Call
+from gateway_core.contract.headers import ROUTE
+from gateway_core.model.call_tags import Tags
+from gateway_core.model.calls.decision import CatalogView, Parameters
+from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.refusals import Refusal, refuse_parameter
+from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.routed_calls.decision import Eligible, asked_of, choose_among, eligible, routed
+from gateway_core.model.routing.choice import Override, Wish
+from gateway_core.model.routing.virtual_models import VirtualModel
+from gateway_core.runtime.bounded_memory import BoundedMemory
+
+_ENTRIES: Final = 4_096
+_WISHES: Final = {wish.value: wish for wish in Wish}
+
+
+class Routes:
+    """The routes of one process. It remembers which candidates may serve calls of one kind."""
+
+    def __init__(self, clock: PeriodClock, entries: int = _ENTRIES) -> None:
+        self._clock = clock
+        self._known: BoundedMemory[tuple[object, ...], Eligible] = BoundedMemory(entries)
+
+    def route(
+        self,
+        call: Call,
+        secret_hash: bytes,
+        principal: Principal,
+        endpoint: Endpoint,
+        parameters: Parameters,
+        virtual: VirtualModel,
+        prices: CatalogView,
+        tags: Tags,
+        now_epoch_s: float,
+    ) -> Parameters | Refusal:
+        """Returns the parameters with the model that serves the call, or the refusal."""
+        override = read_override(call, prices)
+        if isinstance(override, Refusal):
+            return override
+        key = (secret_hash, endpoint, virtual.name, parameters.streams, parameters.query, parameters.specials)
+        found = self._known.get(key)
+        if found is None or not found.holds_for(virtual, principal, prices, now_epoch_s):
+            fresh = eligible(principal, endpoint, parameters, virtual, prices, now_epoch_s, self._clock)
+            if isinstance(fresh, Refusal):
+                return fresh
+            self._known.remember(key, found := fresh)
+        asked = asked_of(endpoint, parameters, call.body_bytes, virtual, tags, override)
+        choice = choose_among(found, asked)
+        return choice if isinstance(choice, Refusal) else routed(parameters, found, choice, asked)
+
+
+def read_override(call: Call, prices: CatalogView) -> Override | Refusal | None:
+    """Returns what the caller asks for by the header `x-route`: `best`, `cheapest` or `model=NAME`."""
+    text = call.header(ROUTE).strip()
+    if not text:
+        return None
+    wish, _, name = text.partition("=")
+    found = _WISHES.get(wish)
+    model = prices.models.get(name.strip())
+    if found is None or (found is Wish.MODEL) != bool(name):
+        return refuse_parameter(ROUTE, "must be 'best', 'cheapest' or 'model=NAME'")
+    return Override(found, model.name if model else name.strip())

@@ -1,0 +1,125 @@
+"""A process in which the followers of the ledger run, so that a benchmark can measure and halt them apart from settlement."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final, Self
+
+import asyncpg
+
+from benchmarks.process_times import on_cpu_s
+from deploy.local.stack.database_urls import login_url
+from gateway_core.stores.postgres.connections import BY_INDEX
+from usage_service.alerts import follower as alert_follower
+from usage_service.alerts.account_refusals import AccountRefusals
+from usage_service.alerts.follower import AlertFollower
+from usage_service.rollups import follower as rollup_follower
+from usage_service.rollups.follower import WAKE_AFTER, RollupFollower
+from usage_service.standings import follower as standing_follower
+from usage_service.standings.follower import StandingFollower
+from usage_service.wiring import ROLE
+
+_DATABASE_URL: Final = "MEGAROUTER_DATABASE_URL"
+_CONNECTIONS: Final = 3
+_WAKING_S: Final = 0.2
+"""About how often usage_service would wake the rollups at saturation."""
+
+
+class FollowingProcess:
+    """Starts and halts the followers of one database."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, database_url: str) -> AsyncIterator[Self]:
+        """Starts the process, with its followers halted, and ends it."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "benchmarks.following_process"),
+            env=os.environ | {_DATABASE_URL: database_url},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        followers = cls(process)
+        await followers.catch_up()
+        try:
+            yield followers
+        finally:
+            process.terminate()
+            await process.wait()
+
+    async def go(self) -> None:
+        """Lets the followers follow."""
+        await self._told("go")
+
+    async def halt(self) -> float:
+        """Lets the followers catch up and halts them. Returns the CPU time since `go` in microseconds, with their connections."""
+        return await self._told("halt")
+
+    async def catch_up(self) -> None:
+        """Adds everything that is not followed yet."""
+        await self._told("go")
+        await self._told("halt")
+
+    async def _told(self, order: str) -> float:
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdout is not None  # noqa: S101
+        self._process.stdin.write(f"{order}\n".encode())
+        return float(await self._process.stdout.readline())
+
+
+async def _serve(database_url: str) -> None:
+    orders = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    async with asyncpg.create_pool(
+        login_url(database_url, ROLE), min_size=_CONNECTIONS, max_size=_CONNECTIONS, server_settings=BY_INDEX
+    ) as pool:
+        backends = await _backends(pool)
+        rollups = RollupFollower(pool)
+        before_us = 0.0
+        stack = AsyncExitStack()
+        while order := (await orders.readline()).decode().strip():
+            if order == "go":
+                before_us = _cpu_us(backends)
+                await stack.enter_async_context(rollup_follower.running(rollups))
+                await stack.enter_async_context(_waking(rollups))
+                await stack.enter_async_context(standing_follower.running(StandingFollower(pool)))
+                await stack.enter_async_context(alert_follower.running(AlertFollower(pool, AccountRefusals())))
+            else:
+                await stack.aclose()
+                await rollup_follower.caught_up(rollups)
+            sys.stdout.write(f"{_cpu_us(backends) - before_us}\n")
+            sys.stdout.flush()
+
+
+@asynccontextmanager
+async def _waking(rollups: RollupFollower) -> AsyncIterator[None]:
+    async def wake() -> None:
+        while True:
+            await asyncio.sleep(_WAKING_S)
+            rollups.committed(WAKE_AFTER)
+
+    task = asyncio.create_task(wake())
+    yield
+    task.cancel()
+
+
+async def _backends(pool: asyncpg.Pool) -> list[int]:
+    connections = [await pool.acquire() for _ in range(_CONNECTIONS)]
+    found = [await connection.fetchval("SELECT pg_backend_pid()") for connection in connections]
+    for connection in connections:
+        await pool.release(connection)
+    return found
+
+
+def _cpu_us(backends: list[int]) -> float:
+    return (time.process_time() + sum(map(on_cpu_s, backends))) * 1e6
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(os.environ[_DATABASE_URL]))

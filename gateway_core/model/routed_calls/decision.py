@@ -1,0 +1,161 @@
+"""Calls to virtual models: finds the candidates that may serve one, chooses, and puts the choice into the parameters.
+
+authz_service decides with it, and admin_service explains with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway_core.model.call_tags import Tags
+from gateway_core.model.calls.decision import CatalogView, Parameters, Terms, agree
+from gateway_core.model.calls.principals import Principal
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER
+from gateway_core.model.endpoints import Endpoint
+from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.record_decorator import record
+from gateway_core.model.routing.choice import Asked, Candidate, Choice, Override, Unroutable, choose
+from gateway_core.model.routing.needs import Body, needs_of
+from gateway_core.model.routing.routed_as import RoutedAs
+from gateway_core.model.routing.virtual_models import VirtualModel
+
+USE_CASE_TAG: Final = "use-case"
+"""The tag by which a caller says what a call is for. Without it, the use case is the name of the virtual model."""
+_ROUTED: Final = frozenset(
+    {
+        Endpoint.CHAT_COMPLETIONS,
+        Endpoint.COMPLETIONS,
+        Endpoint.RESPONSES,
+        Endpoint.MESSAGES,
+        Endpoint.GENERATE_CONTENT,
+    }
+)
+"""The operations whose answers are text of any model. Vectors of two models, for instance, cannot be compared."""
+_DAY_S: Final = 86_400
+
+
+@record(frozen=True, slots=True, eq=False)
+class Eligible:
+    """The candidates for calls of one kind, and for what they hold."""
+
+    virtual: VirtualModel
+    principal: Principal
+    prices: CatalogView
+    end_epoch_s: float
+    candidates: tuple[Candidate, ...]
+    dearest: tuple[Candidate, ...]
+    refusals: Mapping[str, Refusal]
+    """Why candidates may not be called, by name."""
+
+    def holds_for(self, virtual: VirtualModel, principal: Principal, prices: CatalogView, now_epoch_s: float) -> bool:
+        """Returns whether `eligible` would return the same now."""
+        return (
+            virtual is self.virtual
+            and principal is self.principal
+            and prices.models is self.prices.models
+            and prices.providers is self.prices.providers
+            and now_epoch_s < self.end_epoch_s
+        )
+
+
+def virtual_model_of(name: str, principal: Principal, prices: CatalogView) -> VirtualModel | None:
+    """Returns the virtual model that a caller means; None if the name is that of a model, or of nothing."""
+    if name in prices.models:
+        return None
+    return principal.routing.virtual_models.get(name) or prices.virtual_models.get(name)
+
+
+def eligible(
+    principal: Principal,
+    endpoint: Endpoint,
+    parameters: Parameters,
+    virtual: VirtualModel,
+    prices: CatalogView,
+    now_epoch_s: float,
+    clock: PeriodClock,
+) -> Eligible | Refusal:
+    """Returns which candidates may serve calls like this one, or the refusal if the virtual model may not be called so."""
+    if not principal.may_call(virtual.name, VIRTUAL_PROVIDER):
+        message = f"The model {virtual.name!r} is not on your whitelist. GET /v1/models lists what you may use."
+        scope = principal.scope_that_forbids(virtual.name, VIRTUAL_PROVIDER)
+        return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model", scope=scope)
+    if endpoint not in _ROUTED:
+        message = f"The model {virtual.name!r} is a virtual model, which is not for {endpoint}. Name another model."
+        return Refusal(RefusalReason.INVALID_PARAMETER, message, "model")
+    found = {
+        name: agree(principal, endpoint, replace(parameters, model=name), prices, now_epoch_s, clock)
+        for name in virtual.candidates
+    }
+    day = datetime.fromtimestamp(now_epoch_s, UTC).date()
+    # Only their prices matter, whatever the caller may call.
+    dearest = [prices.models.get(name) for name in principal.routing.policy.max_price_models]
+    ends = [terms.validity.end_epoch_s for terms in found.values() if isinstance(terms, Terms)]
+    return Eligible(
+        virtual=virtual,
+        principal=principal,
+        prices=prices,
+        end_epoch_s=min([(now_epoch_s // _DAY_S + 1) * _DAY_S, *ends]),
+        candidates=tuple(_candidate(name, terms) for name, terms in found.items()),
+        dearest=tuple(Candidate(one.name, one, one.schedule_at(day)) for one in dearest if one is not None),
+        refusals={name: terms for name, terms in found.items() if isinstance(terms, Refusal)},
+    )
+
+
+def choose_among(found: Eligible, asked: Asked) -> Choice | Refusal:
+    """Returns the choice about a call, or its refusal."""
+    virtual = found.virtual
+    choice = choose(virtual, found.principal.routing.policy, found.candidates, asked, found.dearest)
+    if not isinstance(choice, Unroutable):
+        return choice
+    if choice.none_is_offered and virtual.baseline in found.refusals:
+        return found.refusals[virtual.baseline]
+    return Refusal(RefusalReason.INVALID_PARAMETER, choice.message, choice.parameter)
+
+
+def asked_of(
+    endpoint: Endpoint,
+    parameters: Parameters,
+    body_bytes: int,
+    virtual: VirtualModel,
+    tags: Tags,
+    override: Override | None,
+) -> Asked:
+    """Returns what the choice depends on."""
+    specials = parameters.specials
+    has_tools = parameters.has_tools or bool(specials and specials.asked.tools)
+    return Asked(
+        use_case=next((value for name, value in tags if name == USE_CASE_TAG), virtual.name),
+        needs=needs_of(parameters.size, has_tools=has_tools, thinks=parameters.thinking_tokens > 0),
+        body=Body(endpoint, body_bytes, parameters.size),
+        output_limit=parameters.output_limit,
+        names_stored=bool(parameters.references),
+        override=override,
+    )
+
+
+def routed(parameters: Parameters, found: Eligible, choice: Choice, asked: Asked) -> Parameters:
+    """Returns the parameters of the call to the model that serves it."""
+    return replace(parameters, model=choice.served, routed=_routed_as(found.virtual, choice, asked, found.candidates))
+
+
+def _candidate(name: str, terms: Terms | Refusal) -> Candidate:
+    return Candidate(name) if isinstance(terms, Refusal) else Candidate(name, terms.model, terms.schedule)
+
+
+def _routed_as(virtual: VirtualModel, choice: Choice, asked: Asked, candidates: Sequence[Candidate]) -> RoutedAs:
+    versions = {one.name: one.schedule.version for one in candidates if one.schedule is not None}
+    can_compare = any(one.name == virtual.baseline and one.cost_nano_credits is not None for one in choice.judged)
+    return RoutedAs(
+        virtual_model=virtual.name,
+        revision=virtual.revision,
+        arm=choice.arm,
+        reason=choice.reason,
+        is_simple=choice.is_simple,
+        use_case=asked.use_case,
+        baseline=virtual.baseline,
+        baseline_price_version=versions.get(virtual.baseline, 0) if can_compare else 0,
+        chosen=choice.chosen,
+        chosen_price_version=versions[choice.chosen],
+    )

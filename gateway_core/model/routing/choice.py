@@ -1,0 +1,318 @@
+"""The choice of the model that serves a call to a virtual model: a pure function of the call, the policy and the candidates.
+
+First, hard filters: a model that may not or cannot serve the call is out. Then quality: a model without a measured loss for the
+use case, or with too high a one, is out. Of the rest the cheapest is chosen. Where nothing is known, the baseline serves.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from gateway_core.model.capabilities import Capability, is_below
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.money import charge_nano_credits
+from gateway_core.model.record_decorator import record
+from gateway_core.model.routing.needs import Body
+from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
+from gateway_core.model.routing.virtual_models import VirtualModel
+
+USUAL_OUTPUT_TOKENS: Final = 500
+"""What an answer is expected to have, for comparing costs. A lower limit in the body replaces it."""
+_SHOWN_CHARACTERS: Final = 128
+
+
+class Verdict(enum.StrEnum):
+    """What the choice found about a candidate."""
+
+    FITS = "fits"
+    NOT_OFFERED = "not_offered"
+    """The catalog does not offer it for this call: its endpoint, a whitelist, or no price for what the body asks."""
+    LACKS_CAPABILITY = "lacks_capability"
+    WINDOW_TOO_SMALL = "window_too_small"
+    BELOW_FLOOR = "below_floor"
+    TOO_DEAR = "too_dear"
+    LOSS_UNKNOWN = "loss_unknown"
+    LOSS_TOO_HIGH = "loss_too_high"
+
+
+class Reason(enum.StrEnum):
+    """Why the model was chosen."""
+
+    CHEAPEST = "cheapest"
+    """It is the cheapest of those that are good enough."""
+    NONE_CHEAPER = "none_cheaper"
+    """No candidate that is good enough is cheaper than the baseline."""
+    NOT_MEASURED = "not_measured"
+    """No other candidate has a measured loss for the use case."""
+    BASELINE_UNFIT = "baseline_unfit"
+    """The baseline may not or cannot serve the call."""
+    CONTINUED = "continued"
+    """The body names what the provider of the baseline has stored."""
+    MODE_OFF = "mode_off"
+    SWITCHED_OFF = "switched_off"
+    """The kill switch of the virtual model."""
+    ASKED_BEST = "asked_best"
+    ASKED_CHEAPEST = "asked_cheapest"
+    ASKED_MODEL = "asked_model"
+    """The caller named the model by a header."""
+
+
+class Arm(enum.StrEnum):
+    """Which of the two models of a choice serves the call."""
+
+    ROUTED = "ROUTED"
+    """The chosen one."""
+    SHADOW = "SHADOW"
+    """The baseline. The record says what the chosen one would have cost."""
+    BASELINE = "BASELINE"
+    """The baseline, which is the chosen one."""
+    OVERRIDDEN = "OVERRIDDEN"
+    """The one that the caller asked for."""
+
+
+class Wish(enum.StrEnum):
+    """What a caller can ask for instead of a choice."""
+
+    BEST = "best"
+    CHEAPEST = "cheapest"
+    MODEL = "model"
+
+
+@record(frozen=True, slots=True)
+class Override:
+    """What the caller asks for."""
+
+    wish: Wish
+    model: str = ""
+    """The public name of the model, if that is the wish."""
+
+
+@record(frozen=True, slots=True)
+class Candidate:
+    """A model that may serve, and what the catalog and the guardrails say about it for calls like this one."""
+
+    name: str
+    model: Model | None = None
+    schedule: PriceSchedule | None = None
+    """Both are None if it may not serve the call."""
+
+
+@record(frozen=True, slots=True)
+class Asked:
+    """What the choice depends on, of one call."""
+
+    use_case: str
+    needs: frozenset[Capability]
+    body: Body
+    output_limit: int | None
+    names_stored: bool = False
+    """Whether the body names what a provider has stored."""
+    override: Override | None = None
+
+
+@record(frozen=True, slots=True)
+class Judged:
+    """A candidate with its verdict."""
+
+    name: str
+    verdict: Verdict
+    cost_nano_credits: int | None = None
+    """What the call is expected to cost with it; None if it cannot serve."""
+    loss_basis_points: int | None = None
+    """Its measured loss for the use case, in hundredths of a percent; None if there is none."""
+
+
+@record(frozen=True, slots=True)
+class Choice:
+    """The outcome."""
+
+    served: str
+    """The model that serves the call."""
+    chosen: str
+    """The model that was chosen. It serves the call unless the arm is SHADOW."""
+    arm: Arm
+    reason: Reason
+    is_simple: bool
+    """Whether a cheaper model than the baseline is good enough for the call."""
+    judged: tuple[Judged, ...]
+
+
+@record(frozen=True, slots=True)
+class Unroutable:
+    """No model may serve the call, or not the one that the caller asks for."""
+
+    parameter: str
+    """What of the call is wrong: `model` or the name of the header."""
+    message: str
+    none_is_offered: bool = False
+    """Whether no candidate may be called at all, so that what is wrong with the baseline says more."""
+
+
+def choose(
+    virtual: VirtualModel,
+    policy: AppliedPolicy,
+    candidates: Sequence[Candidate],
+    asked: Asked,
+    dearest: Sequence[Candidate] = (),
+) -> Choice | Unroutable:
+    """Returns the model that serves a call, and why; or what is wrong if none may.
+
+    Args:
+        virtual: the model that the caller named.
+        policy: what applies to the call.
+        candidates: all of the virtual model, in its order.
+        asked: the call.
+        dearest: the models of `policy.max_price_models`.
+    """
+    most_nano_credits = min((_cost(one, asked) for one in dearest), default=None)
+    judged = [_judge(one, virtual, policy, asked, most_nano_credits) for one in candidates]
+    serving = {one.name: one for one in judged if one.verdict in _CAN_SERVE}
+    if not serving:
+        return _unroutable(virtual, judged)
+    baseline = serving.get(virtual.baseline)
+    good = [one for one in judged if one.verdict is Verdict.FITS]
+    cheaper = [one for one in good if baseline and _price(one) < _price(baseline)]
+    simple = bool(cheaper)
+    if asked.override is not None:
+        if not policy.allow_override:
+            return _OVERRIDE_REFUSED
+        wished = _wished(asked.override, serving, baseline, candidates)
+        if isinstance(wished, Unroutable):
+            return wished
+        return Choice(wished, wished, Arm.OVERRIDDEN, _ASKED[asked.override.wish], simple, tuple(judged))
+    if baseline is None:
+        name = _best(serving.values(), candidates)
+        return Choice(name, name, Arm.ROUTED, Reason.BASELINE_UNFIT, is_simple=False, judged=tuple(judged))
+    chosen, reason = _chosen(virtual, policy, asked, baseline, cheaper, good)
+    if chosen == virtual.baseline:
+        return Choice(chosen, chosen, Arm.BASELINE, reason, simple, tuple(judged))
+    if policy.mode is RoutingMode.SHADOW:
+        return Choice(virtual.baseline, chosen, Arm.SHADOW, reason, simple, tuple(judged))
+    return Choice(chosen, chosen, Arm.ROUTED, reason, simple, tuple(judged))
+
+
+_CAN_SERVE: Final = frozenset({Verdict.FITS, Verdict.LOSS_UNKNOWN, Verdict.LOSS_TOO_HIGH})
+"""The verdicts of models that may and can serve the call, though some of them may be worse than allowed."""
+_ASKED: Final = {
+    Wish.BEST: Reason.ASKED_BEST,
+    Wish.CHEAPEST: Reason.ASKED_CHEAPEST,
+    Wish.MODEL: Reason.ASKED_MODEL,
+}
+OVERRIDE: Final = "x-route"
+"""The header by which callers ask for a model."""
+_OVERRIDE_REFUSED: Final = Unroutable(
+    OVERRIDE, f"You may not choose a route here. Omit the header {OVERRIDE}, or ask your admin to allow it."
+)
+
+
+def _chosen(
+    virtual: VirtualModel,
+    policy: AppliedPolicy,
+    asked: Asked,
+    baseline: Judged,
+    cheaper: Sequence[Judged],
+    good: Sequence[Judged],
+) -> tuple[str, Reason]:
+    if virtual.is_switched_off:
+        return baseline.name, Reason.SWITCHED_OFF
+    if policy.mode is RoutingMode.OFF:
+        return baseline.name, Reason.MODE_OFF
+    if asked.names_stored:
+        return baseline.name, Reason.CONTINUED
+    if cheaper:
+        return min(cheaper, key=_price).name, Reason.CHEAPEST
+    measured = any(one.name != virtual.baseline for one in good)
+    return baseline.name, Reason.NONE_CHEAPER if measured else Reason.NOT_MEASURED
+
+
+def _judge(
+    candidate: Candidate, virtual: VirtualModel, policy: AppliedPolicy, asked: Asked, most_nano_credits: int | None
+) -> Judged:
+    model = candidate.model
+    if model is None or candidate.schedule is None:
+        return Judged(candidate.name, Verdict.NOT_OFFERED)
+    if not asked.needs <= model.capabilities:
+        return Judged(candidate.name, Verdict.LACKS_CAPABILITY)
+    if not _fits_window(model, asked):
+        return Judged(candidate.name, Verdict.WINDOW_TOO_SMALL)
+    cost = _cost(candidate, asked)
+    if most_nano_credits is not None and cost > most_nano_credits:
+        return Judged(candidate.name, Verdict.TOO_DEAR, cost)
+    if candidate.name == virtual.baseline:
+        return Judged(candidate.name, Verdict.FITS, cost, 0)
+    floor = policy.floors.get(asked.use_case)
+    if floor is not None and is_below(model.tier, floor):
+        return Judged(candidate.name, Verdict.BELOW_FLOOR, cost)
+    loss = virtual.losses.get(asked.use_case, _NO_LOSSES).get(candidate.name)
+    if loss is None:
+        return Judged(candidate.name, Verdict.LOSS_UNKNOWN, cost)
+    verdict = Verdict.FITS if loss <= policy.max_loss_basis_points else Verdict.LOSS_TOO_HIGH
+    return Judged(candidate.name, verdict, cost, loss)
+
+
+_NO_LOSSES: Final[Mapping[str, int]] = {}
+
+
+def _fits_window(model: Model, asked: Asked) -> bool:
+    """A token of text is at least one byte, so a call that fits by its bytes fits."""
+    _, most_tokens = asked.body.input_tokens(model.upstream_name)
+    output_tokens = min(asked.output_limit or 0, model.max_output_tokens)
+    return most_tokens + output_tokens <= model.context_window_tokens
+
+
+def _cost(candidate: Candidate, asked: Asked) -> int:
+    """Returns what the call is expected to cost in nano-credits, without caches."""
+    if candidate.model is None or candidate.schedule is None:
+        return 0
+    input_tokens, _ = asked.body.input_tokens(candidate.model.upstream_name)
+    prices = candidate.schedule.prices_for(input_tokens)
+    output_tokens = min(
+        asked.output_limit or USUAL_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS, candidate.model.max_output_tokens
+    )
+    return charge_nano_credits(input_tokens, prices.input) + charge_nano_credits(output_tokens, prices.output)
+
+
+def _price(judged: Judged) -> int:
+    return judged.cost_nano_credits or 0
+
+
+def _best(serving: Iterable[Judged], candidates: Sequence[Candidate]) -> str:
+    """Returns the best model that can serve: that of the highest tier, and of several the first of the virtual model."""
+    names = {one.name for one in serving}
+    usable = [one for one in candidates if one.name in names]
+    best = usable[0]
+    for one in usable[1:]:
+        if one.model and best.model and one.model.tier and is_below(best.model.tier, one.model.tier):
+            best = one
+    return best.name
+
+
+def _wished(
+    override: Override, serving: Mapping[str, Judged], baseline: Judged | None, candidates: Sequence[Candidate]
+) -> str | Unroutable:
+    if override.wish is Wish.CHEAPEST:
+        return min(serving.values(), key=_price).name
+    if override.wish is Wish.BEST:
+        return baseline.name if baseline else _best(serving.values(), candidates)
+    if override.model in serving:
+        return override.model
+    shown = override.model[:_SHOWN_CHARACTERS]
+    usable = ", ".join(serving)
+    message = f"The model {shown!r} cannot serve this call. Ask for one of these: {usable}."
+    return Unroutable(OVERRIDE, message)
+
+
+_WORDS: Final = {
+    Verdict.NOT_OFFERED: "not for this call",
+    Verdict.LACKS_CAPABILITY: "cannot do what the body asks for",
+    Verdict.WINDOW_TOO_SMALL: "its context window is too small",
+    Verdict.BELOW_FLOOR: "below the floor of the use case",
+    Verdict.TOO_DEAR: "dearer than the policy allows",
+}
+
+
+def _unroutable(virtual: VirtualModel, judged: Sequence[Judged]) -> Unroutable:
+    said = "; ".join(f"{one.name}: {_WORDS.get(one.verdict, one.verdict)}" for one in judged)
+    message = f"No model of {virtual.name!r} can serve this call ({said})."
+    return Unroutable("model", message, all(one.verdict is Verdict.NOT_OFFERED for one in judged))

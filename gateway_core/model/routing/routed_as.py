@@ -1,0 +1,57 @@
+"""What a hold says about the routing of its call, so that its settlement can compare what both models cost."""
+
+from typing import Final
+
+from gateway_core.model.record_decorator import record
+from gateway_core.model.routing.choice import Arm, Reason
+
+Encoded = tuple[str, int, str, str, bool, str, str, int, str, int]
+
+
+@record(frozen=True, slots=True)
+class RoutedAs:
+    """The choice about a call."""
+
+    virtual_model: str
+    """The name that the caller used."""
+    revision: int
+    """Of the virtual model."""
+    arm: Arm
+    reason: Reason
+    is_simple: bool
+    use_case: str
+    baseline: str
+    baseline_price_version: int
+    """0 if the baseline could not serve the call, so that nothing is compared with it."""
+    chosen: str
+    chosen_price_version: int
+
+    def encode(self) -> Encoded:
+        """Returns the values in the order of the fields, for JSON."""
+        return (
+            self.virtual_model,
+            self.revision,
+            self.arm.value,
+            self.reason.value,
+            self.is_simple,
+            self.use_case,
+            self.baseline,
+            self.baseline_price_version,
+            self.chosen,
+            self.chosen_price_version,
+        )
+
+
+def decode_routed_as(values: Encoded) -> RoutedAs:
+    """Returns what `RoutedAs.encode` wrote."""
+    virtual_model, revision, arm, reason, is_simple, use_case, baseline, baseline_version, chosen, chosen_version = (
+        values
+    )
+    return RoutedAs(
+        virtual_model, revision, _ARMS[arm], _REASONS[reason], is_simple,
+        use_case, baseline, baseline_version, chosen, chosen_version,
+    )  # fmt: skip
+
+
+_ARMS: Final = {arm.value: arm for arm in Arm}
+_REASONS: Final = {reason.value: reason for reason in Reason}

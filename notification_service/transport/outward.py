@@ -1,0 +1,46 @@
+"""The ways out of the deployment: HTTP to the targets of channels, and e-mail by the operator's mail server."""
+
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Protocol
+
+from notification_service.transport.posting import Exchange
+from notification_service.transport.targets import MAIL_SCHEME
+
+
+class Posts(Protocol):
+    """Posts over HTTP."""
+
+    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Exchange:
+        """Returns what came of it, also a failure."""
+
+
+class Mails(Protocol):
+    """Sends e-mail."""
+
+    async def send(self, message: EmailMessage) -> Exchange:
+        """Returns what came of it, also a failure."""
+
+
+class Outward:
+    """Takes each message to where its URL says."""
+
+    def __init__(self, poster: Posts, mailer: Mails | None) -> None:
+        """Prepares sending.
+
+        Args:
+            poster: for `https://`.
+            mailer: for `mailto:`. None: the deployment has no mail server.
+        """
+        self._poster = poster
+        self._mailer = mailer
+
+    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Exchange:
+        """Sends a message. Returns failures, too."""
+        if not url.startswith(MAIL_SCHEME):
+            return await self._poster.post(url, headers, body)
+        if self._mailer is None:
+            return Exchange(
+                0.0, "", None, "the deployment has no mail server: an operator sets MEGAROUTER_SMTP_ADDRESS"
+            )
+        return await self._mailer.send(message_from_bytes(body, policy=policy.default))

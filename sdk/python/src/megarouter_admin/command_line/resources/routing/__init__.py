@@ -1,0 +1,1 @@
+"""The commands `megarouter routing`: virtual models, policies and explanations."""

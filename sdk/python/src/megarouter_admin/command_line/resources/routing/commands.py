@@ -1,0 +1,7 @@
+"""Collects the commands `megarouter routing`."""
+
+from megarouter_admin.command_line.parsing.commands import Section
+from megarouter_admin.command_line.resources.routing import policies, virtual_models
+
+application = Section({**virtual_models.application.commands, **policies.application.commands})
+"""The commands `megarouter routing`."""

@@ -1,0 +1,1 @@
+"""What the products behind channels accept, as their documents say."""
