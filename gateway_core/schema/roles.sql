@@ -130,7 +130,7 @@ GRANT SELECT (organization_id, channel_id, kind, display_name, target_hint, stat
     ON notification_channels TO megarouter_usage;
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, DELETE, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
-GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, looked_until, next_look_time) ON alert_positions TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, audit_seen, looked_until, next_look_time) ON alert_positions TO megarouter_usage;
 GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id, create_time) ON notification_deliveries TO megarouter_usage;
 -- A row ends with its events. It says with what an alert was sent.
 GRANT SELECT, INSERT, UPDATE (frequency, quiet_hours, send_time, released_event_id, release_time) ON held_alerts TO megarouter_usage;

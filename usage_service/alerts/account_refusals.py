@@ -1,5 +1,6 @@
 """Providers that refuse the gateway's account, remembered from settled calls until the alerts' follower stores them."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,8 @@ from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.stores.postgres.organization_wall import acting_for
 from usage_service.settlement.rows import RecordedSettlement
+
+logger = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 10_000
 """Organizations and providers. Beyond that, a refusal is forgotten: the next one of that provider tells of it."""
@@ -54,11 +57,14 @@ class AccountRefusals:
                     self._waiting[key] = Refusal(str(reason), record.sequence, record.settlement.hold.hold_id)
 
     async def store(self, pool: asyncpg.Pool) -> None:
-        """Stores what waits. If that fails, it waits on."""
+        """Stores what waits. What cannot be stored, because its organization is gone, is forgotten."""
         for (organization, provider), refusal in list(self._waiting.items()):
-            async with acting_for(pool, organization) as connection:
-                await connection.execute(
-                    _PUT, organization, provider, refusal.reason, refusal.sequence, refusal.hold_id
-                )
+            try:
+                async with acting_for(pool, organization) as connection:
+                    await connection.execute(
+                        _PUT, organization, provider, refusal.reason, refusal.sequence, refusal.hold_id
+                    )
+            except asyncpg.IntegrityConstraintViolationError:
+                logger.warning("a refusal of the account is of no organization", extra={"organization": organization})
             if self._waiting.get((organization, provider)) == refusal:
                 del self._waiting[organization, provider]

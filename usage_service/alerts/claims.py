@@ -22,6 +22,10 @@ class Claimed:
     """Where the alerts are in the audit log."""
     has_entries: bool
     """Whether the audit log has entries after it."""
+    audit_head: int
+    """Its last entry."""
+    audit_seen: int
+    """What was its last entry in the step before."""
     has_changes: bool
     """Whether a guardrail or a rule changed; true in the first step."""
     has_refusals: bool
@@ -35,6 +39,11 @@ class Claimed:
     def has_ledger_events(self) -> bool:
         """Whether the ledger has grown."""
         return self.head > self.sequence
+
+    @property
+    def has_new_entries(self) -> bool:
+        """Whether the audit log has grown. An entry with a smaller number that is visible later does not count."""
+        return self.audit_head > self.audit_seen
 
     @property
     def is_look_due(self) -> bool:

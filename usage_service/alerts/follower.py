@@ -18,7 +18,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.model.alerts.crossings import Crossing, Key, State, decide
-from gateway_core.model.alerts.event_types import OF_BUDGETS, THRESHOLD_REACHED
+from gateway_core.model.alerts.event_types import BUDGET_RESET, OF_BUDGETS, THRESHOLD_REACHED
 from gateway_core.model.alerts.rules import Rule
 from gateway_core.runtime.background import in_background
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
@@ -37,6 +37,8 @@ from usage_service.organization_turns import FAILURES, take_turns
 logger = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 1.0
+_OF_STATES: Final = (*OF_BUDGETS, BUDGET_RESET)
+"""Events that follow from which thresholds of a budget are reached."""
 _HEALTH_INTERVAL_S: Final = 10.0
 _ORGANIZATIONS_PER_PAGE: Final = 500
 
@@ -130,7 +132,7 @@ async def _of_budgets(
     store: AlertStore, claimed: Claimed, rules: Sequence[Rule]
 ) -> tuple[list[Told], Mapping[Key, State]]:
     budgets = await store.budgets()
-    concerned = [rule for rule in rules if not rule.event_types.isdisjoint(OF_BUDGETS)] if budgets else []
+    concerned = [rule for rule in rules if not rule.event_types.isdisjoint(_OF_STATES)] if budgets else []
     if not concerned:
         return [], {}
     decision = decide(budgets, concerned, await store.states(one.counter.encode() for one in budgets))

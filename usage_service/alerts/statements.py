@@ -30,6 +30,8 @@ SELECT p.sequence, h.sequence AS head, o.time_zone, now(), p.audit_sequence, p.l
        CASE WHEN isfinite(p.changes_until) THEN p.changes_until END AS changes_until,
        CASE WHEN p.next_look_time > now() THEN p.next_look_time END AS next_look_time,
        EXISTS (SELECT FROM audit_log a WHERE a.organization_id = $1 AND a.sequence > p.audit_sequence) AS has_entries,
+       coalesce((SELECT max(a.sequence) FROM audit_log a WHERE a.organization_id = $1 AND a.sequence > p.audit_seen), p.audit_seen)
+           AS audit_head, p.audit_seen,
        EXISTS (SELECT FROM guardrails g WHERE g.organization_id = $1 AND g.update_time > p.changes_until)
            OR EXISTS (SELECT FROM notification_rules r WHERE r.organization_id = $1 AND r.update_time > p.changes_until)
            OR NOT isfinite(p.changes_until) AS has_changes,
@@ -42,7 +44,8 @@ SELECT p.sequence, h.sequence AS head, o.time_zone, now(), p.audit_sequence, p.l
  WHERE p.organization_id = $1 FOR UPDATE OF p SKIP LOCKED
 """
 ADVANCE: Final = """
-UPDATE alert_positions SET sequence = $2, changes_until = $3, audit_sequence = $4, looked_until = $5, next_look_time = $6
+UPDATE alert_positions SET sequence = $2, changes_until = $3, audit_sequence = $4, looked_until = $5, next_look_time = $6,
+       audit_seen = $7
  WHERE organization_id = $1
 """
 # The last entry that was made before `$3`.

@@ -129,6 +129,7 @@ class AlertStore:
         await self._connection.execute(
             statements.ADVANCE, claimed.organization, claimed.head, claimed.now - _CHANGES_OVERLAP, audit_sequence,
             claimed.now if claimed.is_look_due else claimed.looked_until, next_look_time,
+            claimed.audit_head,
         )  # fmt: skip
 
     async def _address(self, event: Event, to: Addressees) -> None:

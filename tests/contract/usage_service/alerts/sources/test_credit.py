@@ -144,6 +144,13 @@ async def test_an_organization_that_never_had_credit_has_not_used_it_up(company:
     assert await company.told() == []
 
 
+async def test_an_organization_that_has_spent_nothing_has_not_used_its_credit_up(company: Company) -> None:
+    await company.rule(*OUT)
+    await spend_all(company)
+    await company.step()
+    assert await company.told() == []
+
+
 async def test_a_refusal_before_the_top_up_does_not_say_that_credit_is_used_up_again(company: Company) -> None:
     await company.rule(*OUT)
     await forget_top_ups(company)

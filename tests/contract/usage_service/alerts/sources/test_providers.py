@@ -3,6 +3,8 @@
 import pytest
 
 from gateway_core.contract.usage_facts import UsageFact
+from gateway_core.model.ledger.transfers import top_up
+from gateway_core.stores.postgres.ledger_store import post_transfers
 from tests.contract.usage_service.alerts.sources.conftest import Company
 from tests.contract.usage_service.settlement_cases import make_hold, make_organization, make_settlement
 from usage_service.settlement.charge_decision import SettlementDetail
@@ -103,3 +105,13 @@ async def test_other_refused_answers_are_not_told(company: Company) -> None:
     company.account_refusals.note([RecordedSettlement(1, settlement)])
     await company.step(look=True)
     assert await company.told() == []
+
+
+async def test_a_refusal_of_an_organization_that_is_gone_holds_up_nobody(company: Company) -> None:
+    await company.rule("credit.topped_up")
+    settlement = make_settlement(make_hold("gone", counters=()), facts={UsageFact.REFUSED_ANSWER: "billing"})
+    company.account_refusals.note([RecordedSettlement(1, settlement)])
+    transfer = top_up(5, idempotency_key="more", actor="test", reason="test")
+    await post_transfers(company.owner, "acme", [transfer])
+    await company.step()
+    assert await company.told() == ["credit.topped_up organization acme"]

@@ -1,6 +1,12 @@
 """Seats and keys that reach a share of their limit are told once, until they are below it again."""
 
+import dataclasses
+
+import pytest
+
 from tests.contract.usage_service.alerts.sources.conftest import Company, Guard
+from usage_service.alerts.sources.quotas import QUOTAS
+from usage_service.alerts.sources.source import Found, View
 
 SEATS = ("seats.threshold_reached", "seats.recovered")
 KEYS = ("keys.threshold_reached", "keys.recovered")
@@ -70,3 +76,31 @@ async def test_keys_of_the_whole_organization_count_toward_its_limit(company: Co
     await company.key("two")
     await company.step()
     assert await company.told() == ["keys.threshold_reached organization acme 100%"]
+
+
+async def test_seats_that_stay_below_their_limit_are_not_told_as_recovered(company: Company, guard: Guard) -> None:
+    await company.rule(*SEATS, percents=[100])
+    await guard("organization", "acme", seat_limit=30)
+    await company.step()
+    await company.step()
+    assert await company.told() == []
+
+
+async def test_an_entry_of_the_audit_log_is_news_once(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[bool] = []
+    await company.rule(*SEATS, percents=[100])
+    await company.owner.execute("UPDATE notification_rules SET update_time = now() - interval '1 hour'")
+    await company.owner.execute("UPDATE guardrails SET update_time = now() - interval '1 hour'")
+
+    async def find(view: View) -> Found:
+        looked.append(True)
+        return await QUOTAS.find(view)
+
+    monkeypatch.setattr("usage_service.alerts.follower.SOURCES", (dataclasses.replace(QUOTAS, find=find),))
+    await company.step()
+    await company.step()
+    before = len(looked)
+    await company.logged("apiKeys/one", None, {"state": "STATE_ACTIVE"})
+    for _ in range(3):
+        await company.step()
+    assert len(looked) == before + 1

@@ -67,12 +67,31 @@ async def test_a_reset_by_an_admin_is_told_within_seconds(company: Company, guar
     assert await company.told() == ["budget.threshold_reached member mia 100%", "budget.reset member mia reset"]
 
 
+async def test_a_rule_of_resets_alone_hears_of_them(company: Company, guard: Guard) -> None:
+    await company.rule("budget.reset", percents=[100])
+    await use_up(company, guard)
+    await day_passes(company)
+    await company.step(look=True)
+    assert await company.told() == ["budget.reset member mia reset"]
+
+
 async def test_a_budget_that_reached_no_threshold_begins_anew_in_silence(company: Company, guard: Guard) -> None:
     await company.rule(*EVENTS, percents=[200])
     await use_up(company, guard)
     await day_passes(company)
     await company.step(look=True)
     assert await company.told() == []
+
+
+async def test_a_budget_that_had_recovered_starts_over_in_silence(company: Company, guard: Guard) -> None:
+    await company.rule(*EVENTS, percents=[100])
+    await use_up(company, guard)
+    await guard("member", "mia", budget_nano_credits=100 * CALL)
+    await company.step()
+    await day_passes(company)
+    await company.step(look=True)
+    assert await company.told() == ["budget.threshold_reached member mia 100%"]
+    assert await states(company) == 0
 
 
 async def test_the_states_of_a_deleted_rule_and_of_a_removed_guardrail_are_forgotten(
