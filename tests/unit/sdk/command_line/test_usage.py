@@ -33,7 +33,7 @@ from megarouter_admin.command_line.rendering.charts import bar, sparkline
 from megarouter_admin.command_line.rendering.output import Output
 from megarouter_admin.command_line.resources.usage.analysis import analyze, configure_analysis
 from megarouter_admin.command_line.resources.usage.forecast import forecast
-from megarouter_admin.command_line.resources.usage.questions import Measure, show, top
+from megarouter_admin.command_line.resources.usage.questions import Measure, change, label, show, top
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.languages import Language
 from megarouter_admin.command_line.values.times import moment_of, timestamp
@@ -182,9 +182,21 @@ def test_usage_is_divided_and_filtered_by_tags(capsys: pytest.CaptureFixture[str
     assert list(analytics.asked[0].usage_filter.tags) == ["env=test"]
     assert (analytics.asked[1].tag, analytics.asked[1].dimension) == ("项目", 0)
     assert "tag:project" in capsys.readouterr().out
-    for wrong in ("tags", "project", "tag"):
+    for wrong in ("tags", "project", "tag", "tag:"):
         with pytest.raises(ValueError, match="tag:NAME"):
             show(opened, by=wrong)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "text"), [(3, 2, " (+50%)"), (1, 2, " (-50%)"), (9_999, 10_000, " (0%)"), (1, 0, "")]
+)
+def test_a_change_is_a_whole_percentage(now: int, before: int, text: str) -> None:
+    assert change(now, before) == text
+
+
+def test_a_long_name_is_shortened_in_tables() -> None:
+    assert label(UsageValue(value="organizations/acme/members/ada", display_name="名" * 255)) == "名" * 47 + "…"
+    assert label(UsageValue(value="organizations/acme/members/ada", display_name="A" * 48)) == "A" * 48
 
 
 def test_latencies_are_shown_as_bounds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import (
     GetOrganizationRequest,
-    LatencyRange,
     ListTopConsumersRequest,
     ListUsageFindingsRequest,
     QueryUsageRequest,
@@ -20,7 +19,6 @@ from megarouter.admin.v1.messages import (
     UsageFinding,
     UsageGranularity,
     UsageGroup,
-    UsageLatencies,
     UsageMeasures,
     UsageMetric,
     UsageValue,
@@ -39,6 +37,7 @@ from megarouter_admin.command_line.resources.usage.filters import (
     TagOption,
     usage_filter,
 )
+from megarouter_admin.command_line.resources.usage.latencies import percentiles, seconds
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
 from megarouter_admin.command_line.values.filters import all_of, created_since
@@ -50,7 +49,8 @@ application = Section()
 BAR_WIDTH = 30
 LINE_WIDTH = 30
 DEFAULT_DAYS = 30
-_SECOND_MS = 1_000
+_LONGEST_NAME = 48
+"""Characters of a name in a table. `--json` has all of them."""
 
 
 class By(enum.StrEnum):
@@ -83,6 +83,8 @@ def division_of(text: str) -> Division:
     """
     prefix, colon, tag = text.partition(":")
     if prefix == "tag" and colon:
+        if not tag:
+            raise ValueError("--by tag:NAME needs the name of a tag, such as tag:project")
         return Division(text, UsageDimension.USAGE_DIMENSION_UNSPECIFIED, tag)
     if text not in list(By):
         raise ValueError(f"--by must be {', '.join(By)} or tag:NAME, not {text!r}")
@@ -196,7 +198,7 @@ def top(
         return
     largest = max((_size(one.total, metric) for one in answer.top_consumers), default=0)
     columns = [
-        Column[TopConsumer](division.title, lambda one: _label(one.consumer)),
+        Column[TopConsumer](division.title, lambda one: label(one.consumer)),
         Column[TopConsumer]("calls", lambda one: one.total.call_count, Kind.NUMBER),
         Column[TopConsumer]("tokens", lambda one: one.total.token_count, Kind.NUMBER),
         Column[TopConsumer]("credits", lambda one: one.total.charge_nano_credits, Kind.AMOUNT),
@@ -260,8 +262,8 @@ def _facts(answer: QueryUsageResponse) -> list[tuple[str, str]]:
             "credits",
             format_credits(total.charge_nano_credits) + change(total.charge_nano_credits, before.charge_nano_credits),
         ),
-        ("duration", _percentiles(total.durations)),
-        ("first byte", _percentiles(total.first_bytes)),
+        ("duration", percentiles(total.durations)),
+        ("first byte", percentiles(total.first_bytes)),
         ("complete", completeness(complete=answer.complete)),
     ]
 
@@ -295,28 +297,12 @@ def _show_days(session: Session, answer: QueryUsageResponse) -> None:
     )
 
 
-def _percentiles(latencies: UsageLatencies) -> str:
-    """Returns how long calls took: half of them, 90 % and 99 %."""
-    if not latencies.call_count:
-        return ""
-    ranges = (("half", latencies.p50), ("90%", latencies.p90), ("99%", latencies.p99))
-    return ", ".join(f"{share} {_bound(one)}" for share, one in ranges)
-
-
-def _bound(one: LatencyRange) -> str:
-    return f"below {_seconds(one.below_ms)}" if one.below_ms else f"{_seconds(one.at_least_ms)} or more"
-
-
-def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds} ms" if milliseconds < _SECOND_MS else f"{milliseconds / _SECOND_MS:.1f} s"
-
-
 def _group_columns(by: Division, answer: QueryUsageResponse) -> Sequence[Column[UsageGroup]]:
     columns = _summed_columns(by, answer)
     if answer.total.HasField("durations"):
         bound = Column[UsageGroup](
             "90% below",
-            lambda group: _seconds(group.total.durations.p90.below_ms) if group.total.durations.p90.below_ms else "",
+            lambda group: seconds(group.total.durations.p90.below_ms) if group.total.durations.p90.below_ms else "",
             Kind.MEASURE,
         )
         columns.insert(-1, bound)
@@ -326,7 +312,7 @@ def _group_columns(by: Division, answer: QueryUsageResponse) -> Sequence[Column[
 def _summed_columns(by: Division, answer: QueryUsageResponse) -> list[Column[UsageGroup]]:
     charge = answer.total.charge_nano_credits
     return [
-        Column[UsageGroup](by.title, lambda group: "all others" if group.is_other else _label(group.values[0])),
+        Column[UsageGroup](by.title, lambda group: "all others" if group.is_other else label(group.values[0])),
         Column[UsageGroup]("calls", lambda group: group.total.call_count, Kind.NUMBER),
         Column[UsageGroup]("tokens", lambda group: group.total.token_count, Kind.NUMBER),
         Column[UsageGroup]("credits", lambda group: group.total.charge_nano_credits, Kind.AMOUNT),
@@ -341,10 +327,12 @@ def _summed_columns(by: Division, answer: QueryUsageResponse) -> list[Column[Usa
     ]
 
 
-def _label(value: UsageValue) -> str:
-    """Returns a value as people call it. The name of a model may have slashes."""
+def label(value: UsageValue) -> str:
+    """Returns a value as people call it, shortened so that a table stays readable. The name of a model may have slashes."""
     is_model = value.value.startswith("models/")
     name = value.value.removeprefix("models/") if is_model else value.display_name or short_name(value.value)
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 1]}…"
     return f"{name} (deleted)" if value.is_deleted else name or "none"
 
 
@@ -363,7 +351,10 @@ def percent(basis_points: int) -> str:
 
 def change(now: int, before: int) -> str:
     """Returns the change against the period before in percent, such as ` (+12%)`; empty if there was nothing."""
-    return f" ({100 * (now - before) / before:+,.0f}%)" if before > 0 else ""
+    if before <= 0:
+        return ""
+    percentage = round(100 * (now - before) / before)
+    return f" ({percentage:+,}%)" if percentage else " (0%)"
 
 
 def minute(moment: Timestamp, zone: ZoneInfo) -> str:
