@@ -1649,7 +1649,8 @@ CREATE TABLE public.alert_positions (
     changes_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     audit_sequence bigint DEFAULT 0 NOT NULL,
     looked_until timestamp with time zone,
-    next_look_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL
+    next_look_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    audit_seen bigint DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.alert_states (
@@ -5165,6 +5166,8 @@ GRANT UPDATE(audit_sequence) ON TABLE public.alert_positions TO megarouter_usage
 GRANT UPDATE(looked_until) ON TABLE public.alert_positions TO megarouter_usage;
 
 GRANT UPDATE(next_look_time) ON TABLE public.alert_positions TO megarouter_usage;
+
+GRANT UPDATE(audit_seen) ON TABLE public.alert_positions TO megarouter_usage;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.alert_states TO megarouter_usage;
 

@@ -1,4 +1,4 @@
-"""Follows the ledgers: once a second, or after two thousand settlements, adds what is new to the rollups.
+"""Follows the ledgers: twice a second, or after two thousand settlements, adds what is new to the rollups.
 
 The position is stored in the transaction that adds, so nothing is added twice or left out, whenever a process dies. Any number of
 processes may follow: each locks the position of the generation that it advances, and skips what another has locked.
@@ -29,9 +29,9 @@ from usage_service.rollups.store import RollupStore
 
 logger = logging.getLogger(__name__)
 
-INTERVAL_S: Final = 1.0
+INTERVAL_S: Final = 0.5
 WAKE_AFTER: Final = 2_000
-"""Settlements after which the follower does not wait for the next second. Fewer would make more rounds, which cost a call more."""
+"""Settlements after which the follower does not wait for the next time. Fewer would make more rounds, which cost a call more."""
 EVENTS_PER_STEP: Final = 5_000
 _STEPS_PER_ROUND: Final = 4
 """Of one generation, before the next organization has its turn."""

@@ -63,7 +63,8 @@ class TransferProof(_Part):
 class BudgetInPeriod(_Part):
     """A budget in one of its periods. Without a cycle it has no period."""
 
-    limit_nano_credits: Amount
+    limit_nano_credits: Amount | None
+    """None if it was removed."""
     cycle: Literal["NEVER", "DAILY", "WEEKLY", "MONTHLY"]
     models: str | None
     """The models that it counts; None for all."""
@@ -75,7 +76,8 @@ class Threshold(_Part):
     """What was reached: the share, if the rule has one, and the amount."""
 
     percent: int | None
-    amount_nano_credits: Amount
+    amount_nano_credits: Amount | None
+    """None if the budget was removed."""
 
 
 class Share(_Part):
