@@ -5,7 +5,7 @@ from typing import Final
 from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import format_duration
-from gateway_core.model.routing.choice import OVERRIDE
+from gateway_core.model.routing.override_header import OVERRIDE
 
 INTERNAL_PREFIX: Final = "x-megarouter-"
 """Envoy removes every header with this prefix from what clients and providers send."""

@@ -22,6 +22,7 @@ RUN = {
     "docs/guides/alerts.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/operators.md": "tests/e2e/docs/test_operators_guide.py",
     "docs/guides/people.md": "tests/e2e/docs/test_people_guide.py",
+    "docs/guides/routing.md": "tests/e2e/docs/test_routing_guide.py",
     "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
     "docs/guides/sign-in.md": "tests/e2e/docs/test_sign_in_guide.py",
     "docs/guides/scim.md": "tests/e2e/docs/test_scim_guide.py",

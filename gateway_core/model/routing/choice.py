@@ -14,6 +14,7 @@ from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.needs import Body
+from gateway_core.model.routing.override_header import OVERRIDE
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import VirtualModel
 
@@ -203,8 +204,6 @@ _ASKED: Final = {
     Wish.CHEAPEST: Reason.ASKED_CHEAPEST,
     Wish.MODEL: Reason.ASKED_MODEL,
 }
-OVERRIDE: Final = "x-route"
-"""The header by which callers ask for a model."""
 _OVERRIDE_REFUSED: Final = Unroutable(
     OVERRIDE, f"You may not choose a route here. Omit the header {OVERRIDE}, or ask your admin to allow it."
 )
