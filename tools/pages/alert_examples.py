@@ -99,6 +99,15 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     types.PROVIDER_RECOVERED: {**_PROVIDER, "failedCount": "3", "failedPercent": 3},
     types.WEEKLY_SUMMARY: _SUMMARY,
     types.MONTHLY_SUMMARY: _SUMMARY,
+    types.MONTHLY_SAVINGS: {
+        **_PERIOD,
+        "savedNanoCredits": "1840000000000",
+        "baselineNanoCredits": "4600000000000",
+        "callCount": "48000",
+        "unknownCallCount": "12",
+        "simple": {"savedNanoCredits": "1840000000000", "baselineNanoCredits": "2960000000000", "callCount": "31000"},
+        "complex": {"savedNanoCredits": "0", "baselineNanoCredits": "1640000000000", "callCount": "17000"},
+    },
 }
 
 

@@ -308,6 +308,29 @@ class SummaryEvent(EventData):
     top_members: list[MemberSpend]
 
 
+class Saved(_Part):
+    """What calls cost less than with their baselines. Negative if they cost more."""
+
+    saved_nano_credits: Amount
+    baseline_nano_credits: Amount
+    call_count: Count
+
+
+class SavingsEvent(EventData):
+    """What routing saved in a month: calls of which both prices are known, with the tokens that were used."""
+
+    period_start_time: Time
+    period_end_time: Time
+    saved_nano_credits: Amount
+    baseline_nano_credits: Amount
+    call_count: Count
+    unknown_call_count: Count
+    """Calls without a baseline or its price, which count nowhere else."""
+    simple: Saved
+    """Calls for which a cheaper model than the baseline was good enough."""
+    complex: Saved
+
+
 EVENT_DATA: Final[dict[str, type[EventData]]] = {
     types.THRESHOLD_REACHED: BudgetEvent,
     types.EXHAUSTED: BudgetEvent,
@@ -343,6 +366,7 @@ EVENT_DATA: Final[dict[str, type[EventData]]] = {
     types.PROVIDER_RECOVERED: ProviderEvent,
     types.WEEKLY_SUMMARY: SummaryEvent,
     types.MONTHLY_SUMMARY: SummaryEvent,
+    types.MONTHLY_SAVINGS: SavingsEvent,
 }
 """The data of each type that a rule can name."""
 

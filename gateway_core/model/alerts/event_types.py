@@ -73,6 +73,8 @@ WEEKLY_SUMMARY: Final = "summary.weekly"
 """A week has ended in which the scope of the rule had calls."""
 MONTHLY_SUMMARY: Final = "summary.monthly"
 """A month has ended in which the scope of the rule had calls."""
+MONTHLY_SAVINGS: Final = "savings.monthly"
+"""A month has ended in which routing chose models: what it saved against the baselines, or cost more."""
 CHANNEL_DISABLED: Final = "channel.disabled"
 """A channel was switched off, because it failed for five days or is gone. No rule is needed to hear of it."""
 DIGEST: Final = "digest"
@@ -90,6 +92,7 @@ OF_RULES: Final = (
     MEMBER_JOINED, MEMBER_REMOVED, INVITE_USED, GUARDRAIL_CHANGED,
     ANOMALY_FOUND, USAGE_UNCONFIRMED, USAGE_DOUBTFUL,
     ACCOUNT_REFUSED, ACCOUNT_ACCEPTED, PROVIDER_DOWN, PROVIDER_RECOVERED, WEEKLY_SUMMARY, MONTHLY_SUMMARY,
+    MONTHLY_SAVINGS,
 )  # fmt: skip
 """Those that a rule can name. The others do not follow from rules, or say how a rule sends."""
 OF_PERCENTS: Final = frozenset({SEATS_REACHED, SEATS_RECOVERED, KEYS_REACHED, KEYS_RECOVERED})
@@ -109,6 +112,7 @@ OF_ORGANIZATION: Final = frozenset(
             CREDIT_RESTORED,
             CREDIT_TOPPED_UP,
         ),
+        MONTHLY_SAVINGS,
         *(USAGE_UNCONFIRMED, USAGE_DOUBTFUL, ACCOUNT_REFUSED, ACCOUNT_ACCEPTED, PROVIDER_DOWN, PROVIDER_RECOVERED),
     }
 )

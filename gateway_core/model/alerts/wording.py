@@ -97,6 +97,13 @@ def _number(value: object) -> str:
     return f"{value:g}" if isinstance(value, (int, float)) else one_line(value or "")
 
 
+def _savings(name: str, data: Mapping[str, Any]) -> str:
+    saved = str(data.get("savedNanoCredits") or "0")
+    if saved.startswith("-"):
+        return f"Smart routing cost {name} {credits_text(saved[1:])} more last month than its baseline models"
+    return f"Smart routing saved {name} {credits_text(saved)} last month, compared with its baseline models"
+
+
 def _digest(name: str, data: Mapping[str, Any]) -> str:
     count = mapping_in(data, "digest").get("count")
     return f"{_number(count)} alert{'' if count == 1 else 's'} about {name}"
@@ -161,6 +168,7 @@ SENTENCES: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = {
     types.PROVIDER_RECOVERED: lambda _name, data: f"Calls to {one_line(data.get('provider') or '')} succeed again",
     types.WEEKLY_SUMMARY: lambda name, data: _summary(name, data, "week"),
     types.MONTHLY_SUMMARY: lambda name, data: _summary(name, data, "month"),
+    types.MONTHLY_SAVINGS: _savings,
     types.TEST: lambda _name, _data: "This is a test: alerts arrive here",
 }
 """What each type of event says, of the name of its scope and its data."""

@@ -1,5 +1,6 @@
 """Sends the alerts of a tenant to the inbox of its stack, and reads them there."""
 
+import asyncio
 import json
 import os
 from typing import Any
@@ -11,6 +12,7 @@ from gateway_core.stores.channel_seals import Place, seal
 from tests.support.data.tenants import Tenant
 
 CHANNEL = "inbox"
+_FOLLOWED_WITHIN_S = 30.0
 
 
 async def send_to_inbox(stack: Stack, tenant: Tenant) -> None:
@@ -30,6 +32,15 @@ async def send_to_inbox(stack: Stack, tenant: Tenant) -> None:
         "UPDATE notification_rules SET recipients = $2, update_time = now() WHERE organization_id = $1",
         tenant.organization, json.dumps([{"kind": "CHANNEL", "id": CHANNEL}]),
     )  # fmt: skip
+    await until_followed(tenant)
+
+
+async def until_followed(tenant: Tenant) -> None:
+    """Waits until alerts look at the tenant. What happened before is history, which sends nothing."""
+    followed = "SELECT EXISTS (SELECT FROM alert_positions WHERE organization_id = $1 AND isfinite(changes_until))"
+    async with asyncio.timeout(_FOLLOWED_WITHIN_S):
+        while not await tenant.database.fetchval(followed, tenant.organization):
+            await asyncio.sleep(0.1)
 
 
 async def messages_of(stack: Stack, tenant: Tenant, session: aiohttp.ClientSession) -> list[dict[str, Any]]:

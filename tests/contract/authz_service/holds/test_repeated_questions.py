@@ -239,6 +239,26 @@ async def refused_first(redis: Redis, counters: HoldCounters) -> Refused:
     return refusal
 
 
+async def even_period() -> None:
+    """Waits for a period of five seconds whose decisions are in the first of the two hashes, and that lasts for another second."""
+    while int(time.time() // 5) % 2 or time.time() % 5 > 4:
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.also_on_cluster
+async def test_a_refusal_of_the_period_before_does_not_hide_that_of_the_present_one(redis: Redis) -> None:
+    """Seen to fail with the hashes read in a fixed order: the first attempt placed a hold, though the second one was refused."""
+    counters = await seeded(redis, balance=AMOUNT - 1)
+    await even_period()
+    refusal = await refused_first(redis, counters)
+    await asyncio.sleep(0.1)
+    present, before = refusals_keys(ORGANIZATION)
+    await redis.rename(present, before)
+    assert await counters.place(hold(), UNLIMITED, attempt=SECOND) == refusal
+    assert await counters.place(hold(), UNLIMITED, attempt=FIRST) == refusal
+    assert await counted(redis) == (0, 0)
+
+
 @pytest.mark.also_on_cluster
 async def test_a_refusal_stands_for_every_attempt_at_the_call(redis: Redis) -> None:
     """Seen to fail without the kept refusal: the second attempt placed a hold for a call that the first one had refused."""

@@ -1,5 +1,7 @@
 """Amounts of scopes without a budget, and summaries of weeks and months."""
 
+import datetime as dt
+
 import asyncpg
 import pytest
 
@@ -7,6 +9,7 @@ from tests.contract.usage_service.alerts.sources.conftest import Company, Guard,
 from tests.contract.usage_service.settlement_cases import charge
 
 CALL = charge()
+TODAY = dt.datetime.now(dt.UTC)
 
 
 @pytest.mark.parametrize("scope", ["organization:acme", "group:research", "member:mia", "api_key:key-1"])
@@ -46,7 +49,9 @@ async def test_new_calls_are_looked_at_within_seconds(company: Company) -> None:
     assert await company.owner.fetchval("SELECT next_look_time - now() < interval '11 seconds' FROM alert_positions")
 
 
-@pytest.mark.parametrize(("event_type", "days"), [("summary.weekly", 7), ("summary.monthly", 30)])
+@pytest.mark.parametrize(
+    ("event_type", "days"), [("summary.weekly", TODAY.weekday() + 1), ("summary.monthly", TODAY.day)]
+)
 async def test_a_period_that_ended_is_summed_up_once(
     company: Company, pool: asyncpg.Pool, event_type: str, days: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,7 +74,7 @@ async def test_a_period_that_ended_before_the_rule_is_history(
     monkeypatch.setattr("usage_service.alerts.sources.spend._LATE_S", 40 * 86_400)
     await company.rule("summary.weekly")
     await company.owner.execute("UPDATE notification_rules SET create_time = now()")
-    await company.older_calls(3, 7, pool)
+    await company.older_calls(3, TODAY.weekday() + 1, pool)
     await company.step(look=True)
     assert await company.told() == []
 
@@ -77,5 +82,48 @@ async def test_a_period_that_ended_before_the_rule_is_history(
 async def test_a_period_without_calls_has_no_summary(company: Company, pool: asyncpg.Pool) -> None:
     await company.rule("summary.weekly", "summary.monthly")
     await catch_up(pool)
+    await company.step(look=True)
+    assert await company.told() == []
+
+
+async def add_choice(
+    company: Company, number: int, arm: str, *, simple: bool, baseline: int | None, chosen: int
+) -> None:
+    """A call of the last month, and what both models cost."""
+    await company.owner.execute(
+        "INSERT INTO routed_calls (organization_id, hold_id, sequence, virtual_model, revision, arm, reason, is_simple, use_case,"
+        " baseline_model, baseline_price_version, chosen_model, chosen_price_version, baseline_nano_credits, chosen_nano_credits,"
+        " place_time)"
+        " VALUES ('acme', 'hold-' || $1::int, $1, 'auto', 1, $2, 'cheapest', $3, 'auto', 'top', 1, 'light', 1, $4, $5, $6)",
+        number, arm, simple, baseline, chosen, TODAY - dt.timedelta(days=TODAY.day),
+    )  # fmt: skip
+
+
+async def test_the_savings_of_a_month_are_told_once_with_what_cost_more(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage_service.alerts.sources.savings._LATE_S", 40 * 86_400)
+    await company.rule("savings.monthly", recipient="SUPER_ADMINS")
+    await add_choice(company, 1, "ROUTED", simple=True, baseline=1_000, chosen=300)
+    await add_choice(company, 2, "ROUTED", simple=False, baseline=500, chosen=600)
+    await add_choice(company, 3, "BASELINE", simple=False, baseline=700, chosen=700)
+    await add_choice(company, 4, "ROUTED", simple=False, baseline=None, chosen=9)
+    await add_choice(company, 5, "SHADOW", simple=True, baseline=1_000, chosen=1)
+    await add_choice(company, 6, "OVERRIDDEN", simple=True, baseline=1_000, chosen=1)
+    await company.step(look=True)
+    await company.step(look=True)
+    data = await company.data()
+    assert (data["savedNanoCredits"], data["baselineNanoCredits"], data["callCount"]) == ("600", "2200", "3")
+    assert data["unknownCallCount"] == "1"
+    assert data["simple"] == {"savedNanoCredits": "700", "baselineNanoCredits": "1000", "callCount": "1"}
+    assert data["complex"] == {"savedNanoCredits": "-100", "baselineNanoCredits": "1200", "callCount": "2"}
+
+
+async def test_a_month_without_routed_calls_tells_of_no_savings(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage_service.alerts.sources.savings._LATE_S", 40 * 86_400)
+    await company.rule("savings.monthly")
+    await add_choice(company, 1, "SHADOW", simple=True, baseline=1_000, chosen=1)
     await company.step(look=True)
     assert await company.told() == []
