@@ -1,5 +1,6 @@
 """A linear score of a text: a weight for each hashed word and pair of words, learned by AdaGrad."""
 
+import math
 import random
 import re
 from collections.abc import Sequence
@@ -41,15 +42,20 @@ class LinearText:
     def of(self, text: str) -> float:
         """Returns the predicted value of a text."""
         found = features(text)
-        return sum(self.weights[one] for one in found) / max(1, len(found)) ** 0.5
+        return sum(self.weights[one] for one in found) * _scale(found)
 
     def _step(self, found: tuple[int, ...], value: float, squares: list[float]) -> None:
-        weights, scale = self.weights, 1 / max(1, len(found)) ** 0.5
+        weights, scale = self.weights, _scale(found)
         error = sum(weights[one] for one in found) * scale - value
         for one in found:
             gradient = error * scale + _DECAY * weights[one]
             squares[one] += gradient * gradient
             weights[one] -= _RATE * gradient / squares[one] ** 0.5
+
+
+def _scale(found: tuple[int, ...]) -> float:
+    """Longer texts have more words; each then says less."""
+    return 1 / math.sqrt(max(1, len(found)))
 
 
 @lru_cache(maxsize=65_536)

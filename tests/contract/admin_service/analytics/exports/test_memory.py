@@ -66,4 +66,5 @@ async def test_memory_does_not_grow_with_the_file(
     small, few = await peak_bytes(reading, dataclasses.replace(EVERYTHING, position=1_199))
     large, many = await peak_bytes(reading, EVERYTHING)
     assert (few.row_count, many.row_count) == (200, 3_001)
-    assert large < small * 1.1 + 50_000, (small, large)
+    # All rows at once would be megabytes more. Other work of the process is traced, too.
+    assert large < small * 1.1 + 300_000, (small, large)
