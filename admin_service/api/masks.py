@@ -39,6 +39,21 @@ def updated_fields(mask: FieldMask, resource: Message) -> frozenset[str]:
     return frozenset(named)
 
 
+def apply_update(mask: FieldMask, asked: Message, stored: Message) -> None:
+    """Changes `stored`, a message of the same type, into what the update leaves: the fields that `updated_fields` names.
+
+    A named field that `asked` does not set is cleared. A message or a list replaces the stored one as a whole.
+
+    Raises:
+        AdminError: as `updated_fields` raises it.
+    """
+    named = updated_fields(mask, asked)
+    for name in named:
+        stored.ClearField(name)
+    given = sorted(field.name for field, _ in asked.ListFields() if field.name in named)
+    FieldMask(paths=given).MergeMessage(asked, stored)
+
+
 def _violations(paths: Iterable[str], resource: Message) -> Iterator[FieldViolation]:
     fields = resource.DESCRIPTOR.fields_by_name
     for path in paths:

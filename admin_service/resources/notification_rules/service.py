@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import grpc
-from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import notification_rule_pb2
 from megarouter.admin.v1.notification_rule_pb2 import NotificationRecipient, NotificationRule
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
@@ -17,7 +16,7 @@ from admin_service.access.tree_places import MAX_SHOWN
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import scope_name, scope_of_name
-from admin_service.api.masks import updated_fields
+from admin_service.api.masks import apply_update
 from admin_service.api.names import NOTIFICATION_RULES, ResourceName, parse_name
 from admin_service.listing.filter_sql import BooleanField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -154,8 +153,7 @@ async def update(request: notification_rule_pb2.UpdateNotificationRuleRequest, c
     row = await _existing(change.connection, name, _WRITE)
     check_etag(asked.etag, row.etag)
     wanted = rule_message(row)
-    fields = FieldMask(paths=sorted(updated_fields(request.update_mask, asked)))
-    fields.MergeMessage(asked, wanted, replace_message_field=True, replace_repeated_field=True)
+    apply_update(request.update_mask, asked, wanted)
     if violations := list(_check(wanted)):
         raise invalid_fields(*violations)
     settings = await _settings(change, wanted, row)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import asyncpg
-from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import routing_policy_pb2
 from megarouter.admin.v1.routing_policy_pb2 import RoutingPolicy
 
@@ -12,7 +11,7 @@ from admin_service.access.authorization import Caller
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import guardrail_name, scope_name, scope_of_guardrail
-from admin_service.api.masks import updated_fields
+from admin_service.api.masks import apply_update
 from admin_service.api.names import ROUTING_POLICIES
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.routing_policies import store
@@ -55,10 +54,7 @@ async def update(request: routing_policy_pb2.UpdateRoutingPolicyRequest, change:
     row = await store.get_policy(connection, organization, scope)
     check_etag(asked.etag, row.etag)
     wanted = policy_message(row)
-    fields = updated_fields(request.update_mask, asked)
-    FieldMask(paths=sorted(fields)).MergeMessage(asked, wanted, replace_repeated_field=True)
-    if "max_loss_basis_points" in fields and not asked.HasField("max_loss_basis_points"):
-        wanted.ClearField("max_loss_basis_points")
+    apply_update(request.update_mask, asked, wanted)
     settings = _settings(wanted, await models_by_any_name(connection) if wanted.max_price_model else {})
     if settings == row.settings:
         return policy_message(row)

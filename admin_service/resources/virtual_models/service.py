@@ -5,7 +5,6 @@ from typing import Final
 
 import asyncpg
 import grpc
-from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import virtual_model_pb2
 from megarouter.admin.v1.virtual_model_pb2 import VirtualModel
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
@@ -17,7 +16,7 @@ from admin_service.access.tree_places import MAX_SHOWN
 from admin_service.api.errors import AdminError, FieldViolation, already_exists, invalid_fields, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.guardrail_names import scope_name, scope_of_name
-from admin_service.api.masks import updated_fields
+from admin_service.api.masks import apply_update
 from admin_service.api.names import VIRTUAL_MODELS, ResourceName, parse_name
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import BooleanField, TextField, TimeField
@@ -121,9 +120,7 @@ async def update(request: virtual_model_pb2.UpdateVirtualModelRequest, change: C
     row = await _existing(change.connection, name, _WRITE)
     check_etag(asked.etag, row.etag)
     wanted = virtual_model_message(row)
-    FieldMask(paths=sorted(updated_fields(request.update_mask, asked))).MergeMessage(
-        asked, wanted, replace_repeated_field=True
-    )
+    apply_update(request.update_mask, asked, wanted)
     if violations := list(check_names(wanted)):
         raise invalid_fields(*violations)
     settings = await _settings(change, row.virtual_model, row.owner, wanted)
