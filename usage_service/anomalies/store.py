@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from gateway_core.model.ids import make_id
 from gateway_core.model.limits.cycles import Cycle, period_at
-from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.organization.scopes import Scope, ScopeKind, kinds_and_ids
 from gateway_core.stores.postgres.connections import Connection
 from usage_service.anomalies import statements
 from usage_service.anomalies.folding import Alarm, folded
@@ -95,7 +95,7 @@ class AnomalyStore:
         """Returns the finished days of scopes. Scopes without any are left out."""
         claimed = self._claimed
         rows = await self._connection.fetch(
-            statements.SERIES, *self._arguments, since, claimed.today, claimed.zone.key, *_columns(scopes)
+            statements.SERIES, *self._arguments, since, claimed.today, claimed.zone.key, *kinds_and_ids(scopes)
         )
         found: dict[Scope, Series] = {}
         for kind, scope_id, day, charge, path, member in rows:
@@ -106,7 +106,7 @@ class AnomalyStore:
 
     async def verdicts(self, scopes: Collection[Scope]) -> Mapping[Scope, Verdicts]:
         """Returns what people said about the anomalies of scopes."""
-        rows = await self._connection.fetch(statements.VERDICTS, self._claimed.organization, *_columns(scopes))
+        rows = await self._connection.fetch(statements.VERDICTS, self._claimed.organization, *kinds_and_ids(scopes))
         days: dict[tuple[Scope, str], set[dt.date]] = defaultdict(set)
         for kind, scope_id, day, verdict in rows:
             days[Scope(ScopeKind(kind), scope_id), verdict].add(day)
@@ -114,7 +114,9 @@ class AnomalyStore:
 
     async def stored(self, scopes: Collection[Scope], since: dt.date) -> Mapping[Scope, Mapping[dt.date, Stored]]:
         """Returns the anomalies of scopes from a day on."""
-        rows = await self._connection.fetch(statements.STORED, self._claimed.organization, *_columns(scopes), since)
+        rows = await self._connection.fetch(
+            statements.STORED, self._claimed.organization, *kinds_and_ids(scopes), since
+        )
         found: dict[Scope, dict[dt.date, Stored]] = defaultdict(dict)
         for kind, scope_id, day, *rest in rows:
             found[Scope(ScopeKind(kind), scope_id)][day] = Stored(*rest)
@@ -173,7 +175,7 @@ class AnomalyStore:
 
     async def note(self, fingerprints: Mapping[Scope, str]) -> None:
         """Notes what scopes were judged from."""
-        kinds, ids = _columns(fingerprints)
+        kinds, ids = kinds_and_ids(fingerprints)
         await self._connection.execute(
             statements.NOTE_SCOPES, self._claimed.organization, kinds, ids, list(fingerprints.values())
         )
@@ -239,11 +241,6 @@ class AnomalyStore:
             raise AssertionError("a day ends")
         start, end = (dt.datetime.fromtimestamp(one, dt.UTC) for one in (period.start_epoch_s, period.end_epoch_s))
         return start, end
-
-
-def _columns(scopes: Iterable[Scope]) -> tuple[list[str], list[str]]:
-    listed = list(scopes)
-    return [scope.kind.value for scope in listed], [scope.scope_id for scope in listed]
 
 
 def _uses(rows: Iterable[Any]) -> Uses:

@@ -16,6 +16,7 @@ from admin_service.resources.notification_rules.messages import inherited_messag
 from admin_service.resources.notification_rules.store import RuleRow
 from gateway_core.model.alerts.inheritance import effective_overrides, forbidding, scopes_around, speaker
 from gateway_core.model.alerts.rules import Place
+from gateway_core.model.organization.scopes import kinds_and_ids
 from gateway_core.stores.postgres.connections import Connection
 
 
@@ -40,8 +41,7 @@ def rules_about(place: Place) -> Condition:
         " (r.scope_kind, r.scope_id) IN (SELECT * FROM unnest({}::text[], {}::text[])))))",
         place.scope.kind.value,
         place.scope.scope_id,
-        [scope.kind.value for scope in around],
-        [scope.scope_id for scope in around],
+        *kinds_and_ids(around),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from admin_service.resources.notification_rules.replay import ReplayedBudget, Step
 from gateway_core.model.alerts.rules import Place, Rule
 from gateway_core.model.limits.cycles import Cycle
-from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.organization.scopes import Scope, ScopeKind, kinds_and_ids
 from gateway_core.stores.postgres.connections import Connection
 
 _BUDGETS: Final = """
@@ -105,7 +105,7 @@ async def days_of(
     """Returns what scopes spent on each day, and from when on in each hour, because days are not yet complete."""
     wanted = list(scopes)
     found: dict[Scope, list[Step]] = {}
-    for kind, scope_id, time, charge in await connection.fetch(_DAYS, organization, start, end, *_columns(wanted)):
+    for kind, scope_id, time, charge in await connection.fetch(_DAYS, organization, start, end, *kinds_and_ids(wanted)):
         found.setdefault(Scope(ScopeKind(kind), scope_id), []).append(Step(time, charge))
     until: dt.datetime = await connection.fetchval(_DAYS_UNTIL, organization) or end
     if until < end:
@@ -139,7 +139,7 @@ async def spent_before(
     connection: Connection, organization: str, scopes: Iterable[Scope], day: dt.datetime
 ) -> Mapping[Scope, int]:
     """Returns what scopes had spent before a day began."""
-    rows = await connection.fetch(_BEFORE, organization, day, *_columns(scopes))
+    rows = await connection.fetch(_BEFORE, organization, day, *kinds_and_ids(scopes))
     return {Scope(ScopeKind(kind), scope_id): charge for kind, scope_id, charge in rows}
 
 
@@ -149,8 +149,3 @@ async def calls_of(
     """Returns the calls of an hour in the order of the ledger; none if there are more than `most`."""
     rows = await connection.fetch(_CALLS, organization, hour, scope.kind, scope.scope_id, most + 1)
     return [Step(*row) for row in rows] if len(rows) <= most else []
-
-
-def _columns(scopes: Iterable[Scope]) -> tuple[list[str], list[str]]:
-    listed = list(scopes)
-    return [scope.kind.value for scope in listed], [scope.scope_id for scope in listed]

@@ -1,6 +1,7 @@
 """The scopes of a call: key, member, the groups above it, organization. Always ordered from narrowest to widest."""
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway_core.model.organization.service_accounts import is_service_account
@@ -41,6 +42,12 @@ class Scope:
     def encode(self) -> str:
         """Returns `kind:id`. It is injective, because ids contain no colon (`ids.is_valid_id`)."""
         return f"{self.kind}:{self.scope_id}"
+
+
+def kinds_and_ids(scopes: Iterable[Scope]) -> tuple[list[str], list[str]]:
+    """Returns the kinds and the ids of scopes, each as a list: the form in which a query takes them."""
+    listed = list(scopes)
+    return [scope.kind.value for scope in listed], [scope.scope_id for scope in listed]
 
 
 _SHARED = frozenset({ScopeKind.GROUP, ScopeKind.ORGANIZATION})

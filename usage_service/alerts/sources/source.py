@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway_core.model.alerts.rules import Place, Rule
-from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.organization.scopes import Scope, ScopeKind, kinds_and_ids
 from gateway_core.stores.postgres.connections import Connection
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Condition, Told
@@ -101,8 +101,7 @@ async def places(view: View, scopes: Iterable[Scope]) -> Mapping[Scope, Place]:
     wanted = sorted(set(scopes), key=Scope.encode)
     if not wanted:
         return {}
-    columns = ([one.kind.value for one in wanted], [one.scope_id for one in wanted])
-    rows = await view.connection.fetch(_PLACES, view.claimed.organization, *columns)
+    rows = await view.connection.fetch(_PLACES, view.claimed.organization, *kinds_and_ids(wanted))
     found = {Scope(ScopeKind(kind), scope_id): rest for kind, scope_id, *rest in rows}
     return {scope: Place(scope, tuple(path), member, name) for scope, (path, member, name) in found.items()}
 

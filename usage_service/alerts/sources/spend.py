@@ -8,7 +8,7 @@ from typing import Final
 from gateway_core.model.alerts.event_types import MONTHLY_SUMMARY, SPEND_REACHED, WEEKLY_SUMMARY
 from gateway_core.model.alerts.rules import Place, Rule
 from gateway_core.model.limits.cycles import Cycle, Period, period_at, period_before
-from gateway_core.model.organization.scopes import Scope
+from gateway_core.model.organization.scopes import Scope, kinds_and_ids
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Condition, Told
 from usage_service.alerts.events import Happening, time_text
@@ -79,8 +79,7 @@ async def _find_amounts(view: View) -> Found:
 
 
 async def _spent(view: View, scopes: Sequence[Scope], since: dt.datetime) -> Mapping[Scope, int]:
-    columns = ([one.kind.value for one in scopes], [one.scope_id for one in scopes])
-    rows = await view.connection.fetch(_SPENT, view.claimed.organization, *columns, since)
+    rows = await view.connection.fetch(_SPENT, view.claimed.organization, *kinds_and_ids(scopes), since)
     by_text = {one.encode(): one for one in scopes}
     return {by_text[f"{row['kind']}:{row['id']}"]: row["spent"] for row in rows}
 
