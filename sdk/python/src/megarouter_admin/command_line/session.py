@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from megarouter.admin.v1.messages import GetUserRequest, ListMembersRequest
+from megarouter.admin.v1.messages import GetOrganizationRequest, GetUserRequest, ListMembersRequest
 
 from megarouter_admin.command_line.command_errors import CommandError
 from megarouter_admin.command_line.named_groups import find_group
@@ -61,6 +62,12 @@ class Session:
         if self._organization:
             return organization_name(self._organization)
         return str(self.router.accounts.GetUser(GetUserRequest(name="users/me")).current_account)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the organization."""
+        organization = self.router.organizations.GetOrganization(GetOrganizationRequest(name=self.organization))
+        return ZoneInfo(organization.time_zone or "UTC")
 
     def note_current_account(self, organization: str) -> None:
         """Tells the user that an organization became their current account, and whether their commands use it."""

@@ -11,7 +11,6 @@ from megarouter.admin.v1.messages import (
     Anomaly,
     AnomalyPart,
     GetAnomalyRequest,
-    GetOrganizationRequest,
     ListAnomaliesRequest,
 )
 
@@ -66,7 +65,7 @@ def list_anomalies(
     if session.output.json:
         session.output.rows([], anomalies, "")
         return
-    zone = _zone(session)
+    zone = session.zone
     columns = [
         Column[_Incident]("anomaly", lambda incident: short_name(incident.largest.name)),
         Column[_Incident]("when", lambda incident: incident.when(zone)),
@@ -164,7 +163,7 @@ def _show(session: Session, anomaly: Anomaly) -> None:
         anomaly,
         [
             ("anomaly", short_name(anomaly.name)),
-            ("when", _when(anomaly, _zone(session))),
+            ("when", _when(anomaly, session.zone)),
             ("who", f"{_who(anomaly)} ({short_scope(anomaly.scope)})"),
             ("spent", format_credits(anomaly.actual_nano_credits)),
             ("expected", f"{format_credits(anomaly.expected_nano_credits)}, usual {usual}"),
@@ -197,11 +196,6 @@ def _show(session: Session, anomaly: Anomaly) -> None:
         parts,
         "no parts",
     )
-
-
-def _zone(session: Session) -> ZoneInfo:
-    organization = session.router.organizations.GetOrganization(GetOrganizationRequest(name=session.organization))
-    return ZoneInfo(organization.time_zone or "UTC")
 
 
 def _when(anomaly: Anomaly, zone: ZoneInfo) -> str:

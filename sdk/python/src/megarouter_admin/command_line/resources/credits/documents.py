@@ -10,7 +10,6 @@ from megarouter.admin.v1.messages import (
     CreditStatement,
     CreditStatementShare,
     GetCreditStatementRequest,
-    GetOrganizationRequest,
     InvoiceRequest,
     ListInvoiceRequestsRequest,
     RequestInvoiceRequest,
@@ -48,8 +47,7 @@ def statement(
     by: Annotated[Breakdown | None, Option("--by", text="Also divide the charges: group or member.")] = None,
 ) -> None:
     """Show a period: the opening balance, what moved, and the closing balance. Dates are in the organization's time zone."""
-    organization = session.router.organizations.GetOrganization(GetOrganizationRequest(name=session.organization))
-    zone = ZoneInfo(organization.time_zone or "UTC")
+    zone = session.zone
     last = parse_moment(end, session.now, zone) if end else None
     month = (last or session.now).astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     first = parse_moment(start, session.now, zone) if start else month

@@ -9,7 +9,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import (
     Call,
     GetCallRequest,
-    GetOrganizationRequest,
     ListCallsRequest,
     QueryRefusalsRequest,
     RefusalDimension,
@@ -30,6 +29,7 @@ from megarouter_admin.command_line.resources.usage.filters import (
     TagOption,
     usage_filter,
 )
+from megarouter_admin.command_line.resources.usage.latencies import seconds
 from megarouter_admin.command_line.resources.usage.questions import (
     FromOption,
     UntilOption,
@@ -43,7 +43,6 @@ from megarouter_admin.command_line.values.times import moment_of
 
 application = Section()
 
-_SECOND_MS = 1_000
 _TOKENS = (
     ("in", "text_input_token_count"),
     ("cached", "cache_read_token_count"),
@@ -105,7 +104,7 @@ def list_calls(
     kept.statuses.extend([_STATUSES[status]] if status else [])
     request = ListCallsRequest(parent=session.organization, time_range=period(session, since, until), usage_filter=kept)
     calls = session.listed(session.router.usage.ListCalls, request, "calls", limit)
-    zone = _zone(session)
+    zone = session.zone
     columns = [
         Column[Call]("when", lambda call: _second(call.place_time, zone)),
         Column[Call]("status", _status),
@@ -115,7 +114,7 @@ def list_calls(
         Column[Call]("tokens", lambda call: call.token_count, Kind.NUMBER),
         Column[Call]("credits", lambda call: call.charge_nano_credits, Kind.AMOUNT),
         Column[Call](
-            "took", lambda call: _length(call.duration_ms) if call.HasField("duration_ms") else "", Kind.MEASURE
+            "took", lambda call: seconds(call.duration_ms) if call.HasField("duration_ms") else "", Kind.MEASURE
         ),
         *([Column[Call]("tags", _tags)] if any(call.tags for call in calls) else ()),
         Column[Call]("id", lambda call: short_name(call.name)),
@@ -190,7 +189,7 @@ def _refusal_label(group: RefusalGroup) -> str:
 def show_call(session: Session, call: Annotated[str, Argument("CALL", "Id of a call.")]) -> None:
     """Show one call with its prices, the limits that it was checked against, and its transfers of credit."""
     found = session.router.usage.GetCall(GetCallRequest(name=session.name(Collection.CALLS, call)))
-    zone = _zone(session)
+    zone = session.zone
     session.output.one(found, _facts(found, zone))
     if session.output.json:
         return
@@ -212,9 +211,9 @@ def _facts(call: Call, zone: ZoneInfo) -> Sequence[tuple[str, str]]:
         ("admitted", f"{_second(call.place_time, zone)} {zone.key}"),
         (
             "first byte",
-            f"after {_length(call.time_to_first_byte_ms)}" if call.HasField("time_to_first_byte_ms") else "",
+            f"after {seconds(call.time_to_first_byte_ms)}" if call.HasField("time_to_first_byte_ms") else "",
         ),
-        ("end", f"after {_length(call.duration_ms)}" if call.HasField("duration_ms") else ""),
+        ("end", f"after {seconds(call.duration_ms)}" if call.HasField("duration_ms") else ""),
         ("settled", _second(call.settle_time, zone)),
         ("status", f"{_status(call)}: {call.detail.replace('_', ' ')}"),
         ("answer", f"HTTP {call.http_status}{', streamed' if call.streamed else ''}" if call.http_status else "none"),
@@ -293,14 +292,5 @@ def _categories(tokens: UsageTokens) -> str:
     return f" ({', '.join(counts)})" if counts else ""
 
 
-def _length(milliseconds: int) -> str:
-    return f"{milliseconds} ms" if milliseconds < _SECOND_MS else f"{milliseconds / _SECOND_MS:.1f} s"
-
-
 def _second(moment: Timestamp, zone: ZoneInfo) -> str:
     return f"{moment_of(moment).astimezone(zone):%Y-%m-%d %H:%M:%S}"
-
-
-def _zone(session: Session) -> ZoneInfo:
-    organization = session.router.organizations.GetOrganization(GetOrganizationRequest(name=session.organization))
-    return ZoneInfo(organization.time_zone or "UTC")

@@ -11,7 +11,6 @@ from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from megarouter.admin.v1.messages import (
-    GetOrganizationRequest,
     QueryUsageRequest,
     QueryUsageResponse,
     UsageGranularity,
@@ -77,8 +76,7 @@ def heatmap(
     tag: TagOption = None,
 ) -> None:
     """Show when in a month you see usage, as a map of shades, in the organization's time zone."""
-    organization = session.router.organizations.GetOrganization(GetOrganizationRequest(name=session.organization))
-    zone = ZoneInfo(organization.time_zone or "UTC")
+    zone = session.zone
     first, after = _days_of(month, session.now.astimezone(zone).date())
     end = min(_midnight(after, zone), session.now)
     if end <= _midnight(first, zone):

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1.messages import (
-    GetOrganizationRequest,
     ListTopConsumersRequest,
     ListUsageFindingsRequest,
     QueryUsageRequest,
@@ -220,8 +219,7 @@ def period(session: Session, since: str, until: str) -> TimeRange:
     Raises:
         ValueError: one of them is neither a day, a time nor a duration.
     """
-    organization = session.router.organizations.GetOrganization(GetOrganizationRequest(name=session.organization))
-    zone = ZoneInfo(organization.time_zone or "UTC")
+    zone = session.zone
     end = _moment_before(until or "0", session.now, zone, session.now)
     start = _moment_before(since or f"{DEFAULT_DAYS}d", end, zone, session.now)
     if not since or _is_duration(since):
