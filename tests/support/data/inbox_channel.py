@@ -36,8 +36,11 @@ async def send_to_inbox(stack: Stack, tenant: Tenant) -> None:
 
 
 async def until_followed(tenant: Tenant) -> None:
-    """Waits until alerts look at the tenant. What happened before is history, which sends nothing."""
-    followed = "SELECT EXISTS (SELECT FROM alert_positions WHERE organization_id = $1 AND isfinite(changes_until))"
+    """Waits until alerts have looked at all that happened to the tenant. It is history then, which sends nothing."""
+    followed = (
+        "SELECT EXISTS (SELECT FROM alert_positions JOIN ledger_heads USING (organization_id, sequence)"
+        " WHERE organization_id = $1 AND isfinite(changes_until))"
+    )
     async with asyncio.timeout(_FOLLOWED_WITHIN_S):
         while not await tenant.database.fetchval(followed, tenant.organization):
             await asyncio.sleep(0.1)

@@ -23,11 +23,7 @@ _LEFT_AGAIN_TENTHS: Final = 12
 # The pool now, and what the ledger's events of this step added to it. A refusal is added seconds after the call, so it says nothing
 # while credit has just come in.
 _POOL: Final = """
-SELECT p.balance_nano_credits AS balance, u.balance_nano_credits AS used,
-       p.balance_nano_credits - (
-           SELECT coalesce(sum(CASE t.credit_account WHEN 'CREDIT_POOL' THEN t.amount_nano_credits
-                                                     ELSE -t.amount_nano_credits END), 0)
-             FROM ledger_transfers t WHERE t.organization_id = $1 AND t.sequence > $2 AND t.sequence <= $3)::bigint AS before,
+SELECT p.balance_nano_credits AS balance, u.balance_nano_credits AS used, p.balance_nano_credits - s.added AS before, s.arrived,
        EXISTS (SELECT FROM refused_calls c
                 WHERE c.organization_id = $1 AND c.minute >= date_trunc('minute', $4::timestamptz - interval '1 minute')
                   AND c.reason = 'credit_exhausted' AND c.update_time > $4)
@@ -35,6 +31,10 @@ SELECT p.balance_nano_credits AS balance, u.balance_nano_credits AS used,
                             WHERE t.organization_id = $1 AND t.create_time > $4::timestamptz - interval '2 seconds'
                               AND t.kind NOT IN ('USAGE', 'CORRECTION') AND t.credit_account = 'CREDIT_POOL') AS refuses_calls
   FROM ledger_accounts p JOIN ledger_accounts u ON u.organization_id = $1 AND u.account = 'USAGE'
+ CROSS JOIN LATERAL (
+    SELECT coalesce(sum(d.delta), 0)::bigint AS added, coalesce(sum(greatest(d.delta, 0)), 0)::bigint AS arrived
+      FROM (SELECT CASE credit_account WHEN 'CREDIT_POOL' THEN amount_nano_credits ELSE -amount_nano_credits END AS delta
+              FROM ledger_transfers WHERE organization_id = $1 AND sequence > $2 AND sequence <= $3) AS d) AS s
  WHERE p.organization_id = $1 AND p.account = 'CREDIT_POOL'
 """
 _ARRIVALS: Final = """
@@ -75,6 +75,8 @@ class Pool:
     """All that was ever charged."""
     before: int
     """The balance at the last step."""
+    arrived: int
+    """What has come in since."""
     refuses_calls: bool
 
 
@@ -95,7 +97,7 @@ async def _find(view: View) -> Found:
     place = await organization_place(view)
     since = claimed.changes_until or claimed.now
     (row,) = await view.connection.fetch(_POOL, claimed.organization, claimed.sequence, claimed.head, since)
-    pool = Pool(row["balance"], row["used"], row["before"], row["refuses_calls"])
+    pool = Pool(row["balance"], row["used"], row["before"], row["arrived"], row["refuses_calls"])
     arrivals = await _arrivals(view, place, pool) if claimed.has_ledger_events else []
     conditions: list[Condition] = []
     if claimed.head:
@@ -140,7 +142,7 @@ async def _low(view: View, place: Place, pool: Pool) -> list[Condition]:
 async def _low_by_amount(view: View, place: Place, pool: Pool, rule: Rule) -> Condition:
     least = rule.conditions.credit_left_nano_credits
     claimed, call = view.claimed, None
-    if pool.balance <= least < pool.before:
+    if pool.balance <= least < pool.before + pool.arrived:
         call = await view.connection.fetchrow(
             _CROSSING, claimed.organization, claimed.sequence, claimed.head, pool.balance, least
         )

@@ -68,6 +68,15 @@ async def test_credit_that_falls_to_an_amount_is_told_with_the_call_that_took_it
     assert await company.inbox() == ["sue"]
 
 
+async def test_credit_that_came_in_and_fell_in_one_step_is_told_with_the_call_too(company: Company) -> None:
+    await company.rule(*LOW, credit_left_nano_credits=1_000 * CREDITS + CALL, credit_left_days=0)
+    await add(company, 3 * CALL, "more")
+    await company.calls(2)
+    await company.step()
+    hold = await company.owner.fetchval("SELECT hold_id FROM usage_records ORDER BY sequence DESC LIMIT 1")
+    assert (await company.data())["proof"]["call"] == f"organizations/acme/calls/{hold}"
+
+
 async def test_a_top_up_ends_low_credit_and_arms_it_again(company: Company) -> None:
     least = 1_000 * CREDITS - CALL
     await company.rule(*LOW, credit_left_nano_credits=least, credit_left_days=0)
