@@ -88,7 +88,7 @@ class Databases:
 
     def give_back(self, url: str) -> None:
         """Drops the database in the background."""
-        task = asyncio.create_task(self._run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)"))
+        task = asyncio.create_task(self._run(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)"))
         self._going.add(task)
         task.add_done_callback(self._dropped)
 
@@ -183,4 +183,4 @@ async def redis(redis_server: RedisServer | RedisCluster) -> AsyncIterator[Redis
 
 
 def _with_database(url: str, name: str) -> str:
-    return url.rsplit("/", 1)[0] + f"/{name}"
+    return url.rsplit("/", 1)[0] + f"/{name}?sslmode=disable"
