@@ -2,7 +2,8 @@
 
 All alerts about one budget in one period share a `dedup_key`, so they are one incident, which a recovery resolves. So a message
 has one alert. `summary` has at most 1,024 characters, `dedup_key` 255, and a request 512 KB. Success is 202. 400 names a fault of
-the event, 429 asks to slow down. https://developer.pagerduty.com/docs/events-api-v2-overview
+the event. 429 asks to wait for some minutes. PagerDuty drops a resolution of what is not open.
+https://developer.pagerduty.com/docs/events-api-v2-overview, https://developer.pagerduty.com/docs/send-alert-event
 """
 
 import datetime as dt
@@ -14,6 +15,7 @@ from gateway_core.model.alerts.event_types import ENDS
 from gateway_core.model.alerts.wording import one_line
 from notification_service.channels.messages import (
     DELIVERED,
+    TOO_MANY_REQUESTS,
     Alert,
     Endpoint,
     Kind,
@@ -29,6 +31,7 @@ from notification_service.channels.wording import facts_of, title_of
 
 _ACCEPTED: Final = 202
 _BAD_REQUEST: Final = 400
+_PAUSE_S: Final = 180.0
 _MAX_SUMMARY_CHARACTERS: Final = 1_024
 _SEVERITIES: Final = {"INFO": "info", "WARNING": "warning", "ALERT": "critical"}
 
@@ -55,10 +58,12 @@ def render(alerts: Sequence[Alert], endpoint: Endpoint, _now: dt.datetime) -> Re
 
 
 def judge(status: int, body: bytes) -> Verdict:
-    """Only 202 with `success` accepts an event. 400 names a fault that remains."""
+    """Only 202 with `success` accepts an event. 400 names a fault that remains, 429 wants a pause."""
     if status == _ACCEPTED and json_object(body).get("status") == "success":
         return DELIVERED
     verdict = by_status(status, beginning(body))
+    if status == TOO_MANY_REQUESTS:
+        return Verdict(Outcome.RETRY, verdict.error, pause_s=_PAUSE_S)
     return Verdict(Outcome.REFUSED, verdict.error) if status == _BAD_REQUEST else verdict
 
 

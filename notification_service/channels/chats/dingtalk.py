@@ -2,8 +2,9 @@
 
 If the robot asks for signatures, the channel has its secret. Success is `errcode` 0 in the body: the status is 200 for errors,
 too. A robot that gets more than 20 messages a minute is muted for ten minutes; the document advises to put many alerts into one
-Markdown message. A body has at most 20,000 bytes. Code 310000 is a wrong keyword, signature or address: somebody must correct the
-channel, and then the same message arrives. https://open.dingtalk.com/document/orgapp/custom-robot-access
+Markdown message. A body has at most 20,000 bytes. Code 310000 is a wrong keyword, signature or address, and 400102 a robot that was
+stopped: somebody must correct that, and then the same message arrives.
+https://open.dingtalk.com/document/orgapp/custom-robot-access
 """
 
 import base64
@@ -26,7 +27,7 @@ CODES: Final = ErrorCodes(
     text_field="errmsg",
     too_fast=frozenset({130101, 410100}),
     pause_s=600.0,
-    gone=frozenset({300001, 400013, 400101, 400102, 400106}),
+    gone=frozenset({300001, 400013, 400101, 400106}),
     refused=frozenset({40035, 400105, 430101, 430102, 430103, 430104, 460101}),
 )
 _MAX_BYTES: Final = 20_000

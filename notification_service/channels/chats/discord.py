@@ -1,9 +1,11 @@
 """Discord, by a webhook, as an embed.
 
 An embed has a title of at most 256 characters, a description of 4,096, 25 fields with values of 1,024, and 6,000 characters in
-all. A webhook takes 30 messages a minute; 429 says for how long to wait. Code 10015 is a webhook that was deleted. Without `wait`
-the answer says nothing about the message. https://discord.com/developers/docs/resources/webhook#execute-webhook,
-https://discord.com/developers/docs/resources/message#embed-object-embed-limits
+all. A webhook takes 30 messages a minute; 429 says for how long to wait. 404 is a webhook that was deleted, and code 50027 one
+whose token is wrong: Discord bans the address of whoever goes on. Without `wait` the answer says nothing about the message.
+https://discord.com/developers/docs/resources/webhook#execute-webhook,
+https://discord.com/developers/docs/resources/message#embed-object-embed-limits,
+https://discord.com/developers/docs/topics/rate-limits
 """
 
 import datetime as dt
@@ -30,8 +32,8 @@ from notification_service.channels.messages import (
 )
 from notification_service.channels.wording import Card, card_of
 
-_OK, _NO_CONTENT, _BAD_REQUEST, _NOT_FOUND = 200, 204, 400, 404
-_UNKNOWN_WEBHOOK: Final = 10_015
+_OK, _NO_CONTENT, _BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND = 200, 204, 400, 401, 404
+_WRONG_TOKEN: Final = 50_027
 _COLORS: Final = {"INFO": 0x2E8B57, "WARNING": 0xE0A000, "ALERT": 0xC0392B}
 _MAX_TITLE_CHARACTERS: Final = 256
 _MAX_VALUE_CHARACTERS: Final = 1_024
@@ -88,8 +90,8 @@ def judge(status: int, body: bytes) -> Verdict:
         return Verdict(Outcome.RETRY, "HTTP 429", pause_s=_seconds(answer.get("retry_after")))
     if status == _BAD_REQUEST:
         return Verdict(Outcome.REFUSED, f"HTTP {status}: {beginning(body)}")
-    if status == _NOT_FOUND and answer.get("code") == _UNKNOWN_WEBHOOK:
-        return Verdict(Outcome.RETRY, "HTTP 404: the webhook was deleted", disables=True)
+    if status == _NOT_FOUND or (status == _UNAUTHORIZED and answer.get("code") == _WRONG_TOKEN):
+        return Verdict(Outcome.RETRY, f"HTTP {status}: the webhook was deleted", disables=True)
     return by_status(status, beginning(body))
 
 

@@ -1,7 +1,8 @@
-"""WeCom, by a group robot, as Markdown of at most 4,096 bytes.
+"""WeCom, by a group robot ("message push" in newer versions), as Markdown of at most 4,096 bytes.
 
 Success is `errcode` 0 in the body: the status is 200 for errors, too. A robot may send 20 messages a minute; code 45009 is too
-many. Code 93000 is a robot that was removed. https://developer.work.weixin.qq.com/document/path/91770,
+many. Code 93000 is a robot that was removed. Code 93004 is one that was stopped, which somebody may start again. `markdown_v2` is
+not used: older clients show it as it is. https://developer.work.weixin.qq.com/document/path/91770,
 https://developer.work.weixin.qq.com/document/path/90313
 """
 
@@ -19,7 +20,8 @@ CODES: Final = ErrorCodes(
     too_fast=frozenset({45009}),
     pause_s=60.0,
     gone=frozenset({93000}),
-    refused=frozenset({40008, 40058, 44004, 45002}),
+    # Not 40008, a wrong type of message: this type is right, and WeCom has answered so to every message for hours.
+    refused=frozenset({40058, 44004, 45002}),
 )
 _MAX_BYTES: Final = 4_096
 _MOST_ALERTS: Final = 50
