@@ -134,6 +134,7 @@ GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, audit_see
 GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id, create_time) ON notification_deliveries TO megarouter_usage;
 -- A row ends with its events. It says with what an alert was sent.
 GRANT SELECT, INSERT, UPDATE (frequency, quiet_hours, send_time, released_event_id, release_time) ON held_alerts TO megarouter_usage;
+GRANT SELECT, INSERT, DELETE ON open_incidents TO megarouter_usage;
 GRANT SELECT ON usage_names TO megarouter_usage;
 GRANT EXECUTE ON FUNCTION mail_channels(text, text[]) TO megarouter_usage;
 

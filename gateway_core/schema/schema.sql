@@ -2227,6 +2227,18 @@ CREATE TABLE public.notification_rules (
     CONSTRAINT notification_rules_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
 
+CREATE TABLE public.open_incidents (
+    organization_id text NOT NULL,
+    channel_id text NOT NULL,
+    rule_id text NOT NULL,
+    scope_kind text NOT NULL,
+    scope_id text NOT NULL,
+    occasion text NOT NULL,
+    event_id text NOT NULL,
+    event_type text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.operator_audit_log (
     sequence bigint NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
@@ -3298,6 +3310,9 @@ ALTER TABLE ONLY public.notification_rules
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT one_role_for_each_value UNIQUE (organization_id, issuer, claim, value);
 
+ALTER TABLE ONLY public.open_incidents
+    ADD CONSTRAINT open_incidents_pkey PRIMARY KEY (organization_id, rule_id, occasion, scope_kind, scope_id, channel_id);
+
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_pkey PRIMARY KEY (sequence);
 
@@ -3583,6 +3598,10 @@ CREATE INDEX notification_deliveries_waiting ON public.notification_deliveries U
 CREATE INDEX notification_rules_by_change ON public.notification_rules USING btree (update_time);
 
 CREATE UNIQUE INDEX notification_rules_overrides ON public.notification_rules USING btree (organization_id, overrides_rule_id, scope_kind, scope_id) WHERE (overrides_rule_id IS NOT NULL);
+
+CREATE INDEX open_incidents_of_channel ON public.open_incidents USING btree (organization_id, channel_id);
+
+CREATE INDEX open_incidents_of_event ON public.open_incidents USING btree (organization_id, event_id);
 
 CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USING btree (concerned_organization_id, sequence);
 
@@ -4061,6 +4080,15 @@ ALTER TABLE ONLY public.notification_rules
 ALTER TABLE ONLY public.notification_rules
     ADD CONSTRAINT notification_rules_organization_id_overrides_rule_id_fkey FOREIGN KEY (organization_id, overrides_rule_id) REFERENCES public.notification_rules(organization_id, rule_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.open_incidents
+    ADD CONSTRAINT open_incidents_organization_id_channel_id_fkey FOREIGN KEY (organization_id, channel_id) REFERENCES public.notification_channels(organization_id, channel_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.open_incidents
+    ADD CONSTRAINT open_incidents_organization_id_event_id_fkey FOREIGN KEY (organization_id, event_id) REFERENCES public.alert_events(organization_id, event_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.open_incidents
+    ADD CONSTRAINT open_incidents_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_concerned_organization_id_fkey FOREIGN KEY (concerned_organization_id) REFERENCES public.organizations(organization_id);
 
@@ -4253,6 +4281,8 @@ CREATE POLICY audit_reads ON public.notification_deliveries FOR SELECT TO megaro
 
 CREATE POLICY audit_reads ON public.notification_rules FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.open_incidents FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.organizations FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_audit USING (true);
@@ -4397,6 +4427,8 @@ CREATE POLICY every_organization_lock ON public.notification_deliveries FOR UPDA
 
 CREATE POLICY every_organization_lock ON public.notification_rules FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.open_incidents FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.organizations FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4525,6 +4557,8 @@ CREATE POLICY every_organization_read ON public.notification_deliveries FOR SELE
 
 CREATE POLICY every_organization_read ON public.notification_rules FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.open_incidents FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4631,6 +4665,8 @@ CREATE POLICY notification_wall ON public.organizations TO megarouter_notificati
 
 CREATE POLICY notification_wall ON public.outbox_messages TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+ALTER TABLE public.open_incidents ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY organization_wall ON public.account_refusals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.alert_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -4700,6 +4736,8 @@ CREATE POLICY organization_wall ON public.notification_channels TO megarouter_ad
 CREATE POLICY organization_wall ON public.notification_deliveries TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.notification_rules TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.open_incidents TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.organizations TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -5538,6 +5576,8 @@ GRANT UPDATE(is_alone) ON TABLE public.notification_deliveries TO megarouter_not
 
 GRANT SELECT ON TABLE public.notification_rules TO megarouter_usage;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_rules TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.open_incidents TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.operator_audit_log TO megarouter_admin;
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gateway_core.model.alerts.event_types import ENDS
+from gateway_core.model.alerts.event_types import ALERT_CLOSED, ENDS
 from gateway_core.model.alerts.wording import one_line
 from notification_service.channels.messages import (
     DELIVERED,
@@ -33,13 +33,14 @@ _ACCEPTED: Final = 202
 _BAD_REQUEST: Final = 400
 _PAUSE_S: Final = 180.0
 _MAX_SUMMARY_CHARACTERS: Final = 1_024
+_RESOLVES: Final = frozenset({*ENDS, ALERT_CLOSED})
 _SEVERITIES: Final = {"INFO": "info", "WARNING": "warning", "ALERT": "critical"}
 
 
 def render(alerts: Sequence[Alert], endpoint: Endpoint, _now: dt.datetime) -> Request:
     """Returns an event that opens an incident, or resolves it."""
     (alert,) = alerts
-    action = "resolve" if alert.event_type in ENDS else "trigger"
+    action = "resolve" if alert.event_type in _RESOLVES else "trigger"
     body: dict[str, Any] = {
         "routing_key": endpoint.secrets[0] if endpoint.secrets else "",
         "event_action": action,

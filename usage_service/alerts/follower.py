@@ -26,11 +26,12 @@ from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.conditions import Told, decide_conditions
 from usage_service.alerts.events import Happening, crossing_happening, event_of
+from usage_service.alerts.incidents.store import Incidents
 from usage_service.alerts.looks import next_look
 from usage_service.alerts.recipients import addressees
 from usage_service.alerts.sources.all_sources import SOURCES
 from usage_service.alerts.sources.providers import provider_health
-from usage_service.alerts.sources.source import ProviderHealth, View
+from usage_service.alerts.sources.source import Found, ProviderHealth, View
 from usage_service.alerts.store import AlertStore, begin, organizations_behind
 from usage_service.organization_turns import FAILURES, take_turns
 
@@ -114,6 +115,7 @@ async def _decide(store: AlertStore, view: View) -> None:
         begun, changed = decide_conditions(conditions, known)
         told, states = [*told, *begun], {**states, **changed}
     told.extend(one for some in found for one in some.told)
+    incidents = Incidents(view, store.held())
     if told:
         admins = await store.admins()
         await store.write(
@@ -123,9 +125,21 @@ async def _decide(store: AlertStore, view: View) -> None:
                     addressees(rule.recipients, happening.place, admins),
                 )
                 for rule, happening in told
-            ]
+            ],
+            incidents,
         )
+    await _finish(store, view, states, found, incidents)
+
+
+async def _finish(
+    store: AlertStore, view: View, states: Mapping[Key, State], found: Sequence[Found], incidents: Incidents
+) -> None:
+    claimed = view.claimed
     await store.finish(states, next_look(claimed, (one.look_again_s for one in found)))
+    # A rule that was deleted is only in the audit log.
+    is_any_over = claimed.has_changes or claimed.has_new_entries or claimed.is_look_due
+    left = None if is_any_over else [key for key, state in states.items() if not state.is_reached]
+    await incidents.close(view.rules, left)
 
 
 async def _of_budgets(

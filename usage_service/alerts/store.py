@@ -19,6 +19,7 @@ from usage_service.alerts import statements
 from usage_service.alerts.claims import Claimed
 from usage_service.alerts.events import CrossingCall, Event, encoded
 from usage_service.alerts.held.store import HeldAlerts
+from usage_service.alerts.incidents.store import Incidents
 from usage_service.alerts.looks import RATE_REFUSALS
 from usage_service.alerts.recipients import Addressees, Admin
 
@@ -99,7 +100,12 @@ class AlertStore:
         """Returns the active members with rights over others."""
         return [Admin(*row) for row in await self._connection.fetch(statements.ADMINS, self._claimed.organization)]
 
-    async def write(self, events: Sequence[tuple[Event, Addressees]]) -> None:
+    def held(self) -> HeldAlerts:
+        """Returns the alerts that wait to be sent."""
+        claimed = self._claimed
+        return HeldAlerts(self._connection, claimed.organization, claimed.zone, claimed.now)
+
+    async def write(self, events: Sequence[tuple[Event, Addressees]], incidents: Incidents) -> None:
         """Writes events, with what is to be sent about them. An event that exists stays as it is, and nothing is sent again."""
         ids = [event.event_id for event, _ in events]
         known = {row[0] for row in await self._connection.fetch(statements.KNOWN, self._claimed.organization, ids)}
@@ -113,7 +119,7 @@ class AlertStore:
                 one.occasion, one.threshold, one.epoch, one.sequence, one.hold_id, encoded(event.data),
             )  # fmt: skip
             if is_new:
-                await self._address(event, to)
+                await self._address(event, to, incidents)
 
     async def finish(self, states: Mapping[Key, State], next_look_time: dt.datetime) -> None:
         """Notes which thresholds are reached, and that everything up to now was looked at."""
@@ -132,15 +138,17 @@ class AlertStore:
             claimed.audit_head,
         )  # fmt: skip
 
-    async def _address(self, event: Event, to: Addressees) -> None:
+    async def _address(self, event: Event, to: Addressees, incidents: Incidents) -> None:
         claimed = self._claimed
         members = sorted(to.members)
         await self._connection.execute(statements.PUT_INBOX, claimed.organization, event.event_id, members)
         personal = await self._connection.fetch(statements.PERSONAL_CHANNELS, claimed.organization, members)
         mails = await self._connection.fetch(statements.MAIL_CHANNELS, claimed.organization, members)
         channels = to.channels | {row[0] for row in (*personal, *mails)}
-        held = HeldAlerts(self._connection, claimed.organization, claimed.zone, claimed.now)
-        await held.send(event.event_id, event.happening.severity, event.rule, channels)
+        keeping = await incidents.concerned(event, channels)
+        one, rule = event.happening, event.rule
+        await self.held().send(event.event_id, one.severity, rule.rule_id, rule.schedule, channels - keeping)
+        await incidents.send(event, keeping)
 
 
 async def organizations_behind(connection: Connection, after: str, limit: int) -> Sequence[str]:

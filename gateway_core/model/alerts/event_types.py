@@ -75,6 +75,11 @@ MONTHLY_SUMMARY: Final = "summary.monthly"
 """A month has ended in which the scope of the rule had calls."""
 MONTHLY_SAVINGS: Final = "savings.monthly"
 """A month has ended in which routing chose models: what it saved against the baselines, or cost more."""
+ALERT_CLOSED: Final = "alert.closed"
+"""What an alert told of is over without a recovery: its rule was changed, switched off or deleted, or its period ended.
+
+Channels that keep incidents get it, so that none stays open.
+"""
 CHANNEL_DISABLED: Final = "channel.disabled"
 """A channel was switched off, because it failed for five days or is gone. No rule is needed to hear of it."""
 DIGEST: Final = "digest"

@@ -98,6 +98,22 @@ class Conditions:
     expires_in_days: int = 7
     unused_days: int = 90
 
+    @property
+    def credit_amount_threshold(self) -> str:
+        """The amount at which credit is low, as the threshold of its state."""
+        return f"amount {self.credit_left_nano_credits}"
+
+    @property
+    def credit_days_threshold(self) -> str:
+        """The days at which credit is low, as the threshold of its state."""
+        return f"{self.credit_left_days} days"
+
+    @property
+    def credit_thresholds(self) -> frozenset[str]:
+        """Those of them that matter."""
+        amount = {self.credit_amount_threshold} if self.credit_left_nano_credits else set()
+        return frozenset(amount | ({self.credit_days_threshold} if self.credit_left_days else set()))
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

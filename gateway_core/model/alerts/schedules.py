@@ -9,7 +9,7 @@ import datetime as dt
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -103,6 +103,11 @@ class Schedule:
     def decode(cls, frequency: str, quiet_hours: str | None) -> "Schedule":
         """Reads it from how it is stored: the quiet hours as JSON."""
         return cls(Frequency(frequency), QuietHours.decode(json.loads(quiet_hours)) if quiet_hours else None)
+
+    @property
+    def without_digests(self) -> "Schedule":
+        """The same for channels that get each alert by itself."""
+        return replace(self, frequency=Frequency.AT_ONCE)
 
     @property
     def stored_quiet_hours(self) -> str | None:

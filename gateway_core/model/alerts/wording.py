@@ -110,6 +110,7 @@ def _digest(name: str, data: Mapping[str, Any]) -> str:
 
 
 SENTENCES: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = {
+    types.ALERT_CLOSED: lambda name, _data: f"The alert about {name} is over",
     types.CHANNEL_DISABLED: lambda name, data: (
         f"The channel {name} was switched off: {one_line(mapping_in(data, 'channel').get('reason') or '')}"
     ),

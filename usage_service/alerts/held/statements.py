@@ -21,14 +21,17 @@ SELECT $1, c.channel_id, $2, $4, $5, $6, $7 FROM notification_channels c
  WHERE c.organization_id = $1 AND c.channel_id = ANY ($3::text[])
 ON CONFLICT DO NOTHING
 """
-# A rule that is switched off or deleted collects nothing. If another process releases the same alerts, this waits and finds none.
+# A rule that is switched off or deleted collects nothing, and PagerDuty gets each alert by
+# itself. If another process releases the same alerts, this waits and finds none.
 DUE: Final = """
 SELECT h.channel_id, h.event_id, e.rule_id, e.severity, h.frequency, h.quiet_hours, p.frequency AS present_frequency,
        p.quiet_hours AS present_quiet_hours
   FROM held_alerts h
   JOIN alert_events e ON e.organization_id = h.organization_id AND e.event_id = h.event_id
   LEFT JOIN notification_rules r ON r.organization_id = h.organization_id AND r.rule_id = h.rule_id
- CROSS JOIN LATERAL (SELECT CASE WHEN r.state = 'ENABLED' THEN r.frequency ELSE 'AT_ONCE' END AS frequency,
+  LEFT JOIN notification_channels c ON c.organization_id = h.organization_id AND c.channel_id = h.channel_id
+ CROSS JOIN LATERAL (SELECT CASE WHEN r.state = 'ENABLED' AND c.kind IS DISTINCT FROM 'PAGERDUTY' THEN r.frequency
+                                 ELSE 'AT_ONCE' END AS frequency,
                             CASE WHEN r.rule_id IS NULL THEN h.quiet_hours ELSE r.quiet_hours END AS quiet_hours) AS p
  WHERE h.organization_id = $1 AND h.release_time IS NULL
    AND (h.send_time <= $2 OR h.frequency <> p.frequency OR h.quiet_hours IS DISTINCT FROM p.quiet_hours)

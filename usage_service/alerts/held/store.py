@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from gateway_core.model.alerts.rules import Place, Rule
+from gateway_core.model.alerts.rules import Place
 from gateway_core.model.alerts.schedules import Frequency, Schedule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
@@ -40,15 +40,16 @@ class HeldAlerts:
         self._zone = zone
         self._now = now
 
-    async def send(self, event_id: str, severity: str, rule: Rule, channels: Collection[str]) -> None:
-        """Adds the deliveries of an alert, or holds them until the rule lets them be sent."""
-        schedule = rule.schedule
+    async def send(
+        self, event_id: str, severity: str, rule_id: str, schedule: Schedule, channels: Collection[str]
+    ) -> None:
+        """Adds the deliveries of an alert, or holds them until the schedule of the rule lets them be sent."""
         send_time = schedule.time_of(severity, self._now, self._zone)
         if send_time <= self._now:
-            await self._deliver([(channel, event_id) for channel in sorted(channels)])
+            await self.deliver([(channel, event_id) for channel in sorted(channels)])
         elif channels:
             await self._connection.execute(
-                statements.HOLD, self._organization, event_id, sorted(channels), rule.rule_id, schedule.frequency,
+                statements.HOLD, self._organization, event_id, sorted(channels), rule_id, schedule.frequency,
                 schedule.stored_quiet_hours, send_time,
             )  # fmt: skip
 
@@ -58,7 +59,7 @@ class HeldAlerts:
         decided = decide_release([_held(row) for row in rows], self._now, self._zone)
         for later in decided.later:
             await self._postpone(later)
-        await self._deliver([(one.channel, one.event_id) for one in decided.singles])
+        await self.deliver([(one.channel, one.event_id) for one in decided.singles])
         for one in decided.singles:
             await self._mark([one], None)
         for digest in decided.digests:
@@ -74,7 +75,7 @@ class HeldAlerts:
             scope.scope_id, list(contents.place.group_path), encoded(digest_data(self._organization, digest, contents)),
             self._now,
         )  # fmt: skip
-        await self._deliver([(channel, event_id)])
+        await self.deliver([(channel, event_id)])
         await self._mark(digest.entries, event_id)
 
     async def _contents(self, digest: Digest) -> Contents:
@@ -107,7 +108,7 @@ class HeldAlerts:
         scope = Scope(ScopeKind(row["scope_kind"]), row["scope_id"])
         return Place(scope, tuple(row["group_path"]), display_name=row["display_name"])
 
-    async def _deliver(self, sent: Sequence[tuple[str, str]]) -> None:
+    async def deliver(self, sent: Sequence[tuple[str, str]]) -> None:
         """Adds deliveries of events to channels. A channel that was deleted gets nothing."""
         if sent:
             ids = [hashed_id("dlv", event_id, channel) for channel, event_id in sent]

@@ -153,7 +153,8 @@ async def _low_by_amount(view: View, place: Place, pool: Pool, rule: Rule) -> Co
         "creditAfterNanoCredits": str(call["after"]),
     }  # fmt: skip
     return Condition(
-        rule, "credit", f"amount {least}", place, pool.balance <= least, CREDIT_LOW, CREDIT_RECOVERED, "WARNING",
+        rule, "credit", rule.conditions.credit_amount_threshold, place, pool.balance <= least, CREDIT_LOW, CREDIT_RECOVERED,
+        "WARNING",
         {"credit": {**_credit(pool), "lowAtNanoCredits": str(least)}, "proof": proof},
         sequence=call["sequence"] if call else None, hold_id=call["hold_id"] if call else None,
     )  # fmt: skip
@@ -162,7 +163,8 @@ async def _low_by_amount(view: View, place: Place, pool: Pool, rule: Rule) -> Co
 def _low_by_days(place: Place, pool: Pool, rule: Rule, rate: Rate) -> Condition:
     least, left = rule.conditions.credit_left_days, rate.days_of(pool.balance)
     return Condition(
-        rule, "credit-days", f"{least} days", place, _lasts_too_short(left, least), CREDIT_LOW, CREDIT_RECOVERED, "WARNING",
+        rule, "credit-days", rule.conditions.credit_days_threshold, place, _lasts_too_short(left, least), CREDIT_LOW,
+        CREDIT_RECOVERED, "WARNING",
         {"credit": {**_credit(pool), "daysLeft": left, "lowAtDays": least}, "proof": None},
     )  # fmt: skip
 

@@ -64,6 +64,14 @@ async def channel_disabled(alerts: Alerts) -> None:
     await DisabledChannels(alerts.pool).report_once()
 
 
+async def closed(alerts: Alerts) -> None:
+    await alerts.owner.execute("UPDATE notification_channels SET kind = 'PAGERDUTY'")
+    await alerts.owner.execute('UPDATE notification_rules SET recipients = \'[{"kind": "CHANNEL", "id": "ops"}]\'')
+    await calls(alerts.owner, 8)
+    await alerts.follower.follow_once()
+    await alerts.owner.execute("UPDATE notification_rules SET state = 'DISABLED', update_time = now()")
+
+
 async def tested(alerts: Alerts) -> None:
     await add_test(alerts.owner, "acme", "ops", "evt-test", "dlv-test", "{}")
 
@@ -73,6 +81,7 @@ CAUSES: Final[dict[str, Callable[[Alerts], Awaitable[None]]]] = {
     event_types.RECOVERED: recovered,
     event_types.EXHAUSTED: exhausted,
     event_types.DIGEST: digest,
+    event_types.ALERT_CLOSED: closed,
     event_types.CHANNEL_DISABLED: channel_disabled,
     event_types.TEST: tested,
 }

@@ -17,6 +17,7 @@ def test_every_event_that_a_rule_can_name_has_a_schema() -> None:
 def test_every_event_has_words_of_its_own() -> None:
     assert SENTENCES.keys() == {
         *event_types.OF_RULES,
+        event_types.ALERT_CLOSED,
         event_types.CHANNEL_DISABLED,
         event_types.DIGEST,
         event_types.TEST,

@@ -100,5 +100,7 @@ def test_pagerduty_opens_an_incident_and_resolves_the_same() -> None:
     recovered = replace(REACHED, event_type="budget.recovered", event_id="evt-2", severity="INFO")
     resolved = body_of(pagerduty.render([recovered], endpoint, NOW))
     assert (resolved["event_action"], resolved["dedup_key"]) == ("resolve", body["dedup_key"])
+    closed = body_of(pagerduty.render([replace(REACHED, event_type="alert.closed", event_id="evt-3")], endpoint, NOW))
+    assert (closed["event_action"], closed["dedup_key"]) == ("resolve", body["dedup_key"])
     other = pagerduty.render([replace(REACHED, subject_key="another period")], endpoint, NOW)
     assert body_of(other)["dedup_key"] != body["dedup_key"]
