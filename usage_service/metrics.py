@@ -9,6 +9,7 @@ from gateway_core.model.calls.holds import HoldState
 from gateway_core.model.money import NANO_CREDITS_PER_CREDIT
 from gateway_core.runtime.telemetry import semconv
 from gateway_core.runtime.telemetry.metrics import Labels, Metrics
+from usage_service.alerts.follower import AlertFollower
 from usage_service.counters.follower import CounterFollower
 from usage_service.journal.replay import JournalReplay
 from usage_service.provider_refusals import ProviderRefusals
@@ -133,6 +134,14 @@ def publish(
     metrics.total(semconv.REPORTS_REPEATED, lambda: [(counts.repeated, {})])
     metrics.total(semconv.DISCREPANCIES, lambda: [(counts.discrepancies, {})])
     metrics.total(semconv.REPORTS_DROPPED, lambda: _dropped(counts))
+
+
+def publish_alerts(metrics: Metrics, alerts: AlertFollower) -> None:
+    """Registers how often each source of alerts has failed."""
+    metrics.total(
+        semconv.ALERT_SOURCE_FAILURES,
+        lambda: [(count, {semconv.ALERT_SOURCE: source}) for source, count in alerts.failures.copy().items()],
+    )
 
 
 def _free_bytes(replay: JournalReplay) -> list[int]:

@@ -39,7 +39,7 @@ from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.reconciler import Reconciler
 from usage_service.journal import replay as journal_replay
 from usage_service.journal.replay import JournalFiles, JournalReplay, claim_with
-from usage_service.metrics import SettlementMetrics, publish
+from usage_service.metrics import SettlementMetrics, publish, publish_alerts
 from usage_service.refusals import recorder as refusal_recorder
 from usage_service.refusals.recorder import RefusalRecorder
 from usage_service.rollups import follower as rollup_follower
@@ -81,7 +81,7 @@ async def open_service(
             settings, ROLE, [ledger_store.CHANNEL], lambda _channel, payload: follower.ledger_changed(payload)
         )
         await stack.enter_async_context(listening(ledger_listener))
-        following = await stack.enter_async_context(_following(pool, settings.hours_retention_months))
+        following = await stack.enter_async_context(_following(pool, settings, metrics))
 
         def committed(recorded: Sequence[RecordedSettlement]) -> None:
             follower.committed(recorded)
@@ -141,6 +141,7 @@ class _Following:
 
     rollups: RollupFollower
     account_refusals: AccountRefusals
+    alerts: AlertFollower
 
     def committed(self, recorded: Sequence[RecordedSettlement]) -> None:
         self.rollups.committed(len(recorded))
@@ -148,17 +149,19 @@ class _Following:
 
 
 @asynccontextmanager
-async def _following(pool: asyncpg.Pool, hours_months: int) -> AsyncIterator[_Following]:
+async def _following(pool: asyncpg.Pool, settings: UsageSettings, metrics: Metrics) -> AsyncIterator[_Following]:
     """Keeps rollups, the anomalies that are found in them, standings and alerts in step with the ledger."""
-    following = _Following(RollupFollower(pool), AccountRefusals())
+    account_refusals = AccountRefusals()
+    following = _Following(RollupFollower(pool), account_refusals, AlertFollower(pool, account_refusals))
+    publish_alerts(metrics, following.alerts)
     async with (
         rollup_follower.running(following.rollups),
         anomaly_watch.running(AnomalyWatch(pool)),
-        retention.running(HoursRetention(pool, hours_months)),
+        retention.running(HoursRetention(pool, settings.hours_retention_months)),
         standing_follower.running(StandingFollower(pool)),
-        alert_follower.running(AlertFollower(pool, following.account_refusals)),
+        alert_follower.running(following.alerts),
         held_follower.running(HeldFollower(pool)),
-        alert_retention.running(pool),
+        alert_retention.running(pool, settings.alert_retention_days),
         disabled_channels.running(DisabledChannels(pool)),
     ):
         yield following

@@ -185,6 +185,8 @@ class UsageSettings(DatabaseSettings):
     """How long a caller may name what an answer handed out, such as a response that the provider stores."""
     hours_retention_months: Annotated[int, AfterValidator(_months_of_hours)] = 0
     """Whole months whose hours of usage are kept besides the running one: 14 or more, or 0 for all."""
+    alert_retention_days: Annotated[int, Field(ge=31, le=3_650)] = 400
+    """How long alerts are kept, with what was sent about them. What is still to be sent, and what opened an incident, stays."""
     reconcile_interval_ms: Positive = 15_000
     """How often the open holds in Redis are compared with the holds table. What differs twice in a row is rebuilt."""
 

@@ -135,6 +135,8 @@ GRANT SELECT, INSERT (organization_id, delivery_id, channel_id, event_id, create
 -- A row ends with its events. It says with what an alert was sent.
 GRANT SELECT, INSERT, UPDATE (frequency, quiet_hours, send_time, released_event_id, release_time) ON held_alerts TO megarouter_usage;
 GRANT SELECT, INSERT, DELETE ON open_incidents TO megarouter_usage;
+GRANT SELECT, INSERT, DELETE, UPDATE (failure_count, retry_time) ON alert_lags TO megarouter_usage;
+GRANT SELECT ON mail_preferences TO megarouter_usage;
 GRANT SELECT ON usage_names TO megarouter_usage;
 GRANT EXECUTE ON FUNCTION mail_channels(text, text[]) TO megarouter_usage;
 

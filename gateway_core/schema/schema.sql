@@ -432,6 +432,7 @@ CREATE FUNCTION public.forget_alerts(before timestamp with time zone, at_most in
          WHERE e.occur_time < before
            AND NOT EXISTS (SELECT FROM notification_deliveries d
                             WHERE d.organization_id = e.organization_id AND d.event_id = e.event_id AND d.state = 'PENDING')
+           AND NOT EXISTS (SELECT FROM open_incidents i WHERE i.organization_id = e.organization_id AND i.event_id = e.event_id)
          ORDER BY e.occur_time LIMIT at_most
     ), entries AS (
         DELETE FROM inbox_entries i USING old o WHERE i.organization_id = o.organization_id AND i.event_id = o.event_id
@@ -1643,6 +1644,18 @@ CREATE TABLE public.alert_events (
     CONSTRAINT alert_events_severity_check CHECK ((severity = ANY (ARRAY['INFO'::text, 'WARNING'::text, 'ALERT'::text])))
 );
 
+CREATE TABLE public.alert_lags (
+    organization_id text NOT NULL,
+    source text NOT NULL,
+    sequence bigint NOT NULL,
+    changes_until timestamp with time zone,
+    audit_sequence bigint NOT NULL,
+    audit_seen bigint NOT NULL,
+    looked_until timestamp with time zone,
+    failure_count integer NOT NULL,
+    retry_time timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.alert_positions (
     organization_id text NOT NULL,
     sequence bigint NOT NULL,
@@ -2122,6 +2135,15 @@ UNION ALL
     ledger_transfers.hold_id,
     ledger_transfers.create_time
    FROM public.ledger_transfers;
+
+CREATE TABLE public.mail_preferences (
+    organization_id text NOT NULL,
+    member_id text NOT NULL,
+    is_off boolean DEFAULT false NOT NULL,
+    event_types_off text[] DEFAULT '{}'::text[] NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mail_preferences_event_types_off_check CHECK ((cardinality(event_types_off) <= 64))
+);
 
 CREATE TABLE public.members (
     organization_id text NOT NULL,
@@ -3172,6 +3194,9 @@ ALTER TABLE ONLY public.alert_events
 ALTER TABLE ONLY public.alert_events
     ADD CONSTRAINT alert_events_pkey PRIMARY KEY (organization_id, event_id);
 
+ALTER TABLE ONLY public.alert_lags
+    ADD CONSTRAINT alert_lags_pkey PRIMARY KEY (organization_id, source);
+
 ALTER TABLE ONLY public.alert_positions
     ADD CONSTRAINT alert_positions_pkey PRIMARY KEY (organization_id);
 
@@ -3288,6 +3313,9 @@ ALTER TABLE ONLY public.ledger_transfers
 
 ALTER TABLE ONLY public.ledger_transfers
     ADD CONSTRAINT ledger_transfers_pkey PRIMARY KEY (organization_id, sequence);
+
+ALTER TABLE ONLY public.mail_preferences
+    ADD CONSTRAINT mail_preferences_pkey PRIMARY KEY (organization_id, member_id);
 
 ALTER TABLE ONLY public.members
     ADD CONSTRAINT members_organization_id_user_id_key UNIQUE (organization_id, user_id);
@@ -3912,6 +3940,9 @@ ALTER TABLE ONLY public.account_refusals
 ALTER TABLE ONLY public.alert_events
     ADD CONSTRAINT alert_events_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.alert_lags
+    ADD CONSTRAINT alert_lags_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.alert_positions
     ADD CONSTRAINT alert_positions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -4049,6 +4080,12 @@ ALTER TABLE ONLY public.ledger_heads
 
 ALTER TABLE ONLY public.ledger_transfers
     ADD CONSTRAINT ledger_transfers_organization_id_corrects_sequence_fkey FOREIGN KEY (organization_id, corrects_sequence) REFERENCES public.ledger_transfers(organization_id, sequence);
+
+ALTER TABLE ONLY public.mail_preferences
+    ADD CONSTRAINT mail_preferences_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.mail_preferences
+    ADD CONSTRAINT mail_preferences_organization_id_member_id_fkey FOREIGN KEY (organization_id, member_id) REFERENCES public.members(organization_id, member_id);
 
 ALTER TABLE ONLY public.members
     ADD CONSTRAINT members_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -4195,6 +4232,8 @@ ALTER TABLE public.account_refusals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.alert_events ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.alert_lags ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.alert_positions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.alert_states ENABLE ROW LEVEL SECURITY;
@@ -4214,6 +4253,8 @@ ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 CREATE POLICY audit_reads ON public.account_refusals FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.alert_events FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.alert_lags FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.alert_positions FOR SELECT TO megarouter_audit USING (true);
 
@@ -4272,6 +4313,8 @@ CREATE POLICY audit_reads ON public.ledger_accounts FOR SELECT TO megarouter_aud
 CREATE POLICY audit_reads ON public.ledger_heads FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.ledger_transfers FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.mail_preferences FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.members FOR SELECT TO megarouter_audit USING (true);
 
@@ -4361,6 +4404,8 @@ CREATE POLICY every_organization_lock ON public.account_refusals FOR UPDATE TO m
 
 CREATE POLICY every_organization_lock ON public.alert_events FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.alert_lags FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.alert_positions FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.alert_states FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4418,6 +4463,8 @@ CREATE POLICY every_organization_lock ON public.ledger_accounts FOR UPDATE TO me
 CREATE POLICY every_organization_lock ON public.ledger_heads FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.ledger_transfers FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.mail_preferences FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -4491,6 +4538,8 @@ CREATE POLICY every_organization_read ON public.account_refusals FOR SELECT TO m
 
 CREATE POLICY every_organization_read ON public.alert_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.alert_lags FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.alert_positions FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.alert_states FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4548,6 +4597,8 @@ CREATE POLICY every_organization_read ON public.ledger_accounts FOR SELECT TO me
 CREATE POLICY every_organization_read ON public.ledger_heads FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.ledger_transfers FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.mail_preferences FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -4643,6 +4694,8 @@ ALTER TABLE public.ledger_heads ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.ledger_transfers ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.mail_preferences ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.notification_channels ENABLE ROW LEVEL SECURITY;
@@ -4670,6 +4723,8 @@ ALTER TABLE public.open_incidents ENABLE ROW LEVEL SECURITY;
 CREATE POLICY organization_wall ON public.account_refusals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.alert_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.alert_lags TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.alert_positions TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4728,6 +4783,8 @@ CREATE POLICY organization_wall ON public.ledger_accounts TO megarouter_admin, m
 CREATE POLICY organization_wall ON public.ledger_heads TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.ledger_transfers TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.mail_preferences TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.members TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -5193,6 +5250,12 @@ GRANT SELECT,INSERT ON TABLE public.alert_events TO megarouter_usage;
 GRANT SELECT,INSERT ON TABLE public.alert_events TO megarouter_admin;
 GRANT SELECT ON TABLE public.alert_events TO megarouter_notification;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.alert_lags TO megarouter_usage;
+
+GRANT UPDATE(failure_count) ON TABLE public.alert_lags TO megarouter_usage;
+
+GRANT UPDATE(retry_time) ON TABLE public.alert_lags TO megarouter_usage;
+
 GRANT SELECT,INSERT ON TABLE public.alert_positions TO megarouter_usage;
 
 GRANT UPDATE(sequence) ON TABLE public.alert_positions TO megarouter_usage;
@@ -5479,6 +5542,8 @@ GRANT SELECT ON TABLE public.ledger_transfers TO megarouter_audit;
 
 GRANT SELECT ON TABLE public.ledger_postings TO megarouter_admin;
 GRANT SELECT ON TABLE public.ledger_postings TO megarouter_audit;
+
+GRANT SELECT ON TABLE public.mail_preferences TO megarouter_usage;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.members TO megarouter_admin;
 GRANT SELECT ON TABLE public.members TO megarouter_audit;

@@ -2,7 +2,11 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 from zoneinfo import ZoneInfo
+
+ENTRIES_PER_STEP: Final = 500
+"""Of the audit log. More are read in later steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Claimed:
     """Whether calls were refused because of credit or request limits."""
     looked_until: dt.datetime | None
     """Until when time has been looked at. None before the first look."""
+    has_lags: bool
+    """Whether a source has failed, and has a position of its own."""
     next_look_time: dt.datetime | None
     """When to look at time again; None if that is due."""
 

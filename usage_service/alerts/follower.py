@@ -11,35 +11,25 @@ call.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
 
-from gateway_core.model.alerts.crossings import Crossing, Key, State, decide
-from gateway_core.model.alerts.event_types import BUDGET_RESET, OF_BUDGETS, THRESHOLD_REACHED
-from gateway_core.model.alerts.rules import Rule
 from gateway_core.runtime.background import in_background
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.alerts.account_refusals import AccountRefusals
-from usage_service.alerts.claims import Claimed
-from usage_service.alerts.conditions import Told, decide_conditions
-from usage_service.alerts.events import Happening, crossing_happening, event_of
-from usage_service.alerts.incidents.store import Incidents
-from usage_service.alerts.looks import next_look
-from usage_service.alerts.recipients import addressees
-from usage_service.alerts.sources.all_sources import SOURCES
 from usage_service.alerts.sources.providers import provider_health
-from usage_service.alerts.sources.source import Found, ProviderHealth, View
+from usage_service.alerts.sources.source import ProviderHealth, View
+from usage_service.alerts.steps.decisions import OF_THE_STEP, Step
 from usage_service.alerts.store import AlertStore, begin, organizations_behind
 from usage_service.organization_turns import FAILURES, take_turns
 
 logger = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 1.0
-_OF_STATES: Final = (*OF_BUDGETS, BUDGET_RESET)
-"""Events that follow from which thresholds of a budget are reached."""
 _HEALTH_INTERVAL_S: Final = 10.0
 _ORGANIZATIONS_PER_PAGE: Final = 500
 
@@ -58,6 +48,8 @@ class AlertFollower:
         self._account_refusals = account_refusals
         self._health: Mapping[str, ProviderHealth] = {}
         self._health_until_s = 0.0
+        self.failures: Counter[str] = Counter()
+        """How often each source of events has failed in this process."""
 
     async def run(self) -> None:
         """Follows until canceled. Rests as long as it worked, so that settlement has PostgreSQL at least half of the time."""
@@ -81,17 +73,35 @@ class AlertFollower:
         except asyncpg.SerializationError:
             # Another process has just made this step.
             logger.debug("alerts were decided elsewhere", extra={"organization": organization})
+        except FAILURES:
+            raise
+        except Exception as error:  # noqa: BLE001 - one organization must not stop the others
+            # Without the message, which may quote untrusted data.
+            logger.error(  # noqa: TRY400
+                "alerts stay behind", extra={"organization": organization, "error": type(error).__name__}
+            )
         return False
 
     async def step(self, organization: str) -> None:
         """Decides about everything that is new in an organization. Repeating that changes nothing."""
         async with acting_for(self._pool, organization) as connection:
             await begin(connection, organization)
+        try:
+            await self._make_step(organization, is_isolated=False)
+        except OF_THE_STEP:
+            raise
+        except Exception as error:  # noqa: BLE001 - one source must not stop the others
+            extra = {"organization": organization, "error": type(error).__name__}
+            logger.info("a step of alerts is made again, source by source", extra=extra)
+            await self._make_step(organization, is_isolated=True)
+
+    async def _make_step(self, organization: str, *, is_isolated: bool) -> None:
         async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
             claimed = await AlertStore.claim(connection, organization)
             if claimed is not None:
                 store = AlertStore(connection, claimed)
-                await _decide(store, View(connection, claimed, await store.rules(), self._health))
+                view = View(connection, claimed, await store.rules(), self._health)
+                await Step(store, view, self.failures, is_isolated=is_isolated or claimed.has_lags).make()
 
     async def _look_at_providers(self) -> None:
         """Learns how providers do, once for all organizations."""
@@ -103,60 +113,6 @@ class AlertFollower:
     async def _behind(self, after: str) -> list[str]:
         async with acting_for(self._pool, EVERY_ORGANIZATION) as connection:
             return list(await organizations_behind(connection, after, _ORGANIZATIONS_PER_PAGE))
-
-
-async def _decide(store: AlertStore, view: View) -> None:
-    claimed, rules = view.claimed, view.rules
-    told, states = await _of_budgets(store, claimed, rules)
-    found = [await source.find(view.of(source)) for source in SOURCES if view.concerns(source)]
-    conditions = [condition for one in found for condition in one.conditions]
-    if conditions:
-        known = await store.states(one.occasion for one in conditions)
-        begun, changed = decide_conditions(conditions, known)
-        told, states = [*told, *begun], {**states, **changed}
-    told.extend(one for some in found for one in some.told)
-    incidents = Incidents(view, store.held())
-    if told:
-        admins = await store.admins()
-        await store.write(
-            [
-                (
-                    event_of(claimed.organization, rule, happening),
-                    addressees(rule.recipients, happening.place, admins),
-                )
-                for rule, happening in told
-            ],
-            incidents,
-        )
-    await _finish(store, view, states, found, incidents)
-
-
-async def _finish(
-    store: AlertStore, view: View, states: Mapping[Key, State], found: Sequence[Found], incidents: Incidents
-) -> None:
-    claimed = view.claimed
-    await store.finish(states, next_look(claimed, (one.look_again_s for one in found)))
-    # A rule that was deleted is only in the audit log.
-    is_any_over = claimed.has_changes or claimed.has_new_entries or claimed.is_look_due
-    left = None if is_any_over else [key for key, state in states.items() if not state.is_reached]
-    await incidents.close(view.rules, left)
-
-
-async def _of_budgets(
-    store: AlertStore, claimed: Claimed, rules: Sequence[Rule]
-) -> tuple[list[Told], Mapping[Key, State]]:
-    budgets = await store.budgets()
-    concerned = [rule for rule in rules if not rule.event_types.isdisjoint(_OF_STATES)] if budgets else []
-    if not concerned:
-        return [], {}
-    decision = decide(budgets, concerned, await store.states(one.counter.encode() for one in budgets))
-    told = [(one.rule, await _happening(store, claimed, one)) for one in decision.crossings]
-    return told, decision.states
-
-
-async def _happening(store: AlertStore, claimed: Claimed, crossing: Crossing) -> Happening:
-    call = await store.crossing_call(crossing) if crossing.event_type == THRESHOLD_REACHED else None
-    return crossing_happening(claimed.organization, crossing, call, claimed.zone)
 
 
 @asynccontextmanager

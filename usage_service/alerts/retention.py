@@ -14,25 +14,24 @@ from gateway_core.stores.postgres.connections import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
-RETENTION: Final = dt.timedelta(days=400)
 DELETED_AT_ONCE: Final = 5_000
 _INTERVAL_S: Final = 3_600.0
 _MAX_BATCHES: Final = 100
 """Of one round, so that PostgreSQL has other work to do."""
 
 
-async def forget_once(pool: asyncpg.Pool, at_most: int = DELETED_AT_ONCE) -> int:
+async def forget_once(pool: asyncpg.Pool, retention_days: int, at_most: int = DELETED_AT_ONCE) -> int:
     """Deletes a batch of what is too old. Returns how many events."""
-    before = dt.datetime.now(dt.UTC) - RETENTION
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=retention_days)
     deleted: int = await pool.fetchval("SELECT forget_alerts($1, $2)", before, at_most)
     return deleted
 
 
-async def _run(pool: asyncpg.Pool) -> None:
+async def _run(pool: asyncpg.Pool, retention_days: int) -> None:
     while True:
         try:
             for _ in range(_MAX_BATCHES):
-                if await forget_once(pool) < DELETED_AT_ONCE:
+                if await forget_once(pool, retention_days) < DELETED_AT_ONCE:
                     break
         except (*UNAVAILABLE, asyncpg.PostgresError) as error:
             logger.warning("old alerts stay for now", extra={"error": type(error).__name__})
@@ -40,7 +39,7 @@ async def _run(pool: asyncpg.Pool) -> None:
 
 
 @asynccontextmanager
-async def running(pool: asyncpg.Pool) -> AsyncIterator[None]:
+async def running(pool: asyncpg.Pool, retention_days: int) -> AsyncIterator[None]:
     """Deletes what is too old now and every hour, while the context is open."""
-    async with in_background(_run(pool)):
+    async with in_background(_run(pool, retention_days)):
         yield

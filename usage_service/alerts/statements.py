@@ -15,7 +15,8 @@ SELECT h.organization_id FROM ledger_heads h LEFT JOIN alert_positions p ON p.or
         OR EXISTS (SELECT FROM refused_calls c
                     WHERE c.organization_id = h.organization_id
                       AND c.minute >= date_trunc('minute', p.changes_until - interval '1 minute')
-                      AND c.reason = ANY ($3::text[]) AND c.update_time > p.changes_until))
+                      AND c.reason = ANY ($3::text[]) AND c.update_time > p.changes_until)
+        OR EXISTS (SELECT FROM alert_lags l WHERE l.organization_id = h.organization_id AND l.retry_time <= now()))
  ORDER BY h.organization_id LIMIT $2
 """
 BEGIN: Final = """
@@ -37,7 +38,8 @@ SELECT p.sequence, h.sequence AS head, o.time_zone, now(), p.audit_sequence, p.l
            OR NOT isfinite(p.changes_until) AS has_changes,
        EXISTS (SELECT FROM refused_calls c
                 WHERE c.organization_id = $1 AND c.minute >= date_trunc('minute', p.changes_until - interval '1 minute')
-                  AND c.reason = ANY ($2::text[]) AND c.update_time > p.changes_until) AS has_refusals
+                  AND c.reason = ANY ($2::text[]) AND c.update_time > p.changes_until) AS has_refusals,
+       EXISTS (SELECT FROM alert_lags l WHERE l.organization_id = $1) AS has_lags
   FROM alert_positions p
   JOIN ledger_heads h ON h.organization_id = p.organization_id
   JOIN organizations o ON o.organization_id = p.organization_id
@@ -48,9 +50,11 @@ UPDATE alert_positions SET sequence = $2, changes_until = $3, audit_sequence = $
        audit_seen = $7
  WHERE organization_id = $1
 """
-# The last entry that was made before `$3`.
+# The last entry that was made before `$3`, of as many as a step reads.
 AUDIT_PASSED: Final = """
-SELECT coalesce(max(a.sequence), $2) FROM audit_log a WHERE a.organization_id = $1 AND a.sequence > $2 AND a.create_time < $3
+SELECT coalesce(max(a.sequence), $2)
+  FROM (SELECT sequence, create_time FROM audit_log WHERE organization_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $4) AS a
+ WHERE a.create_time < $3
 """
 
 RULES: Final = """

@@ -16,7 +16,7 @@ from gateway_core.model.limits.counters import Counter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.stores.postgres.connections import Connection
 from usage_service.alerts import statements
-from usage_service.alerts.claims import Claimed
+from usage_service.alerts.claims import ENTRIES_PER_STEP, Claimed
 from usage_service.alerts.events import CrossingCall, Event, encoded
 from usage_service.alerts.held.store import HeldAlerts
 from usage_service.alerts.incidents.store import Incidents
@@ -38,6 +38,7 @@ class AlertStore:
     def __init__(self, connection: Connection, claimed: Claimed) -> None:
         self._connection = connection
         self._claimed = claimed
+        self._admins: Sequence[Admin] | None = None
 
     @staticmethod
     async def claim(connection: Connection, organization: str) -> Claimed | None:
@@ -97,8 +98,11 @@ class AlertStore:
         return None if row is None else CrossingCall(*row)
 
     async def admins(self) -> Sequence[Admin]:
-        """Returns the active members with rights over others."""
-        return [Admin(*row) for row in await self._connection.fetch(statements.ADMINS, self._claimed.organization)]
+        """Returns the active members with rights over others. Reads them once."""
+        if self._admins is None:
+            rows = await self._connection.fetch(statements.ADMINS, self._claimed.organization)
+            self._admins = [Admin(*row) for row in rows]
+        return self._admins
 
     def held(self) -> HeldAlerts:
         """Returns the alerts that wait to be sent."""
@@ -121,16 +125,23 @@ class AlertStore:
             if is_new:
                 await self._address(event, to, incidents)
 
-    async def finish(self, states: Mapping[Key, State], next_look_time: dt.datetime) -> None:
-        """Notes which thresholds are reached, and that everything up to now was looked at."""
-        claimed = self._claimed
+    async def put_states(self, states: Mapping[Key, State]) -> None:
+        """Notes which thresholds are reached."""
         if states:
             columns = zip(*((*key, state.epoch, state.is_reached) for key, state in states.items()), strict=True)
-            await self._connection.execute(statements.PUT_STATES, claimed.organization, *map(list, columns))
+            await self._connection.execute(statements.PUT_STATES, self._claimed.organization, *map(list, columns))
+
+    async def advance(self, next_look_time: dt.datetime) -> None:
+        """Notes that everything up to now was looked at."""
+        claimed = self._claimed
         audit_sequence = claimed.audit_sequence
         if claimed.has_entries:
             audit_sequence = await self._connection.fetchval(
-                statements.AUDIT_PASSED, claimed.organization, audit_sequence, claimed.now - _ENTRIES_OVERLAP
+                statements.AUDIT_PASSED,
+                claimed.organization,
+                audit_sequence,
+                claimed.now - _ENTRIES_OVERLAP,
+                ENTRIES_PER_STEP,
             )
         await self._connection.execute(
             statements.ADVANCE, claimed.organization, claimed.head, claimed.now - _CHANGES_OVERLAP, audit_sequence,

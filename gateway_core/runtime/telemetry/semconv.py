@@ -40,6 +40,7 @@ RATE_LIMIT_DECISION: Final = "megarouter.ratelimit.decision"
 REPORT_ORIGIN: Final = "megarouter.settlement.origin"
 DROP_REASON: Final = "megarouter.report.drop_reason"
 FINDING_KIND: Final = "megarouter.usage.finding_kind"
+ALERT_SOURCE: Final = "megarouter.alert.source"
 DEPENDENCY: Final = "megarouter.dependency.name"
 CHANNEL_KIND: Final = "megarouter.channel.kind"
 DELIVERY_OUTCOME: Final = "megarouter.delivery.outcome"
@@ -185,6 +186,12 @@ ROLLUP_LAG: Final = Instrument(
 )
 ROLLUP_AGE: Final = Instrument(
     "megarouter.rollups.age", "s", "How long ago the rollups were last found in step with every ledger."
+)
+ALERT_SOURCE_FAILURES: Final = Instrument(
+    "megarouter.alerts.source_failures",
+    "{failure}",
+    "Failures of a source of alerts. It is asked again until it succeeds, while the others go on.",
+    labels=(ALERT_SOURCE,),
 )
 OUTBOX_WAITING: Final = Instrument(
     "megarouter.outbox.waiting", "{message}", "E-mail that waits for delivery. Without a mail server all of it waits."

@@ -201,5 +201,8 @@ def _is_due(claimed: Claimed) -> bool:
 
 
 CREDIT: Final = Source(
-    frozenset({CREDIT_LOW, CREDIT_RECOVERED, CREDIT_EXHAUSTED, CREDIT_RESTORED, CREDIT_TOPPED_UP}), _is_due, _find
+    "credit",
+    frozenset({CREDIT_LOW, CREDIT_RECOVERED, CREDIT_EXHAUSTED, CREDIT_RESTORED, CREDIT_TOPPED_UP}),
+    _is_due,
+    _find,
 )

@@ -96,4 +96,4 @@ def _is_due(claimed: Claimed) -> bool:
     return claimed.is_look_due
 
 
-EXPIRY: Final = Source(frozenset({KEY_EXPIRING, KEY_UNUSED}), _is_due, _find)
+EXPIRY: Final = Source("expiry", frozenset({KEY_EXPIRING, KEY_UNUSED}), _is_due, _find)

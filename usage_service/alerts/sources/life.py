@@ -18,11 +18,10 @@ from gateway_core.model.alerts.event_types import (
 )
 from gateway_core.model.alerts.rules import Place
 from gateway_core.model.organization.scopes import Scope, ScopeKind
-from usage_service.alerts.claims import Claimed
+from usage_service.alerts.claims import ENTRIES_PER_STEP, Claimed
 from usage_service.alerts.events import Happening
 from usage_service.alerts.sources.source import Found, Source, View, places, told_by
 
-ENTRIES_PER_STEP: Final = 500
 _COLLECTIONS: Final = ("apiKeys", "members", "serviceAccounts", "invites", "guardrails")
 _ENTRIES: Final = """
 SELECT a.sequence, a.resource_name, a.before, a.after, a.member_id, a.group_path FROM audit_log a
@@ -179,6 +178,7 @@ def _is_due(claimed: Claimed) -> bool:
 
 
 LIFE: Final = Source(
+    "life",
     frozenset({KEY_CREATED, KEY_DISABLED, KEY_DELETED, MEMBER_JOINED, MEMBER_REMOVED, INVITE_USED, GUARDRAIL_CHANGED}),
     _is_due,
     _find,

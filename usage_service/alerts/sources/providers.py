@@ -131,5 +131,5 @@ async def _find_refusals(view: View) -> Found:
     return Found(conditions=conditions)
 
 
-ACCOUNTS: Final = Source(frozenset({ACCOUNT_REFUSED, ACCOUNT_ACCEPTED}), _is_due, _find_refusals)
-PROVIDERS: Final = Source(frozenset({PROVIDER_DOWN, PROVIDER_RECOVERED}), _is_due, _find)
+ACCOUNTS: Final = Source("accounts", frozenset({ACCOUNT_REFUSED, ACCOUNT_ACCEPTED}), _is_due, _find_refusals)
+PROVIDERS: Final = Source("providers", frozenset({PROVIDER_DOWN, PROVIDER_RECOVERED}), _is_due, _find)

@@ -81,4 +81,6 @@ def _is_due(claimed: Claimed) -> bool:
     return claimed.has_new_entries or claimed.has_changes or claimed.is_look_due
 
 
-QUOTAS: Final = Source(frozenset({SEATS_REACHED, SEATS_RECOVERED, KEYS_REACHED, KEYS_RECOVERED}), _is_due, _find)
+QUOTAS: Final = Source(
+    "quotas", frozenset({SEATS_REACHED, SEATS_RECOVERED, KEYS_REACHED, KEYS_RECOVERED}), _is_due, _find
+)

@@ -82,4 +82,4 @@ def _is_due(claimed: Claimed) -> bool:
     return claimed.has_refusals or claimed.is_look_due
 
 
-REFUSALS: Final = Source(frozenset({CALLS_REFUSED, CALLS_ADMITTED}), _is_due, _find)
+REFUSALS: Final = Source("refusals", frozenset({CALLS_REFUSED, CALLS_ADMITTED}), _is_due, _find)

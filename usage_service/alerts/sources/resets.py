@@ -86,4 +86,4 @@ def _is_due(claimed: Claimed) -> bool:
     return claimed.has_changes or claimed.is_look_due
 
 
-RESETS: Final = Source(frozenset({BUDGET_RESET}), _is_due, _find, is_for_all=True)
+RESETS: Final = Source("resets", frozenset({BUDGET_RESET}), _is_due, _find, is_for_all=True)

@@ -86,4 +86,4 @@ def _instant(epoch_s: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(epoch_s, dt.UTC)
 
 
-SAVINGS: Final = Source(frozenset({MONTHLY_SAVINGS}), lambda claimed: claimed.is_look_due, _find)
+SAVINGS: Final = Source("savings", frozenset({MONTHLY_SAVINGS}), lambda claimed: claimed.is_look_due, _find)

@@ -1,9 +1,10 @@
 """What all sources of events share."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from gateway_core.model.alerts.crossings import Key, State
 from gateway_core.model.alerts.rules import Place, Rule
 from gateway_core.model.organization.scopes import Scope, ScopeKind, kinds_and_ids
 from gateway_core.stores.postgres.connections import Connection
@@ -54,6 +55,8 @@ class Found:
 
     told: Sequence[Told] = ()
     conditions: Sequence[Condition] = ()
+    states: Mapping[Key, State] = field(default_factory=dict)
+    """Those of thresholds that it has decided about itself."""
     look_again_s: float | None = None
     """In how many seconds to look again at the latest, although nothing else may happen."""
 
@@ -62,6 +65,8 @@ class Found:
 class Source:
     """Finds events of some types."""
 
+    name: str
+    """As logs and metrics have it. A source that lags is stored by it."""
     event_types: frozenset[str]
     is_due: Callable[[Claimed], bool]
     find: Callable[[View], Awaitable[Found]]

@@ -180,7 +180,7 @@ def _is_due(claimed: Claimed) -> bool:
     return claimed.has_ledger_events or claimed.is_look_due
 
 
-AMOUNTS: Final = Source(frozenset({SPEND_REACHED}), _is_due, _find_amounts)
+AMOUNTS: Final = Source("amounts", frozenset({SPEND_REACHED}), _is_due, _find_amounts)
 SUMMARIES: Final = Source(
-    frozenset({WEEKLY_SUMMARY, MONTHLY_SUMMARY}), lambda claimed: claimed.is_look_due, _find_summaries
+    "summaries", frozenset({WEEKLY_SUMMARY, MONTHLY_SUMMARY}), lambda claimed: claimed.is_look_due, _find_summaries
 )

@@ -102,8 +102,9 @@ async def _find_anomalies(view: View) -> Found:
 
 
 CALLS: Final = Source(
+    "calls",
     frozenset({USAGE_UNCONFIRMED, USAGE_DOUBTFUL}),
     lambda claimed: claimed.has_ledger_events,
     _find_calls,
 )
-ANOMALIES: Final = Source(frozenset({ANOMALY_FOUND}), lambda claimed: claimed.is_look_due, _find_anomalies)
+ANOMALIES: Final = Source("anomalies", frozenset({ANOMALY_FOUND}), lambda claimed: claimed.is_look_due, _find_anomalies)

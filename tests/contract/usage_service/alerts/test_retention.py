@@ -36,11 +36,11 @@ async def left(owner: asyncpg.Connection, table: str, column: str = "event_id") 
     return [row[0] for row in await owner.fetch(f"SELECT {column} FROM {table} ORDER BY 1")]  # noqa: S608
 
 
-async def test_what_is_older_than_400_days_goes_and_what_waits_stays(
+async def test_what_is_older_than_the_setting_goes_and_what_waits_stays(
     owner: asyncpg.Connection, events: None, database_url: str
 ) -> None:
     async with asyncpg.create_pool(login_url(database_url, ROLE), min_size=1, max_size=1) as pool:
-        assert await forget_once(pool) == 2
+        assert await forget_once(pool, 400) == 2
     for table, column in (("alert_events", "event_id"), ("inbox_entries", "event_id"), ("notification_deliveries", "event_id"),
                           ("delivery_attempts", "delivery_id")):  # fmt: skip
         assert await left(owner, table, column) == ["new", "sending"]
@@ -48,5 +48,28 @@ async def test_what_is_older_than_400_days_goes_and_what_waits_stays(
 
 async def test_a_batch_is_bounded(owner: asyncpg.Connection, events: None, database_url: str) -> None:
     async with asyncpg.create_pool(login_url(database_url, ROLE), min_size=1, max_size=1) as pool:
-        assert await forget_once(pool, 1) == 1
+        assert await forget_once(pool, 400, 1) == 1
     assert await left(owner, "alert_events") == ["new", "old-1", "sending"]
+
+
+async def test_the_operator_says_how_long_alerts_are_kept(
+    owner: asyncpg.Connection, events: None, database_url: str
+) -> None:
+    async with asyncpg.create_pool(login_url(database_url, ROLE), min_size=1, max_size=1) as pool:
+        assert (await forget_once(pool, 450), await forget_once(pool, 31)) == (1, 2)
+
+
+async def test_an_alert_whose_incident_is_open_stays(
+    owner: asyncpg.Connection, events: None, database_url: str
+) -> None:
+    """Seen to fail: the incident would have been forgotten, and never resolved."""
+    await owner.execute(
+        "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target)"
+        " VALUES ('acme', 'pager', 'PAGERDUTY', 'On call', 'events.pagerduty.com', '')"
+    )
+    await owner.execute(
+        "INSERT INTO open_incidents VALUES ('acme', 'pager', 'r', 'member', 'mia', 'old-1', 'old-1', 'credit.low')"
+    )
+    async with asyncpg.create_pool(login_url(database_url, ROLE), min_size=1, max_size=1) as pool:
+        assert await forget_once(pool, 400) == 1
+    assert "old-1" in await left(owner, "alert_events")

@@ -17,7 +17,7 @@ def claimed(now: dt.datetime, next_look_time: dt.datetime | None = None, organiz
     return Claimed(
         organization=organization, zone=ZoneInfo("UTC"), sequence=0, head=0, changes_until=None, now=now, audit_sequence=0,
         has_entries=False, audit_head=0, audit_seen=0, has_changes=False, has_refusals=False, looked_until=None,
-        next_look_time=next_look_time,
+        has_lags=False, next_look_time=next_look_time,
     )  # fmt: skip
 
 

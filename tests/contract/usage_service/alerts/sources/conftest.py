@@ -11,6 +11,7 @@ import pytest
 
 from deploy.local.stack.database_urls import login_url
 from gateway_core.model.alerts.event_data import check_event
+from gateway_core.model.limits.counters import Counter
 from tests.contract.usage_service.settlement_cases import ROLE, make_hold, make_settlement, prepare
 from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
@@ -65,6 +66,12 @@ class Company:
         """Settles calls that were placed just now."""
         holds = [make_hold(counters=(), placed_epoch_us=int(time.time() * 1e6)) for _ in range(count)]
         await settle_batch(self.owner, [make_settlement(hold, **report) for hold in holds])
+
+    async def charged(self, counter: str, count: int) -> None:
+        """Settles calls that were placed just now, and count toward a budget."""
+        now_us = int(time.time() * 1e6)
+        holds = [make_hold(counters=(Counter.decode(counter),), placed_epoch_us=now_us) for _ in range(count)]
+        await settle_batch(self.owner, [make_settlement(hold) for hold in holds])
 
     async def older_calls(self, count: int, days: int, pool: asyncpg.Pool) -> None:
         """Settles calls that were placed some days ago, and adds them up."""

@@ -96,7 +96,7 @@ async def test_an_entry_of_the_audit_log_is_news_once(company: Company, monkeypa
         looked.append(True)
         return await QUOTAS.find(view)
 
-    monkeypatch.setattr("usage_service.alerts.follower.SOURCES", (dataclasses.replace(QUOTAS, find=find),))
+    monkeypatch.setattr("usage_service.alerts.steps.decisions.ALL_SOURCES", (dataclasses.replace(QUOTAS, find=find),))
     await company.step()
     await company.step()
     before = len(looked)
