@@ -17,7 +17,7 @@ from admin_service.api.timestamps import timestamp
 from admin_service.resources.analytics.questions import period_of
 from admin_service.resources.notification_rules import simulation_store
 from admin_service.resources.notification_rules.replay import Alert, ReplayedBudget, Step, refined, replay
-from admin_service.resources.notification_rules.simulation_store import Span
+from admin_service.resources.notification_rules.simulation_store import Span, StoredBudget
 from gateway_core.model.alerts.event_types import THRESHOLD_REACHED
 from gateway_core.model.alerts.rules import Rule
 from gateway_core.model.limits.cycles import Cycle, period_at, period_before
@@ -108,23 +108,10 @@ class _Simulation:
         self._start = start
         self._end = end
 
-    async def run(self, budgets: Sequence[ReplayedBudget]) -> tuple[list[Alert], bool]:
+    async def run(self, stored: Sequence[StoredBudget]) -> tuple[list[Alert], bool]:
         """Returns the alerts in the order of time, and whether some are known only to the hour."""
-        first = min(self._first_day(budget.cycle) for budget in budgets)
-        days, hours_from = await simulation_store.days_of(
-            self._connection, self._organization, {one.place.scope for one in budgets}, first, self._end
-        )
-        endless = {one.place.scope for one in budgets if one.cycle is Cycle.NEVER}
-        before = await simulation_store.spent_before(self._connection, self._organization, endless, first)
-        tracks = [
-            _Track(
-                replace(
-                    one, spent_before_nano_credits=before.get(one.place.scope, 0) if one.cycle is Cycle.NEVER else 0
-                ),
-                [step for step in days.get(one.place.scope, ()) if step.time >= self._first_day(one.cycle)],
-            )
-            for one in budgets
-        ]
+        first = min(self._first_day(one.budget.cycle) for one in stored)
+        tracks, hours_from = await self._tracks(stored, first)
         # The day, or the hour, in which the period begins may begin before it.
         crossing = await self._replayed(tracks, self._start - _DAY)
         await self._refine_days(crossing, hours_from)
@@ -136,24 +123,65 @@ class _Simulation:
         alerts = [alert for track in crossing for alert in track.alerts]
         return sorted(alerts, key=lambda one: (one.time, one.crossing.budget.counter.encode())), not is_exact
 
+    async def _tracks(
+        self, stored: Sequence[StoredBudget], first: dt.datetime
+    ) -> tuple[Sequence["_Track"], dt.datetime]:
+        """Returns the budgets with what was spent of them, and from when on steps of days are hours."""
+        budgets = await simulation_store.with_history(self._connection, self._organization, stored, first)
+        days, hours_from = await simulation_store.days_of(
+            self._connection,
+            self._organization,
+            {one.place.scope for one in budgets if not one.models},
+            first,
+            self._end,
+        )
+        hours = await simulation_store.model_hours_of(
+            self._connection, self._organization, [one for one in budgets if one.models], first, self._end
+        )
+        endless = {one.place.scope for one in budgets if one.cycle is Cycle.NEVER and not one.models}
+        before = await simulation_store.spent_before(self._connection, self._organization, endless, first)
+        tracks = []
+        for one, budget in zip(stored, budgets, strict=True):
+            scope = budget.place.scope
+            steps = hours[scope, budget.models] if budget.models else days.get(scope, ())
+            spent = before.get(scope, 0)
+            if budget.models:
+                spent = max(0, one.spent_nano_credits - sum(step.charge_nano_credits for step in steps))
+            tracks.append(
+                _Track(
+                    replace(budget, spent_before_nano_credits=spent if budget.cycle is Cycle.NEVER else 0),
+                    [step for step in steps if step.time >= self._first_day(budget.cycle)],
+                )
+            )
+        return tracks, hours_from
+
     async def _replayed(self, tracks: Sequence["_Track"], since: dt.datetime) -> Sequence["_Track"]:
         """Replays budgets. Returns those of which a threshold was crossed."""
         for track in tracks:
             track.alerts, track.crossed = replay(track.budget, self._rule, self._zone, track.steps, since)
+            # A limit that changed within a step is known only once the step is refined.
+            for one in track.budget.temporaries:
+                for time in (one.start, one.end):
+                    inside = [step.time for step in track.steps if step.time <= time]
+                    if inside and time >= since:
+                        track.crossed = {inside[-1]: 1, **track.crossed}
             # Other callers have their turn after each budget.
             await asyncio.sleep(0)
-        return [track for track in tracks if track.crossed]
+        return [track for track in tracks if track.crossed or track.alerts]
 
     async def _refine_days(self, tracks: Sequence["_Track"], hours_from: dt.datetime) -> None:
         """Replaces the days in which thresholds were crossed by their hours."""
         spans = {
             Span(track.budget.place.scope, time, self._end_of_day(time))
             for track in tracks
+            if not track.budget.models
             for time in track.crossed
             if time < hours_from
         }
         hours = await simulation_store.hours_of(self._connection, self._organization, sorted(spans, key=_of_span))
         for track in tracks:
+            if track.budget.models:
+                continue
             scope = track.budget.place.scope
             inside = {time: hours.get(Span(scope, time, self._end_of_day(time)), ()) for time in track.crossed}
             track.steps = refined(track.steps, inside)
@@ -164,8 +192,9 @@ class _Simulation:
         wanted.sort(key=lambda one: (-one[0].crossed[one[1]], one[1]))
         calls: dict[int, dict[dt.datetime, Sequence[Step]]] = {}
         for track, time in wanted[:_MOST_HOURS]:
-            scope = track.budget.place.scope
-            found = await simulation_store.calls_of(self._connection, self._organization, scope, time, _MOST_CALLS)
+            found = await simulation_store.calls_of(
+                self._connection, self._organization, track.budget, time, _MOST_CALLS
+            )
             calls.setdefault(id(track), {})[time] = found
         is_exact = True
         for track in tracks:
@@ -195,6 +224,7 @@ def _message(organization: str, alert: Alert) -> notification_rule_pb2.Simulated
         threshold_percent=crossing.threshold.percent or 0,
         threshold_nano_credits=crossing.amount_nano_credits,
         limit_nano_credits=budget.limit_nano_credits,
+        models=budget.counter.models,
     )
 
 

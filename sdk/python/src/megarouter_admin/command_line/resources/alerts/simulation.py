@@ -59,6 +59,7 @@ def try_rule(
         Column[SimulatedAlert]("about", lambda one: one.scope_display_name or short_scope(one.scope)),
         Column[SimulatedAlert]("at", _threshold),
         Column[SimulatedAlert]("budget", lambda one: format_credits(one.limit_nano_credits)),
+        Column[SimulatedAlert]("models", lambda one: one.models or "all"),
     ]
     if session.output.json:
         session.output.one(found, [])
