@@ -38,6 +38,7 @@ from admin_service.resources.guardrail_defaults.service import GuardrailDefaults
 from admin_service.resources.guardrails.explainer import AccessExplainer
 from admin_service.resources.guardrails.service import GuardrailsApi
 from admin_service.resources.invites.service import InvitesApi
+from admin_service.resources.mail_preferences.service import MailPreferencesApi
 from admin_service.resources.member_imports.importing import MemberImports
 from admin_service.resources.members.identities import IdentityLinks
 from admin_service.resources.members.service import MembersApi
@@ -233,6 +234,7 @@ def _apis(
         NotificationDeliveriesApi(pool, page_tokens),
         NotificationRulesApi(pool, page_tokens, _new_id),
         NotificationsApi(pool, page_tokens),
+        MailPreferencesApi(pool),
         PersonalChannelsApi(pool, _new_id, secrets.token_bytes, settings.sealing_key),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),

@@ -24,6 +24,7 @@ GUARDRAIL_DEFAULTS: Final = "guardrailDefaults"
 GUARDRAILS: Final = "guardrails"
 INVITES: Final = "invites"
 INVOICE_REQUESTS: Final = "invoiceRequests"
+MAIL_PREFERENCE: Final = "mailPreference"
 MEMBERS: Final = "members"
 MODELS: Final = "models"
 NOTIFICATION_CHANNELS: Final = "notificationChannels"
@@ -97,7 +98,7 @@ _COLLECTIONS: Final = frozenset(
 )
 _NUMBERED: Final = frozenset({AUDIT_LOG_ENTRIES, CREDIT_TRANSACTIONS})
 _SINGLETONS: Final = frozenset(
-    {ANALYSIS_SETTINGS, CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, PERSONAL_CHANNEL, SUMMARY}
+    {ANALYSIS_SETTINGS, CREDIT_BALANCE, CREDIT_LINE, CREDIT_STATEMENT, MAIL_PREFERENCE, PERSONAL_CHANNEL, SUMMARY}
 )
 
 

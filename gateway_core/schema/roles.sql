@@ -126,8 +126,8 @@ GRANT SELECT ON key_counts TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (reason, ledger_sequence, hold_id, update_time) ON account_refusals TO megarouter_usage;
 GRANT EXECUTE ON FUNCTION provider_health(), forget_alerts(timestamp with time zone, integer) TO megarouter_usage;
 -- Not what is sealed.
-GRANT SELECT (organization_id, channel_id, kind, display_name, target_hint, state, disable_reason, disable_time, member_id)
-    ON notification_channels TO megarouter_usage;
+GRANT SELECT (organization_id, channel_id, kind, display_name, target_hint, state, disable_reason, disable_time, member_id,
+    mailed_member_id) ON notification_channels TO megarouter_usage;
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, DELETE, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, audit_seen, looked_until, next_look_time) ON alert_positions TO megarouter_usage;
@@ -176,6 +176,7 @@ GRANT SELECT, INSERT, UPDATE (use_count, revoke_time, update_time, group_path) O
 GRANT SELECT, INSERT ON invoice_requests TO megarouter_admin;
 -- notification_service sends them.
 GRANT SELECT, INSERT ON outbox_messages TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (is_off, event_types_off, update_time) ON mail_preferences TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 -- Files that are made beside the calls, and deleted after a day. Not who asked for what.
 GRANT SELECT, INSERT, DELETE ON usage_exports, usage_export_parts TO megarouter_admin;

@@ -5544,6 +5544,13 @@ GRANT SELECT ON TABLE public.ledger_postings TO megarouter_admin;
 GRANT SELECT ON TABLE public.ledger_postings TO megarouter_audit;
 
 GRANT SELECT ON TABLE public.mail_preferences TO megarouter_usage;
+GRANT SELECT,INSERT ON TABLE public.mail_preferences TO megarouter_admin;
+
+GRANT UPDATE(is_off) ON TABLE public.mail_preferences TO megarouter_admin;
+
+GRANT UPDATE(event_types_off) ON TABLE public.mail_preferences TO megarouter_admin;
+
+GRANT UPDATE(update_time) ON TABLE public.mail_preferences TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.members TO megarouter_admin;
 GRANT SELECT ON TABLE public.members TO megarouter_audit;
@@ -5596,6 +5603,8 @@ GRANT SELECT(member_id) ON TABLE public.notification_channels TO megarouter_usag
 
 GRANT SELECT(disable_time) ON TABLE public.notification_channels TO megarouter_usage;
 GRANT UPDATE(disable_time) ON TABLE public.notification_channels TO megarouter_notification;
+
+GRANT SELECT(mailed_member_id) ON TABLE public.notification_channels TO megarouter_usage;
 
 GRANT UPDATE(bucket_time) ON TABLE public.notification_channels TO megarouter_notification;
 

@@ -103,7 +103,7 @@ async def _report(connection: Connection, row: asyncpg.Record) -> None:
     if is_new:
         members = [one["member_id"] for one in await connection.fetch(_ADDRESSED, organization, row["member_id"])]
         await connection.execute(_PUT_INBOX, organization, event_id, members)
-        mails = [one[0] for one in await connection.fetch(MAIL_CHANNELS, organization, members)]
+        mails = [one[0] for one in await connection.fetch(MAIL_CHANNELS, organization, members, CHANNEL_DISABLED)]
         await connection.execute(_PUT_DELIVERIES, organization, event_id, members, mails)
 
 

@@ -2,6 +2,10 @@
 
 from typing import Final
 
+from gateway_core.model.alerts.event_types import MAILED_ALWAYS
+
+MAILED_ALWAYS_SQL: Final = ", ".join(f"'{one}'" for one in sorted(MAILED_ALWAYS))
+
 # A change of a guardrail or rule is looked at again for some seconds (see `alert_positions.changes_until`).
 BEHIND: Final = """
 SELECT h.organization_id FROM ledger_heads h LEFT JOIN alert_positions p ON p.organization_id = h.organization_id
@@ -169,7 +173,14 @@ SELECT $1, m.member_id, $2 FROM members m
  WHERE m.organization_id = $1 AND m.member_id = ANY ($3::text[]) AND m.state = 'ACTIVE' AND m.user_id IS NOT NULL
 ON CONFLICT DO NOTHING
 """
-MAIL_CHANNELS: Final = "SELECT mail_channels($1, $2::text[])"
+# Not of members who do not want this type of event by e-mail, unless it is always sent.
+MAIL_CHANNELS: Final = f"""
+SELECT mail_channels($1, ARRAY (
+           SELECT m.member_id FROM unnest($2::text[]) AS m (member_id)
+            WHERE $3 IN ({MAILED_ALWAYS_SQL})
+               OR NOT EXISTS (SELECT FROM mail_preferences p WHERE p.organization_id = $1 AND p.member_id = m.member_id
+                                                               AND (p.is_off OR $3 = ANY (p.event_types_off)))))
+"""  # noqa: S608
 # What members get in their inbox is sent there, too.
 PERSONAL_CHANNELS: Final = """
 SELECT c.channel_id FROM notification_channels c

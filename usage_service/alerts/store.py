@@ -154,7 +154,9 @@ class AlertStore:
         members = sorted(to.members)
         await self._connection.execute(statements.PUT_INBOX, claimed.organization, event.event_id, members)
         personal = await self._connection.fetch(statements.PERSONAL_CHANNELS, claimed.organization, members)
-        mails = await self._connection.fetch(statements.MAIL_CHANNELS, claimed.organization, members)
+        mails = await self._connection.fetch(
+            statements.MAIL_CHANNELS, claimed.organization, members, event.happening.event_type
+        )
         channels = to.channels | {row[0] for row in (*personal, *mails)}
         keeping = await incidents.concerned(event, channels)
         one, rule = event.happening, event.rule

@@ -87,6 +87,8 @@ DIGEST: Final = "digest"
 TEST: Final = "test"
 """Somebody tests a channel."""
 
+MAILED_ALWAYS: Final = frozenset({KEY_CREATED, KEY_DISABLED, KEY_DELETED, CHANNEL_DISABLED})
+"""Members cannot switch them off: they concern security, or the channel that would have said so is off."""
 OF_BUDGETS: Final = (THRESHOLD_REACHED, EXHAUSTED, RECOVERED)
 """Those of a rule that names none."""
 OF_RULES: Final = (

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from usage_service.alerts.statements import MAILED_ALWAYS_SQL
+
 # Those with something whose time has come, or whose rule was deleted or has just changed.
 ORGANIZATIONS: Final = """
 SELECT organization_id FROM held_alerts WHERE release_time IS NULL AND send_time <= now() AND organization_id > $1
@@ -37,6 +39,16 @@ SELECT h.channel_id, h.event_id, e.rule_id, e.severity, h.frequency, h.quiet_hou
    AND (h.send_time <= $2 OR h.frequency <> p.frequency OR h.quiet_hours IS DISTINCT FROM p.quiet_hours)
  ORDER BY e.rule_id, h.channel_id, e.occur_time, h.event_id LIMIT $3 FOR UPDATE OF h
 """
+# What waits, and its member does not want by e-mail any more.
+DROP_UNWANTED: Final = f"""
+UPDATE held_alerts h SET release_time = now()
+  FROM notification_channels c, mail_preferences p, alert_events e
+ WHERE h.organization_id = $1 AND h.release_time IS NULL AND h.send_time <= $2
+   AND c.organization_id = $1 AND c.channel_id = h.channel_id
+   AND p.organization_id = $1 AND p.member_id = c.mailed_member_id
+   AND e.organization_id = $1 AND e.event_id = h.event_id
+   AND (p.is_off OR e.event_type = ANY (p.event_types_off)) AND e.event_type NOT IN ({MAILED_ALWAYS_SQL})
+"""  # noqa: S608
 POSTPONE: Final = """
 UPDATE held_alerts SET send_time = $4, frequency = $5, quiet_hours = $6
  WHERE organization_id = $1 AND channel_id = $2 AND event_id = $3 AND release_time IS NULL

@@ -55,6 +55,7 @@ class HeldAlerts:
 
     async def release(self) -> None:
         """Sends what is due, and decides again about what is held by rules that have changed. Repeating that changes nothing."""
+        await self._connection.execute(statements.DROP_UNWANTED, self._organization, self._now)
         rows = await self._connection.fetch(statements.DUE, self._organization, self._now, MOST_RELEASED)
         decided = decide_release([_held(row) for row in rows], self._now, self._zone)
         for later in decided.later:
