@@ -12,7 +12,7 @@ from admin_service.analytics.kept_conditions import kept_conditions
 from admin_service.analytics.query import Filter, Granularity, Reach, UsageQuery
 from admin_service.analytics.rollup_choice import choose
 from admin_service.analytics.statements import Position, Selection, conditions_of, joined_groups
-from admin_service.analytics.time_ranges import Source
+from admin_service.analytics.time_ranges import Piece, Source
 from admin_service.listing.sql_parameters import Parameters
 from gateway_core.model.usage_measures import INPUT_TOKEN_COLUMNS, OUTPUT_TOKEN_COLUMNS
 
@@ -78,7 +78,7 @@ def hours_statement(
     of a question are few, and the index begins with the hour.
     """
     source = Source.TAGGED_HOURS if query.filter.tags else Source.HOURS
-    selection = Selection(query, choose(query, Granularity.HOUR), position, (), ())
+    selection = Selection(query, choose(query, Granularity.HOUR), position, _span(query), (), ())
     conditions = [
         f"s.organization_id = {parameters.add(query.organization)}",
         f"s.generation = {parameters.add(position.generation)}",
@@ -113,7 +113,7 @@ def days_with_calls_statement(
         f"s.generation = {parameters.add(position.generation)}",
         f"s.day_start > {parameters.add(query.start)}::timestamptz - interval '25 hours'",
         f"s.day_start <= {parameters.add(last)}",
-        *conditions_of(Selection(query, choice, position, (), ()), Source.DAYS, parameters),
+        *conditions_of(Selection(query, choice, position, _span(query), (), ()), Source.DAYS, parameters),
     ]
     return f"""
     SELECT DISTINCT s.day_start FROM usage_days s{joined_groups(query)} WHERE {" AND ".join(conditions)}
@@ -138,3 +138,7 @@ def days_statement(
        AND scope_kind = {parameters.add(kind)} AND scope_id = ANY ({parameters.add(sorted(ids))}::text[])
        AND day_start > {parameters.add(query.start)}::timestamptz - interval '25 hours' AND day_start <= {parameters.add(last)}
      GROUP BY day_start ORDER BY day_start DESC LIMIT {parameters.add(most)}"""  # noqa: S608 - our own names
+
+
+def _span(query: UsageQuery) -> Piece:
+    return Piece(Source.RECORDS, query.start, query.end)

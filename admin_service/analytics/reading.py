@@ -15,7 +15,6 @@ from admin_service.analytics.answer import (
     Bucket,
     Latencies,
     Measures,
-    MemberCounts,
     UsageAnswer,
     UsageGroup,
     measures_of,
@@ -38,7 +37,7 @@ from admin_service.analytics.statements import (
     Position,
     Selection,
     matching_statement,
-    member_counts_statement,
+    ranked_measures,
     ranked_statement,
     ranking_statement,
 )
@@ -186,25 +185,6 @@ async def answer_in(connection: Connection, query: UsageQuery, past: PastState |
     )
 
 
-async def member_counts(
-    connection: Connection, query: UsageQuery, start: dt.datetime, end: dt.datetime, past: PastState | None = None
-) -> MemberCounts:
-    """Counts the members of the calls in `[start, end)` that match a valid question, by its first dimension if it has one.
-
-    The transaction is that of `answer_in`.
-
-    Raises:
-        UnknownOrganizationError: there is no such organization.
-    """
-    of_members = replace(query, group_by=(*query.group_by[:1], Dimension.MEMBER), with_latencies=False)
-    _, zone, position = await position_of(connection, query, past)
-    parameters = Parameters()
-    selection = _selection(of_members, zone, position, (Bucket(start, end),), Granularity.TOTAL)
-    rows = await connection.fetch(member_counts_statement(selection, parameters), *parameters.values)
-    counts = {value: count for value, count in rows if value is not None}
-    return MemberCounts(next(count for value, count in rows if value is None), counts)
-
-
 async def position_of(
     connection: Connection, query: UsageQuery, past: PastState | None = None
 ) -> tuple[asyncpg.Record, ZoneInfo, Position]:
@@ -227,10 +207,25 @@ async def position_of(
     return row, ZoneInfo(row["time_zone"]), position
 
 
-def _selection(
-    query: UsageQuery, zone: ZoneInfo, position: Position, buckets: Sequence[Bucket], granularity: Granularity
+def selection_of(
+    query: UsageQuery,
+    zone: ZoneInfo,
+    position: Position,
+    buckets: Sequence[Bucket],
+    granularity: Granularity,
+    measures: Sequence[str] | None = None,
 ) -> Selection:
-    choice = choose(query, granularity)
+    """Returns what to read for a query.
+
+    Args:
+        query: what is asked.
+        zone: of the rollups.
+        position: of the rollups and the ledger.
+        buckets: of the answer, or one for all of it.
+        granularity: their size.
+        measures: the only ones that are needed; None stands for all that the query asks for.
+    """
+    choice = choose(query, granularity, measures)
     sources = choice.sources if position.generation is not None else ()
     start, end = buckets[0].start, buckets[-1].end
     kept_from = first_kept_hour(zone, position.hours_from) if position.hours_from > start else start
@@ -251,7 +246,8 @@ def _selection(
         pieces = without_dropped_hours(pieces_of(zone, start, end, sources, position.days_until), kept_from)
         if query.filter.tags:
             pieces = tuple(replace(piece, source=_TAGGED.get(piece.source, piece.source)) for piece in pieces)
-    return Selection(query, choice, position, pieces, [bucket.start for bucket in buckets], tagged)
+    span = Piece(Source.RECORDS, start, end)
+    return Selection(query, choice, position, span, pieces, [bucket.start for bucket in buckets], tagged)
 
 
 async def _read_groups(
@@ -261,7 +257,7 @@ async def _read_groups(
     if _callers(query, position) is not None:
         return await _read_callers(connection, query, zone, position, buckets)
     parameters = Parameters()
-    statement = ranked_statement(_selection(query, zone, position, buckets, query.granularity), parameters)
+    statement = ranked_statement(selection_of(query, zone, position, buckets, query.granularity), parameters)
     found: dict[int, _Found] = {}
     other = _Found((), [NO_USAGE] * len(buckets))
     group_count = 0
@@ -290,7 +286,8 @@ async def _read_callers(
     """As `_read_groups`, for groups of callers, who are many: finds the first ones, and then reads only their rows."""
     parameters = Parameters()
     whole = (Bucket(query.start, query.end),)
-    statement = ranking_statement(_selection(query, zone, position, whole, Granularity.TOTAL), parameters)
+    selection = selection_of(query, zone, position, whole, Granularity.TOTAL, ranked_measures(query))
+    statement = ranking_statement(selection, parameters)
     rows = await connection.fetch(statement, *parameters.values)
     shown = [tuple(row)[:-1] for row in rows]
     group_count = rows[0]["group_count"] if rows else 0
@@ -335,7 +332,7 @@ async def _read_matching(
 
     async def read(asked: UsageQuery, groups: Sequence[tuple[str, ...]]) -> dict[int | None, list[Measures]]:
         parameters = Parameters()
-        statement = matching_statement(_selection(asked, zone, position, buckets, granularity), groups, parameters)
+        statement = matching_statement(selection_of(asked, zone, position, buckets, granularity), groups, parameters)
         series: dict[int | None, list[Measures]] = {}
         for row in await connection.fetch(statement, *parameters.values):
             place = None if row["place"] is None else row["place"] - 1

@@ -1,11 +1,12 @@
 """Chooses the smallest rollups that can answer a query. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from admin_service.analytics.query import Dimension, Granularity, Tree, UsageQuery
 from admin_service.analytics.time_ranges import Source
+from gateway_core.model.usage_measures import RUNNING_MEASURES
 
 GROUP_LEVELS: Final = {
     Dimension.GROUP_LEVEL_1: 1,
@@ -14,6 +15,7 @@ GROUP_LEVELS: Final = {
     Dimension.GROUP_LEVEL_4: 4,
 }
 _GROUPS: Final = frozenset({Dimension.GROUP, *GROUP_LEVELS})
+_RUNNING: Final = frozenset(RUNNING_MEASURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,18 @@ class Choice:
     sources: Sequence[Source]
     """The largest first. Hours can answer everything."""
     day_scope: tuple[str, str | None]
-    """Kind and id of the scope whose days are read; None for every scope of the kind."""
+    """Kind and id of the scope whose days or running totals are read; None for every scope of the kind."""
     month_scope: tuple[str, str]
 
 
-def choose(query: UsageQuery, granularity: Granularity) -> Choice:
-    """Returns the rollups to read for a query, in buckets of the given size."""
+def choose(query: UsageQuery, granularity: Granularity, measures: Collection[str] | None = None) -> Choice:
+    """Returns the rollups to read for a query.
+
+    Args:
+        query: what is asked.
+        granularity: the size of the buckets.
+        measures: the only ones that are needed; None stands for all that the query asks for.
+    """
     uses_groups = bool(query.filter.groups or query.reach.group or _GROUPS & set(query.group_by))
     uses_tree_of_now = uses_groups and query.tree is Tree.AS_IT_IS
     uses_member = bool(
@@ -51,6 +59,9 @@ def choose(query: UsageQuery, granularity: Granularity) -> Choice:
         needs_path = uses_groups and not uses_tree_of_now and only_group is None
         if of_members and not needs_path and granularity in {Granularity.TOTAL, Granularity.MONTH}:
             sources.insert(0, Source.MONTHS)
+        of_callers = (uses_key or uses_member) and not uses_model and granularity is Granularity.TOTAL
+        if measures is not None and of_callers and set(measures) <= _RUNNING:
+            sources[sources.index(Source.DAYS)] = Source.RUNNING_TOTALS
     if uses_key:
         day_scope: tuple[str, str | None] = ("api_key", None)
     elif uses_member:

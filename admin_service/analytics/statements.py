@@ -22,6 +22,7 @@ from gateway_core.model.usage_measures import (
     INPUT_TOKEN_COLUMNS,
     LATENCY_COLUMNS,
     OUTPUT_TOKEN_COLUMNS,
+    running_column,
 )
 from gateway_core.stores.postgres.usage_sums import measures_of_facts, with_latency_buckets
 
@@ -37,7 +38,11 @@ _TIMES: Final = {
     Source.TAGGED_HOURS: "hour_start",
     Source.DAYS: "day_start",
     Source.MONTHS: "month_start",
+    Source.RUNNING_TOTALS: "month_start",
 }
+_TOKENS: Final = "tokens"
+"""Not a column of most rows, but what callers are ranked by."""
+_BY_CALLER: Final = frozenset({Source.DAYS, Source.RUNNING_TOTALS})
 ONLY_CHARGE: Final = ("call_count", "voided_call_count", "charge_nano_credits")
 _SCOPE_KINDS: Final[Mapping[AnyDimension, str]] = {Dimension.MEMBER: "member", Dimension.API_KEY: "api_key"}
 _WITH_TAGS: Final = frozenset({Source.RECORDS, Source.TAGGED_HOURS})
@@ -74,7 +79,10 @@ class Selection:
     query: UsageQuery
     choice: Choice
     position: Position
+    span: Piece
+    """The whole range, as records."""
     pieces: Sequence[Piece]
+    """The parts of the range that are read from rollups, or from records up to their position."""
     bucket_starts: Sequence[dt.datetime]
     tagged: Sequence[Piece] = ()
     """The hours of tagged calls, if the query divides by tags. In `pieces`, no call has tags. So each call here counts with its
@@ -85,11 +93,6 @@ class Selection:
         """The names of the measures."""
         counts = ONLY_CHARGE if self.query.only_charge else COUNT_COLUMNS
         return (*counts, *LATENCY_COLUMNS) if self.query.with_latencies else counts
-
-    @property
-    def span(self) -> Piece:
-        """The whole range, as records."""
-        return Piece(Source.RECORDS, self.pieces[0].start, self.pieces[-1].end)
 
 
 def ranked_statement(selection: Selection, parameters: Parameters) -> str:
@@ -118,14 +121,20 @@ def ranking_statement(selection: Selection, parameters: Parameters) -> str:
     """Returns the statement for the values of the first groups by the query's order. Its columns: values, number of all groups."""
     query = selection.query
     values = ", ".join(_names(query.group_by))
-    needed = list(dict.fromkeys(("call_count", "voided_call_count", *_columns_of_metric(query))))
-    grouped = _added_up(selection, query.group_by, needed, parameters)
+    grouped = added_up(selection, query.group_by, ranked_measures(query), parameters)
+    metric = _TOKENS if query.order_by is Metric.TOKENS else _metric(query)
     return f"""
     SELECT {values}, count(*) OVER () AS group_count FROM ({grouped}) AS grouped WHERE call_count + voided_call_count > 0
-     ORDER BY {_metric(query)} DESC, {values} LIMIT {parameters.add(query.limit)}"""  # noqa: S608 - our own names, and values as parameters
+     ORDER BY {metric} DESC, {values} LIMIT {parameters.add(query.limit)}"""  # noqa: S608 - our own names, and values as parameters
 
 
-def _added_up(
+def ranked_measures(query: UsageQuery) -> Sequence[str]:
+    """Returns the measures that decide which groups there are, and their order."""
+    of_metric = (_TOKENS,) if query.order_by is Metric.TOKENS else _columns_of_metric(query)
+    return list(dict.fromkeys(("call_count", "voided_call_count", *of_metric)))
+
+
+def added_up(
     selection: Selection, group_by: Sequence[AnyDimension], measures: Sequence[str], parameters: Parameters
 ) -> str:
     """Returns the sums by the values alone. Rows of rollups are grouped once, because callers have hundreds of thousands."""
@@ -151,18 +160,6 @@ def matching_statement(selection: Selection, shown: Sequence[Sequence[str]], par
     return f"""
     WITH grouped AS ({_grouped(selection, parameters)})
     SELECT place, bucket, {_sums(selection.measures)} FROM grouped {joined} GROUP BY place, bucket"""  # noqa: S608
-
-
-def member_counts_statement(selection: Selection, parameters: Parameters) -> str:
-    """Returns the statement that counts values of the last dimension with counted calls: by the one before, and (NULL) in all."""
-    *others, last = _names(selection.query.group_by)
-    by_value = "".join(f"SELECT {other}, count(*) FROM used GROUP BY {other} UNION ALL " for other in others)  # noqa: S608
-    in_all = f"(SELECT DISTINCT {last} FROM used) AS counted" if others else "used"  # noqa: S608
-    return f"""
-    WITH used AS (SELECT {", ".join((*others, last))}
-                    FROM ({_added_up(selection, selection.query.group_by, ("call_count",), parameters)}) AS grouped
-                   WHERE call_count > 0)
-    {by_value}SELECT NULL, count(*) FROM {in_all}"""  # noqa: S608 - our own names
 
 
 def joined_groups(query: UsageQuery) -> str:
@@ -204,7 +201,16 @@ def _grouped(
         # Literals tell PostgreSQL that these are few. For any two numbers, it may read all records of the range by their time.
         tail = f"sequence > {int(selection.position.rolled)} AND sequence <= {int(selection.position.head)}"
         parts.append(_part(selection, selection.span, tail, parameters, added))
-    return " UNION ALL ".join(parts)
+    return " UNION ALL ".join(parts or [_nothing(selection.query, added)])
+
+
+def _nothing(query: UsageQuery, measures: Sequence[str]) -> str:
+    columns = (
+        "1 AS bucket",
+        *(f"'' AS {name}" for name in _names(query.group_by)),
+        *(f"0 AS {name}" for name in measures),
+    )
+    return f"SELECT {', '.join(columns)} WHERE false"
 
 
 def _of_piece(piece: Piece, selection: Selection, parameters: Parameters) -> str:
@@ -229,7 +235,9 @@ def _part(
     conditions = [
         f"s.organization_id = {parameters.add(query.organization)}",
         condition,
-        f"s.{time} >= {parameters.add(piece.start)} AND s.{time} < {parameters.add(piece.end)}",
+        f"s.{time} >= {parameters.add(piece.start)} AND s.{time} < {parameters.add(piece.end)}"
+        if piece.days is None
+        else f"s.{time} = {parameters.add(piece.days.month_start)}",
         *conditions_of(selection, piece.source, parameters),
     ]
     bucket = "1"
@@ -243,7 +251,7 @@ def _part(
     of_facts = piece.source is Source.RECORDS
     if takes_back:
         source += " CROSS JOIN (VALUES (1), (-1)) AS side (sign)"
-    columns = "s.*, side.sign" if takes_back else "s.*"
+    columns = ", ".join(_columns(piece, measures, takes_back=takes_back))
     rows = f"SELECT {bucket} AS bucket, {_listed(values)} {columns} FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608
     if of_facts and not set(measures).isdisjoint(LATENCY_COLUMNS):
         rows = with_latency_buckets(rows)
@@ -255,10 +263,31 @@ def _part(
     return f"SELECT {grouping}, {sums} FROM ({rows}) AS rows GROUP BY {grouping}"  # noqa: S608
 
 
+def _columns(piece: Piece, measures: Sequence[str], *, takes_back: bool) -> Iterable[str]:
+    """Yields the columns that the rows `s` of a piece need besides bucket and values."""
+    if piece.days is not None:
+        for name in measures:
+            last, before = running_column(name, piece.days.last), running_column(name, piece.days.before)
+            less = f" - coalesce(s.{before}, 0)" if piece.days.before else ""
+            yield f"coalesce(s.{last}, 0){less} AS {name}"
+        return
+    yield "s.*"
+    if _TOKENS in measures:
+        yield f"{' + '.join(f's.{name}' for name in (*INPUT_TOKEN_COLUMNS, *OUTPUT_TOKEN_COLUMNS))} AS {_TOKENS}"
+    if takes_back:
+        yield "side.sign"
+
+
 def conditions_of(selection: Selection, source: Source, parameters: Parameters) -> Iterable[str]:
     """Yields the conditions that keep the rows `s` of a source that a question is about, apart from the range of time."""
     query = selection.query
-    scope = {Source.DAYS: selection.choice.day_scope, Source.MONTHS: selection.choice.month_scope}.get(source)
+    scope = (
+        selection.choice.day_scope
+        if source in _BY_CALLER
+        else selection.choice.month_scope
+        if source is Source.MONTHS
+        else None
+    )
     if scope is not None:
         yield f"s.scope_kind = {parameters.add(scope[0])}"
         if scope[1] is not None:
@@ -266,10 +295,10 @@ def conditions_of(selection: Selection, source: Source, parameters: Parameters) 
     if source is Source.DAYS and scope == ("member", None) and selection.choice.month_scope[0] == "group":
         yield _with_calls_in_group(selection, parameters)
     # The same id, but the index begins with this column.
-    member = "s.scope_id" if source is Source.DAYS and selection.choice.day_scope[0] == "member" else "s.member_id"
+    member = "s.scope_id" if source in _BY_CALLER and selection.choice.day_scope[0] == "member" else "s.member_id"
     columns = {
         "members": member,
-        "api_keys": "s.scope_id" if source is Source.DAYS else "s.api_key_id",
+        "api_keys": "s.scope_id" if source in _BY_CALLER else "s.api_key_id",
         "models": "s.model",
         "providers": "s.provider_id",
         "endpoints": "s.endpoint",
@@ -303,7 +332,7 @@ def _value(
             return "''"
         value = f"coalesce(s.tags ->> {parameters.add(dimension.name)}, '')"
         return f"CASE WHEN side.sign > 0 THEN {value} ELSE '' END" if takes_back else value
-    if source is Source.DAYS and _SCOPE_KINDS.get(dimension) == selection.choice.day_scope[0]:
+    if source in _BY_CALLER and _SCOPE_KINDS.get(dimension) == selection.choice.day_scope[0]:
         # The same id, and an index of days has it.
         return "s.scope_id"
     if dimension in _COLUMNS:

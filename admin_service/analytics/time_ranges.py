@@ -2,7 +2,7 @@
 
 import datetime as dt
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -29,6 +29,18 @@ class Source(enum.StrEnum):
     """Tagged calls alone, by their tags."""
     DAYS = "usage_days"
     MONTHS = "usage_months"
+    RUNNING_TOTALS = "usage_running_totals"
+    """What callers had from the start of a month to the end of each day."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaysOfMonth:
+    """Days of one local month, by their numbers in it."""
+
+    month_start: dt.datetime
+    before: int
+    """The number of the day before the first one; 0 at the start of the month."""
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,8 @@ class Piece:
     source: Source
     start: dt.datetime
     end: dt.datetime
+    days: DaysOfMonth | None = None
+    """Of running totals. Each such piece is in one month."""
 
 
 def period_of(granularity: Granularity, zone: ZoneInfo, instant: dt.datetime) -> Bucket:
@@ -148,6 +162,7 @@ _OF_HOURS: Final = frozenset({Source.HOURS, Source.TAGGED_HOURS})
 _GRANULARITIES: Final = {
     Source.MONTHS: Granularity.MONTH,
     Source.DAYS: Granularity.DAY,
+    Source.RUNNING_TOTALS: Granularity.DAY,
     Source.HOURS: Granularity.HOUR,
 }
 
@@ -166,11 +181,24 @@ def _cut(
     whole_end = end if ends_whole else last.start
     if whole_start >= whole_end:
         return _cut(zone, start, end, rest, ends_whole=ends_whole)
+    whole = Piece(sources[0], whole_start, whole_end)
     return [
         *_cut(zone, start, whole_start, rest),
-        Piece(sources[0], whole_start, whole_end),
+        *(_by_month(zone, whole) if whole.source is Source.RUNNING_TOTALS else [whole]),
         *_cut(zone, whole_end, end, rest),
     ]
+
+
+def _by_month(zone: ZoneInfo, days: Piece) -> Iterable[Piece]:
+    """Cuts whole days at the ends of months."""
+    at = days.start
+    while at < days.end:
+        month = period_of(Granularity.MONTH, zone, at)
+        end = min(month.end, days.end)
+        before = at.astimezone(zone).day - 1
+        last = (end - dt.timedelta(microseconds=1)).astimezone(zone).day
+        yield Piece(days.source, at, end, DaysOfMonth(month.start, before, last))
+        at = end
 
 
 def _hour_start(zone: ZoneInfo, instant: dt.datetime) -> dt.datetime:

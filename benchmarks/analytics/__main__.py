@@ -32,9 +32,10 @@ from gateway_core.stores.postgres.connections import BY_INDEX, Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 from tests.support.ports import free_port
 from usage_service.rollups.follower import RollupFollower
+from usage_service.rollups.store import ROLLUP_TABLES
 
 PARTS: Final = ("questions", "lists", "export")
-_TABLES: Final = ("usage_records", "usage_hours", "usage_tagged_hours", "usage_days", "usage_months")
+_TABLES: Final = ("usage_records", *ROLLUP_TABLES)
 _FOLLOWING: Final = {**BY_INDEX, "statement_timeout": "10000"}
 """As usage_service's own pool."""
 _POSITIONS: Final = """
@@ -131,7 +132,7 @@ async def _positions(url: str) -> tuple[int, int]:
 
 async def _vacuum(url: str) -> None:
     owner = await asyncpg.connect(url)
-    await owner.execute("VACUUM (ANALYZE) usage_hours, usage_tagged_hours, usage_days, usage_months", timeout=3_600)
+    await owner.execute(f"VACUUM (ANALYZE) {', '.join(ROLLUP_TABLES)}", timeout=3_600)
     await owner.close()
 
 

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from admin_service.analytics.answer import UsageAnswer
 from admin_service.analytics.calls import read_calls
 from admin_service.analytics.forecasting.reading import read_past
+from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.query import Dimension, Filter, Granularity, Metric, Reach, TagDimension, UsageQuery
-from admin_service.analytics.reading import answer_in, member_counts
+from admin_service.analytics.reading import answer_in
 from benchmarks.analytics.past import ACCOUNTS, END, LEAVES, MEMBERS, MODELS, ORGANIZATION, START, TIME_ZONE
 from gateway_core.stores.postgres.connections import Connection
 
@@ -19,6 +20,7 @@ Ask = Callable[[Connection, random.Random], Awaitable[object]]
 _ZONE: Final = ZoneInfo(TIME_ZONE)
 _DAY: Final = dt.timedelta(days=1)
 PAGE: Final = 50
+EVERYONE: Final = Reach()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,18 @@ def _asking(
     return ask
 
 
-async def _summary(connection: Connection, chance: random.Random) -> None:
+async def _summary(connection: Connection, chance: random.Random, reach: Reach = EVERYONE) -> None:
     start, end = _some_days(chance, 30)
-    query = UsageQuery(ORGANIZATION, start, end, group_by=(Dimension.MODEL,), compare_with_previous=True)
+    query = UsageQuery(ORGANIZATION, start, end, group_by=(Dimension.MODEL,), reach=reach, limit=100)
+    query = replace(query, compare_with_previous=True, with_latencies=True)
     before = (await answer_in(connection, query)).previous_range
     assert before is not None  # noqa: S101 - it compares
     await member_counts(connection, query, start, end)
     await member_counts(connection, replace(query, group_by=()), before.start, before.end)
+
+
+async def _summary_of_a_group(connection: Connection, chance: random.Random) -> None:
+    await _summary(connection, chance, Reach(group=_group(chance)))
 
 
 async def _forecast(connection: Connection, chance: random.Random) -> None:
@@ -98,6 +105,7 @@ def _days_of(days: int) -> Callable[[random.Random], tuple[dt.datetime, dt.datet
 _BY_MODEL_AND_DAY: Final[Mapping[str, Any]] = {"group_by": (Dimension.MODEL,), "granularity": Granularity.DAY}
 QUESTIONS: Final[Mapping[str, Kind]] = {
     "summary of 30 days, compared": Kind(_summary),
+    "a group's summary of 30 days, compared": Kind(_summary_of_a_group),
     "forecast": Kind(_forecast),
     "30 days by day, compared": Kind(_asking(_days_of(30), granularity=Granularity.DAY, compare_with_previous=True)),
     "30 days until now, by day": Kind(_asking(_until_now, granularity=Granularity.DAY)),
@@ -108,6 +116,7 @@ QUESTIONS: Final[Mapping[str, Kind]] = {
     "top 20 members of 30 days": Kind(_asking(_days_of(30), group_by=(Dimension.MEMBER,))),
     "top 20 members of a year": Kind(_asking(_year, group_by=(Dimension.MEMBER,))),
     "top 20 keys of 30 days": Kind(_asking(_days_of(30), group_by=(Dimension.API_KEY,))),
+    "top 20 keys of a year": Kind(_asking(_year, group_by=(Dimension.API_KEY,))),
     "top 20 groups of 30 days": Kind(_asking(_days_of(30), group_by=(Dimension.GROUP,))),
     "a group's 30 days by day and model": Kind(
         _asking(_days_of(30), reach=lambda chance: Reach(group=_group(chance)), **_BY_MODEL_AND_DAY)

@@ -25,6 +25,18 @@ COUNT_COLUMNS: Final = (
 )
 """Sums of facts. `call_count` leaves out voided calls, as budgets do; unconfirmed calls are among its calls."""
 
+RUNNING_MEASURES: Final = ("call_count", "voided_call_count", "tokens", "charge_nano_credits")
+"""What callers are ranked and counted by. `tokens` are those of every kind."""
+DAYS_OF_MONTH: Final = range(1, 32)
+
+
+def running_column(measure: str, day: int) -> str:
+    """Returns the column that has a measure from the start of the month to the end of a local day. NULL counts as 0."""
+    return f"{measure}_{day:02}"
+
+
+RUNNING_COLUMNS: Final = tuple(running_column(measure, day) for day in DAYS_OF_MONTH for measure in RUNNING_MEASURES)
+
 LATENCY_BUCKETS: Final = 16
 FIRST_BUCKET_MS: Final = 32
 """Bucket 0 counts what took less than this. Each later bucket begins at twice the last, so the last one begins at 524 s."""

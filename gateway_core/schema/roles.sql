@@ -87,7 +87,7 @@ GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer), soft_
     carried_of(text, bigint, bigint, text), model_budgets_of(guardrails), encoded_models(text),
     threshold_of_counter(guardrails, text), local_hour(timestamp with time zone, text),
     cycle_start_at(text, text, timestamp with time zone), open_usage_month(timestamp with time zone),
-    drop_usage_hours(timestamp with time zone), bigint_sum(bigint) TO megarouter_usage;
+    drop_usage_hours(timestamp with time zone), bigint_sum(bigint), member_union(bit varying, bit varying) TO megarouter_usage;
 -- Without is_registered: only the owner registers ids.
 GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
@@ -104,7 +104,8 @@ GRANT SELECT, INSERT (organization_id, counter, threshold_nano_credits, spent_na
 GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON journal_offsets TO megarouter_usage;
 -- Rollups are computed from the records, and can be computed again.
 GRANT SELECT ON usage_facts TO megarouter_usage;
-GRANT SELECT, INSERT, UPDATE, DELETE ON usage_rollups, usage_hours, usage_tagged_hours, usage_days, usage_months TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE, DELETE ON usage_rollups, usage_hours, usage_tagged_hours, usage_days, usage_months,
+    usage_running_totals, usage_member_numbers, usage_member_sets TO megarouter_usage;
 -- Not who has a standing, nor of which cycle: triggers keep that.
 GRANT SELECT, UPDATE (period_start, spent_nano_credits, call_count, last_use_time) ON standings TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence) ON standing_positions TO megarouter_usage;
@@ -146,7 +147,8 @@ GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls 
 
 -- admin_service -------------------------------------------------------------------------------------------------------------------
 
-GRANT EXECUTE ON FUNCTION bigint_sum(bigint), identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
+GRANT EXECUTE ON FUNCTION bigint_sum(bigint), member_union(bit varying, bit varying), member_union(bit varying),
+    identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
     present_spend(text, text, text), present_use(text, text, text),
     last_use_of_api_key(text, text),
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text),
@@ -200,7 +202,7 @@ GRANT SELECT, UPDATE (deliver_time) ON budget_events TO megarouter_admin;
 -- To show usage in the admin API.
 GRANT SELECT ON budget_carries, ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
     usage_quarantine, usage_discrepancies, usage_facts, usage_rollups, usage_hours, usage_tagged_hours, usage_days, usage_months,
-    usage_names, refused_calls, usage_anomalies, standings, key_counts TO megarouter_admin;
+    usage_running_totals, usage_member_numbers, usage_member_sets, usage_names, refused_calls, usage_anomalies, standings, key_counts TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON anomaly_verdicts TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON analysis_settings TO megarouter_admin;
 
@@ -240,7 +242,8 @@ GRANT SELECT, UPDATE (sends_mail) ON deployment_settings TO megarouter_notificat
 GRANT SELECT ON organizations, groups, members, guardrails, budget_carries, providers, models, price_versions, ledger_accounts, ledger_heads,
     ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies, scope_spend, journal_offsets, credit_lines, top_up_requests, credit_grants, usage_facts, usage_rollups,
-    usage_hours, usage_tagged_hours, usage_days, usage_months, usage_anomalies, standings, key_counts, standing_positions,
+    usage_hours, usage_tagged_hours, usage_days, usage_months, usage_running_totals, usage_member_numbers, usage_member_sets,
+    usage_anomalies, standings, key_counts, standing_positions,
     catalog_virtual_models, routed_calls TO megarouter_audit;
 -- Whose keys lists count and where they are, without their secrets.
 GRANT SELECT (organization_id, api_key_id, member_id, group_path, state) ON api_keys TO megarouter_audit;

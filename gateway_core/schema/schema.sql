@@ -678,6 +678,14 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.member_union(one bit varying, other bit varying) RETURNS bit varying
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN length(one) < length(other) THEN (one || repeat('0', length(other) - length(one))::bit varying) | other
+                WHEN length(one) > length(other) THEN one | (other || repeat('0', length(one) - length(other))::bit varying)
+                ELSE one | other END
+$$;
+
 CREATE FUNCTION public.messages_waiting() RETURNS TABLE(message_count bigint, oldest_age_s double precision)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1592,6 +1600,13 @@ CREATE AGGREGATE public.bigint_sum(bigint) (
     SFUNC = int8pl,
     STYPE = bigint,
     COMBINEFUNC = int8pl,
+    PARALLEL = safe
+);
+
+CREATE AGGREGATE public.member_union(bit varying) (
+    SFUNC = public.member_union,
+    STYPE = bit varying,
+    COMBINEFUNC = public.member_union,
     PARALLEL = safe
 );
 
@@ -3005,6 +3020,23 @@ CREATE TABLE public.usage_hours (
 )
 PARTITION BY RANGE (hour_start);
 
+CREATE TABLE public.usage_member_numbers (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    member_id text NOT NULL,
+    number integer NOT NULL,
+    CONSTRAINT usage_member_numbers_number_check CHECK ((number > 0))
+);
+
+CREATE TABLE public.usage_member_sets (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    day_start timestamp with time zone NOT NULL,
+    model text NOT NULL,
+    members bit varying NOT NULL
+)
+WITH (fillfactor='70');
+
 CREATE TABLE public.usage_months (
     organization_id text NOT NULL,
     generation integer NOT NULL,
@@ -3070,6 +3102,142 @@ CREATE TABLE public.usage_rollups (
     CONSTRAINT usage_rollups_sequence_check CHECK ((sequence >= 0)),
     CONSTRAINT usage_rollups_state_check CHECK ((state = ANY (ARRAY['BUILDING'::text, 'CURRENT'::text, 'RETIRED'::text])))
 );
+
+CREATE TABLE public.usage_running_totals (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    scope_kind text NOT NULL,
+    month_start timestamp with time zone NOT NULL,
+    scope_id text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    call_count_01 bigint,
+    voided_call_count_01 bigint,
+    tokens_01 bigint,
+    charge_nano_credits_01 bigint,
+    call_count_02 bigint,
+    voided_call_count_02 bigint,
+    tokens_02 bigint,
+    charge_nano_credits_02 bigint,
+    call_count_03 bigint,
+    voided_call_count_03 bigint,
+    tokens_03 bigint,
+    charge_nano_credits_03 bigint,
+    call_count_04 bigint,
+    voided_call_count_04 bigint,
+    tokens_04 bigint,
+    charge_nano_credits_04 bigint,
+    call_count_05 bigint,
+    voided_call_count_05 bigint,
+    tokens_05 bigint,
+    charge_nano_credits_05 bigint,
+    call_count_06 bigint,
+    voided_call_count_06 bigint,
+    tokens_06 bigint,
+    charge_nano_credits_06 bigint,
+    call_count_07 bigint,
+    voided_call_count_07 bigint,
+    tokens_07 bigint,
+    charge_nano_credits_07 bigint,
+    call_count_08 bigint,
+    voided_call_count_08 bigint,
+    tokens_08 bigint,
+    charge_nano_credits_08 bigint,
+    call_count_09 bigint,
+    voided_call_count_09 bigint,
+    tokens_09 bigint,
+    charge_nano_credits_09 bigint,
+    call_count_10 bigint,
+    voided_call_count_10 bigint,
+    tokens_10 bigint,
+    charge_nano_credits_10 bigint,
+    call_count_11 bigint,
+    voided_call_count_11 bigint,
+    tokens_11 bigint,
+    charge_nano_credits_11 bigint,
+    call_count_12 bigint,
+    voided_call_count_12 bigint,
+    tokens_12 bigint,
+    charge_nano_credits_12 bigint,
+    call_count_13 bigint,
+    voided_call_count_13 bigint,
+    tokens_13 bigint,
+    charge_nano_credits_13 bigint,
+    call_count_14 bigint,
+    voided_call_count_14 bigint,
+    tokens_14 bigint,
+    charge_nano_credits_14 bigint,
+    call_count_15 bigint,
+    voided_call_count_15 bigint,
+    tokens_15 bigint,
+    charge_nano_credits_15 bigint,
+    call_count_16 bigint,
+    voided_call_count_16 bigint,
+    tokens_16 bigint,
+    charge_nano_credits_16 bigint,
+    call_count_17 bigint,
+    voided_call_count_17 bigint,
+    tokens_17 bigint,
+    charge_nano_credits_17 bigint,
+    call_count_18 bigint,
+    voided_call_count_18 bigint,
+    tokens_18 bigint,
+    charge_nano_credits_18 bigint,
+    call_count_19 bigint,
+    voided_call_count_19 bigint,
+    tokens_19 bigint,
+    charge_nano_credits_19 bigint,
+    call_count_20 bigint,
+    voided_call_count_20 bigint,
+    tokens_20 bigint,
+    charge_nano_credits_20 bigint,
+    call_count_21 bigint,
+    voided_call_count_21 bigint,
+    tokens_21 bigint,
+    charge_nano_credits_21 bigint,
+    call_count_22 bigint,
+    voided_call_count_22 bigint,
+    tokens_22 bigint,
+    charge_nano_credits_22 bigint,
+    call_count_23 bigint,
+    voided_call_count_23 bigint,
+    tokens_23 bigint,
+    charge_nano_credits_23 bigint,
+    call_count_24 bigint,
+    voided_call_count_24 bigint,
+    tokens_24 bigint,
+    charge_nano_credits_24 bigint,
+    call_count_25 bigint,
+    voided_call_count_25 bigint,
+    tokens_25 bigint,
+    charge_nano_credits_25 bigint,
+    call_count_26 bigint,
+    voided_call_count_26 bigint,
+    tokens_26 bigint,
+    charge_nano_credits_26 bigint,
+    call_count_27 bigint,
+    voided_call_count_27 bigint,
+    tokens_27 bigint,
+    charge_nano_credits_27 bigint,
+    call_count_28 bigint,
+    voided_call_count_28 bigint,
+    tokens_28 bigint,
+    charge_nano_credits_28 bigint,
+    call_count_29 bigint,
+    voided_call_count_29 bigint,
+    tokens_29 bigint,
+    charge_nano_credits_29 bigint,
+    call_count_30 bigint,
+    voided_call_count_30 bigint,
+    tokens_30 bigint,
+    charge_nano_credits_30 bigint,
+    call_count_31 bigint,
+    voided_call_count_31 bigint,
+    tokens_31 bigint,
+    charge_nano_credits_31 bigint,
+    CONSTRAINT usage_running_totals_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['member'::text, 'api_key'::text])))
+)
+WITH (fillfactor='70');
 
 CREATE TABLE public.usage_tagged_hours (
     organization_id text CONSTRAINT usage_hours_organization_id_not_null NOT NULL,
@@ -3440,6 +3608,15 @@ ALTER TABLE ONLY public.usage_findings
 ALTER TABLE ONLY public.usage_hours
     ADD CONSTRAINT usage_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path);
 
+ALTER TABLE ONLY public.usage_member_numbers
+    ADD CONSTRAINT usage_member_numbers_organization_id_generation_number_key UNIQUE (organization_id, generation, number);
+
+ALTER TABLE ONLY public.usage_member_numbers
+    ADD CONSTRAINT usage_member_numbers_pkey PRIMARY KEY (organization_id, generation, member_id);
+
+ALTER TABLE ONLY public.usage_member_sets
+    ADD CONSTRAINT usage_member_sets_pkey PRIMARY KEY (organization_id, generation, day_start, model);
+
 ALTER TABLE ONLY public.usage_months
     ADD CONSTRAINT usage_months_pkey PRIMARY KEY (organization_id, generation, scope_kind, scope_id, month_start, member_id);
 
@@ -3457,6 +3634,9 @@ ALTER TABLE ONLY public.usage_records
 
 ALTER TABLE ONLY public.usage_rollups
     ADD CONSTRAINT usage_rollups_pkey PRIMARY KEY (organization_id, generation);
+
+ALTER TABLE ONLY public.usage_running_totals
+    ADD CONSTRAINT usage_running_totals_pkey PRIMARY KEY (organization_id, generation, scope_kind, month_start, scope_id, group_path, member_id);
 
 ALTER TABLE ONLY public.usage_tagged_hours
     ADD CONSTRAINT usage_tagged_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path, tags);
@@ -4370,6 +4550,10 @@ CREATE POLICY audit_reads ON public.usage_findings FOR SELECT TO megarouter_audi
 
 CREATE POLICY audit_reads ON public.usage_hours FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_member_numbers FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_member_sets FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_months FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_names FOR SELECT TO megarouter_audit USING (true);
@@ -4379,6 +4563,8 @@ CREATE POLICY audit_reads ON public.usage_quarantine FOR SELECT TO megarouter_au
 CREATE POLICY audit_reads ON public.usage_records FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_rollups FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_running_totals FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
 
@@ -4520,6 +4706,10 @@ CREATE POLICY every_organization_lock ON public.usage_findings FOR UPDATE TO meg
 
 CREATE POLICY every_organization_lock ON public.usage_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_member_numbers FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_member_sets FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_months FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_names FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4529,6 +4719,8 @@ CREATE POLICY every_organization_lock ON public.usage_quarantine FOR UPDATE TO m
 CREATE POLICY every_organization_lock ON public.usage_records FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_rollups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_running_totals FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -4654,6 +4846,10 @@ CREATE POLICY every_organization_read ON public.usage_findings FOR SELECT TO meg
 
 CREATE POLICY every_organization_read ON public.usage_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.usage_member_numbers FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_member_sets FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.usage_months FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_names FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4663,6 +4859,8 @@ CREATE POLICY every_organization_read ON public.usage_quarantine FOR SELECT TO m
 CREATE POLICY every_organization_read ON public.usage_records FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_rollups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_running_totals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -4840,6 +5038,10 @@ CREATE POLICY organization_wall ON public.usage_findings TO megarouter_admin, me
 
 CREATE POLICY organization_wall ON public.usage_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_member_numbers TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_member_sets TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_months TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_names TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -4849,6 +5051,8 @@ CREATE POLICY organization_wall ON public.usage_quarantine TO megarouter_admin, 
 CREATE POLICY organization_wall ON public.usage_records TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_rollups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_running_totals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -4898,6 +5102,10 @@ ALTER TABLE public.usage_findings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_hours ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.usage_member_numbers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_member_sets ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.usage_months ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_names ENABLE ROW LEVEL SECURITY;
@@ -4907,6 +5115,8 @@ ALTER TABLE public.usage_quarantine ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_rollups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_running_totals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
 
@@ -5038,6 +5248,10 @@ GRANT ALL ON FUNCTION public.mail_channels(organization text, members text[]) TO
 REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.member_union(one bit varying, other bit varying) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.member_union(one bit varying, other bit varying) TO megarouter_usage;
+GRANT ALL ON FUNCTION public.member_union(one bit varying, other bit varying) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.messages_waiting() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.messages_waiting() TO megarouter_notification;
@@ -5223,6 +5437,9 @@ REVOKE ALL ON FUNCTION public.bigint_sum(bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.bigint_sum(bigint) TO megarouter_usage;
 GRANT ALL ON FUNCTION public.bigint_sum(bigint) TO megarouter_admin;
 GRANT ALL ON FUNCTION public.bigint_sum(bigint) TO megarouter_audit;
+
+REVOKE ALL ON FUNCTION public.member_union(bit varying) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.member_union(bit varying) TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.access_tokens TO megarouter_admin;
 
@@ -5848,6 +6065,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_hours TO megarouter_usag
 GRANT SELECT ON TABLE public.usage_hours TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_hours TO megarouter_audit;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_member_numbers TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_member_numbers TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_member_numbers TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_member_sets TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_member_sets TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_member_sets TO megarouter_audit;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_months TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_months TO megarouter_audit;
@@ -5862,6 +6087,10 @@ GRANT SELECT ON TABLE public.usage_quarantine TO megarouter_audit;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rollups TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_rollups TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_rollups TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_running_totals TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_running_totals TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_running_totals TO megarouter_audit;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tagged_hours TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_tagged_hours TO megarouter_admin;

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from gateway_core.model.usage_measures import COUNT_COLUMNS, LATENCY_COLUMNS
+from gateway_core.model.usage_measures import COUNT_COLUMNS, LATENCY_COLUMNS, RUNNING_COLUMNS
 from usage_service.audit.check import Check
 from usage_service.rollups.statements import (
     DAY_KEY,
@@ -12,6 +12,8 @@ from usage_service.rollups.statements import (
     HOURS_OF_FACTS,
     MONTH_KEY,
     MONTHS_OF_HOURS,
+    RUNNING_KEY,
+    RUNNING_TOTALS_OF_HOURS,
     TAGGED_HOUR_KEY,
     TAGGED_HOURS_OF_FACTS,
 )
@@ -33,7 +35,7 @@ def _differences(table: str, key: Sequence[str], measures: Sequence[str], recomp
     return f"""
     SELECT organization_id, '{table} ' || place, fault
       FROM (SELECT coalesce(s.organization_id, f.organization_id) AS organization_id, concat_ws(' ', {place}) AS place,
-                   concat_ws(', ', {compared}) AS fault
+                   array_to_string(ARRAY[{compared}], ', ') AS fault
               FROM (SELECT t.* FROM {table} t JOIN usage_rollups r ON r.organization_id = t.organization_id
                        AND r.generation = t.generation WHERE r.state <> 'RETIRED' AND {kept}) s
               FULL JOIN (SELECT r.organization_id, r.generation, counted.*
@@ -142,10 +144,61 @@ MONTHS_ARE_HOURS: Final = Check(
     ),
 )
 
+RUNNING_TOTALS_ARE_HOURS: Final = Check(
+    "rollup-totals-are-hours",
+    "INV-31",
+    "every running total of a member or a key has the sums of its hours up to the end of each day",
+    ("usage_running_totals",),
+    _differences(
+        "usage_running_totals",
+        RUNNING_KEY,
+        RUNNING_COLUMNS,
+        RUNNING_TOTALS_OF_HOURS.format(
+            organization="r.organization_id",
+            month_start="cycle_start_at('MONTHLY', r.time_zone, h.hour_start)",
+            day="extract(day FROM h.hour_start AT TIME ZONE r.time_zone)",
+            hours=_HOURS,
+            condition=_OF_GENERATION,
+        ),
+    ),
+)
+
+MEMBER_SETS_ARE_HOURS: Final = Check(
+    "rollup-sets-are-hours",
+    "INV-31",
+    "every set of a day and a model has the members whose calls with it count in the day's hours that are over, and no others",
+    ("usage_member_sets",),
+    f"""
+    SELECT coalesce(s.organization_id, f.organization_id),
+           concat_ws(' ', 'usage_member_sets', coalesce(s.day_start, f.day_start)::text, coalesce(s.model, f.model),
+                     coalesce(s.member_id, f.member_id)),
+           CASE WHEN f.member_id IS NULL THEN 'has a member without calls that count' ELSE 'lacks a member' END
+      FROM (SELECT r.organization_id, r.generation, t.day_start, t.model,
+                   coalesce(n.member_id, 'number ' || bits.number) AS member_id
+              FROM usage_rollups r
+              JOIN usage_member_sets t ON t.organization_id = r.organization_id AND t.generation = r.generation
+             CROSS JOIN LATERAL generate_series(1, length(t.members)) AS bits (number)
+              LEFT JOIN usage_member_numbers n ON n.organization_id = r.organization_id AND n.generation = r.generation
+                                              AND n.number = bits.number
+             WHERE r.state <> 'RETIRED' AND get_bit(t.members, bits.number - 1) = 1) s
+      FULL JOIN (SELECT r.organization_id, r.generation, counted.*
+                   FROM usage_rollups r CROSS JOIN LATERAL (
+                       SELECT cycle_start_at('DAILY', r.time_zone, h.hour_start) AS day_start, h.model, h.member_id
+                         FROM {_HOURS} WHERE {_OF_GENERATION}
+                        GROUP BY 1, 2, 3 HAVING sum(h.call_count) > 0) AS counted
+                  WHERE r.state <> 'RETIRED') f
+        ON s.organization_id = f.organization_id AND s.generation = f.generation AND s.day_start = f.day_start
+       AND s.model = f.model AND s.member_id = f.member_id
+     WHERE s.member_id IS NULL OR f.member_id IS NULL
+    """,  # noqa: S608 - our own names
+)
+
 ROLLUP_CHECKS: Final = (
     ROLLUPS_AT_A_POSITION,
     HOURS_ARE_RECORDS,
     TAGGED_HOURS_ARE_RECORDS,
     DAYS_ARE_HOURS,
     MONTHS_ARE_HOURS,
+    RUNNING_TOTALS_ARE_HOURS,
+    MEMBER_SETS_ARE_HOURS,
 )

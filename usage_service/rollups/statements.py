@@ -6,20 +6,31 @@ PostgreSQL adds up, not Python: the rows stay where they are, and the event loop
 from collections.abc import Iterable
 from typing import Final
 
-from gateway_core.model.usage_measures import COUNT_COLUMNS, LATENCY_COLUMNS
+from gateway_core.model.usage_measures import (
+    COUNT_COLUMNS,
+    DAYS_OF_MONTH,
+    INPUT_TOKEN_COLUMNS,
+    LATENCY_COLUMNS,
+    OUTPUT_TOKEN_COLUMNS,
+    RUNNING_COLUMNS,
+    RUNNING_MEASURES,
+    running_column,
+)
 from gateway_core.stores.postgres.usage_sums import measures_of_facts, sums, with_latency_buckets
 
 HOUR_KEY: Final = ("hour_start", "group_path", "member_id", "api_key_id", "model", "provider_id", "endpoint", "status")
 TAGGED_HOUR_KEY: Final = (*HOUR_KEY, "tags")
 DAY_KEY: Final = ("scope_kind", "scope_id", "day_start", "model", "status", "group_path", "member_id")
 MONTH_KEY: Final = ("scope_kind", "scope_id", "month_start", "member_id")
+RUNNING_KEY: Final = ("scope_kind", "month_start", "scope_id", "group_path", "member_id")
+_MAY_BE_NULL: Final = frozenset({*LATENCY_COLUMNS, *RUNNING_COLUMNS})
 
 
 def _added(table: str, names: Iterable[str]) -> str:
     """Returns the assignments that add a row to the one that is there."""
     return ", ".join(
         f"{name} = coalesce({table}.{name} + excluded.{name}, {table}.{name}, excluded.{name})"
-        if name in LATENCY_COLUMNS
+        if name in _MAY_BE_NULL
         else f"{name} = {table}.{name} + excluded.{name}"
         for name in names
     )
@@ -78,6 +89,24 @@ MONTHS_OF_HOURS: Final = f"""
      WHERE s.scope_kind IN ('organization', 'group') AND {{condition}} GROUP BY 1, 2, 3, 4"""  # noqa: S608
 """Hours by month and member, once for each scope with members: the columns of `MONTH_KEY` and all counts."""
 
+_TOKENS: Final = f"bigint_sum({' + '.join((*INPUT_TOKEN_COLUMNS, *OUTPUT_TOKEN_COLUMNS))}) AS tokens"
+_RUNNING: Final = ", ".join(_TOKENS if name == "tokens" else sums([name]) for name in RUNNING_MEASURES)
+"""The select list that adds up rows of rollups to what running totals are of."""
+_UNTIL_EACH_DAY: Final = ", ".join(
+    f"nullif(bigint_sum({measure}) FILTER (WHERE day <= {day}), 0) AS {running_column(measure, day)}"
+    for day in DAYS_OF_MONTH
+    for measure in RUNNING_MEASURES
+)
+
+RUNNING_TOTALS_OF_HOURS: Final = f"""
+    SELECT scope_kind, month_start, scope_id, group_path, member_id, {_UNTIL_EACH_DAY}
+      FROM (SELECT s.scope_kind, {{month_start}} AS month_start, s.scope_id, s.scope_path AS group_path, s.owner_id AS member_id,
+                   {{day}} AS day, {_RUNNING}
+              FROM {{hours}} {_SCOPES}
+             WHERE s.scope_kind IN ('member', 'api_key') AND {{condition}} GROUP BY 1, 2, 3, 4, 5, 6) AS days
+     GROUP BY 1, 2, 3, 4, 5"""  # noqa: S608
+"""Hours by month, once for the member and once for the key: the columns of `RUNNING_KEY` and the totals until each day."""
+
 _DAYS: Final = f"""
     SELECT 'api_key' AS scope_kind, api_key_id AS scope_id, day_start, model, status, group_path, member_id, {_LISTED} FROM key_days
     UNION ALL
@@ -96,26 +125,67 @@ _MONTHS: Final = f"""
     UNION ALL
     SELECT 'group', group_path[level], month_start, member_id, {sums(COUNT_COLUMNS)}
       FROM member_months, generate_subscripts(group_path, 1) AS level GROUP BY 2, 3, 4"""  # noqa: S608
+_RUNNING_TOTALS: Final = f"""
+    SELECT scope_kind, month_start, scope_id, group_path, member_id, {_UNTIL_EACH_DAY}
+      FROM (SELECT 'api_key' AS scope_kind, month_start, api_key_id AS scope_id, group_path, member_id, day, {_RUNNING}
+              FROM key_days GROUP BY 2, 3, 4, 5, 6
+             UNION ALL
+            SELECT 'member', month_start, member_id, group_path, member_id, day, {_RUNNING}
+              FROM member_days GROUP BY 2, 3, 4, 5, 6) AS days
+     GROUP BY 1, 2, 3, 4, 5"""  # noqa: S608
+_NUMBER_MEMBERS: Final = """
+    INSERT INTO usage_member_numbers (organization_id, generation, member_id, number)
+    SELECT $1, $2, member_id, row_number() OVER (ORDER BY member_id) + (
+               SELECT coalesce(max(number), 0) FROM usage_member_numbers WHERE organization_id = $1 AND generation = $2)
+      FROM (SELECT DISTINCT member_id FROM used) AS each
+     WHERE NOT EXISTS (SELECT FROM usage_member_numbers n
+                        WHERE n.organization_id = $1 AND n.generation = $2 AND n.member_id = each.member_id)
+    RETURNING member_id, number"""
+
+
+def member_sets(numbered: str) -> str:
+    """Returns the query for the sets of members by day and model, from rows with their numbers."""
+    return f"""
+    SELECT day_start, model, string_agg(repeat('0', number - before - 1) || '1', '' ORDER BY number)::bit varying AS members
+      FROM (SELECT day_start, model, number,
+                   lag(number, 1, 0) OVER (PARTITION BY day_start, model ORDER BY number) AS before FROM {numbered}) AS gaps
+     GROUP BY 1, 2"""  # noqa: S608 - our own names
+
+
 _ADD_TO_DAYS: Final = f"""
 calendar AS MATERIALIZED (
     SELECT hour_start, cycle_start_at('DAILY', $4, hour_start) AS day_start,
-           cycle_start_at('MONTHLY', $4, hour_start) AS month_start
+           cycle_start_at('MONTHLY', $4, hour_start) AS month_start, extract(day FROM hour_start AT TIME ZONE $4)::integer AS day
       FROM (SELECT DISTINCT hour_start FROM facts_by_hour WHERE hour_start < $6) AS hours
 ), key_days AS MATERIALIZED (
-    SELECT c.day_start, c.month_start, h.group_path, h.member_id, h.api_key_id, h.model, h.status, {sums(_ALL)}
-      FROM facts_by_hour h JOIN calendar c ON c.hour_start = h.hour_start GROUP BY 1, 2, 3, 4, 5, 6, 7
+    SELECT c.day_start, c.month_start, c.day, h.group_path, h.member_id, h.api_key_id, h.model, h.status, {sums(_ALL)}
+      FROM facts_by_hour h JOIN calendar c ON c.hour_start = h.hour_start GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ), member_days AS MATERIALIZED (
-    SELECT day_start, month_start, group_path, member_id, model, status, {sums(_ALL)} FROM key_days GROUP BY 1, 2, 3, 4, 5, 6
+    SELECT day_start, month_start, day, group_path, member_id, model, status, {sums(_ALL)}
+      FROM key_days GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), leaf_days AS MATERIALIZED (
     SELECT day_start, group_path, model, status, {sums(_ALL)} FROM member_days GROUP BY 1, 2, 3, 4
 ), member_months AS MATERIALIZED (
     SELECT month_start, group_path, member_id, {sums(COUNT_COLUMNS)} FROM member_days GROUP BY 1, 2, 3
 ), added_days AS ({_add("usage_days", DAY_KEY, _ALL, _DAYS)}
 ), added_months AS ({_add("usage_months", MONTH_KEY, COUNT_COLUMNS, _MONTHS)}
+), added_totals AS ({_add("usage_running_totals", RUNNING_KEY, RUNNING_COLUMNS, _RUNNING_TOTALS)}
+), used AS MATERIALIZED (
+    SELECT day_start, model, member_id FROM member_days GROUP BY 1, 2, 3 HAVING bigint_sum(call_count) > 0
+), new_numbers AS ({_NUMBER_MEMBERS}
+), numbers AS (
+    SELECT member_id, number FROM usage_member_numbers WHERE organization_id = $1 AND generation = $2
+    UNION ALL SELECT member_id, number FROM new_numbers
+), added_sets AS (
+    INSERT INTO usage_member_sets (organization_id, generation, day_start, model, members)
+    SELECT $1, $2, day_start, model, members FROM ({member_sets("used JOIN numbers USING (member_id)")}) AS added
+    ON CONFLICT (organization_id, generation, day_start, model)
+    DO UPDATE SET members = member_union(usage_member_sets.members, excluded.members)
 )"""  # noqa: S608
-"""Adds hours to days and months. Each sum is made of smaller ones: hours by key, keys by member, members by group.
+"""Adds hours to days, months, running totals and sets of members. Each sum is made of smaller ones: hours by key, keys by member,
+members by group.
 
-The audit recomputes all of it by `DAYS_OF_HOURS` and `MONTHS_OF_HOURS`, which add up the hours once for each scope.
+The audit recomputes all of it by `DAYS_OF_HOURS` and the like, which add up the hours once for each scope.
 """
 
 _FACTS_BY_HOUR: Final = f"""
@@ -134,6 +204,27 @@ Parameters: organization, generation, position, time zone, new position.
 """
 ROLL_UP_LATE: Final = f"{_FACTS_BY_HOUR}, {_ADD_TO_DAYS} {_MOVE_ON}"
 """The same, also for hours that are in days already. One more parameter: the instant before which hours are in days."""
+
+SETS_AGAIN: Final = f"""
+WITH changed AS MATERIALIZED (
+    SELECT DISTINCT cycle_start_at('DAILY', $4, u.place_time) AS day_start, u.requested_model AS model
+      FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id
+     WHERE c.organization_id = $1 AND c.sequence > $3 AND c.sequence <= $5 AND c.outcome = 'VOIDED' AND c.place_time < $6
+), used AS (
+    SELECT d.day_start, d.model, n.number
+      FROM changed JOIN usage_days d ON d.organization_id = $1 AND d.generation = $2 AND d.scope_kind = 'member'
+                                    AND d.day_start = changed.day_start AND d.model = changed.model
+      JOIN usage_member_numbers n ON n.organization_id = $1 AND n.generation = $2 AND n.member_id = d.scope_id
+     GROUP BY 1, 2, 3 HAVING bigint_sum(d.call_count) > 0
+)
+UPDATE usage_member_sets s SET members = coalesce(again.members, '')
+  FROM changed LEFT JOIN ({member_sets("used")}) AS again USING (day_start, model)
+ WHERE s.organization_id = $1 AND s.generation = $2 AND s.day_start = changed.day_start AND s.model = changed.model
+"""  # noqa: S608 - our own names
+"""Finds the members of days and models again that corrections took calls from, after `ROLL_UP_LATE` and with its parameters.
+
+Only a call that turns out to have failed no longer counts.
+"""
 
 # The position is claimed with the lock on its row. Whoever does not get it leaves the work to the one who has it. The head is of
 # the statement's snapshot, as are the facts up to it, so it tells what they are.

@@ -9,8 +9,24 @@ import asyncpg
 
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.rollups.generations import GRACE, Generation, Ledger, State
-from usage_service.rollups.statements import CLAIM_EVENTS, CLOSE_HOURS, ROLL_UP, ROLL_UP_LATE, ROLL_UP_TAGGED
+from usage_service.rollups.statements import (
+    CLAIM_EVENTS,
+    CLOSE_HOURS,
+    ROLL_UP,
+    ROLL_UP_LATE,
+    ROLL_UP_TAGGED,
+    SETS_AGAIN,
+)
 
+ROLLUP_TABLES: Final = (
+    "usage_hours",
+    "usage_tagged_hours",
+    "usage_days",
+    "usage_months",
+    "usage_running_totals",
+    "usage_member_sets",
+    "usage_member_numbers",
+)
 _LEDGERS: Final = """
 SELECT h.organization_id, h.sequence AS head, o.time_zone AS zone, r.generation, r.state, r.time_zone, r.sequence,
        r.days_until
@@ -132,6 +148,7 @@ class RollupStore:
                     await connection.execute(ROLL_UP_TAGGED, *facts)
                 if has_late:
                     await connection.execute(ROLL_UP_LATE, *facts, days_until)
+                    await connection.execute(SETS_AGAIN, *facts, days_until)
                 else:
                     await connection.execute(ROLL_UP, *facts)
         return Step(before, upto, head)
@@ -219,7 +236,7 @@ class RollupStore:
             if claimed is None:
                 return True
             left = 0
-            for table in ("usage_hours", "usage_tagged_hours", "usage_days", "usage_months"):
+            for table in ROLLUP_TABLES:
                 deleted = await connection.fetchval(
                     f"WITH gone AS (DELETE FROM {table} WHERE (tableoid, ctid) IN"  # noqa: S608 - our own names
                     f" (SELECT tableoid, ctid FROM {table} WHERE organization_id = $1 AND generation = $2 LIMIT $3)"

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 from admin_service.analytics.answer import Measures, UsageAnswer, UsageGroup
 from admin_service.analytics.exports.reading import EVERYTHING, NO_FILTER
 from admin_service.analytics.language import Language
+from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.names import UsageName, names_of
 from admin_service.analytics.query import MAX_LIMIT, Dimension, Filter, Granularity, Reach, UsageQuery
-from admin_service.analytics.reading import PastState, answer_in, member_counts
+from admin_service.analytics.reading import PastState, answer_in
 from admin_service.analytics.reports.budgets import read_balance, read_budgets
 from admin_service.analytics.reports.editions import present_edition
 from admin_service.analytics.reports.report import (

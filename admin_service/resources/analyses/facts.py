@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from admin_service.access.permissions import Actor
 from admin_service.analytics.answer import AsOf
+from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.names import names_of
 from admin_service.analytics.query import Dimension, UsageQuery
-from admin_service.analytics.reading import answer_in, member_counts
+from admin_service.analytics.reading import answer_in
 from admin_service.analytics.writing.figures import Facts
 from admin_service.resources.analytics.questions import reach_of
 from admin_service.resources.anomalies.service import visible_alarms

@@ -13,9 +13,10 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.analytics.answer import UsageAnswer
+from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.names import names_of
 from admin_service.analytics.query import InvalidQueryError, UsageQuery
-from admin_service.analytics.reading import answer_in, member_counts
+from admin_service.analytics.reading import answer_in
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
 from admin_service.resources.analytics import messages
 from admin_service.resources.analytics.forecasts import forecast_message

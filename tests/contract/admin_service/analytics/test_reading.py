@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from admin_service.analytics.answer import Latencies, Measures, UsageAnswer, UsageGroup
+from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.query import (
     AnyDimension,
     Dimension,
@@ -26,7 +27,7 @@ from admin_service.analytics.query import (
     Tree,
     UsageQuery,
 )
-from admin_service.analytics.reading import UnknownOrganizationError, answer_query, member_counts
+from admin_service.analytics.reading import UnknownOrganizationError, answer_query
 from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.organization_wall import acting_for
 from tests.contract.admin_service.analytics.usage_tree import GROUPS, HOMES, KEYS, make_tree, reorganize

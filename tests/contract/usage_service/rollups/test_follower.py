@@ -16,7 +16,7 @@ from tests.contract.usage_service.settlement_cases import ROLE, make_hold, make_
 from tests.support.data.usage_histories import UsageHistory, expiry, some_places
 from usage_service.rollups.follower import EVENTS_PER_STEP, RollupFollower, caught_up
 from usage_service.rollups.generations import rebuilt
-from usage_service.rollups.store import RollupStore
+from usage_service.rollups.store import ROLLUP_TABLES, RollupStore
 from usage_service.settlement.store import settle_batch
 
 START = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
@@ -195,6 +195,11 @@ BREAKS = {
     "a day with another charge": "UPDATE usage_days SET charge_nano_credits = charge_nano_credits + 1 WHERE scope_kind = 'group'",
     "a latency in another bucket": "UPDATE usage_days SET duration_03 = coalesce(duration_03, 0) + 1 WHERE scope_kind = 'api_key'",
     "a month of another member": "UPDATE usage_months SET member_id = member_id || 'x'",
+    "a running total of another day": "UPDATE usage_running_totals SET charge_nano_credits_31 = charge_nano_credits_31 + 1",
+    "a lost running total": "DELETE FROM usage_running_totals WHERE scope_kind = 'api_key'",
+    "a member too many in a set": "UPDATE usage_member_sets SET members = members || B'1'",
+    "a member too few in a set": "UPDATE usage_member_sets SET members = ''",
+    "a member with the number of another": "UPDATE usage_member_numbers SET number = number + 1000",
     "a position that is too late": "UPDATE usage_rollups SET sequence = sequence - 1",
     "a position beyond the ledger": "UPDATE usage_rollups SET sequence = sequence + 1",
 }
@@ -208,7 +213,7 @@ async def test_the_audit_reports_every_broken_rollup(
     await caught_up(RollupFollower(pool))
     assert await faults(database_url) == []
     for name, breach in BREAKS.items():
-        tables = ("usage_rollups", "usage_hours", "usage_tagged_hours", "usage_days", "usage_months")
+        tables = ("usage_rollups", *ROLLUP_TABLES)
         for table in tables:
             await owner.execute(f"CREATE TEMPORARY TABLE kept_{table} AS SELECT * FROM {table}")  # noqa: S608
         await owner.execute(breach)

@@ -1,0 +1,1 @@
+"""Counts the members that have calls."""
