@@ -16,6 +16,7 @@ from admin_service.access.directory import Directory
 from admin_service.access.identity_tokens import EdgeProof
 from admin_service.access.operators import Operators, parse_operators
 from admin_service.analytics.reports.rendering import Renderer
+from admin_service.analytics.signatures.keys import SigningFiles, SigningKeyError, load_signing_key, signing_files
 from admin_service.analytics.writing.model_call import ModelCaller
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.resources.access_tokens.lives import TokenLives
@@ -243,9 +244,19 @@ def _apis(
         SignInLinksApi(pool, page_tokens, maker),
         UsageApi(pool, page_tokens, _now),
         UsageExportsApi(pool, page_tokens, _new_id, _now),
-        UsageReportsApi(pool, page_tokens, Renderer(), _now),
+        UsageReportsApi(pool, page_tokens, Renderer(signing=_signing(settings)), _now),
         VirtualModelsApi(pool, page_tokens, _new_id),
     )
+
+
+def _signing(settings: AdminSettings) -> SigningFiles | None:
+    try:
+        files = signing_files(settings.report_key_file, settings.report_certificate_file)
+        if files is not None:
+            load_signing_key(files, _now())
+    except SigningKeyError as error:
+        raise StartRefusedError(f"reports cannot be signed: {error}") from error
+    return files
 
 
 def _operators(settings: AdminSettings) -> Operators:

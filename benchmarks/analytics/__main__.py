@@ -102,10 +102,8 @@ async def _prepare(url: str, plan: Plan, console: Console) -> None:
 
 
 async def _follow(url: str, console: Console) -> Following | None:
-    """Adds everything to the rollups. Returns None if they had all of it."""
+    """Adds everything to the rollups. Returns None if they had every event. An ended run may not have added them to their days."""
     head, rolled = await _positions(url)
-    if head == rolled:
-        return None
     server, own = await postgres_process(url), time.process_time()
     before, started = cpu_s(server), time.perf_counter()
     async with asyncpg.create_pool(
@@ -117,6 +115,8 @@ async def _follow(url: str, console: Console) -> Following | None:
                 told = time.perf_counter()
                 console.print(f"{follower.lag_events:,} events left after {told - started:.0f} s")
         seconds = time.perf_counter() - started
+    if head == rolled:
+        return None
     events = head - rolled
     cpu_us = (cpu_s(server) - before + time.process_time() - own) / events * _MILLION
     return Following(events, seconds, cpu_us)
@@ -192,8 +192,8 @@ async def _measure(url: str, arguments: argparse.Namespace, console: Console) ->
     await _prepare(url, Plan(arguments.records, arguments.tagged), console)
     figures: dict[str, object] = {"records": arguments.records, "tagged": arguments.tagged}
     following = await _follow(url, console)
+    await _vacuum(url)
     if following is not None:
-        await _vacuum(url)
         console.print(
             f"rollups: {following.events:,} events in {following.seconds:.0f} s, {following.events_per_s:,.0f}/s,"
             f" {following.cpu_us_per_event:.0f} µs CPU for each"

@@ -295,6 +295,11 @@ class AdminSettings(DatabaseSettings):
     """64 hexadecimal digits that seal the targets and secrets of notification channels. None: no channel can be created."""
     previous_channel_key: HexKey | None = None
     """While the key is replaced: the old one. What it sealed is sealed again with the new one, within a minute."""
+    report_key_file: Path | None = None
+    """PEM file of the private key that signs usage reports: RSA, an elliptic curve or Ed25519, without a password. None: reports
+    are not signed."""
+    report_certificate_file: Path | None = None
+    """PEM file of the key's certificate, and after it those of its issuers."""
 
     @property
     def peppers(self) -> Peppers:

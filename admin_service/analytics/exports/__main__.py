@@ -43,6 +43,7 @@ from admin_service.analytics.reading import UnknownOrganizationError
 from admin_service.analytics.reports.building import Wanted, build_report
 from admin_service.analytics.reports.rendering import Renderer, RenderingError
 from admin_service.analytics.reports.report import Paper
+from admin_service.analytics.signatures.keys import SigningKeyError, signing_files_of
 from gateway_core.model.call_tags import TagsError, tag_name, tag_value
 from gateway_core.schema.logins import SERVICE_URLS
 from gateway_core.stores.postgres.connections import UNAVAILABLE
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _give_up(1, f"{error.field} {error}")
     except OutputError as error:
         _give_up(1, f"the output cannot be written: {error}")
-    except RenderingError as error:
+    except (RenderingError, SigningKeyError) as error:
         _give_up(1, str(error))
     except UnknownOrganizationError:
         _give_up(1, "there is no such organization")
@@ -200,7 +201,7 @@ async def _run(url: str, chosen: argparse.Namespace) -> str:
 async def _export_pdf(pool: asyncpg.Pool, wanted: Wanted, sink: Sink) -> str:
     async with acting_for(pool, wanted.organization, isolation="repeatable_read") as connection:
         report = await build_report(connection, wanted)
-    pdf = await Renderer().render(report)
+    pdf = (await Renderer(signing=signing_files_of(os.environ)).render(report)).file
     await sink(pdf)
     return _summary(
         ExportResult(

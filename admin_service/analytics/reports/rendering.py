@@ -3,9 +3,11 @@
 import asyncio
 import os
 import sys
+from dataclasses import dataclass
 from typing import Final
 
 from admin_service.analytics.reports.report import MAX_BYTES, Report
+from admin_service.analytics.signatures.keys import SigningFiles
 
 TIMEOUT_S: Final = 60.0
 """A report of a year with 1,000 members takes about a second."""
@@ -20,14 +22,40 @@ class RenderingError(Exception):
     """No PDF could be made. The message says why, without any data of the report."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A report as PDF. The same report, release and key give the same bytes."""
+
+    file: bytes
+    pages_size: int
+    """How many of its first bytes are the file without a signature: all if it has none."""
+
+    @property
+    def pages(self) -> bytes:
+        """The file without a signature."""
+        return self.file[: self.pages_size]
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the file has a signature."""
+        return self.pages_size < len(self.file)
+
+
 class Renderer:
     """Runs at most two processes at once; further reports wait."""
 
-    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, timeout_s: float = TIMEOUT_S, signing: SigningFiles | None = None) -> None:
+        """Prepares the work.
+
+        Args:
+            timeout_s: for each report.
+            signing: what to sign with; None for no signatures. The files are read for each report.
+        """
         self._timeout_s = timeout_s
+        self._signing = () if signing is None else (str(signing.key), str(signing.certificates))
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def render(self, report: Report) -> bytes:
+    async def render(self, report: Report) -> Rendered:
         """Returns the report as PDF.
 
         Raises:
@@ -39,16 +67,17 @@ class Renderer:
         async with self._places:
             return await self._run(data)
 
-    async def _run(self, data: bytes) -> bytes:
+    async def _run(self, data: bytes) -> Rendered:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "admin_service.analytics.reports.worker", str(MEMORY_BYTES), str(PROCESSOR_S),
+            *self._signing,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             # Nothing of the service's environment, which has secrets, but where Python finds its modules.
             env={name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ},
         )  # fmt: skip
         try:
             async with asyncio.timeout(self._timeout_s):
-                pdf, errors = await process.communicate(data)
+                output, errors = await process.communicate(data)
         except TimeoutError:
             raise RenderingError(f"making the pages took more than {self._timeout_s:g} seconds") from None
         finally:
@@ -59,6 +88,7 @@ class Renderer:
             # The last line names the error. It has no names of people: the compiler gets them as data.
             reason = errors.decode(errors="replace").strip().rsplit("\n", 1)[-1][-_LAST_OF_ERRORS:]
             raise RenderingError(f"the pages could not be made (status {process.returncode}): {reason}")
-        if len(pdf) > MAX_PDF_BYTES:
+        size, _, file = output.partition(b"\n")
+        if len(file) > MAX_PDF_BYTES:
             raise RenderingError(f"the file has more than {MAX_PDF_BYTES:,} bytes")
-        return pdf
+        return Rendered(file, int(size))

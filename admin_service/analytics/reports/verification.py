@@ -12,6 +12,7 @@ from admin_service.analytics.query import Filter, Reach, UsageQuery
 from admin_service.analytics.reading import answer_in
 from admin_service.analytics.reports.building import Wanted, build_report
 from admin_service.analytics.reports.editions import present_edition
+from admin_service.analytics.reports.rendering import Rendered
 from admin_service.analytics.reports.report import Report
 from admin_service.listing.sql_parameters import Parameters
 from gateway_core.stores.postgres.connections import Connection
@@ -28,6 +29,18 @@ class Pages(enum.StrEnum):
     DIFFERENT = "DIFFERENT"
     NOT_COMPARED = "NOT_COMPARED"
     """Another edition made the file, only the data was given, or the data is not that of the ledger."""
+
+
+class Signature(enum.StrEnum):
+    """Whose signature a file has, if its pages are what the data makes."""
+
+    VALID = "VALID"
+    """That of this deployment's present key."""
+    OTHER = "OTHER"
+    """Another one, perhaps by an earlier key, or a damaged one."""
+    NONE = "NONE"
+    NOT_COMPARED = "NOT_COMPARED"
+    """The pages were not compared, or are not what the data makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class Verification:
     """The first of them. None: the report has what the ledger had."""
     difference_count: int
     pages: Pages
+    signature: Signature
     since: ChangesSince
 
     @property
@@ -106,17 +120,27 @@ async def compare_with_ledger(
     return tuple(differing[:MOST_DIFFERENCES]), len(differing), since
 
 
-def compare_pages(report: Report, pdf: bytes, file_sha256: str) -> Pages:
+def compare_pages(report: Report, made: Rendered, file_sha256: str, pages_sha256: str) -> tuple[Pages, Signature]:
     """Compares a file with the one that its data makes now.
 
     Args:
         report: the data.
-        pdf: what it makes.
+        made: what it makes.
         file_sha256: hash of the file, in hexadecimal digits.
+        pages_sha256: hash of the file without its signature. Empty if it has none.
     """
-    if hashlib.sha256(pdf).hexdigest() == file_sha256.lower():
-        return Pages.SAME
-    return Pages.DIFFERENT if report.edition == present_edition() else Pages.NOT_COMPARED
+    if _is(made.file, file_sha256):
+        return Pages.SAME, Signature.VALID if made.is_signed else Signature.NONE
+    if _is(made.pages, file_sha256):
+        return Pages.SAME, Signature.NONE
+    if pages_sha256 and _is(made.pages, pages_sha256):
+        return Pages.SAME, Signature.OTHER
+    pages = Pages.DIFFERENT if report.edition == present_edition() else Pages.NOT_COMPARED
+    return pages, Signature.NOT_COMPARED
+
+
+def _is(content: bytes, sha256: str) -> bool:
+    return hashlib.sha256(content).hexdigest() == sha256.lower()
 
 
 async def _changes(connection: Connection, selection: Selection, position: int) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from admin_service.analytics.exports.reading import Selection
 from admin_service.analytics.query import InvalidQueryError
 from admin_service.analytics.reports.building import Wanted
 from admin_service.analytics.reports.rendering import Renderer
+from admin_service.analytics.signatures.keys import signing_files_of
 from admin_service.api.errors import AdminError
 from admin_service.resources.analytics.questions import narrowed, reach_of
 from admin_service.resources.usage_exports import store
@@ -63,7 +64,7 @@ def main() -> None:
 
 async def _run(url: str, claim: Claim) -> None:
     async with asyncpg.create_pool(url, min_size=1, max_size=2, timeout=_CONNECT_TIMEOUT_S) as pool:
-        await make_file(pool, Renderer(), claim)
+        await make_file(pool, Renderer(signing=signing_files_of(os.environ)), claim)
 
 
 async def make_file(pool: asyncpg.Pool, renderer: Renderer, claim: Claim) -> None:
@@ -132,7 +133,7 @@ async def _make_report(
     report = await build_visible(pool, actor, wanted, _LONGEST_MS)
     async with acting_for(pool, claim.organization) as connection:
         await store.show_progress(connection, claim, _READ_PERCENT)
-    pdf = await rendered(renderer, report)
+    pdf = (await rendered(renderer, report)).file
     async with acting_for(pool, claim.organization) as connection:
         for begin in range(0, len(pdf), PART_BYTES):
             content = pdf[begin : begin + PART_BYTES]

@@ -9,6 +9,7 @@ from typing import Final
 
 import asyncpg
 
+from admin_service.analytics.signatures.keys import CERTIFICATE_FILE, KEY_FILE
 from admin_service.resources.usage_exports import store
 from admin_service.resources.usage_exports.making import DATABASE_URL
 from admin_service.resources.usage_exports.store import Claim, ClaimLostError
@@ -32,7 +33,8 @@ Make = Callable[[Claim], Awaitable["asyncio.subprocess.Process"]]
 
 def process_of(database_url: str) -> Make:
     """Returns what starts a process that logs in at this URL. It gets nothing else of the service's environment that is secret."""
-    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
+    passed = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", KEY_FILE, CERTIFICATE_FILE)
+    environment = {name: os.environ[name] for name in passed if name in os.environ}
     environment[DATABASE_URL] = database_url
 
     async def start(claim: Claim) -> asyncio.subprocess.Process:

@@ -16,7 +16,7 @@ from admin_service.analytics.exports.reading import NO_FILTER
 from admin_service.analytics.language import Language
 from admin_service.analytics.query import InvalidQueryError
 from admin_service.analytics.reports.building import Wanted, build_report
-from admin_service.analytics.reports.rendering import Renderer, RenderingError
+from admin_service.analytics.reports.rendering import Rendered, Renderer, RenderingError
 from admin_service.analytics.reports.report import Paper, Report
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
 from admin_service.resources.anomalies.service import visible_alarms
@@ -79,7 +79,7 @@ async def reading_reports(
         raise too_large("adding up the ledger took too long") from error
 
 
-async def rendered(renderer: Renderer, report: Report) -> bytes:
+async def rendered(renderer: Renderer, report: Report) -> Rendered:
     """Returns the report as PDF.
 
     Raises:

@@ -29,6 +29,7 @@ from admin_service.analytics.reports.report import (
 from admin_service.analytics.reports.verification import (
     ChangesSince,
     Pages,
+    Signature,
     Verification,
     compare_pages,
     compare_with_ledger,
@@ -86,7 +87,7 @@ class UsageReportsApi:
             language=LANGUAGES[request.language], paper=PAPERS[request.paper],
         )  # fmt: skip
         report = await build_visible(self._pool, caller.actor, wanted)
-        pdf = await rendered(self._renderer, report)
+        pdf = (await rendered(self._renderer, report)).file
         if len(pdf) > _MOST_BYTES:
             raise too_large(f"the file has more than {_MOST_BYTES:,} bytes")
         return ExportUsageReportResponse(
@@ -102,10 +103,11 @@ class UsageReportsApi:
         async with reading_reports(self._pool, report.organization, "report") as connection:
             differences, count, since = await compare_with_ledger(connection, report)
         # Pages of data that is not the ledger's are not made: what anyone may have written would cost time.
-        pages = Pages.NOT_COMPARED
+        pages, signature = Pages.NOT_COMPARED, Signature.NOT_COMPARED
         if count == 0 and request.file_sha256:
-            pages = compare_pages(report, await rendered(self._renderer, report), request.file_sha256)
-        return _message(report, Verification(differences, count, pages, since))
+            made = await rendered(self._renderer, report)
+            pages, signature = compare_pages(report, made, request.file_sha256, request.pages_sha256)
+        return _message(report, Verification(differences, count, pages, signature, since))
 
 
 def _report(request: VerifyUsageReportRequest, caller: Caller) -> Report:
@@ -136,6 +138,7 @@ def _message(report: Report, found: Verification) -> VerifyUsageReportResponse:
     return VerifyUsageReportResponse(
         verdict=verdict,
         pages=VerifyUsageReportResponse.Pages.Value(f"PAGES_{found.pages}"),
+        signature=VerifyUsageReportResponse.Signature.Value(f"SIGNATURE_{found.signature}"),
         differences=[
             VerifyUsageReportResponse.Difference(field=one.field, reported=one.reported, recorded=one.recorded)
             for one in found.differences

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
 from admin_service.analytics.reports.rendering import Renderer, RenderingError
 from admin_service.analytics.reports.worker import make_pdf
 from tests.support.data.sample_reports import MONTH, Kind, sample_report
+from tests.support.signing_files import signing_files_in
 
 
 async def test_the_event_loop_goes_on_meanwhile() -> None:
@@ -16,8 +18,16 @@ async def test_the_event_loop_goes_on_meanwhile() -> None:
     while not rendering.done():
         await asyncio.sleep(0.001)
         turns += 1
-    assert await rendering == make_pdf(sample_report())
+    assert (await rendering).file == make_pdf(sample_report())
     assert turns > 20
+
+
+async def test_a_report_is_signed_with_the_same_bytes_each_time(tmp_path: Path) -> None:
+    renderer = Renderer(signing=signing_files_in(tmp_path))
+    one, other = await renderer.render(sample_report()), await renderer.render(sample_report())
+    assert one == other
+    assert one.is_signed
+    assert one.pages == make_pdf(sample_report())
 
 
 async def test_a_report_that_takes_too_long_is_stopped() -> None:

@@ -17,7 +17,10 @@ from megarouter_admin.command_line.resources.exports.verify import verify
 from megarouter_admin.command_line.session import Session
 
 from admin_service.analytics.reports.worker import make_pdf
+from admin_service.analytics.signatures.keys import load_signing_key
+from admin_service.analytics.signatures.signing import sign_pdf
 from tests.support.data.sample_reports import HARD_NAMES, sample_report
+from tests.support.signing_files import signing_files_in
 from tests.unit.sdk.command_line.test_usage import NOW
 
 ANSWER = VerifyUsageReportResponse(
@@ -29,6 +32,7 @@ ANSWER = VerifyUsageReportResponse(
     correction_count=3,
     charge_nano_credits=5 * 10**9,
     present_charge_nano_credits=6 * 10**9,
+    signature=VerifyUsageReportResponse.SIGNATURE_NONE,
 )
 REPORT = sample_report(names=HARD_NAMES)
 
@@ -58,11 +62,29 @@ def test_the_data_and_the_hash_of_the_file_are_sent(
     session, asked = opened()
     verify(session, str(file))
     assert asked[0].report == REPORT.canonical()
+    assert asked[0].pages_sha256 == ""
     assert (asked[0].name, asked[0].file_sha256) == ("organizations/acme", hashlib.sha256(pdf).hexdigest())
     lines = [line.split("  ")[-1].strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        "are what the ledger had", "are what the data makes, byte for byte", "1,000 (now 1,234)", "12", "3", "5.00 (now 6.00)",
+        "are what the ledger had", "are what the data makes, byte for byte", "none", "1,000 (now 1,234)", "12", "3",
+        "5.00 (now 6.00)",
     ]  # fmt: skip
+
+
+def test_the_pages_of_a_signed_report_are_hashed_by_themselves(
+    pdf: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = load_signing_key(signing_files_in(tmp_path), NOW)
+    file = tmp_path / "report.pdf"
+    file.write_bytes(sign_pdf(pdf, key, NOW))
+    answer = VerifyUsageReportResponse()
+    answer.CopyFrom(ANSWER)
+    answer.signature = VerifyUsageReportResponse.SIGNATURE_OTHER
+    session, asked = opened(answer)
+    verify(session, str(file))
+    assert asked[0].report == REPORT.canonical()
+    assert asked[0].pages_sha256 == hashlib.sha256(pdf).hexdigest()
+    assert "IS NOT that of this deployment's present key" in capsys.readouterr().out
 
 
 def test_an_altered_report_fails_and_names_the_fields(

@@ -11,8 +11,17 @@ _OBJECT: Final = re.compile(rb"/UF\(report\.json\)/EF<</F (\d{1,9}) 0 R")
 _STREAM: Final = re.compile(rb" 0 obj\n<<[^\n]{0,500}/Type/EmbeddedFile/Filter/FlateDecode[^\n]{0,500}>>\nstream\n")
 
 
+_FIRST_END: Final = re.compile(rb"\nstartxref\n\d{1,10}\n%%EOF")
+
+
 class NoDataError(ValueError):
     """The file has no data of a report where reports have it."""
+
+
+def pages_without_signature(pdf: bytes) -> bytes | None:
+    """Returns what is before the signature of a usage report; None if nothing follows its pages, so it has no signature."""
+    end = _FIRST_END.search(pdf)
+    return pdf[: end.end()] if end is not None and end.end() < len(pdf) else None
 
 
 def attached_data(pdf: bytes) -> bytes:

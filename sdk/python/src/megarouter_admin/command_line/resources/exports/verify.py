@@ -10,7 +10,11 @@ from megarouter_admin.command_line.command_errors import CommandError
 from megarouter_admin.command_line.parsing.commands import Section, command
 from megarouter_admin.command_line.parsing.options import Argument
 from megarouter_admin.command_line.rendering.tables import Column
-from megarouter_admin.command_line.resources.exports.attached_data import NoDataError, attached_data
+from megarouter_admin.command_line.resources.exports.attached_data import (
+    NoDataError,
+    attached_data,
+    pages_without_signature,
+)
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
 
@@ -20,6 +24,13 @@ _PAGES: Final = {
     VerifyUsageReportResponse.PAGES_SAME: "are what the data makes, byte for byte",
     VerifyUsageReportResponse.PAGES_DIFFERENT: "ARE NOT what the data makes: the file was altered",
     VerifyUsageReportResponse.PAGES_NOT_COMPARED: "were not compared: another release made them",
+}
+
+_SIGNATURES: Final = {
+    VerifyUsageReportResponse.SIGNATURE_VALID: "is that of this deployment",
+    VerifyUsageReportResponse.SIGNATURE_NONE: "none",
+    VerifyUsageReportResponse.SIGNATURE_OTHER: "IS NOT that of this deployment's present key: a PDF reader shows whose it is",
+    VerifyUsageReportResponse.SIGNATURE_NOT_COMPARED: "was not compared",
 }
 
 alone = Section()
@@ -40,8 +51,14 @@ def verify(
         raise CommandError(
             f"{file} cannot be verified: {error}. Use the file as it was exported: programs that save a PDF change it."
         ) from error
+    pages = pages_without_signature(pdf)
     answer = session.router.usage_reports.VerifyUsageReport(
-        VerifyUsageReportRequest(name=session.organization, report=data, file_sha256=hashlib.sha256(pdf).hexdigest()),
+        VerifyUsageReportRequest(
+            name=session.organization,
+            report=data,
+            file_sha256=hashlib.sha256(pdf).hexdigest(),
+            pages_sha256="" if pages is None else hashlib.sha256(pages).hexdigest(),
+        ),
         timeout=TIMEOUT_S,
     )
     session.output.one(answer, _facts(answer))
@@ -65,6 +82,7 @@ def _facts(answer: VerifyUsageReportResponse) -> list[tuple[str, str]]:
     return [
         ("figures", "ARE NOT what the ledger had" if answer.difference_count else "are what the ledger had"),
         ("pages", "" if answer.difference_count else _PAGES[answer.pages]),
+        ("signature", "" if answer.difference_count else _SIGNATURES[answer.signature]),
         ("ledger position", f"{answer.ledger_position:,} (now {answer.present_ledger_position:,})"),
         ("late calls since", f"{answer.late_call_count:,}"),
         ("corrections since", f"{answer.correction_count:,}"),
