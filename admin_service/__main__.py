@@ -3,7 +3,7 @@
 import sys
 
 from admin_service.wiring import open_service
-from gateway_core.model.catalog.entries import CatalogError, load_catalog
+from gateway_core.model.catalog_file import CatalogError, load_catalog
 from gateway_core.runtime import workers
 from gateway_core.runtime.settings import AdminSettings, SettingsError, load_settings
 

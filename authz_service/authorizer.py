@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from authz_service.deployments.ladders import Ladders
+from authz_service.deployments.standings import KnownStandings
 from authz_service.holds.admission import Admissions, SeedingError
 from authz_service.holds.ending_calls import line_of
 from authz_service.holds.hold_ids import hold_id_of
@@ -129,12 +131,14 @@ class Authorizer:
     prices: Callable[[], CatalogView]
     secrets: Secrets
     hold_life_ms: int
+    standings: KnownStandings
     replaced_peppers: ReplacedPeppers | None = None
     """None unless the deployment replaces its pepper."""
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
     terms: TermsMemory = field(init=False, repr=False)
     routes: Routes = field(init=False, repr=False)
+    ladders: Ladders = field(init=False, repr=False)
     readings: Readings = field(default_factory=Readings, init=False, repr=False)
     _key_hashes: KeyHashes = field(init=False, repr=False)
 
@@ -142,6 +146,7 @@ class Authorizer:
         self._key_hashes = KeyHashes(self.secrets.key_pepper)
         self.terms = TermsMemory(PeriodClock(), self.secrets.hold_signing_key)
         self.routes = Routes(PeriodClock())
+        self.ladders = Ladders(self.terms, self.standings)
 
     async def authorize(self, call: Call) -> Outcome:
         """Returns the outcome of a call. It refuses the call if a dependency does not answer: no call passes unchecked."""
@@ -253,7 +258,15 @@ class Authorizer:
             if isinstance(routed, Refusal):
                 return routed
             parameters = routed
-        prepared = self.terms.terms_of(secret_hash, principal, endpoint, parameters, prices, now_epoch_s)
+        model = prices.models.get(parameters.model)
+        if model is not None and model.deployments:
+            stored_at = await self._provider_of_references(parameters, principal) if parameters.references else None
+            ladder = self.ladders.ladder_of(
+                model, secret_hash, principal, endpoint, parameters, prices, now_epoch_s, stored_at
+            )
+            prepared = ladder if isinstance(ladder, Refusal) else ladder[0]
+        else:
+            prepared = self.terms.terms_of(secret_hash, principal, endpoint, parameters, prices, now_epoch_s)
         if isinstance(prepared, Refusal):
             return prepared
         if parameters.references:
@@ -277,6 +290,13 @@ class Authorizer:
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
         return self._admitted(admission, placement, prepared, betas)
+
+    async def _provider_of_references(self, parameters: Parameters, principal: Principal) -> str | None:
+        """Returns the provider that stores what the body names; None unless it is a single one."""
+        owner = Owner(principal.organization, principal.member)
+        found = await self.stored_objects.find(owner, None, named(parameters.references))
+        providers = {stored.provider for stored in found.values()}
+        return providers.pop() if len(providers) == 1 else None
 
     async def _with_references(
         self, parameters: Parameters, principal: Principal, terms: Terms

@@ -27,7 +27,7 @@ def list_models(
     usable = [
         model
         for _name, model in sorted(_offered(principal, prices).items())
-        if principal.may_call(model.name, model.provider)
+        if principal.may_call_any(model.name, model.providers)
         and model.schedule_at(today) is not None
         and any(endpoint.dialect is route.dialect and not endpoint.uploads for endpoint in model.endpoints)
     ]

@@ -10,6 +10,7 @@ from typing import Final
 
 from authz_service.authorizer import Authorizer, Secrets
 from authz_service.check import AuthzService
+from authz_service.deployments.standings import KnownStandings
 from authz_service.holds import confirmation
 from authz_service.holds.admission import Admissions
 from authz_service.holds.confirmation import Confirmations
@@ -27,19 +28,22 @@ from gateway_core.runtime.settings import AuthzSettings, key_bytes
 from gateway_core.runtime.telemetry import dependencies, semconv
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.runtime.telemetry.tracing import Tracing
-from gateway_core.stores.postgres.catalog_store import open_catalog_cache
+from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot, open_catalog_cache
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.hold_store import SpendStore, record_holds
 from gateway_core.stores.postgres.identity_store import CHANNEL, REVISION_CHANNEL, IdentityStore
 from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener, running
 from gateway_core.stores.redis.connections import open_pipelined
+from gateway_core.stores.redis.deployments import DeploymentStandings
 from gateway_core.stores.redis.hold_counters import HoldCounters
+from gateway_core.stores.redis.pipelined import PipelinedClient
 
 logger = logging.getLogger(__name__)
 
 ROLE: Final = "megarouter_authz"
 _CONFIRMATION_GRACE_MS: Final = 500
+_NS_PER_MS: Final = 1_000_000
 _ATTEMPT_BITS: Final = 48
 """Replicas count their attempts from random numbers of this size, so two attempts at one call never have the same number."""
 _REGISTER_DELAY_INTERVALS: Final = 2
@@ -89,22 +93,20 @@ async def open_service(
                 settings.shutdown_grace_ms,
             )
         )
+        standings = _standings(redis, catalog)
+        await stack.enter_async_context(in_background(standings.run()))
         authorizer = Authorizer(
             identities=identities,
             admissions=_admissions(settings, counters, spend),
             hold_writer=hold_writer,
             stored_objects=StoredObjects(StoredObjectStore(pool)),
-            prices=lambda: CatalogView(
-                (known := catalog.snapshot).models_by_any_name,
-                known.providers,
-                known.answered_models,
-                known.virtual_models,
-            ),
+            prices=lambda: _view(catalog.snapshot),
             secrets=Secrets(
                 key_bytes(settings.hold_signing_key),
                 settings.peppers.current,
             ),
             hold_life_ms=settings.hold_life_ms,
+            standings=standings,
             replaced_peppers=await _replaced_peppers(stack, settings, identities, store),
         )
         probes: dict[str, dependencies.Probe] = {
@@ -124,6 +126,16 @@ def _admissions(settings: AuthzSettings, counters: HoldCounters, spend: SpendSto
         settings.hold_flush_interval_ms * _REGISTER_DELAY_INTERVALS,
         lambda: secrets.token_hex(8),
         itertools.count(secrets.randbits(_ATTEMPT_BITS)).__next__,
+    )
+
+
+def _view(known: CatalogSnapshot) -> CatalogView:
+    return CatalogView(known.models_by_any_name, known.providers, known.answered_models, known.virtual_models)
+
+
+def _standings(redis: PipelinedClient, catalog: CatalogCache) -> KnownStandings:
+    return KnownStandings(
+        DeploymentStandings(redis), lambda: catalog.snapshot.has_deployments, lambda: time.time_ns() // _NS_PER_MS
     )
 
 

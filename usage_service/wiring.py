@@ -2,7 +2,7 @@
 
 import datetime as dt
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +37,8 @@ from usage_service.counters.finished_calls import FinishedCalls
 from usage_service.counters.follower import CounterFollower
 from usage_service.counters.ledger_events import LedgerEvents
 from usage_service.counters.reconciler import Reconciler
+from usage_service.deployments import observations as deployment_observations
+from usage_service.deployments.observations import Observations
 from usage_service.journal import replay as journal_replay
 from usage_service.journal.replay import JournalFiles, JournalReplay, claim_with
 from usage_service.metrics import SettlementMetrics, publish, publish_alerts
@@ -48,7 +50,7 @@ from usage_service.rollups.follower import RollupFollower
 from usage_service.rollups.retention import HoursRetention
 from usage_service.settlement import open_holds, pipeline, sweeper
 from usage_service.settlement.pipeline import SettlementPipeline
-from usage_service.settlement.rows import RecordedSettlement
+from usage_service.settlement.rows import RecordedSettlement, Settlement
 from usage_service.settlement.settler import Settler
 from usage_service.settlement.sweeper import Sweeper
 from usage_service.standings import follower as standing_follower
@@ -75,6 +77,7 @@ async def open_service(
         catalog = await stack.enter_async_context(open_catalog_cache(pool, settings, ROLE))
         finished = FinishedCalls(redis)
         await stack.enter_async_context(finished_calls.running(finished))
+        observations = await stack.enter_async_context(deployment_observations.running(redis, catalog))
         follower = CounterFollower(redis, LedgerEvents(pool), finished.note_waits)
         await stack.enter_async_context(counter_follower.running(follower, settings.shutdown_grace_ms))
         ledger_listener = Listener(
@@ -123,8 +126,7 @@ async def open_service(
         )
         await stack.enter_async_context(sweeper.running(expiry, replay.caught_up))
         await stack.enter_async_context(forgetting.running(pool))
-        comparison = Reconciler(redis, pool, settings.reconcile_interval_ms)
-        await stack.enter_async_context(reconciler.running(comparison))
+        await stack.enter_async_context(reconciler.running(Reconciler(redis, pool, settings.reconcile_interval_ms)))
         publish(metrics, settler.counts, settlements, replay, follower, following.rollups, refusals.counts)
         await stack.enter_async_context(open_holds.counted(pool, metrics))
         await stack.enter_async_context(
@@ -132,7 +134,18 @@ async def open_service(
                 metrics, {"postgres": lambda: pool.fetchval(dependencies.CLOCK), "redis": redis.clock}
             )
         )
-        yield UsageService(settlements, catalog, settler.counts, settler.decide_now, finished.add, refusals.take)
+        noted = _to(finished, observations)
+        yield UsageService(settlements, catalog, settler.counts, settler.decide_now, noted, refusals.take)
+
+
+def _to(finished: FinishedCalls, observations: Observations) -> Callable[[Sequence[Settlement]], None]:
+    """Returns what receives calls that are decided but not committed yet."""
+
+    def on_finished(settlements: Sequence[Settlement]) -> None:
+        finished.add(settlements)
+        observations.add(settlements)
+
+    return on_finished
 
 
 @dataclass(frozen=True, slots=True)

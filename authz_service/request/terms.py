@@ -11,6 +11,7 @@ from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
+from gateway_core.model.limits.model_whitelists import qualified_name
 from gateway_core.model.routing.routed_as import RoutedAs
 from gateway_core.runtime.bounded_memory import BoundedMemory
 from gateway_core.stores.redis.placing import PlacingTerms, placing_terms
@@ -19,7 +20,7 @@ _ENTRIES: Final = 20_000
 """About 3.2 KB each. A call whose terms are not cached computes them again."""
 
 
-_Key = tuple[bytes, str, str, bool, bool, str, Specials | None, RoutedAs | None]
+_Key = tuple[bytes, str, str, bool, bool, str, Specials | None, RoutedAs | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class PreparedTerms:
     """The part for the token of the hold."""
     answer: bytes
     """The part of the response to Envoy that these calls share."""
+
+    @property
+    def place(self) -> str:
+        """The place of the deployment that these calls go to."""
+        claims = self.terms.claims
+        return qualified_name(claims.served_model, claims.provider)
 
 
 def prepare(terms: Terms, signing_key: bytes) -> PreparedTerms:
@@ -72,6 +79,7 @@ class TermsMemory:
             parameters.query,
             parameters.specials,
             parameters.routed,
+            parameters.deployment,
         )
         known = self._known.get(key)
         if known is not None and known.terms.hold_for(principal, prices, now_epoch_s):

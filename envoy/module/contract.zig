@@ -163,6 +163,7 @@ pub const UsageFact = enum {
     text_after_usage,
     foreign_body,
     refused_answer,
+    retry_after,
 };
 
 /// Why the module answers a call itself although the provider has answered.

@@ -69,8 +69,8 @@ pub const Failure = struct {
         return provider_errors.retryDelay(self.body.items);
     }
 
-    /// Reports the kind of the error, and `reason` if the answer is refused.
-    pub fn report(self: *const Failure, stream: envoy.Stream, reason: ?contract.RefusedAnswer) error{OutOfMemory}!void {
+    /// Reports the kind of the error, when a retry is allowed, and `reason` if the answer is refused.
+    pub fn report(self: *const Failure, stream: envoy.Stream, reason: ?contract.RefusedAnswer, retry_after_s: ?u64) error{OutOfMemory}!void {
         var facts: usage.Facts = .{ .allocator = allocator };
         defer facts.deinit();
         var reader: json.Reader(usage.Document) = .init(allocator, .{ .allocator = allocator });
@@ -78,6 +78,7 @@ pub const Failure = struct {
         defer reader.visitor.deinit();
         reader.push(self.body.items) catch {};
         _ = try reader.visitor.addTo(&facts);
+        if (retry_after_s) |seconds| try facts.setNumber(.retry_after, seconds);
         if (reason) |why| try facts.setText(.refused_answer, @tagName(why));
         try answers.writeFacts(stream, &facts);
     }

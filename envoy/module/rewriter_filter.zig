@@ -223,7 +223,7 @@ pub const Call = struct {
             _ = self.refuse(stream, .unreadable);
             return false;
         };
-        failure.report(stream, null) catch {};
+        failure.report(stream, null, retry_after_s) catch {};
         if (failures.isTooLong(retry_after_s)) envoy.setHeader(stream, .response, contract.should_retry, "false");
         defer self.drop();
         if (is_without_body and failure.body.items.len > 0) {
@@ -245,7 +245,7 @@ pub const Call = struct {
     fn refuseFor(self: *Call, stream: envoy.Stream, reason: contract.RefusedAnswer, retry_after_s: ?u64) envoy.HeadersStatus {
         const nothing: failures.Failure = .{ .status = 0 };
         const failure: *const failures.Failure = if (self.response == .failure) &self.response.failure else &nothing;
-        failure.report(stream, reason) catch {};
+        failure.report(stream, reason, retry_after_s) catch {};
         self.drop();
         envoy.setMetadataTrue(stream, contract.rewriter_namespace, contract.answered);
         var digits: [20]u8 = undefined;

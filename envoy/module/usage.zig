@@ -123,6 +123,11 @@ pub const Facts = struct {
         _ = try self.set(name, text, false);
     }
 
+    pub fn setNumber(self: *Facts, name: Name, number: u64) error{OutOfMemory}!void {
+        var digits: [20]u8 = undefined;
+        _ = try self.set(name, std.fmt.bufPrint(&digits, "{d}", .{number}) catch unreachable, true);
+    }
+
     /// Appends the facts as one JSON object; nothing if there are none and no answer was read.
     pub fn write(self: *Facts, out: *Text) error{OutOfMemory}!void {
         try self.addCounts();

@@ -2814,6 +2814,8 @@ CREATE TABLE public.usage_records (
     speed text,
     place text,
     tags jsonb,
+    deployment text,
+    failed_attempts text[],
     CONSTRAINT usage_records_cache_read_audio_tokens_check CHECK ((cache_read_audio_tokens >= 0)),
     CONSTRAINT usage_records_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
     CONSTRAINT usage_records_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
@@ -2836,6 +2838,10 @@ CREATE TABLE public.usage_records (
 COMMENT ON COLUMN public.usage_records.charge_lines IS '[[category, count, price, amount], ...]. Tokens are priced per million, uses (fee:<name>) each. The sum of the amounts is the charge.';
 
 COMMENT ON COLUMN public.usage_records.tags IS '{name: value}, at most five; NULL without any.';
+
+COMMENT ON COLUMN public.usage_records.deployment IS 'The provider and its name of the model, of a model with several deployments.';
+
+COMMENT ON COLUMN public.usage_records.failed_attempts IS 'The deployments that were tried before, each with a status or what happened: azure-eu/gpt-4o=429.';
 
 CREATE VIEW public.usage_facts WITH (security_invoker='true') AS
  SELECT u.organization_id,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.local.stack.specification import DEFAULT_CATALOG
-from gateway_core.model.catalog.entries import load_catalog
+from gateway_core.model.catalog_file import load_catalog
 from tests.e2e.conftest import (
     base_url,
     database,

@@ -14,7 +14,8 @@ import pytest
 from deploy.local.stack.environment import DRAIN_GRACE
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
-from gateway_core.model.catalog.entries import Catalog, load_catalog
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.catalog_file import load_catalog
 from gateway_core.stores.redis.connections import open_pipelined
 from tests.e2e.conftest import Witness, wait_settled
 from tests.support.data.tenants import Tenant, make_tenant

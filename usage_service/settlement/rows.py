@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Final
 
 from gateway_core.model.call_tags import Tags
@@ -17,6 +18,8 @@ from usage_service.settlement.charge_decision import CallReport, Resolution, Usa
 from usage_service.stored_objects.handed_out import Answer, may_hand_out, rows_of
 
 _REMEMBERED_TAGS: Final = 4_096
+Kind = tuple[bool, ...]
+"""Whether a record has what few calls have, whether it has tags, and whether its model has several deployments."""
 
 
 @record(frozen=True, slots=True)
@@ -28,6 +31,10 @@ class Settlement:
     resolution: Resolution
     compared_nano_credits: Compared = UNKNOWN
     """Of a call to a virtual model: what both models cost."""
+    deployment: str | None = None
+    """Which deployment answered, of a model that has several."""
+    failed_attempts: tuple[str, ...] = ()
+    """The deployments that were tried before, each with what happened: `azure-eu/gpt-4o=429`."""
 
     @property
     def counters(self) -> tuple[str, ...]:
@@ -168,6 +175,25 @@ def tag_row(entry: RecordedSettlement) -> Row:
     return (_tags_json(tags),) if tags else ()
 
 
+def deployment_row(entry: RecordedSettlement) -> Row:
+    """Returns what only calls to models with several deployments have: the columns of `DEPLOYMENT_COLUMNS`."""
+    settlement = entry.settlement
+    return (settlement.deployment, " ".join(settlement.failed_attempts) or None) if settlement.deployment else ()
+
+
+def optional_row(entry: RecordedSettlement) -> tuple[Kind, Row]:
+    """Returns which optional columns a record has, and their values."""
+    rare, tags, deployment = uncommon_row(entry), tag_row(entry), deployment_row(entry)
+    return (rare != (), tags != (), deployment != ()), (*rare, *tags, *deployment)
+
+
+def optional_columns() -> Iterable[tuple[Kind, tuple[str, ...]]]:
+    """Returns the optional columns of each kind of record."""
+    for kind in product((False, True), repeat=3):
+        groups = zip(kind, (RARE_COLUMNS, TAG_COLUMNS, DEPLOYMENT_COLUMNS), strict=True)
+        yield kind, tuple(column for is_there, columns in groups if is_there for column in columns)
+
+
 @lru_cache(maxsize=_REMEMBERED_TAGS)
 def _tags_json(tags: Tags) -> str:
     return json.dumps(dict(tags), ensure_ascii=False)
@@ -242,6 +268,8 @@ RARE_DEFAULTS: Final[Row] = (0, 0, 0, 0, 0, "{}", None, None)
 """The values of `RARE_COLUMNS` that PostgreSQL fills in by itself. Most calls have no others."""
 TAG_COLUMNS: Final = ("tags:jsonb",)
 """Of records. A correction has the tags of its record."""
+DEPLOYMENT_COLUMNS: Final = ("deployment", "failed_attempts:texts")
+"""Of records. A correction has those of its record."""
 CORRECTION_COLUMNS: Final = (*FACT_COLUMNS, "delta_nano_credits:bigint", *RARE_COLUMNS)
 FINDING_COLUMNS: Final = (
     *("hold_id", "organization_id", "group_path:texts", "member_id", "api_key_id", "provider_id", "requested_model"),

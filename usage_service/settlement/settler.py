@@ -10,6 +10,7 @@ import asyncpg
 from gateway_core.model.calls.holds import Hold, HoldState, HoldTokenError, verify_hold_by_any
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.limits.model_whitelists import qualified_name
 from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot
@@ -129,10 +130,11 @@ class Settler:
         snapshot = self._catalog.snapshot
         terms = Terms(hold, model, schedule, snapshot.answered_models, snapshot.providers.get(model.provider))
         resolution = resolve(terms, report)
+        deployment = _deployment_of(hold, snapshot)
         if hold.claims.routed is None or resolution.outcome is not HoldState.SETTLED:
-            return Settlement(hold, report, resolution)
+            return Settlement(hold, report, resolution, deployment=deployment)
         both = compared(hold.claims, resolution.usage, resolution.charge_nano_credits, snapshot)
-        return Settlement(hold, report, resolution, both)
+        return Settlement(hold, report, resolution, both, deployment)
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
         """Returns the model and the prices that a hold names.
@@ -199,9 +201,19 @@ class Settler:
 
 
 def _prices_in(catalog: CatalogSnapshot, hold: Hold) -> tuple[Model, PriceSchedule] | None:
-    model = catalog.known_model(hold.claims.requested_model)
-    schedule = catalog.schedule(hold.claims.requested_model, hold.claims.price_version)
+    claims = hold.claims
+    model = catalog.known_model(claims.requested_model)
+    schedule = catalog.schedule(claims.requested_model, claims.price_version)
+    if model and model.deployments:
+        model = model.served_by(claims.provider, claims.served_model)
     return (model, schedule) if model and schedule else None
+
+
+def _deployment_of(hold: Hold, catalog: CatalogSnapshot) -> str | None:
+    """Returns the place that served a call; None if its model has a single one."""
+    claims = hold.claims
+    model = catalog.models.get(claims.requested_model) if catalog.has_deployments else None
+    return qualified_name(claims.served_model, claims.provider) if model and model.deployments else None
 
 
 def _hold_of(report: CallReport, signing_keys: Sequence[bytes]) -> Hold:

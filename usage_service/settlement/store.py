@@ -32,19 +32,18 @@ from usage_service.settlement.rows import (
     CORRECTION_COLUMNS,
     FINDING_COLUMNS,
     HOLD_COLUMNS,
-    RARE_COLUMNS,
     RECORD_COLUMNS,
-    TAG_COLUMNS,
     ExpiredCharge,
+    Kind,
     RecordedSettlement,
     Settlement,
     correction_row,
     finding_row,
     hold_row,
+    optional_columns,
+    optional_row,
     record_row,
     stored_rows,
-    tag_row,
-    uncommon_row,
 )
 from usage_service.stored_objects import handed_out
 
@@ -77,11 +76,9 @@ _INSERT_RESOLVED_HOLDS: Final = (
     + " ORDER BY p.hold_id ON CONFLICT (hold_id) DO NOTHING RETURNING hold_id"
 )
 _INSERT_RECORDS: Final = {
-    (rare != (), tags != ()): insert_packed("usage_records", (*RECORD_COLUMNS, *rare, *tags))
-    for rare in ((), RARE_COLUMNS)
-    for tags in ((), TAG_COLUMNS)
+    kind: insert_packed("usage_records", (*RECORD_COLUMNS, *columns)) for kind, columns in optional_columns()
 }
-"""By whether the records have what few calls have, and whether they have tags."""
+"""By which optional columns the records have."""
 _INSERT_CORRECTIONS: Final = insert_packed("usage_corrections", CORRECTION_COLUMNS)
 _INSERT_FINDINGS: Final = insert_packed("usage_findings", FINDING_COLUMNS)
 # In one order, so that concurrent batches do not wait for each other in a circle. An id belongs to whom it was given first.
@@ -192,10 +189,10 @@ async def _write(connection: Connection, recorded: Sequence[RecordedSettlement])
 
 async def _insert_records(connection: Connection, resolutions: Iterable[RecordedSettlement]) -> None:
     """Inserts records. Columns that few calls use are left out for all others, which saves a fifth of the values."""
-    by_columns: dict[tuple[bool, bool], list[Row]] = {}
+    by_columns: dict[Kind, list[Row]] = {}
     for entry in resolutions:
-        rare, tags = uncommon_row(entry), tag_row(entry)
-        by_columns.setdefault((rare != (), tags != ()), []).append((*record_row(entry), *rare, *tags))
+        kind, optional = optional_row(entry)
+        by_columns.setdefault(kind, []).append((*record_row(entry), *optional))
     for kind, rows in by_columns.items():
         await connection.execute(_INSERT_RECORDS[kind], *packed_columns(rows))
 

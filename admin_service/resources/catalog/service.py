@@ -150,7 +150,7 @@ class CatalogApi:
             usable = [
                 model.name
                 for model in snapshot.models.values()
-                if principal.may_call(model.name, model.provider) and model.schedule_at(today)
+                if principal.may_call_any(model.name, model.providers) and model.schedule_at(today)
             ]
             among_them = Condition("m.model_name = ANY({}::text[])", usable)
             organization = caller.resource.organization

@@ -212,7 +212,7 @@ def _state(
     return GuardrailState(
         scope=rail.scope,
         mode=rail.mode,
-        model_allowed=model is not None and rail.allows(model.name, model.provider),
+        model_allowed=model is not None and any(rail.allows(model.name, provider) for provider in model.providers),
         budget=None
         if rail.budget_nano_credits is None
         else budget_state(budget_of_guardrail(rail, period_of, zone), rail.budget_nano_credits, rail.soft),

@@ -103,6 +103,8 @@ def detailed_call_message(
             ],
             finding=finding,
             discrepancies=discrepancies,
+            deployment=row["deployment"] or "",
+            failed_attempts=row["failed_attempts"] or (),
         )
     )
     return message

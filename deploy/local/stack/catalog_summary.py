@@ -59,7 +59,7 @@ def read_catalog(catalog_file: Path, remembered_in: Path) -> CatalogSummary:
 
 def _summarize(catalog_file: Path) -> dict[str, Any]:
     # Imported here, because a start with a cached summary does not need the slow validation library.
-    from gateway_core.model.catalog.entries import CatalogError, load_catalog  # noqa: PLC0415
+    from gateway_core.model.catalog_file import CatalogError, load_catalog  # noqa: PLC0415
     from gateway_core.model.endpoints import Endpoint  # noqa: PLC0415
 
     try:

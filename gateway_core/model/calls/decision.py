@@ -66,6 +66,8 @@ class Parameters:
     """Whether the provider may summarize the conversation before it answers."""
     routed: RoutedAs | None = None
     """How the model was chosen; None if the caller named it."""
+    deployment: int | None = None
+    """Which deployment of the model is to serve the call, as an index; None if the model has only one, or any may."""
 
     @property
     def named(self) -> str:
@@ -351,6 +353,8 @@ def _find_model(
 ) -> tuple[Model, PriceSchedule, Provider] | Refusal:
     name = parameters.model
     model = prices.models.get(name)
+    if model is not None and model.deployments:
+        model = _deployed(model, parameters.deployment, principal)
     provider = prices.providers.get(model.provider) if model else None
     if model is None or provider is None:
         return Refusal(
@@ -376,6 +380,14 @@ def _find_model(
             RefusalReason.MODEL_WITHOUT_PRICE, f"The model {name!r} has no price yet, so it cannot be called.", "model"
         )
     return model, schedule, provider
+
+
+def _deployed(model: Model, index: int | None, principal: Principal) -> Model:
+    """Returns the model as a deployment serves it: without an index, the first one that the caller may call."""
+    if index is not None:
+        return model.deployed[index]
+    allowed = (one for one in model.deployed if principal.may_call(one.name, one.provider))
+    return next(allowed, model)
 
 
 def _models_of(provider: str, prices: CatalogView) -> Iterator[Model]:

@@ -1,5 +1,6 @@
 """The caller and every guardrail above the call: one frozen snapshot for a decision."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
@@ -49,6 +50,10 @@ class Principal:
         Both names are those of the catalog.
         """
         return all(rail.is_shadow or rail.allows(model, provider) for rail in self.guardrails)
+
+    def may_call_any(self, model: str, providers: Iterable[str]) -> bool:
+        """Returns whether `may_call` allows the model at one of the providers that serve it."""
+        return any(self.may_call(model, provider) for provider in providers)
 
     def scope_that_forbids(self, model: str, provider: str) -> Scope | None:
         """Returns the narrowest scope whose enforced whitelist forbids the model; None if `may_call`."""

@@ -1,23 +1,21 @@
 """The catalog: providers, models, their limits, and their prices with effective dates.
 
-This module validates the YAML form (`deploy/catalog/catalog.yaml`). PostgreSQL keeps every price version ever used
-(INV-11).
+This module validates the YAML form (`deploy/catalog/catalog.yaml`), which `catalog_file` reads. PostgreSQL keeps every price
+version ever used (INV-11).
 """
 
 import datetime as dt
-from collections.abc import Hashable, Iterable
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from gateway_core.model.capabilities import Capability, Tier
 from gateway_core.model.catalog.prices import Entry, FeeName, FeeNanoCredits, Multiplier, PriceSchedule, TokenLimit
 from gateway_core.model.endpoints import ELSEWHERE, Dialect, Endpoint
 from gateway_core.model.limits.model_whitelists import qualified_name
-from gateway_core.model.validation_problems import problems_of
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
@@ -25,12 +23,10 @@ Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
 
 MAX_CANDIDATES = 8
 """Models of one virtual model."""
+MAX_DEPLOYMENTS = 8
+"""Deployments of one model."""
 VIRTUAL_PROVIDER = "virtual"
 """What whitelists call the provider of every virtual model: `virtual/auto`, `virtual/*`, `provider:virtual`."""
-
-
-class CatalogError(Exception):
-    """The catalog cannot be read. The message names the place and says what to change."""
 
 
 ToolType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -131,11 +127,32 @@ class Provider(Entry):
         return self
 
 
+class Deployment(Entry):
+    """One of several places that serve a model: an account at a provider, and the name that the provider has for the model."""
+
+    provider: Slug
+    upstream_name: Name
+    weight: Annotated[int, Field(ge=1, le=1_000, strict=True)] = 1
+    """Its share of the callers, among the deployments of the same priority."""
+    priority: Annotated[int, Field(ge=0, le=9, strict=True)] = 0
+    """Deployments of a higher number serve only while none of a lower number is healthy."""
+    region: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    """Where it computes, for people who read records."""
+    first_byte_timeout_ms: Annotated[int, Field(ge=100, le=900_000, strict=True)] | None = None
+    """A call that takes longer to begin its answer counts as failed; None: only Envoy's own timeouts do."""
+
+    @property
+    def place(self) -> str:
+        """Its name among the deployments of all models."""
+        return qualified_name(self.upstream_name, self.provider)
+
+
 class Model(Entry):
     """A model that members may call by its public name."""
 
     name: Name
     provider: Slug
+    """That of the first deployment, if it has several."""
     upstream_name: Name
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     context_window_tokens: Annotated[TokenLimit, Field(gt=0)]
@@ -148,6 +165,35 @@ class Model(Entry):
     tier: Tier | None = None
     """Its class among the models; None for one that no virtual model of the catalog uses."""
     schedules: tuple[PriceSchedule, ...] = ()
+    deployments: Annotated[tuple[Deployment, ...], Field(max_length=MAX_DEPLOYMENTS)] = ()
+    """The places that serve it, if there are several."""
+
+    @cached_property
+    def deployed(self) -> "tuple[Model, ...]":
+        """The model as each deployment serves it, in their order: with its provider, upstream name and prices."""
+        return tuple(self._deployed_at(deployment) for deployment in self.deployments)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The providers that may serve it."""
+        return tuple(dict.fromkeys(one.provider for one in self.deployments)) or (self.provider,)
+
+    def deployment_of(self, provider: str, upstream_name: str) -> Deployment | None:
+        """Returns the deployment of these names; None if there is none."""
+        of_name = (one for one in self.deployments if (one.provider, one.upstream_name) == (provider, upstream_name))
+        return next(of_name, None)
+
+    def served_by(self, provider: str, upstream_name: str) -> "Model":
+        """Returns the model as the deployment of these names serves it; itself if there is none."""
+        of_name = (one for one in self.deployed if (one.provider, one.upstream_name) == (provider, upstream_name))
+        return next(of_name, self)
+
+    def _deployed_at(self, deployment: Deployment) -> "Model":
+        own = tuple(one for one in self.schedules if one.deployment == deployment.place)
+        shared = tuple(one for one in self.schedules if not one.deployment)
+        schedules = tuple(one.model_copy(update={"deployment": ""}) for one in own) or shared
+        names = {"provider": deployment.provider, "upstream_name": deployment.upstream_name}
+        return self.model_copy(update={**names, "schedules": schedules, "deployments": ()})
 
     @property
     def any_names(self) -> tuple[str, ...]:
@@ -156,22 +202,29 @@ class Model(Entry):
 
     @model_validator(mode="before")
     @classmethod
-    def _inline_prices(cls, data: object) -> object:
-        """Converts the single inline schedule of the YAML form into the tuple of schedules that a model holds."""
-        if not isinstance(data, dict) or "prices_nano_credits_per_million_tokens" not in data:
+    def _yaml_form(cls, data: object) -> object:
+        """Converts the inline prices of the YAML form into the schedules that a model holds."""
+        if not isinstance(data, dict):
             return data
-        if "schedules" in data:
-            raise ValueError("give prices either inline or under schedules, not both")
         data = dict(data)
-        schedule = {
-            "prices": data.pop("prices_nano_credits_per_million_tokens"),
-            "long_context": data.pop("long_context", None),
-            "effective_date": data.pop("effective_date", None),
-            "fees": data.pop("fees", {}),
-            "fees_once_per_call": data.pop("fees_once_per_call", ()),
-            "multipliers": data.pop("multipliers", ()),
-        }
-        return {**data, "schedules": (schedule,)}
+        schedules: list[object] = []
+        if isinstance(deployments := data.get("deployments"), list | tuple) and deployments:
+            data["deployments"], schedules = _without_prices(deployments)
+            names = {"provider", "upstream_name"} & data.keys()
+            if isinstance(first := data["deployments"][0], dict):
+                if any(data[name] != first.get(name) for name in names):
+                    raise ValueError("provider and upstream_name must be left out, or be those of the first deployment")
+                data = {name: first[name] for name in ("provider", "upstream_name") if name in first} | data
+        if _PRICES in data:
+            schedules = [_taken_schedule(data), *schedules]
+        if schedules and "schedules" in data:
+            raise ValueError("give prices either inline or under schedules, not both")
+        return {**data, "schedules": tuple(schedules)} if schedules else data
+
+    @model_validator(mode="after")
+    def _distinct_deployments(self) -> Self:
+        _refuse_repeats("deployment", (one.place for one in self.deployments))
+        return self
 
     @model_validator(mode="after")
     def _endpoints_of_their_own(self) -> Self:
@@ -191,10 +244,38 @@ class Model(Entry):
     def schedule_at(self, day: dt.date) -> PriceSchedule | None:
         """Returns the schedule in force on a day (UTC), or None if the model has no price and may not be called."""
         return max(
-            (schedule for schedule in self.schedules if schedule.effective_date <= day),
+            (schedule for schedule in self.schedules if schedule.effective_date <= day and not schedule.deployment),
             key=lambda schedule: (schedule.effective_date, schedule.version),
             default=None,
         )
+
+
+_PRICES = "prices_nano_credits_per_million_tokens"
+
+
+def _without_prices(deployments: Sequence[object]) -> tuple[list[object], list[object]]:
+    """Returns the deployments of the YAML form without their prices, and a schedule for each that has some."""
+    plain: list[object] = []
+    schedules: list[object] = []
+    for deployment in deployments:
+        if isinstance(deployment, dict) and _PRICES in deployment:
+            deployment = dict(deployment)  # noqa: PLW2901 - the caller's remains
+            place = f"{deployment.get('provider')}/{deployment.get('upstream_name')}"
+            schedules.append({**_taken_schedule(deployment), "deployment": place})
+        plain.append(deployment)
+    return plain, schedules
+
+
+def _taken_schedule(entry: dict[str, Any]) -> dict[str, Any]:
+    """Removes the inline prices from an entry, and returns them as a schedule."""
+    return {
+        "prices": entry.pop(_PRICES),
+        "long_context": entry.pop("long_context", None),
+        "effective_date": entry.pop("effective_date", None),
+        "fees": entry.pop("fees", {}),
+        "fees_once_per_call": entry.pop("fees_once_per_call", ()),
+        "multipliers": entry.pop("multipliers", ()),
+    }
 
 
 class OfferedVirtualModel(Entry):
@@ -220,6 +301,16 @@ class Catalog(Entry):
     models: tuple[Model, ...]
     virtual_models: tuple[OfferedVirtualModel, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _further_accounts(cls, data: object) -> object:
+        """Completes the providers of the YAML form that are another account at one listed before (`same_as`)."""
+        if not isinstance(data, dict) or not isinstance(data.get("providers"), list | tuple):
+            return data
+        whole: dict[object, object] = {}
+        providers = [_completed(provider, whole) for provider in data["providers"]]
+        return {**data, "providers": providers}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _refuse_repeats("provider", (provider.name for provider in self.providers))
@@ -238,18 +329,8 @@ class Catalog(Entry):
             if unknown := [name for name in virtual.candidates if name not in offered]:
                 raise ValueError(f"virtual model {virtual.name}: no model is named {', '.join(unknown)}")
         for model in self.models:
-            provider = providers.get(model.provider)
-            if provider is None:
-                raise ValueError(f"model {model.name}: provider {model.provider} is not in the catalog")
-            missing = {endpoint.dialect for endpoint in model.endpoints} - provider.dialects.keys()
-            if missing:
-                raise ValueError(
-                    f"model {model.name}: provider {model.provider} does not speak {', '.join(sorted(missing))}"
-                )
-            if pathless := ELSEWHERE.intersection(model.endpoints) - provider.paths.keys():
-                raise ValueError(
-                    f"model {model.name}: provider {model.provider} needs paths for {', '.join(sorted(pathless))}"
-                )
+            for name in model.providers:
+                _require_provider(model, name, providers.get(name))
         return self
 
     def with_provider_prices(self) -> "Catalog":
@@ -259,15 +340,40 @@ class Catalog(Entry):
             ValidationError: a multiplier turns a price into a fraction of a nano-credit.
         """
         providers = {provider.name: provider for provider in self.providers}
-        models = tuple(_with_provider_prices(model, providers[model.provider]) for model in self.models)
+        models = tuple(_with_provider_prices(model, providers) for model in self.models)
         return self.model_copy(update={"models": models})
 
 
-def _with_provider_prices(model: Model, provider: Provider) -> Model:
-    if not provider.fees and not provider.multipliers:
-        return model
+def _completed(provider: object, before: dict[object, object]) -> object:
+    """Returns a provider of the YAML form with what it has in common with the one that it names. Adds it to those before."""
+    if not isinstance(provider, dict):
+        return provider
+    if "same_as" in provider:
+        first = before.get(provider["same_as"])
+        if not isinstance(first, dict):
+            raise ValueError(f"provider {provider.get('name')}: no provider {provider['same_as']} is listed before it")
+        if "credential_env" not in provider:
+            raise ValueError(f"provider {provider.get('name')}: name the credential_env of this account")
+        provider = {**first, **{key: value for key, value in provider.items() if key != "same_as"}}
+    before[provider.get("name")] = provider
+    return provider
+
+
+def _require_provider(model: Model, name: str, provider: Provider | None) -> None:
+    """Raises ValueError: the provider cannot serve the model."""
+    if provider is None:
+        raise ValueError(f"model {model.name}: provider {name} is not in the catalog")
+    if missing := {endpoint.dialect for endpoint in model.endpoints} - provider.dialects.keys():
+        raise ValueError(f"model {model.name}: provider {name} does not speak {', '.join(sorted(missing))}")
+    if pathless := ELSEWHERE.intersection(model.endpoints) - provider.paths.keys():
+        raise ValueError(f"model {model.name}: provider {name} needs paths for {', '.join(sorted(pathless))}")
+
+
+def _with_provider_prices(model: Model, providers: Mapping[str, Provider]) -> Model:
+    places = {one.place: one.provider for one in model.deployments}
     schedules = []
     for schedule in model.schedules:
+        provider = providers[places.get(schedule.deployment, model.provider)]
         own = {multiplier.when for multiplier in schedule.multipliers}
         added = tuple(multiplier for multiplier in provider.multipliers if multiplier.when not in own)
         values = {
@@ -286,36 +392,3 @@ def _refuse_repeats(kind: str, names: Iterable[str]) -> None:
         if name in seen:
             raise ValueError(f"{kind} {name} appears twice in the catalog")
         seen.add(name)
-
-
-def load_catalog(path: Path) -> Catalog:
-    """Reads and validates a catalog file.
-
-    Raises:
-        CatalogError: the file is missing, is not YAML, or breaks a rule.
-    """
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # a safe loader
-    except OSError as error:
-        raise CatalogError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: not UTF-8, or a date that does not exist.
-        raise CatalogError(f"{path}: is not YAML: {error}") from error
-    try:
-        return Catalog.model_validate(document).with_provider_prices()
-    except ValidationError as error:
-        place, problem = problems_of(error)[0]
-        raise CatalogError(f"{path}: {place or 'the file'}: {problem}") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a repeated key, because YAML would silently use the last of two prices."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:  # noqa: FBT001, FBT002
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} appears twice", key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)

@@ -168,6 +168,9 @@ class PriceSchedule(Entry):
 
     version: int = 0
     effective_date: dt.date
+    deployment: Annotated[str, Field(max_length=200)] = ""
+    """The place of the only deployment that it is for (`Deployment.place`); empty if it is for those without prices of
+    their own."""
     prices: Prices
     long_context: LongContextPrices | None = None
     fees: dict[FeeName, FeeNanoCredits] = Field(default_factory=dict, max_length=64)

@@ -58,7 +58,14 @@ class CatalogSnapshot:
     @cached_property
     def answered_models(self) -> AnsweredModels:
         """The models that may answer a call, by every name that a provider gives them."""
-        return AnsweredModels((*self.models.values(), *self.retired_models.values()))
+        offered, retired = self.models.values(), self.retired_models.values()
+        deployed = (place for model in (*offered, *retired) for place in model.deployed)
+        return AnsweredModels((*offered, *retired, *deployed))
+
+    @cached_property
+    def has_deployments(self) -> bool:
+        """Whether any model on offer has several deployments."""
+        return any(model.deployments for model in self.models.values())
 
     def known_model(self, name: str) -> Model | None:
         """Returns an offered or retired model by its public name; None if there is none."""
@@ -216,7 +223,7 @@ async def sync_catalog(connection: Connection, catalog: Catalog) -> None:
     """Makes the tables equal to a catalog file, in one transaction. A second run changes nothing.
 
     Models that left the file are retired. A price version is added only if the prices differ from the newest stored
-    version of the same effective date. Stored versions are never changed or withdrawn.
+    version of the same effective date and deployment. Stored versions are never changed or withdrawn.
     """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_ID)
@@ -282,17 +289,19 @@ async def _sync_models(connection: Connection, catalog: Catalog) -> None:
 
 async def _sync_prices(connection: Connection, catalog: Catalog) -> None:
     newest_version: dict[str, int] = {}
-    newest_prices: dict[tuple[str, dt.date], object] = {}
+    newest_prices: dict[tuple[str, dt.date, str], object] = {}
     for row in await connection.fetch(
         "SELECT model_name, version, effective_date, prices FROM price_versions ORDER BY model_name, version"
     ):
         newest_version[row["model_name"]] = row["version"]
-        newest_prices[row["model_name"], row["effective_date"]] = _content_of(row)
+        deployment = json.loads(row["prices"]).get("deployment", "")
+        newest_prices[row["model_name"], row["effective_date"], deployment] = _content_of(row)
     additions = []
     for model in catalog.models:
         for schedule in model.schedules:
             prices = _content(schedule)
-            if newest_prices.get((model.name, schedule.effective_date)) != prices:
+            key = model.name, schedule.effective_date, schedule.deployment
+            if newest_prices.get(key) != prices:
                 newest_version[model.name] = newest_version.get(model.name, 0) + 1
                 additions.append((model.name, newest_version[model.name], schedule.effective_date, json.dumps(prices)))
     if additions:

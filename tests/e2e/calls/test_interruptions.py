@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
-from gateway_core.model.catalog.entries import load_catalog
+from gateway_core.model.catalog_file import load_catalog
 from tests.e2e.conftest import Post, Witness, chat, wait_settled
 from tests.support.books import assert_books_agree
 from tests.support.data.tenants import CREDIT, Tenant

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from deploy.local.stack.specification import DEFAULT_CATALOG
-from gateway_core.model.catalog.entries import Catalog, load_catalog
+from gateway_core.model.catalog.entries import Catalog
+from gateway_core.model.catalog_file import load_catalog
 from tests.e2e.conftest import Witness, wait_settled
 from tests.support.books import assert_books_agree
 from tests.support.clients.sdk_calls import ALL, FREE, Call, connect

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.local.stack.specification import DEFAULT_CATALOG
-from gateway_core.model.catalog.entries import load_catalog
+from gateway_core.model.catalog_file import load_catalog
 from tests.e2e.conftest import Witness, wait_settled
 from tests.support.books import assert_books_agree
 from tests.support.data.tenants import Tenant

@@ -40,12 +40,13 @@ ROOMS = {
         "routed_calls",
         "anomalies",
     ),
-    "authz_service": ("request", "identities", "stored_objects", "holds"),
+    "authz_service": ("request", "identities", "stored_objects", "holds", "deployments"),
     "usage_service": (
         "provider_reports",
         "stored_objects",
         "routed_calls",
         "settlement",
+        "deployments",
         "journal",
         "counters",
         "refusals",
@@ -76,7 +77,12 @@ ROOMS = {
 REACHES_OUT: frozenset[str] = frozenset()
 """This list may only shrink."""
 
-WITH_ANOTHER_USER = ("gateway_core.contract", "gateway_core.schema", "gateway_core.runtime.unix_sockets")
+WITH_ANOTHER_USER = (
+    "gateway_core.contract",
+    "gateway_core.schema",
+    "gateway_core.runtime.unix_sockets",
+    "gateway_core.model.catalog_file",
+)
 """Code in the core that is shared with Envoy or the deployment instead of a second service."""
 
 USED_BY_ONE_SERVICE: frozenset[str] = frozenset()

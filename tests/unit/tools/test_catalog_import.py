@@ -11,8 +11,9 @@ from genai_prices import Usage, calc_price
 from genai_prices.data import providers
 from genai_prices.types import ModelInfo, TieredPrices
 
-from gateway_core.model.catalog.entries import Model, load_catalog
+from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.service import Service
+from gateway_core.model.catalog_file import load_catalog
 from tools.catalog_additions import DOCUMENTED_PRICES_USD
 from tools.catalog_import import CATALOG, PRICES_OF, render_catalog
 

@@ -11,7 +11,7 @@ from admin_service.access.permissions import Role
 from admin_service.demo.content import GROUPS, GUARDRAILS, MEMBERS, ORGANIZATION, TOKENS
 from admin_service.demo.document import demo_document, describe_guardrails
 from admin_service.demo.secret_file import DemoSecrets, SecretFileError, load_or_create
-from gateway_core.model.catalog.entries import load_catalog
+from gateway_core.model.catalog_file import load_catalog
 from gateway_core.model.ids import is_valid_id
 from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY
 from gateway_core.model.organization.scopes import Scope, ScopeKind

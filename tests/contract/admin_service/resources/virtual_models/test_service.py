@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import virtual_model_pb2
 from megarouter.admin.v1.virtual_model_pb2 import VirtualModel
 
-from gateway_core.model.catalog.entries import load_catalog
+from gateway_core.model.catalog_file import load_catalog
 from gateway_core.stores.postgres.catalog_store import sync_catalog
 from tests.contract.admin_service.conftest import Client
 from tests.support.repository import ROOT

@@ -13,7 +13,7 @@ from deploy.local.demo_data.back_dating import back_dated
 from deploy.local.demo_data.load import NotEmptyError, Plan, Summary, load
 from deploy.local.stack.database_urls import login_url
 from deploy.local.stack.specification import DEFAULT_CATALOG
-from gateway_core.model.catalog.entries import load_catalog
+from gateway_core.model.catalog_file import load_catalog
 from gateway_core.stores.postgres.catalog_store import sync_catalog
 from tests.contract.conftest import Databases
 from tests.contract.usage_service.audit.books import audit, broken

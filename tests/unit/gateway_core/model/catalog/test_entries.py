@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway_core.model.catalog.entries import Catalog, CatalogError, load_catalog
+from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.catalog.service import Service
+from gateway_core.model.catalog_file import CatalogError, load_catalog
 from gateway_core.model.endpoints import Dialect, Endpoint
 from tests.support.repository import ROOT
 
@@ -14,6 +15,7 @@ CORPUS = ROOT / "tests" / "corpus" / "catalog"
 OK = sorted(CORPUS.glob("ok_*.yaml"))
 BAD = sorted(CORPUS.glob("bad_*.yaml"))
 DAY = dt.timedelta(days=1)
+TODAY = dt.date(2026, 3, 1)
 
 
 def load(name: str) -> Catalog:
@@ -138,3 +140,22 @@ def test_a_price_of_zero_is_a_price() -> None:
 def test_a_merged_anchor_may_be_overridden() -> None:
     small = load("anchors").models[1].schedules[0].prices
     assert (small.input, small.output) == (1_000_000_000, 1)
+
+
+def test_a_model_with_deployments_is_that_of_its_first_one() -> None:
+    model = load("deployments").models[0]
+    assert (model.provider, model.upstream_name, model.providers) == ("acme", "acme-large", ("acme", "acme-eu"))
+    assert [one.place for one in model.deployments] == ["acme/acme-large", "acme-eu/large-eu"]
+
+
+def test_a_deployment_has_its_own_price_or_that_of_the_model() -> None:
+    at_acme, in_eu = load("deployments").models[0].deployed
+    prices = [schedule.prices.input for schedule in (at_acme.schedule_at(TODAY), in_eu.schedule_at(TODAY)) if schedule]
+    assert prices == [1_000_000_000, 2_000_000_000]
+    assert (in_eu.provider, in_eu.upstream_name, in_eu.deployments) == ("acme-eu", "large-eu", ())
+
+
+def test_another_account_differs_from_its_provider_in_what_it_says() -> None:
+    acme, eu = load("deployments").providers
+    assert eu.model_dump(exclude={"name", "credential_env"}) == acme.model_dump(exclude={"name", "credential_env"})
+    assert eu.credential_env == "ACME_EU_API_KEY"

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from gateway_core.model.catalog.entries import Catalog, load_catalog
+from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.catalog.service import STANDARD, Service
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.catalog.unpriced import Asked, unpriced, unpriced_requests
+from gateway_core.model.catalog_file import load_catalog
 from gateway_core.model.endpoints import Endpoint
 from tests.support.repository import ROOT
 

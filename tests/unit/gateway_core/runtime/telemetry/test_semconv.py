@@ -5,7 +5,7 @@ from opentelemetry.semconv.attributes import error_attributes, http_attributes
 from opentelemetry.semconv.schemas import Schemas
 
 from deploy.local.stack.specification import DEFAULT_CATALOG
-from gateway_core.model.catalog.entries import load_catalog
+from gateway_core.model.catalog_file import load_catalog
 from gateway_core.runtime.telemetry import semconv
 
 PUBLISHED = {value for name, value in vars(gen_ai_attributes).items() if name.startswith("GEN_AI_")}

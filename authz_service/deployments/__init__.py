@@ -1,0 +1,1 @@
+"""Chooses among the deployments of a model, by what all replicas know about their health."""

@@ -1,0 +1,172 @@
+"""A stack whose models are served by two scripted upstreams."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import yaml
+
+from deploy.local.supervision.embedded_stack import Stack
+from tests.e2e.conftest import chat, pepper_of
+from tests.support.data.tenants import make_tenant
+from tests.support.metered_calls import Metering
+from tests.support.ports import free_port_base
+from tests.support.servers.scripted_upstream import Request, Script, ScriptedUpstream, json_answer, running_upstream
+
+PRICES = {"alpha": (1_000_000_000, 4_000_000_000), "beta": (3_000_000_000, 8_000_000_000)}
+"""Nano-credits per million input and output tokens."""
+INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 500
+FIRST_BYTE_TIMEOUT_MS = 1_000
+
+
+def cost_at(provider: str) -> int:
+    """Returns what an answer costs, in nano-credits."""
+    price_in, price_out = PRICES[provider]
+    return (INPUT_TOKENS * price_in + OUTPUT_TOKENS * price_out) // 10**6
+
+
+def catalog_of(urls: dict[str, str]) -> dict[str, Any]:
+    """Returns a catalog in which `balanced` has equal deployments, `backed` a second one for need, and `plain` only one."""
+    beta_prices = {"prices_nano_credits_per_million_tokens": _prices("beta"), "effective_date": "2026-01-01"}
+
+    def deployment(provider: str, **fields: object) -> dict[str, Any]:
+        own = beta_prices if provider == "beta" else {}
+        return {
+            "provider": provider,
+            "upstream_name": f"model-at-{provider}",
+            "first_byte_timeout_ms": FIRST_BYTE_TIMEOUT_MS,
+            **own,
+            **fields,
+        }
+
+    def model(name: str, **fields: object) -> dict[str, Any]:
+        return {
+            "name": name,
+            "endpoints": ["chat_completions", "responses"],
+            "context_window_tokens": 100_000,
+            "max_output_tokens": 4_000,
+            "default_output_reserve_tokens": 1_000,
+            "prices_nano_credits_per_million_tokens": _prices("alpha"),
+            "effective_date": "2026-01-01",
+            **fields,
+        }
+
+    return {
+        "version": 1,
+        "providers": [
+            {
+                "name": "alpha",
+                "display_name": "Alpha",
+                "credential_env": "ALPHA_KEY",
+                "credential_header": "authorization",
+                "stream_options": True,
+                "dialects": {"openai": f"{urls['alpha']}/a/v1"},
+            },
+            {
+                "name": "beta",
+                "same_as": "alpha",
+                "display_name": "Beta",
+                "credential_env": "BETA_KEY",
+                "dialects": {"openai": f"{urls['beta']}/b/v1"},
+            },
+        ],
+        "models": [
+            model("balanced", deployments=[deployment("alpha"), deployment("beta")]),
+            model("backed", deployments=[deployment("alpha", region="eu-1"), deployment("beta", priority=1)]),
+            model("plain", provider="alpha", upstream_name="plain-at-alpha"),
+        ],
+    }
+
+
+def _prices(provider: str) -> dict[str, int]:
+    price_in, price_out = PRICES[provider]
+    return {"input": price_in, "output": price_out}
+
+
+def completion(model: str) -> Script:
+    """Returns a whole answer of a chat model."""
+    return json_answer(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "model": model,
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
+            "usage": {
+                "prompt_tokens": INPUT_TOKENS,
+                "completion_tokens": OUTPUT_TOKENS,
+                "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS,
+            },
+        }
+    )
+
+
+def served(request: Request) -> Script:
+    """Answers any call."""
+    return completion(request.json["model"])
+
+
+@dataclass
+class Upstreams:
+    """The two places that serve the models."""
+
+    alpha: ScriptedUpstream
+    beta: ScriptedUpstream
+
+    def counts(self) -> tuple[int, int]:
+        return len(self.alpha.requests), len(self.beta.requests)
+
+
+async def until_healthy(calls: Metering, upstreams: Upstreams) -> None:
+    """Lets both upstreams serve, and calls until the breakers of both are closed."""
+    for upstream in (upstreams.alpha, upstreams.beta):
+        upstream.reset()
+        upstream.choose(served)
+    async with asyncio.timeout(20):
+        while not upstreams.alpha.requests or len(upstreams.alpha.requests) < 3:
+            await calls.call(chat(model="backed"))
+            await asyncio.sleep(0.2)
+
+
+@pytest.fixture(scope="package")
+def running_upstreams() -> Iterator[Upstreams]:
+    with running_upstream() as alpha, running_upstream() as beta:
+        yield Upstreams(alpha, beta)
+
+
+@pytest.fixture(scope="package")
+def deployed_stack(running_upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    catalog = tmp_path_factory.mktemp("deployments") / "catalog.yaml"
+    urls = {"alpha": running_upstreams.alpha.url, "beta": running_upstreams.beta.url}
+    catalog.write_text(yaml.safe_dump(catalog_of(urls)), encoding="utf-8")
+    home: Path = tmp_path_factory.mktemp("deployed-stack")
+    settings = {"ALPHA_KEY": "credential-of-alpha", "BETA_KEY": "credential-of-beta"}
+    with Stack(home, free_port_base(), catalog=catalog, settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+async def deployed_database(deployed_stack: Stack) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(
+        deployed_stack.environment["MEGAROUTER_DATABASE_URL"], min_size=1, max_size=4
+    ) as pool:
+        yield pool
+
+
+@pytest.fixture
+def upstreams(running_upstreams: Upstreams) -> Upstreams:
+    """Both upstreams without requests, answering every call."""
+    for upstream in (running_upstreams.alpha, running_upstreams.beta):
+        upstream.reset()
+        upstream.choose(served)
+    return running_upstreams
+
+
+@pytest.fixture
+async def calls(deployed_stack: Stack, deployed_database: asyncpg.Pool, upstreams: Upstreams) -> Metering:
+    """Calls of a tenant for this test alone."""
+    tenant = await make_tenant(deployed_database, pepper_of(deployed_stack))
+    return Metering(deployed_stack, tenant, upstreams.alpha)

@@ -1,0 +1,1 @@
+"""What finished calls say about the deployments that served them."""
