@@ -90,6 +90,8 @@ class Admitted:
     """The part of the response to Envoy that all calls with the same terms share (`envoy_messages.shared_answer`)."""
     is_awaited: bool = False
     """Whether another call may wait for the end of this one."""
+    is_elsewhere: bool = False
+    """Whether another deployment of the model is healthy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,7 @@ class Authorizer:
             if isinstance(routed, Refusal):
                 return routed
             parameters = routed
+        is_elsewhere = False
         model = prices.models.get(parameters.model)
         if model is not None and model.deployments:
             stored_at = await self._provider_of_references(parameters, principal) if parameters.references else None
@@ -265,6 +268,7 @@ class Authorizer:
                 model, secret_hash, principal, endpoint, parameters, prices, now_epoch_s, stored_at
             )
             prepared = ladder if isinstance(ladder, Refusal) else ladder[0]
+            is_elsewhere = not isinstance(ladder, Refusal) and len(ladder) > 1
         else:
             prepared = self.terms.terms_of(secret_hash, principal, endpoint, parameters, prices, now_epoch_s)
         if isinstance(prepared, Refusal):
@@ -289,7 +293,7 @@ class Authorizer:
         )
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
-        return self._admitted(admission, placement, prepared, betas)
+        return self._admitted(admission, placement, prepared, betas, is_elsewhere)
 
     async def _provider_of_references(self, parameters: Parameters, principal: Principal) -> str | None:
         """Returns the provider that stores what the body names; None unless it is a single one."""
@@ -312,7 +316,14 @@ class Authorizer:
             return parameters
         return replace(parameters, size=with_known_tokens(parameters.size, found, terms.model.name))
 
-    def _admitted(self, asked: Admission, placement: Placed, prepared: PreparedTerms, betas: Betas | None) -> Admitted:
+    def _admitted(
+        self,
+        asked: Admission,
+        placement: Placed,
+        prepared: PreparedTerms,
+        betas: Betas | None,
+        is_elsewhere: bool,  # noqa: FBT001 - as the field
+    ) -> Admitted:
         shadow = asked.hold.shadow_refusals
         if placement.shadow_refusals:
             shadow = tuple(sorted({*shadow, *placement.shadow_refusals}))
@@ -320,7 +331,7 @@ class Authorizer:
         token = sign_hold(admission.hold, self.secrets.hold_signing_key, prepared.claims)
         self.hold_writer.append(PlacedHold(admission.hold, token, placement.generation))
         is_awaited = self.admissions.awaits_ends(prepared.terms.claims.organization)
-        return Admitted(admission, token, betas, prepared.answer, is_awaited)
+        return Admitted(admission, token, betas, prepared.answer, is_awaited, is_elsewhere)
 
 
 def _tags_of(call: Call) -> Tags | Refusal:

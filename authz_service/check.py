@@ -154,6 +154,7 @@ def _render(outcome: Outcome, traceparent: str | None) -> bytes:
             traceparent,
             outcome.betas,
             is_awaited=outcome.is_awaited,
+            is_elsewhere=outcome.is_elsewhere,
         )
     if isinstance(outcome, Forwarded):
         return forward(outcome)

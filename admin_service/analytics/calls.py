@@ -38,7 +38,7 @@ _ALL_HOURS: Final = 100_000
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 _HOUR: Final = dt.timedelta(hours=1)
 _DETAILS: Final = ("detail", "charge_lines", "later_counters")
-_DETAILS_OF_RECORD: Final = "u.hold_nano_credits, u.counters, u.throttles"
+_DETAILS_OF_RECORD: Final = "u.hold_nano_credits, u.counters, u.throttles, u.deployment, u.failed_attempts"
 
 # Selected apart: otherwise PostgreSQL, once it has planned for any values, reads all of the period's records by their time. The
 # number is a literal, so it knows that few events are new.

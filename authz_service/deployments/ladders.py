@@ -48,7 +48,8 @@ class Ladders:
             only_provider: the provider that stores what the body names; None if it names nothing.
         """
         shut = self._standings.shut
-        order = order_of(model.deployments, secret_hash, shut, self._standings.failed(principal.api_key))
+        failed = self._standings.failed(principal.organization, principal.api_key)
+        order = order_of(model.deployments, secret_hash, shut, failed)
         ladder: list[PreparedTerms] = []
         refusal: Refusal | None = None
         for index in order:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from gateway_core.model.deployment_health import HEALTHY
+from gateway_core.model.deployment_health import HEALTHY, caller_of
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from gateway_core.stores.redis.deployments import NO_STANDINGS, DeploymentStandings, Standings
 
@@ -35,9 +35,10 @@ class KnownStandings:
         self.shut: frozenset[str] = _NOWHERE
         """The places that get no call, except for a trial."""
 
-    def failed(self, api_key: str) -> frozenset[str]:
+    def failed(self, organization: str, api_key: str) -> frozenset[str]:
         """Returns the places that failed a call of this key a moment ago."""
-        return self._known.failed.get(api_key, _NOWHERE)
+        failed = self._known.failed
+        return failed.get(caller_of(organization, api_key), _NOWHERE) if failed else _NOWHERE
 
     def take_trial(self, place: str) -> None:
         """Notes that a call goes to a place. If it is a trial, there is no second one."""

@@ -98,6 +98,7 @@ def allow(
     betas: Betas | None = None,
     *,
     is_awaited: bool = False,
+    is_elsewhere: bool = False,
 ) -> bytes:
     """Returns the serialized `CheckResponse` that admits a call: its destination and its hold.
 
@@ -109,6 +110,7 @@ def allow(
         traceparent: the W3C trace context of the call; None if it is not traced.
         betas: the flags of features in test; None if the call has none.
         is_awaited: whether another call may wait for the end of this one.
+        is_elsewhere: whether another deployment of the model is healthy.
     """
     own = _metadata_entry(_HOLD, token) + _metadata_entry(_HOLD_ID, admission.hold.hold_id)
     if traceparent:
@@ -119,6 +121,8 @@ def allow(
         own += _metadata_entry(_OUTPUT_LIMIT, f"{field}={placement.cut.limit_tokens}")
     if is_awaited:
         own += _AWAITED
+    if is_elsewhere:
+        own += _ELSEWHERE
     response = shared + bytes_field(_DYNAMIC_METADATA, own)
     if betas:
         response += _beta_answer(betas)
@@ -168,6 +172,7 @@ def _metadata_entry(key: bytes, text: str) -> bytes:
 
 _YES: Final = "true"
 _AWAITED: Final = _metadata_entry(_REPORT_SOON, _YES)
+_ELSEWHERE: Final = _metadata_entry(DecisionKey.ELSEWHERE.encode(), _YES)
 
 
 def shared_answer(terms: Terms) -> bytes:

@@ -55,6 +55,7 @@ pub const DecisionKey = enum {
     report_soon,
     audio_answer,
     file_answer,
+    elsewhere,
     quote,
     rate_limits,
 };

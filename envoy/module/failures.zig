@@ -88,6 +88,18 @@ pub fn isTooLong(retry_after_s: ?u64) bool {
     return (retry_after_s orelse 0) > contract.retry_after_max_s;
 }
 
+/// Returns whether a status says that the provider failed, and not the caller's request.
+pub fn isOfProvider(status: u32) bool {
+    return status >= 500 or status == 408;
+}
+
+/// Says that a retry may succeed at once, because another deployment serves it.
+pub fn sendElsewhere(stream: envoy.Stream) void {
+    envoy.setHeader(stream, .response, contract.should_retry, "true");
+    envoy.removeHeader(stream, .response, contract.retry_after);
+    envoy.removeHeader(stream, .response, contract.retry_after_ms);
+}
+
 /// Returns the error that the caller receives instead of a refused answer.
 pub fn errorOf(reason: contract.RefusedAnswer) contract.Refusal {
     return switch (reason) {

@@ -224,7 +224,9 @@ pub const Call = struct {
             return false;
         };
         failure.report(stream, null, retry_after_s) catch {};
-        if (failures.isTooLong(retry_after_s)) envoy.setHeader(stream, .response, contract.should_retry, "false");
+        if (decision(stream, .elsewhere) != null and failures.isOfProvider(failure.status)) {
+            failures.sendElsewhere(stream);
+        } else if (failures.isTooLong(retry_after_s)) envoy.setHeader(stream, .response, contract.should_retry, "false");
         defer self.drop();
         if (is_without_body and failure.body.items.len > 0) {
             pass(stream, failure);
@@ -252,11 +254,12 @@ pub const Call = struct {
         var headers: [3]envoy.Header = undefined;
         headers[0] = .of(contract.content_type, contract.json_type);
         var count: usize = 1;
-        if (!failures.mayRetry(reason, retry_after_s)) {
-            headers[count] = .of(contract.should_retry, "false");
+        const is_elsewhere = decision(stream, .elsewhere) != null;
+        if (is_elsewhere or !failures.mayRetry(reason, retry_after_s)) {
+            headers[count] = .of(contract.should_retry, if (is_elsewhere) "true" else "false");
             count += 1;
         }
-        if (reason == .rate_limit) if (retry_after_s) |seconds| {
+        if (reason == .rate_limit and !is_elsewhere) if (retry_after_s) |seconds| {
             headers[count] = .of(contract.retry_after, std.fmt.bufPrint(&digits, "{d}", .{seconds}) catch "0");
             count += 1;
         };

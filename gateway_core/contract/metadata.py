@@ -55,6 +55,8 @@ class DecisionKey(enum.StrEnum):
     """True if the provider may answer with sound, which the module then passes on unread."""
     FILE_ANSWER = "file_answer"
     """True if the provider answers with the content of a file, which the module then passes on unread."""
+    ELSEWHERE = "elsewhere"
+    """Present if another deployment of the model is healthy, so that a retry of the call may succeed."""
     QUOTE = "quote"
     """The prices of the call as `quotes.encode_quote` writes them. The module then tells the caller the cost of a plain answer."""
     RATE_LIMITS = "rate_limits"

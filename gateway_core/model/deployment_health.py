@@ -46,8 +46,13 @@ class Observation:
     placed_ms: int
     """When the call was decided. A call from before the breaker opened says nothing about it."""
     caller: str
-    """The API key."""
+    """The organization and the API key, as `caller_of` writes them."""
     retry_after_ms: int = 0
+
+
+def caller_of(organization: str, api_key: str) -> str:
+    """Returns the name of a caller. Ids of keys are unique only within their organization."""
+    return f"{organization}/{api_key}"
 
 
 @record(frozen=True, slots=True)

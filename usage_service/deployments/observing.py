@@ -5,7 +5,7 @@ from typing import Final
 from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS, RefusedAnswer
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.entries import Deployment
-from gateway_core.model.deployment_health import Observation, Outcome
+from gateway_core.model.deployment_health import Observation, Outcome, caller_of
 from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.rows import Settlement
 
@@ -31,7 +31,7 @@ def observation_of(settlement: Settlement, deployment: Deployment) -> Observatio
         place=deployment.place,
         outcome=outcome,
         placed_ms=hold.placed_epoch_us // _US_PER_MS,
-        caller=hold.claims.api_key,
+        caller=caller_of(hold.claims.organization, hold.claims.api_key),
         retry_after_ms=_retry_after_ms(report),
     )
 

@@ -33,6 +33,7 @@ class Cause:
     flags: tuple[str, ...] = ()
     status_matched: int | None = None
     retry_cannot_help: bool = False
+    is_of_provider: bool = False
 
 
 PROVIDER_UNREACHABLE = CallError(
@@ -80,9 +81,9 @@ def causes(max_request_bytes: int) -> tuple[Cause, ...]:
         Cause(_too_large(max_request_bytes), status_matched=413, retry_cannot_help=True),
         Cause(REQUEST_TIMEOUT, status_matched=408),
         Cause(HEADERS_TOO_LARGE, status_matched=431, retry_cannot_help=True),
-        Cause(PROVIDER_UNREACHABLE, flags=("UF", "UH", "UO", "NC")),
-        Cause(PROVIDER_BROKE_OFF, flags=("UC", "UR", "LR", "UPE")),
-        Cause(PROVIDER_TIMEOUT, flags=("UT", "UMSDR", "DT", "SI")),
+        Cause(PROVIDER_UNREACHABLE, flags=("UF", "UH", "UO", "NC"), is_of_provider=True),
+        Cause(PROVIDER_BROKE_OFF, flags=("UC", "UR", "LR", "UPE"), is_of_provider=True),
+        Cause(PROVIDER_TIMEOUT, flags=("UT", "UMSDR", "DT", "SI"), is_of_provider=True),
         Cause(PROVIDER_TIMEOUT, status_matched=504),
         # Envoy refuses an upgrade with 403. On 426, clients that try a WebSocket first fall back to HTTP.
         Cause(UPGRADE_REFUSED, status_matched=403, retry_cannot_help=True),
@@ -106,7 +107,10 @@ def local_replies(max_request_bytes: int) -> hcm.LocalReplyConfig:
     mappers = [_pass(matched) for matched in finished]
     for cause in causes(max_request_bytes):
         # OpenAI last, because its mapper matches every path.
-        mappers.extend(_mapper(cause, dialect) for dialect in (*PATH_PATTERNS, Dialect.OPENAI))
+        dialects = (*PATH_PATTERNS, Dialect.OPENAI)
+        if cause.is_of_provider:
+            mappers.extend(_mapper(cause, dialect, is_elsewhere=True) for dialect in dialects)
+        mappers.extend(_mapper(cause, dialect) for dialect in dialects)
     return hcm.LocalReplyConfig(mappers=mappers)
 
 
@@ -114,10 +118,14 @@ def _pass(matched: Filter) -> hcm.ResponseMapper:
     return hcm.ResponseMapper(filter=matched, body_format_override=json_text("%LOCAL_REPLY_BODY%"))
 
 
-def _mapper(cause: Cause, dialect: Dialect) -> hcm.ResponseMapper:
+def _mapper(cause: Cause, dialect: Dialect, *, is_elsewhere: bool = False) -> hcm.ResponseMapper:
     headers = [set_header(SHOULD_RETRY, "false")] if cause.retry_cannot_help else []
+    matched = [*_cause_filters(cause), *_dialect_filters(dialect)]
+    if is_elsewhere:
+        headers = [set_header(SHOULD_RETRY, "true")]
+        matched.append(metadata_is(DECISION_NAMESPACE, DecisionKey.ELSEWHERE.value, "true"))
     return hcm.ResponseMapper(
-        filter=_all_of([*_cause_filters(cause), *_dialect_filters(dialect)]),
+        filter=_all_of(matched),
         status_code=cause.error.status,
         body_format_override=json_text(error_body(cause.error, dialect).replace("%", "%%")),
         headers_to_add=headers,

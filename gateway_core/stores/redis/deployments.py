@@ -42,7 +42,7 @@ class Standings:
     health: Mapping[str, Health]
     """By place. A deployment that is not in it is healthy."""
     failed: Mapping[str, frozenset[str]]
-    """The places that failed a call a moment ago, by the API key of the caller."""
+    """The places that failed a call a moment ago, by the caller (`deployment_health.caller_of`)."""
 
 
 NO_STANDINGS: Final = Standings({}, {})

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from deploy.local.supervision.embedded_stack import Stack
+from gateway_core.stores.redis.connections import open_redis
 from tests.e2e.conftest import chat, pepper_of
 from tests.support.data.tenants import make_tenant
 from tests.support.metered_calls import Metering
@@ -19,6 +20,8 @@ from tests.support.servers.scripted_upstream import Request, Script, ScriptedUps
 
 PRICES = {"alpha": (1_000_000_000, 4_000_000_000), "beta": (3_000_000_000, 8_000_000_000)}
 """Nano-credits per million input and output tokens."""
+KNOWN_S = 0.6
+"""After this time every replica knows what a call said: Envoy's flush, usage_service, and the next reading."""
 INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 500
 FIRST_BYTE_TIMEOUT_MS = 1_000
 
@@ -167,6 +170,9 @@ def upstreams(running_upstreams: Upstreams) -> Upstreams:
 
 @pytest.fixture
 async def calls(deployed_stack: Stack, deployed_database: asyncpg.Pool, upstreams: Upstreams) -> Metering:
-    """Calls of a tenant for this test alone."""
+    """Calls of a tenant for this test alone, while every deployment is healthy."""
+    async with open_redis(deployed_stack.environment["MEGAROUTER_REDIS_URL"]) as redis:
+        if await redis.delete("mr:{deployments}:health", "mr:{deployments}:failed"):
+            await asyncio.sleep(KNOWN_S)
     tenant = await make_tenant(deployed_database, pepper_of(deployed_stack))
     return Metering(deployed_stack, tenant, upstreams.alpha)

@@ -6,12 +6,9 @@ import pytest
 
 from gateway_core.model.deployment_health import FIRST_PAUSE_MS, LEAST_FAILURES
 from tests.e2e.conftest import chat
-from tests.e2e.deployments.conftest import Upstreams, cost_at, served, until_healthy
+from tests.e2e.deployments.conftest import KNOWN_S, Upstreams, cost_at, served, until_healthy
 from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import json_answer
-
-KNOWN_S = 0.6
-"""After this time every replica knows what a call said: Envoy's flush, usage_service, and the next reading."""
 
 
 async def test_callers_are_spread_and_each_stays_at_one_deployment(calls: Metering, upstreams: Upstreams) -> None:
