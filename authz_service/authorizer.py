@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from authz_service.deployments.ladders import Ladders
+from authz_service.deployments.ladders import Ladder, Ladders
 from authz_service.deployments.standings import KnownStandings
 from authz_service.holds.admission import Admissions, SeedingError
 from authz_service.holds.ending_calls import line_of
@@ -148,7 +148,7 @@ class Authorizer:
         self._key_hashes = KeyHashes(self.secrets.key_pepper)
         self.terms = TermsMemory(PeriodClock(), self.secrets.hold_signing_key)
         self.routes = Routes(PeriodClock())
-        self.ladders = Ladders(self.terms, self.standings)
+        self.ladders = Ladders(self.terms, self.standings, self.secrets.hold_signing_key)
 
     async def authorize(self, call: Call) -> Outcome:
         """Returns the outcome of a call. It refuses the call if a dependency does not answer: no call passes unchecked."""
@@ -260,15 +260,17 @@ class Authorizer:
             if isinstance(routed, Refusal):
                 return routed
             parameters = routed
-        is_elsewhere = False
+        ladder: Ladder | None = None
+        prepared: PreparedTerms | Refusal
         model = prices.models.get(parameters.model)
         if model is not None and model.deployments:
             stored_at = await self._provider_of_references(parameters, principal) if parameters.references else None
-            ladder = self.ladders.ladder_of(
+            found = self.ladders.ladder_of(
                 model, secret_hash, principal, endpoint, parameters, prices, now_epoch_s, stored_at
             )
-            prepared = ladder if isinstance(ladder, Refusal) else ladder[0]
-            is_elsewhere = not isinstance(ladder, Refusal) and len(ladder) > 1
+            if isinstance(found, Refusal):
+                return found
+            ladder, prepared = found, found.joined
         else:
             prepared = self.terms.terms_of(secret_hash, principal, endpoint, parameters, prices, now_epoch_s)
         if isinstance(prepared, Refusal):
@@ -278,8 +280,8 @@ class Authorizer:
             if isinstance(known, Refusal):
                 return known
             parameters = known
-        admission = admit(
-            prepared.terms,
+        admit_call = ladder.admit if ladder else partial(admit, prepared.terms)
+        admission = admit_call(
             parameters,
             call.body_bytes,
             now_epoch_us=now_epoch_us,
@@ -293,7 +295,7 @@ class Authorizer:
         )
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
-        return self._admitted(admission, placement, prepared, betas, is_elsewhere)
+        return self._admitted(admission, placement, prepared, betas, ladder is not None and ladder.is_elsewhere)
 
     async def _provider_of_references(self, parameters: Parameters, principal: Principal) -> str | None:
         """Returns the provider that stores what the body names; None unless it is a single one."""

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from gateway_core.model.deployment_health import HEALTHY, caller_of
+from gateway_core.model.deployments.health import HEALTHY, caller_of
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from gateway_core.stores.redis.deployments import NO_STANDINGS, DeploymentStandings, Standings
 

@@ -29,6 +29,7 @@ from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field
 
 _NO_METADATA: Final[Mapping[str, str]] = {}
+_ONE_ATTEMPT: Final[Mapping[DecisionKey, str]] = {}
 _OVERWRITE: Final = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH_DIGITS: Final = 18
 _DYNAMIC_METADATA: Final = external_auth_pb2.CheckResponse.DYNAMIC_METADATA_FIELD_NUMBER
@@ -175,9 +176,19 @@ _AWAITED: Final = _metadata_entry(_REPORT_SOON, _YES)
 _ELSEWHERE: Final = _metadata_entry(DecisionKey.ELSEWHERE.encode(), _YES)
 
 
-def shared_answer(terms: Terms) -> bytes:
-    """Returns the part of a serialized `CheckResponse` that all calls with the same terms share."""
-    passed = _pass(terms.route.cluster, _shared_metadata(terms))
+def shared_answer(terms: Terms, attempts: Mapping[DecisionKey, str] = _ONE_ATTEMPT) -> bytes:
+    """Returns the part of a serialized `CheckResponse` that all calls with the same terms share.
+
+    Args:
+        terms: those of the first attempt.
+        attempts: what the module must know of several attempts.
+    """
+    metadata = _shared_metadata(terms)
+    if attempts:
+        if DecisionKey.LADDER in attempts and terms.claims.endpoint.dialect is not Dialect.GEMINI:
+            metadata[DecisionKey.SERVED_MODEL] = terms.claims.served_model
+        metadata.update(attempts)
+    passed = _pass(terms.route.cluster, metadata)
     routed = terms.claims.routed
     if routed is None:
         return passed
@@ -292,7 +303,7 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
     if any(throttle.kind is ThrottleKind.CALLS for throttle in claims.throttles):
         fields[DecisionKey.REPORT_SOON] = _YES
-    if quote := _quote(terms):
+    if not terms.claims.rungs and (quote := quote_of(terms)):
         fields[DecisionKey.QUOTE] = quote
     if claims.endpoint is Endpoint.SPEECH:
         fields[DecisionKey.AUDIO_ANSWER] = True
@@ -314,7 +325,7 @@ _QUOTED: Final = frozenset(
 """The operations whose answers count tokens of text."""
 
 
-def _quote(terms: Terms) -> str | None:
+def quote_of(terms: Terms) -> str | None:
     """Returns the prices of calls that answer with one document; None for all others."""
     endpoint = terms.claims.endpoint
     if terms.claims.streams or endpoint not in _QUOTED:

@@ -23,7 +23,7 @@ _ENTRIES: Final = 20_000
 _Key = tuple[bytes, str, str, bool, bool, str, Specials | None, RoutedAs | None, int | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PreparedTerms:
     """Terms, with the encoded parts that every call with these terms sends. Encoded once for all of them."""
 

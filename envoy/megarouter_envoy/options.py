@@ -170,6 +170,7 @@ class BootstrapOptions:
     admin_api: AdminApi
     edge_secret_file: Path  # mode 0600; proves to admin_service that a call came through Envoy
     providers: tuple[ProviderTarget, ...]
+    fallbacks: tuple[tuple[str, ...], ...] = ()  # orders in which the targets of one call may be tried
     secret_sources_folder: Path | None = None  # Envoy then notices replaced secret files: see `clusters.secret_sources`
     listen_address: str = "127.0.0.1"  # of the two public listeners
     tls: ListenerTls | None = None  # of the two public listeners

@@ -7,9 +7,11 @@ from pathlib import Path
 from betterproto2 import Message
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.route import v3 as route
+from envoy_data_plane.envoy.extensions.dynamic_modules import v3 as dynamic_modules
+from envoy_data_plane.envoy.extensions.filters.http.dynamic_modules import v3 as module_filter
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
-from envoy_data_plane.google.protobuf import Any
+from envoy_data_plane.google.protobuf import Any, StringValue
 
 GRPC_CONTENT_TYPE = "application/grpc"
 
@@ -22,6 +24,22 @@ def pack(message: Message) -> Any:
 def extension(name: str, message: Message) -> core.TypedExtensionConfig:
     """Returns a named extension with its configuration."""
     return core.TypedExtensionConfig(name=name, typed_config=pack(message))
+
+
+def code_of(module: Path) -> dynamic_modules.DynamicModuleConfig:
+    """Returns MegaRouter's dynamic module. Configurations come and go with listeners, but the code must stay loaded for their
+    last calls.
+    """
+    source = core.AsyncDataSource(local=core.DataSource(filename=str(module)))
+    return dynamic_modules.DynamicModuleConfig(module=source, do_not_close=True)
+
+
+def module_http_filter(module: Path, name: str, settings: StringValue) -> hcm.HttpFilter:
+    """Returns one of the module's HTTP filters with its settings."""
+    config = module_filter.DynamicModuleFilter(
+        dynamic_module_config=code_of(module), filter_name=name, filter_config=pack(settings)
+    )
+    return http_filter(f"megarouter.{name}", config)
 
 
 def http_filter(name: str, message: Message) -> hcm.HttpFilter:

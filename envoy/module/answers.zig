@@ -6,6 +6,7 @@ const costs = @import("costs.zig");
 const envoy = @import("envoy.zig");
 const events = @import("events.zig");
 const json = @import("json_reader.zig");
+const ladders = @import("ladders.zig");
 const opening = @import("opening.zig");
 const quotes = @import("quotes.zig");
 const usage = @import("usage.zig");
@@ -170,6 +171,9 @@ fn tellCost(stream: envoy.Stream, facts: *const usage.Facts) void {
 pub fn writeFacts(stream: envoy.Stream, facts: *usage.Facts) error{OutOfMemory}!void {
     var text: std.ArrayList(u8) = .empty;
     defer text.deinit(allocator);
+    if (envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts)) |notes| {
+        if (ladders.countOf(notes) > 1) try facts.setText(.attempts, notes);
+    }
     try text.ensureTotalCapacity(allocator, text_bytes_usual);
     try facts.write(&text);
     if (text.items.len > 0) envoy.setMetadataText(stream, contract.rewriter_namespace, contract.usage, text.items);

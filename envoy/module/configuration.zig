@@ -6,15 +6,17 @@
 //!   `calls_max <count>`         how many calls may run at a time in this process
 //!   `caller_calls_max <count>`  how many of them may be of one credential
 //!   `bodies_max <key> <organization> <total>`  how many bytes of unfinished bodies this process keeps
+//!   `target <name> [<header> bearer|plain <path>]`   where attempts may go, and the file with the credential for it
 //!   `question_header <name> <value>`   a header of the question, which Envoy's router reads
 
 const std = @import("std");
 const bodies = @import("bodies.zig");
 const Credentials = @import("credentials.zig").Credentials;
+const Target = @import("targets.zig").Target;
 
 const allocator = std.heap.c_allocator;
 
-const Name = enum { secret_file, control_prefix, question_cluster, question_timeout_ms, question_header, calls_max, caller_calls_max, bodies_max };
+const Name = enum { secret_file, control_prefix, question_cluster, question_timeout_ms, question_header, calls_max, caller_calls_max, bodies_max, target };
 
 pub const Header = struct { name: []const u8, value: []const u8 };
 
@@ -28,6 +30,7 @@ pub const Configuration = struct {
     calls_max: u64 = 0,
     caller_calls_max: u64 = 0,
     bodies_max: bodies.Limits = .{},
+    targets: []const Target = &.{},
 
     /// Reads the lines. If a file cannot be read or a name is unknown, Envoy refuses its whole configuration.
     pub fn read(text: []const u8) error{ OutOfMemory, Unreadable, Unknown }!Configuration {
@@ -41,6 +44,8 @@ pub const Configuration = struct {
         var bodies_max: bodies.Limits = .{};
         var question_headers: std.ArrayList(Header) = .empty;
         errdefer free(&question_headers);
+        var targets: std.ArrayList(Target) = .empty;
+        errdefer close(&targets);
         var lines = std.mem.tokenizeScalar(u8, text, '\n');
         while (lines.next()) |line| {
             const middle = std.mem.indexOfScalar(u8, line, ' ') orelse return error.Unknown;
@@ -56,6 +61,7 @@ pub const Configuration = struct {
                     var words = std.mem.tokenizeScalar(u8, value, ' ');
                     bodies_max = .{ .key = try number(words.next()), .organization = try number(words.next()), .total = try number(words.next()) };
                 },
+                .target => try targets.append(allocator, try .read(value)),
                 .question_header => {
                     const end = std.mem.indexOfScalar(u8, value, ' ') orelse return error.Unknown;
                     try question_headers.append(allocator, .{ .name = try allocator.dupe(u8, value[0..end]), .value = try allocator.dupe(u8, value[end + 1 ..]) });
@@ -71,6 +77,7 @@ pub const Configuration = struct {
             .caller_calls_max = caller_calls_max,
             .bodies_max = bodies_max,
             .question_headers = try question_headers.toOwnedSlice(allocator),
+            .targets = try targets.toOwnedSlice(allocator),
         };
     }
 
@@ -84,6 +91,18 @@ pub const Configuration = struct {
         allocator.free(self.question_cluster);
         var headers: std.ArrayList(Header) = .fromOwnedSlice(@constCast(self.question_headers));
         free(&headers);
+        var targets: std.ArrayList(Target) = .fromOwnedSlice(@constCast(self.targets));
+        close(&targets);
+    }
+
+    pub fn targetOf(self: *const Configuration, name: []const u8) ?*const Target {
+        for (self.targets) |*target| if (std.mem.eql(u8, target.name, name)) return target;
+        return null;
+    }
+
+    fn close(targets: *std.ArrayList(Target)) void {
+        for (targets.items) |target| target.deinit();
+        targets.deinit(allocator);
     }
 
     fn free(headers: *std.ArrayList(Header)) void {

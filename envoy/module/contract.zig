@@ -6,6 +6,9 @@ pub const rewriter_namespace = "megarouter.rewriter";
 pub const answered = "answered";
 pub const refused = "refused";
 pub const usage = "usage";
+pub const attempts = "attempts";
+pub const model_place = "model_place";
+pub const attempt_timeout = "x-envoy-upstream-rq-per-try-timeout-ms";
 pub const cost = "x-megarouter-cost";
 pub const should_retry = "x-should-retry";
 pub const retry_after = "retry-after";
@@ -55,6 +58,8 @@ pub const DecisionKey = enum {
     report_soon,
     audio_answer,
     file_answer,
+    ladder,
+    first_byte_timeout,
     elsewhere,
     quote,
     rate_limits,
@@ -164,6 +169,7 @@ pub const UsageFact = enum {
     text_after_usage,
     foreign_body,
     refused_answer,
+    attempts,
     retry_after,
 };
 

@@ -142,7 +142,7 @@ fn escapeAt(text: []const u8) ?Escape {
     return if (unit < 0x80) .{ .character = @intCast(unit), .length = 6 } else null;
 }
 
-fn readFile(path: []const u8) error{ OutOfMemory, Unreadable }![]const u8 {
+pub fn readFile(path: []const u8) error{ OutOfMemory, Unreadable }![]const u8 {
     const name = try std.fmt.allocPrintSentinel(allocator, "{s}", .{path}, 0);
     defer allocator.free(name);
     const file = std.c.fopen(name.ptr, "r") orelse return error.Unreadable;

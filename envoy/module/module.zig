@@ -4,6 +4,7 @@
 const std = @import("std");
 const envoy = @import("envoy.zig");
 const Arrival = @import("arrival.zig").Arrival;
+const Attempt = @import("attempt_filter.zig").Attempt;
 const Call = @import("rewriter_filter.zig").Call;
 const Configuration = @import("configuration.zig").Configuration;
 const Visit = @import("admin_door.zig").Visit;
@@ -30,7 +31,7 @@ fn end(message: []const u8, _: ?usize) noreturn {
     std.c.abort();
 }
 
-const Kind = enum(u2) { request_facts, rewriter, admin_door };
+const Kind = enum(u2) { request_facts, rewriter, admin_door, attempt };
 
 const Configured = struct { kind: Kind, configuration: Configuration };
 
@@ -39,6 +40,7 @@ const Filter = union(Kind) {
     request_facts: *Arrival,
     rewriter: *Call,
     admin_door: *Visit,
+    attempt: *Attempt,
 
     const kind_mask: usize = 0b11;
 
@@ -47,6 +49,7 @@ const Filter = union(Kind) {
             .request_facts => @intFromPtr(Arrival.create(&configured.configuration) orelse return null),
             .rewriter => @intFromPtr(Call.create(&configured.configuration) orelse return null),
             .admin_door => @intFromPtr(Visit.create(&configured.configuration) orelse return null),
+            .attempt => @intFromPtr(Attempt.create(&configured.configuration) orelse return null),
         };
         return @ptrFromInt(address | @backingInt(configured.kind));
     }
@@ -58,6 +61,7 @@ const Filter = union(Kind) {
             .request_facts => .{ .request_facts = @ptrFromInt(address) },
             .rewriter => .{ .rewriter = @ptrFromInt(address) },
             .admin_door => .{ .admin_door = @ptrFromInt(address) },
+            .attempt => .{ .attempt = @ptrFromInt(address) },
         };
     }
 };
@@ -99,6 +103,7 @@ export fn envoy_dynamic_module_on_http_filter_request_headers(stream: envoy.Stre
         .request_facts => |arrival| arrival.begin(stream, is_end),
         .rewriter => |call| if (is_end and call.rewrite(stream, &.{})) .proceed else .stop,
         .admin_door => |visit| visit.begin(stream, is_end),
+        .attempt => |attempt| attempt.begin(stream),
     };
 }
 
@@ -110,6 +115,7 @@ export fn envoy_dynamic_module_on_http_filter_request_body(stream: envoy.Stream,
             break :rewritten if (call.rewrite(stream, envoy.requestBodies(stream))) .proceed else .stop;
         },
         .admin_door => |visit| visit.readBody(stream, is_end),
+        .attempt => |attempt| attempt.readBody(stream, is_end),
     };
 }
 
@@ -118,6 +124,7 @@ export fn envoy_dynamic_module_on_http_filter_request_trailers(stream: envoy.Str
         .request_facts => |arrival| arrival.endBody(stream),
         .rewriter => |call| if (call.rewrite(stream, &.{.buffered_request})) .proceed else .stop,
         .admin_door => |visit| visit.endBody(stream),
+        .attempt => .proceed,
     };
 }
 
@@ -139,7 +146,7 @@ export fn envoy_dynamic_module_on_http_filter_http_callout_done(
     };
     switch (Filter.of(state)) {
         .request_facts => |arrival| arrival.hear(stream, reply),
-        .rewriter => {},
+        .rewriter, .attempt => {},
         .admin_door => |visit| visit.hear(stream, reply),
     }
 }
@@ -149,27 +156,28 @@ export fn envoy_dynamic_module_on_http_filter_response_headers(stream: envoy.Str
         .request_facts => |arrival| arrival.learn(stream),
         .rewriter => |call| return call.beginResponse(stream, is_end),
         .admin_door => |visit| visit.learn(stream),
+        .attempt => |attempt| attempt.learn(stream),
     }
     return .proceed;
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_body(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.BodyStatus {
     return switch (Filter.of(state)) {
-        .request_facts, .admin_door => .proceed,
+        .request_facts, .admin_door, .attempt => .proceed,
         .rewriter => |call| call.readResponse(stream, is_end),
     };
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_trailers(stream: envoy.Stream, state: *anyopaque) callconv(.c) envoy.HeadersStatus {
     return switch (Filter.of(state)) {
-        .request_facts, .admin_door => .proceed,
+        .request_facts, .admin_door, .attempt => .proceed,
         .rewriter => |call| call.endResponse(stream),
     };
 }
 
 export fn envoy_dynamic_module_on_http_filter_stream_complete(stream: envoy.Stream, state: *anyopaque) callconv(.c) void {
     switch (Filter.of(state)) {
-        .request_facts, .admin_door => {},
+        .request_facts, .admin_door, .attempt => {},
         .rewriter => |call| call.finish(stream),
     }
 }

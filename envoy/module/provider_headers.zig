@@ -32,6 +32,14 @@ const Kept = struct {
     }
 };
 
+const Prefixed = struct {
+    prefix: []const u8,
+
+    fn isRemoved(self: Prefixed, name: []const u8) bool {
+        return std.mem.startsWith(u8, name, self.prefix);
+    }
+};
+
 fn isOneOf(names: []const []const u8, name: []const u8) bool {
     for (names) |one| {
         if (std.mem.eql(u8, one, name)) return true;
@@ -44,6 +52,11 @@ fn isOneOf(names: []const []const u8, name: []const u8) bool {
 pub fn cleanRequest(stream: envoy.Stream, dialect: contract.Dialect, control_prefix: []const u8, allocator: std.mem.Allocator) error{OutOfMemory}!void {
     try remove(stream, .request, Passed{ .dialect = dialect, .control_prefix = control_prefix }, allocator);
     try remove(stream, .request_trailers, Passed{ .dialect = null, .control_prefix = "" }, allocator);
+}
+
+/// Removes the headers of a request whose names begin with a prefix.
+pub fn removePrefix(stream: envoy.Stream, prefix: []const u8, allocator: std.mem.Allocator) error{OutOfMemory}!void {
+    try remove(stream, .request, Prefixed{ .prefix = prefix }, allocator);
 }
 
 /// Removes what a caller does not receive of a provider's response.

@@ -6,6 +6,7 @@ const std = @import("std");
 const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
 const json_text = @import("json_text.zig");
+const ladders = @import("ladders.zig");
 const dialects = @import("dialects.zig");
 const rewriting = @import("rewriting.zig");
 const failures = @import("failures.zig");
@@ -85,6 +86,8 @@ pub const Call = struct {
         if (try self.rewriteBody(stream, bodies)) |problem| return problem;
         try provider_headers.cleanRequest(stream, dialect, self.configuration.control_prefix, allocator);
         envoy.setHeader(stream, .request, ":path", path);
+        // Envoy's router reads and removes it.
+        if (decision(stream, .first_byte_timeout)) |limit_ms| envoy.setHeader(stream, .request, contract.attempt_timeout, limit_ms);
         return null;
     }
 
@@ -112,6 +115,7 @@ pub const Call = struct {
             .edits => |edits| {
                 if (edits.count > 0) try replace(stream, bodies, &pieces, edits.slice());
                 self.hides_usage = edits.is_usage_injected;
+                if (wish.model_text) |text| notePlace(stream, edits.slice(), text);
                 return null;
             },
         }
@@ -224,7 +228,7 @@ pub const Call = struct {
             return false;
         };
         failure.report(stream, null, retry_after_s) catch {};
-        if (decision(stream, .elsewhere) != null and failures.isOfProvider(failure.status)) {
+        if (isElsewhere(stream) and failures.isOfProvider(failure.status)) {
             failures.sendElsewhere(stream);
         } else if (failures.isTooLong(retry_after_s)) envoy.setHeader(stream, .response, contract.should_retry, "false");
         defer self.drop();
@@ -254,7 +258,7 @@ pub const Call = struct {
         var headers: [3]envoy.Header = undefined;
         headers[0] = .of(contract.content_type, contract.json_type);
         var count: usize = 1;
-        const is_elsewhere = decision(stream, .elsewhere) != null;
+        const is_elsewhere = isElsewhere(stream);
         if (is_elsewhere or !failures.mayRetry(reason, retry_after_s)) {
             headers[count] = .of(contract.should_retry, if (is_elsewhere) "true" else "false");
             count += 1;
@@ -318,6 +322,13 @@ fn isTrue(stream: envoy.Stream, key: contract.DecisionKey) bool {
     return envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(key));
 }
 
+/// Returns whether a retry may be served by a deployment that this call has not tried.
+fn isElsewhere(stream: envoy.Stream) bool {
+    if (decision(stream, .elsewhere) == null) return false;
+    const ladder = decision(stream, .ladder) orelse return true;
+    return ladders.Rung.at(ladder, ladders.countOf(envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts) orelse "")) != null;
+}
+
 /// Returns whether a body may be a form. JSON does not begin so, and the first filter has read every form.
 fn isMaybeForm(body: []const u8) bool {
     return std.mem.startsWith(u8, body, "-");
@@ -353,13 +364,18 @@ fn readBody(pieces: []const envoy.Slice, known: ?*Reading, wish: rewriting.Wish,
 fn replace(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Pieces, edits: []const rewriting.Edit) Error!void {
     var content: std.ArrayList(u8) = .empty;
     defer content.deinit(allocator);
-    const parts = try allocator.alloc([]const u8, pieces.slices().len);
-    defer allocator.free(parts);
-    for (pieces.slices(), parts) |piece, *part| part.* = piece.bytes();
-    try rewriting.apply(allocator, parts, edits, &content);
+    try rewriting.applyTo(allocator, pieces, edits, &content);
     for (bodies[0 .. bodies.len - 1]) |body| envoy.replaceBody(stream, body, "");
     envoy.replaceBody(stream, bodies[bodies.len - 1], content.items);
     setContentLength(stream, .request, content.items.len);
+}
+
+/// Notes where the body now names the model, for attempts at deployments that have another name for it.
+fn notePlace(stream: envoy.Stream, edits: []const rewriting.Edit, model_text: []const u8) void {
+    if (decision(stream, .ladder) == null) return;
+    const place = rewriting.placeOf(edits, model_text) orelse return;
+    var room: [41]u8 = undefined;
+    envoy.setMetadataText(stream, contract.rewriter_namespace, contract.model_place, place.write(&room));
 }
 
 fn setContentLength(stream: envoy.Stream, headers: envoy.Headers, length: usize) void {

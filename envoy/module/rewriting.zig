@@ -4,6 +4,7 @@
 const std = @import("std");
 const json = @import("json_reader.zig");
 const json_text = @import("json_text.zig");
+const ladders = @import("ladders.zig");
 const Refusal = @import("contract.zig").Refusal;
 const Text = json_text.Text;
 
@@ -395,6 +396,25 @@ pub fn apply(
         position = edit.last;
     }
     try appendRange(allocator, pieces, position, total, out);
+}
+
+/// Appends the pieces of a body with their edits.
+pub fn applyTo(allocator: std.mem.Allocator, pieces: anytype, edits: []const Edit, out: *Text) error{OutOfMemory}!void {
+    const parts = try allocator.alloc([]const u8, pieces.slices().len);
+    defer allocator.free(parts);
+    for (pieces.slices(), parts) |piece, *part| part.* = piece.bytes();
+    try apply(allocator, parts, edits, out);
+}
+
+/// Returns where the text of an edit is after all of them were applied.
+pub fn placeOf(edits: []const Edit, text: []const u8) ?ladders.Place {
+    var shift: isize = 0;
+    for (edits) |edit| {
+        const first: usize = @intCast(@as(isize, @intCast(edit.first)) + shift);
+        if (edit.text.ptr == text.ptr) return .{ .first = first, .last = first + edit.text.len };
+        shift += @as(isize, @intCast(edit.text.len)) - @as(isize, @intCast(edit.last - edit.first));
+    }
+    return null;
 }
 
 /// Appends the bytes from `first` up to, but not including, `last` of the concatenated pieces.

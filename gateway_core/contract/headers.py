@@ -31,6 +31,8 @@ SOFT_BUDGET: Final = f"{INTERNAL_PREFIX}soft-budget-reached"
 COST: Final = f"{INTERNAL_PREFIX}cost"
 """From the gateway to the caller: what the call cost in credits. Envoy's module sets it on plain answers."""
 
+ATTEMPT_TIMEOUT: Final = "x-envoy-upstream-rq-per-try-timeout-ms"
+"""From the module to Envoy's router: how long an attempt may take to begin its answer. Clients cannot set it."""
 AUTHORIZATION: Final = "authorization"
 ANTHROPIC_API_KEY: Final = "x-api-key"
 GEMINI_API_KEY: Final = "x-goog-api-key"

@@ -46,5 +46,7 @@ class UsageFact(enum.StrEnum):
     """True if a successful answer was neither JSON nor server-sent events."""
     REFUSED_ANSWER = "refused_answer"
     """Why the gateway did not pass the provider's answer on: see `refused_answers.RefusedAnswer`."""
+    ATTEMPTS = "attempts"
+    """What became of several attempts, the last one included: see `metadata.ATTEMPTS`."""
     RETRY_AFTER = "retry_after"
     """After how many seconds the provider allows a retry of a call that failed."""

@@ -8,13 +8,13 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from gateway_core.model.deployment_health import Observation
+from gateway_core.model.deployments.health import Observation
 from gateway_core.runtime.background import in_background
 from gateway_core.stores.postgres.catalog_store import CatalogCache
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from gateway_core.stores.redis.deployments import DeploymentObservations
 from gateway_core.stores.redis.pipelined import ScriptClient
-from usage_service.deployments.observing import observation_of
+from usage_service.deployments.observing import failures_of, observation_of
 from usage_service.settlement.rows import Settlement
 
 logger = logging.getLogger(__name__)
@@ -43,8 +43,9 @@ class Observations:
             model = snapshot.models.get(claims.requested_model)
             deployment = model.deployment_of(claims.provider, claims.served_model) if model else None
             observed = observation_of(settlement, deployment) if deployment else None
-            if observed is not None and len(self._waiting) < _MOST_WAITING:
-                self._waiting.append(observed)
+            if len(self._waiting) < _MOST_WAITING:
+                self._waiting += failures_of(settlement)
+                self._waiting += [observed] if observed else []
         if self._waiting:
             self._wake.set()
 

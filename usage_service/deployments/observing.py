@@ -1,11 +1,13 @@
 """What a finished call says about its deployment: a pure function of Envoy's report."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS, RefusedAnswer
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.entries import Deployment
-from gateway_core.model.deployment_health import Observation, Outcome, caller_of
+from gateway_core.model.deployments.health import Observation, Outcome, caller_of
+from gateway_core.model.limits.model_whitelists import qualified_name
 from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.rows import Settlement
 
@@ -16,6 +18,7 @@ _CLIENT_GONE: Final = frozenset({"DC", "DR"})
 _REFUSALS: Final = {str(reason): reason for reason in RefusedAnswer}
 _FIRST_SERVER_ERROR: Final = 500
 _REQUEST_TIMEOUT: Final = 408
+_TOO_MANY: Final = "429"
 _US_PER_MS: Final = 1_000
 _MS_PER_S: Final = 1_000
 _LONGEST_RETRY_AFTER_S: Final = 86_400
@@ -31,9 +34,28 @@ def observation_of(settlement: Settlement, deployment: Deployment) -> Observatio
         place=deployment.place,
         outcome=outcome,
         placed_ms=hold.placed_epoch_us // _US_PER_MS,
-        caller=caller_of(hold.claims.organization, hold.claims.api_key),
+        caller=_caller_of(settlement),
         retry_after_ms=_retry_after_ms(report),
     )
+
+
+def failures_of(settlement: Settlement) -> Iterator[Observation]:
+    """Returns what a call says about the deployments at which it was tried before."""
+    for attempt in settlement.failed_attempts:
+        is_limited = attempt.happened == _TOO_MANY
+        wait_s = min(attempt.retry_after_s or 0, _LONGEST_RETRY_AFTER_S)
+        yield Observation(
+            place=qualified_name(attempt.served_model, attempt.provider),
+            outcome=Outcome.LIMITED if is_limited else Outcome.FAILED,
+            placed_ms=settlement.hold.placed_epoch_us // _US_PER_MS,
+            caller=_caller_of(settlement),
+            retry_after_ms=wait_s * _MS_PER_S,
+        )
+
+
+def _caller_of(settlement: Settlement) -> str:
+    claims = settlement.hold.claims
+    return caller_of(claims.organization, claims.api_key)
 
 
 def _outcome_of(report: CallReport, deployment: Deployment) -> Outcome | None:

@@ -11,6 +11,7 @@ from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.holds import Hold, HoldState
 from gateway_core.model.catalog.pricing import ChargeLine
 from gateway_core.model.record_decorator import record
+from usage_service.provider_reports.attempts import FailedAttempt
 from usage_service.provider_reports.findings import reported_text
 from usage_service.routed_calls.comparison import UNKNOWN, Compared
 from usage_service.routed_calls.rows import Row, routed_row
@@ -33,8 +34,8 @@ class Settlement:
     """Of a call to a virtual model: what both models cost."""
     deployment: str | None = None
     """Which deployment answered, of a model that has several."""
-    failed_attempts: tuple[str, ...] = ()
-    """The deployments that were tried before, each with what happened: `azure-eu/gpt-4o=429`."""
+    failed_attempts: tuple[FailedAttempt, ...] = ()
+    """The deployments that were tried before."""
 
     @property
     def counters(self) -> tuple[str, ...]:
@@ -178,7 +179,9 @@ def tag_row(entry: RecordedSettlement) -> Row:
 def deployment_row(entry: RecordedSettlement) -> Row:
     """Returns what only calls to models with several deployments have: the columns of `DEPLOYMENT_COLUMNS`."""
     settlement = entry.settlement
-    return (settlement.deployment, " ".join(settlement.failed_attempts) or None) if settlement.deployment else ()
+    return (
+        (settlement.deployment, " ".join(map(str, settlement.failed_attempts)) or None) if settlement.deployment else ()
+    )
 
 
 def optional_row(entry: RecordedSettlement) -> tuple[Kind, Row]:

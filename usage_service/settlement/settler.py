@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import asyncpg
 
+from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.calls.holds import Hold, HoldState, HoldTokenError, verify_hold_by_any
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
@@ -17,6 +19,7 @@ from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnap
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 from usage_service.call_spans import trace_call
 from usage_service.metrics import SettlementMetrics
+from usage_service.provider_reports.attempts import failed_attempts_of
 from usage_service.routed_calls.comparison import compared
 from usage_service.settlement.charge_decision import CallReport, resolve
 from usage_service.settlement.cycle_change_store import UnchangedCounters
@@ -131,10 +134,11 @@ class Settler:
         terms = Terms(hold, model, schedule, snapshot.answered_models, snapshot.providers.get(model.provider))
         resolution = resolve(terms, report)
         deployment = _deployment_of(hold, snapshot)
+        failed = failed_attempts_of(hold.claims.rungs, report.attempts, report.facts.get(UsageFact.ATTEMPTS))
         if hold.claims.routed is None or resolution.outcome is not HoldState.SETTLED:
-            return Settlement(hold, report, resolution, deployment=deployment)
+            return Settlement(hold, report, resolution, deployment=deployment, failed_attempts=failed)
         both = compared(hold.claims, resolution.usage, resolution.charge_nano_credits, snapshot)
-        return Settlement(hold, report, resolution, both, deployment)
+        return Settlement(hold, report, resolution, both, deployment, failed)
 
     async def prices(self, hold: Hold) -> tuple[Model, PriceSchedule]:
         """Returns the model and the prices that a hold names.
@@ -225,7 +229,10 @@ def _hold_of(report: CallReport, signing_keys: Sequence[bytes]) -> Hold:
     hold = verify_hold_by_any(report.token, signing_keys)
     if report.organization not in {None, hold.claims.organization}:
         raise HoldTokenError("the hold token belongs to another organization")
-    return hold
+    if not hold.claims.rungs:
+        return hold
+    # The hold covers every attempt. Only the last one was answered, and is charged.
+    return replace(hold, claims=hold.claims.of_attempt(report.attempts))
 
 
 def _log_finding(settlement: Settlement) -> None:

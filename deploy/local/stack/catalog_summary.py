@@ -39,6 +39,8 @@ class CatalogSummary:
 
     providers: tuple[ProviderEntry, ...]
     models: tuple[ModelEntry, ...]
+    fallbacks: tuple[tuple[str, ...], ...] = ()
+    """Orders in which the targets of one call may be tried."""
 
 
 def read_catalog(catalog_file: Path, remembered_in: Path) -> CatalogSummary:
@@ -60,6 +62,7 @@ def read_catalog(catalog_file: Path, remembered_in: Path) -> CatalogSummary:
 def _summarize(catalog_file: Path) -> dict[str, Any]:
     # Imported here, because a start with a cached summary does not need the slow validation library.
     from gateway_core.model.catalog_file import CatalogError, load_catalog  # noqa: PLC0415
+    from gateway_core.model.deployments.fallbacks import orders_of  # noqa: PLC0415
     from gateway_core.model.endpoints import Endpoint  # noqa: PLC0415
 
     try:
@@ -76,6 +79,7 @@ def _summarize(catalog_file: Path) -> dict[str, Any]:
             ModelEntry(model.name, model.provider, Endpoint.CHAT_COMPLETIONS in model.endpoints)
             for model in catalog.models
         ),
+        fallbacks=orders_of(catalog),
     )
     return dataclasses.asdict(summary)
 
@@ -84,4 +88,5 @@ def _restored(content: dict[str, Any]) -> CatalogSummary:
     return CatalogSummary(
         providers=tuple(ProviderEntry(**entry) for entry in content["providers"]),
         models=tuple(ModelEntry(**entry) for entry in content["models"]),
+        fallbacks=tuple(map(tuple, content["fallbacks"])),
     )

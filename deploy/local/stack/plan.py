@@ -26,6 +26,7 @@ class StackPlan:
     admin_edge: AdminEdge = field(default_factory=AdminEdge)
     listeners: PublicListeners = field(default_factory=PublicListeners)
     model_origins: tuple[str, ...] = ()  # of browsers that may call models
+    fallbacks: tuple[tuple[str, ...], ...] = ()  # orders in which the targets of one call may be tried
     front_proxies: FrontProxies = field(default_factory=FrontProxies)
 
     @property

@@ -54,7 +54,7 @@ def assemble(specification: StackSpecification, environment: Mapping[str, str]) 
     try:
         catalog = read_catalog(specification.catalog_file, specification.home.catalog_summary_file)
         routes = plan_routes(catalog.providers, environment, specification.ports.mock_provider)
-        plan = _plan(specification, routes, environment)
+        plan = _plan(specification, routes, catalog.fallbacks, environment)
         programs = stack_programs(plan)
     except _REFUSALS as error:
         raise RefusedError(str(error)) from error
@@ -71,7 +71,12 @@ def assemble(specification: StackSpecification, environment: Mapping[str, str]) 
     )
 
 
-def _plan(specification: StackSpecification, routes: Sequence[Route], environment: Mapping[str, str]) -> StackPlan:
+def _plan(
+    specification: StackSpecification,
+    routes: Sequence[Route],
+    fallbacks: tuple[tuple[str, ...], ...],
+    environment: Mapping[str, str],
+) -> StackPlan:
     secrets = load_or_make_secrets(specification.home)
     backends = choose_backends(
         environment,
@@ -87,6 +92,7 @@ def _plan(specification: StackSpecification, routes: Sequence[Route], environmen
         admin_edge=admin_edge(environment),
         listeners=public_listeners(environment),
         model_origins=origins_in(environment, MODEL_ALLOWED_ORIGINS),
+        fallbacks=fallbacks,
         front_proxies=front_proxies(environment),
     )
 

@@ -17,6 +17,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
+from megarouter_envoy.clusters.fallbacks import fallback_clusters
 from megarouter_envoy.clusters.replicas import (
     ask_another,
     avoid_broken_replicas,
@@ -63,7 +64,8 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
     if options.otlp_endpoint is not None:
         built.append(_otlp(options.otlp_endpoint))
     built += [_identity(provider, options) for provider in options.identity_providers if provider.jwks_uri]
-    return [*built, *(_provider(target, options) for target in options.providers)]
+    providers = [_provider(target, options) for target in options.providers]
+    return [*built, *providers, *fallback_clusters(options, PROTOCOL_OPTIONS)]
 
 
 def secrets(options: BootstrapOptions) -> list[tls.Secret]:

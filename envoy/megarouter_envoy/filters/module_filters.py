@@ -6,14 +6,12 @@ from pathlib import Path
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.listener import v3 as listeners
 from envoy_data_plane.envoy.extensions.bootstrap.dynamic_modules import v3 as bootstrap_extension
-from envoy_data_plane.envoy.extensions.dynamic_modules import v3 as dynamic_modules
-from envoy_data_plane.envoy.extensions.filters.http.dynamic_modules import v3 as module_filter
 from envoy_data_plane.envoy.extensions.filters.network.dynamic_modules import v3 as network_filter
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.google.protobuf import StringValue
 
 from megarouter_envoy.options import UnfinishedBodies
-from megarouter_envoy.typed_config import extension, http_filter, pack
+from megarouter_envoy.typed_config import code_of, extension, module_http_filter, pack
 
 
 def request_facts(
@@ -58,7 +56,7 @@ def strangers(module: Path, listener: str, per_address: int, total: int) -> list
         total: how many of all addresses each worker keeps open.
     """
     config = network_filter.DynamicModuleNetworkFilter(
-        dynamic_module_config=_code(module),
+        dynamic_module_config=code_of(module),
         filter_name="strangers",
         filter_config=pack(StringValue(f"{listener} {per_address} {total}")),
     )
@@ -75,7 +73,7 @@ def ending(module: Path, grace_s: int, admin_cluster: str, admin_socket: Path) -
         admin_socket: where that page is. A successor listens at the same path.
     """
     config = bootstrap_extension.DynamicModuleBootstrapExtension(
-        dynamic_module_config=_code(module),
+        dynamic_module_config=code_of(module),
         extension_name="ending",
         extension_config=pack(StringValue(f"{grace_s * 1_000} {admin_cluster} {admin_socket}")),
     )
@@ -103,13 +101,4 @@ def rewriter(module: Path, secret_files: Iterable[Path], control_prefix: str) ->
 
 
 def _filter(module: Path, name: str, settings: StringValue) -> hcm.HttpFilter:
-    config = module_filter.DynamicModuleFilter(
-        dynamic_module_config=_code(module), filter_name=name, filter_config=pack(settings)
-    )
-    return http_filter(f"megarouter.{name}", config)
-
-
-def _code(module: Path) -> dynamic_modules.DynamicModuleConfig:
-    """Configurations come and go with listeners, but the code must stay loaded for their last calls."""
-    source = core.AsyncDataSource(local=core.DataSource(filename=str(module)))
-    return dynamic_modules.DynamicModuleConfig(module=source, do_not_close=True)
+    return module_http_filter(module, name, settings)

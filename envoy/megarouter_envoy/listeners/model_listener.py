@@ -23,6 +23,11 @@ def model_listener(options: BootstrapOptions) -> listener.Listener:
     )
     manager.access_log = [*usage_streams(), refusal_stream(), journal(options.journal_path)]
     manager.local_reply_config = local_replies(options.limits.max_request_bytes)
-    manager.route_config = model_routes(options.limits.stream_idle_timeout_s, options.model_allowed_origins)
+    manager.route_config = model_routes(
+        options.limits.stream_idle_timeout_s,
+        options.model_allowed_origins,
+        sorted({len(order) for order in options.fallbacks}),
+        options.limits.max_request_bytes,
+    )
     manager.http_filters = [*remember_path(options.otlp_endpoint), *model_filters(options)]
     return public_listener(MODEL_LISTENER, options.model_port, manager, options)

@@ -41,6 +41,15 @@ class HoldTokenError(Exception):
     """The token is malformed, was changed, or was not signed by this deployment."""
 
 
+@record(frozen=True, slots=True)
+class Rung:
+    """A deployment at which a call may be tried, if those before it failed and bill nothing."""
+
+    provider: str
+    served_model: str
+    price_version: int
+
+
 @record(frozen=True)
 class Claims:
     """Who calls, and what is called.
@@ -67,6 +76,15 @@ class Claims:
     """Every throttle that admitted the call."""
     routed: RoutedAs | None = None
     """The choice of the model; None if the caller named it."""
+    rungs: tuple[Rung, ...] = ()
+    """The deployments of all attempts, in their order; empty if the call makes only one."""
+
+    def of_attempt(self, attempt: int) -> "Claims":
+        """Returns the claims of the deployment that an attempt went to. The first attempt is 1."""
+        if attempt <= 1 or not self.rungs:
+            return self
+        rung = self.rungs[min(attempt, len(self.rungs)) - 1]
+        return replace(self, provider=rung.provider, served_model=rung.served_model, price_version=rung.price_version)
 
     @cached_property
     def encoded_counters(self) -> tuple[str, ...]:
@@ -148,6 +166,8 @@ def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
     }
     if claims.routed is not None:
         fields["routed"] = claims.routed.encode()
+    if claims.rungs:
+        fields["rungs"] = [(one.provider, one.served_model, one.price_version) for one in claims.rungs]
     payload = json.dumps(fields, separators=(",", ":"))
     return _begun(f"{_VERSION}.{_encode(payload.encode())}.", signing_key)
 
@@ -252,6 +272,7 @@ def _claims_of(text: str) -> Claims:
         counters=tuple(Counter.decode(counter) for counter in fields["counters"]),
         throttles=tuple(Throttle.decode(throttle) for throttle in fields["throttles"]),
         routed=decode_routed_as(fields["routed"]) if "routed" in fields else None,
+        rungs=tuple(Rung(*one) for one in fields.get("rungs", ())),
     )
 
 

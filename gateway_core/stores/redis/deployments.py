@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gateway_core.model.deployment_health import (
+from gateway_core.model.deployments.health import (
     FAILED_CALLER_MS,
     FAILED_PERCENT,
     FIRST_PAUSE_MS,
@@ -42,7 +42,7 @@ class Standings:
     health: Mapping[str, Health]
     """By place. A deployment that is not in it is healthy."""
     failed: Mapping[str, frozenset[str]]
-    """The places that failed a call a moment ago, by the caller (`deployment_health.caller_of`)."""
+    """The places that failed a call a moment ago, by the caller (`health.caller_of`)."""
 
 
 NO_STANDINGS: Final = Standings({}, {})

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway_core.model.deployment_health import FIRST_PAUSE_MS, LEAST_FAILURES
+from gateway_core.model.deployments.health import FIRST_PAUSE_MS, LEAST_FAILURES
 from tests.e2e.conftest import chat
 from tests.e2e.deployments.conftest import KNOWN_S, Upstreams, cost_at, served, until_healthy
 from tests.support.metered_calls import Metering

@@ -34,6 +34,7 @@ ROOMS = {
         "limits",
         "alerts",
         "catalog",
+        "deployments",
         "routing",
         "ledger",
         "calls",
@@ -82,6 +83,7 @@ WITH_ANOTHER_USER = (
     "gateway_core.schema",
     "gateway_core.runtime.unix_sockets",
     "gateway_core.model.catalog_file",
+    "gateway_core.model.deployments.fallbacks",
 )
 """Code in the core that is shared with Envoy or the deployment instead of a second service."""
 

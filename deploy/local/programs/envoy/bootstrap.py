@@ -54,6 +54,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None, drain_grace_s: i
         edge_secret_file=home.edge_secret_file,
         secret_sources_folder=home.secret_sources,
         providers=tuple(_target(home, route) for route in plan.routes),
+        fallbacks=plan.fallbacks,
         otlp_endpoint=otlp_endpoint,
         admin_allowed_origins=plan.admin_edge.allowed_origins,
         model_allowed_origins=plan.model_origins,

@@ -86,6 +86,7 @@ def _source(plan: StackPlan) -> str:
         plan.home,
         plan.ports,
         routes,
+        plan.fallbacks,
         plan.admin_edge,
         plan.model_origins,
         plan.listeners,

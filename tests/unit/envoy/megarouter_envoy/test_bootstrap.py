@@ -189,6 +189,21 @@ def test_no_call_to_a_provider_is_retried(usable: BootstrapOptions) -> None:
     assert all(threshold["max_retries"] == 0 for threshold in thresholds)
 
 
+def test_only_a_route_to_several_deployments_goes_on_to_the_next(usable: BootstrapOptions) -> None:
+    several = replace(usable, fallbacks=(("openai", "mock"), ("anthropic", "openai", "mock")))
+    (host,) = managers(several)["model"]["route_config"]["virtual_hosts"]
+    policies = {route["name"]: route["route"].get("retry_policy") for route in host["routes"] if "route" in route}
+    assert policies["provider"] is None
+    assert [policies[name]["num_retries"] for name in ("provider_2", "provider_3")] == [1, 2]
+
+
+def test_envoy_accepts_fallbacks(usable: BootstrapOptions, tmp_path: Path) -> None:
+    several = replace(usable, fallbacks=(("openai", "mock"), ("openai", "openai"), ("anthropic", "openai", "mock")))
+    bootstrap = tmp_path / "bootstrap.json"
+    bootstrap.write_text(built(several), encoding="utf-8")
+    validate(bootstrap)
+
+
 def test_a_question_to_a_service_is_repeated_only_if_no_answer_came(usable: BootstrapOptions) -> None:
     document = json.loads(built(usable))
     asked = {"authz_service", "ratelimit_service"}

@@ -7,7 +7,7 @@ import pytest
 
 from gateway_core.model.calls.holds import HoldState
 from gateway_core.model.catalog.entries import Deployment
-from gateway_core.model.deployment_health import Outcome
+from gateway_core.model.deployments.health import Outcome
 from tests.unit.usage_service.settlement.charge_cases import HOLD, REPORT
 from usage_service.deployments.observing import observation_of
 from usage_service.settlement.charge_decision import CallReport, Resolution, SettlementDetail, UsageSource

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.local.programs.redis import RedisServer
-from gateway_core.model.deployment_health import FIRST_PAUSE_MS, LEAST_FAILURES, Observation, Outcome
+from gateway_core.model.deployments.health import FIRST_PAUSE_MS, LEAST_FAILURES, Observation, Outcome
 from gateway_core.stores.redis.connections import open_pipelined
 from gateway_core.stores.redis.deployments import DeploymentObservations, DeploymentStandings
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_core.model.calls.holds import Claims, Hold, HoldTokenError, sign_hold, verify_hold
+from gateway_core.model.calls.holds import Claims, Hold, HoldTokenError, Rung, sign_hold, verify_hold
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
@@ -25,6 +25,7 @@ FIELDS = [field.name for record in (Hold, Claims) for field in dataclasses.field
 texts = st.text(max_size=20)
 numbers = st.integers(0, 2**63 - 1)
 ROUTED = RoutedAs("auto", 3, Arm.ROUTED, Reason.CHEAPEST, True, "summaries", "gpt-4o", 1, "gpt-4o-mini", 2)  # noqa: FBT003
+RUNGS = (Rung("acme", "acme-1", 3), Rung("other", "one", 4))
 _arms, _reasons = st.sampled_from(Arm), st.sampled_from(Reason)
 routed = st.builds(RoutedAs, texts, numbers, _arms, _reasons, st.booleans(), texts, texts, numbers, texts, numbers)
 claims = st.builds(
@@ -44,6 +45,7 @@ claims = st.builds(
         max_size=7,
     ).map(tuple),
     routed=st.none() | routed,
+    rungs=st.lists(st.builds(Rung, texts, texts, numbers), max_size=3).map(tuple),
     throttles=st.lists(
         st.builds(Throttle, st.sampled_from(ThrottleKind), st.builds(Scope, st.sampled_from(ScopeKind), st.just("a"))),
         max_size=4,
@@ -82,11 +84,16 @@ def test_a_hold_is_read_back_from_its_token(hold: Hold, key: bytes) -> None:
     assert verify_hold(sign_hold(hold, key), key) == hold
 
 
+def test_a_token_carries_the_deployments_of_all_attempts() -> None:
+    several = with_changes(HOLD, rungs=RUNGS)
+    assert verify_hold(sign_hold(several, KEY), KEY) == several
+
+
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_of_a_hold_is_signed(field: str) -> None:
     changes: dict[type, Any] = {str: "other", int: 7, bool: False, tuple: (), Endpoint: Endpoint.RESPONSES}
     owner = HOLD if hasattr(HOLD, field) else HOLD.claims
-    others: dict[str, Any] = {"tags": (("a", "b"),), "routed": ROUTED}
+    others: dict[str, Any] = {"tags": (("a", "b"),), "routed": ROUTED, "rungs": RUNGS}
     changed = with_changes(HOLD, **{field: others.get(field, changes.get(type(getattr(owner, field))))})
     assert sign_hold(changed, KEY) != TOKEN
 

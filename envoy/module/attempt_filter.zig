@@ -1,0 +1,104 @@
+//! The upstream filter of calls that may be tried at several deployments. Envoy runs it once for each attempt, each time with the
+//! request as the rewriter left it. It gives the attempt its path, its name of the model and its credential.
+//!
+//! It notes each attempt and the status of its answer, so that settlement knows what was tried.
+
+const std = @import("std");
+const contract = @import("contract.zig");
+const envoy = @import("envoy.zig");
+const json_text = @import("json_text.zig");
+const ladders = @import("ladders.zig");
+const rewriting = @import("rewriting.zig");
+const provider_headers = @import("provider_headers.zig");
+const Configuration = @import("configuration.zig").Configuration;
+const Pieces = @import("pieces.zig").Pieces;
+const monotonicMs = @import("worker.zig").monotonicMs;
+
+const allocator = std.heap.c_allocator;
+
+pub const Attempt = struct {
+    configuration: *Configuration,
+    /// Where the body names the model, and the name as JSON, if this attempt needs another one.
+    edit: ?rewriting.Edit = null,
+    is_noted: bool = false,
+
+    pub fn create(configuration: *Configuration) ?*Attempt {
+        const attempt = allocator.create(Attempt) catch return null;
+        attempt.* = .{ .configuration = configuration };
+        return attempt;
+    }
+
+    pub fn destroy(self: *Attempt) void {
+        if (self.edit) |edit| allocator.free(edit.text);
+        allocator.destroy(self);
+    }
+
+    /// Handles the headers of the request. An attempt that cannot be prepared goes on without a credential, and is refused.
+    pub fn begin(self: *Attempt, stream: envoy.Stream) envoy.HeadersStatus {
+        self.prepare(stream) catch envoy.removeHeader(stream, .request, contract.authorization);
+        return .proceed;
+    }
+
+    fn prepare(self: *Attempt, stream: envoy.Stream) error{ OutOfMemory, Unknown }!void {
+        const notes = envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts) orelse "";
+        const number = ladders.countOf(notes);
+        const ladder = envoy.metadataText(stream, contract.decision_namespace, @tagName(contract.DecisionKey.ladder)) orelse return error.Unknown;
+        const known = ladders.Rung.at(ladder, number) orelse return error.Unknown;
+        const target = self.configuration.targetOf(known.target) orelse return error.Unknown;
+        const path = try allocator.dupe(u8, known.path);
+        defer allocator.free(path);
+        if (number > 0) try self.rename(stream, known.model);
+        // What Envoy's metadata lent is no longer valid once something is set.
+        var room: std.ArrayList(u8) = .empty;
+        defer room.deinit(allocator);
+        try room.appendSlice(allocator, envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts) orelse "");
+        try ladders.appendAttempt(allocator, &room);
+        envoy.setMetadataText(stream, contract.rewriter_namespace, contract.attempts, room.items);
+        self.is_noted = true;
+        envoy.setHeader(stream, .request, ":path", path);
+        const secret = target.secret orelse return;
+        if (self.configuration.control_prefix.len > 0) try provider_headers.removePrefix(stream, self.configuration.control_prefix, allocator);
+        const value = try std.mem.concat(allocator, u8, &.{ if (target.is_bearer) "Bearer " else "", secret.current(monotonicMs()) });
+        defer allocator.free(value);
+        envoy.setHeader(stream, .request, target.header, value);
+    }
+
+    fn rename(self: *Attempt, stream: envoy.Stream, model: []const u8) error{OutOfMemory}!void {
+        const place = ladders.Place.read(envoy.metadataText(stream, contract.rewriter_namespace, contract.model_place) orelse return) orelse return;
+        var text: json_text.Text = .empty;
+        errdefer text.deinit(allocator);
+        try json_text.appendString(allocator, &text, model);
+        self.edit = .{ .first = place.first, .last = place.last, .text = try text.toOwnedSlice(allocator) };
+        const length = std.fmt.parseInt(usize, envoy.header(stream, .request, contract.content_length) orelse return, 10) catch return;
+        var digits: [20]u8 = undefined;
+        const changed = std.fmt.bufPrint(&digits, "{d}", .{length - (place.last - place.first) + self.edit.?.text.len}) catch unreachable;
+        envoy.setHeader(stream, .request, contract.content_length, changed);
+    }
+
+    /// Handles the next bytes of the request.
+    pub fn readBody(self: *Attempt, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
+        const edit = self.edit orelse return .proceed;
+        if (!is_end) return .stop_and_buffer;
+        const bodies = envoy.requestBodies(stream);
+        var pieces: Pieces = .{ .allocator = allocator };
+        defer pieces.deinit();
+        pieces.read(stream, bodies) catch return .stop;
+        var content: std.ArrayList(u8) = .empty;
+        defer content.deinit(allocator);
+        rewriting.applyTo(allocator, &pieces, &.{edit}, &content) catch return .stop;
+        for (bodies[0 .. bodies.len - 1]) |body| envoy.replaceBody(stream, body, "");
+        envoy.replaceBody(stream, bodies[bodies.len - 1], content.items);
+        return .proceed;
+    }
+
+    /// Handles the beginning of the response.
+    pub fn learn(self: *Attempt, stream: envoy.Stream) void {
+        if (!self.is_noted) return;
+        const notes = envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts) orelse return;
+        const wait = envoy.header(stream, .response, contract.retry_after) orelse "";
+        var room: std.ArrayList(u8) = .empty;
+        defer room.deinit(allocator);
+        ladders.appendAnswered(allocator, &room, notes, envoy.statusOf(stream), wait) catch return;
+        envoy.setMetadataText(stream, contract.rewriter_namespace, contract.attempts, room.items);
+    }
+};

@@ -1,0 +1,52 @@
+"""The attempts of a call at several deployments that failed before the one that was answered. They cost nothing."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway_core.model.calls.holds import Rung
+from gateway_core.model.limits.model_whitelists import qualified_name
+from gateway_core.model.record_decorator import record
+
+BROKEN: Final = "broken"
+"""What happened to an attempt without an answer: no connection, a broken one, or no answer in time."""
+_STATUS_DIGITS: Final = 3
+
+
+@record(frozen=True, slots=True)
+class FailedAttempt:
+    """An attempt that was not answered, or with an error that costs nothing."""
+
+    provider: str
+    served_model: str
+    happened: str
+    """The status, or `BROKEN`."""
+    retry_after_s: int | None = None
+    """When the provider allows the next call, if it said so."""
+
+    def __str__(self) -> str:
+        """Returns the deployment and what happened: `azure-eu/gpt-4o=429`."""
+        return f"{qualified_name(self.served_model, self.provider)}={self.happened}"
+
+
+def failed_attempts_of(rungs: Sequence[Rung], attempts: int, notes: object) -> tuple[FailedAttempt, ...]:
+    """Returns the attempts before the last one, in their order.
+
+    Args:
+        rungs: the deployments at which the call might be tried.
+        attempts: how many attempts there were.
+        notes: what the module reports of them (`UsageFact.ATTEMPTS`).
+    """
+    words = notes.split(" ") if isinstance(notes, str) else []
+    failed = []
+    for index, rung in enumerate(rungs[: max(min(attempts, len(rungs)) - 1, 0)]):
+        status, _, wait = (words[index] if index < len(words) else "").partition("/")
+        is_status = status.isdigit() and len(status) == _STATUS_DIGITS
+        failed.append(
+            FailedAttempt(
+                rung.provider,
+                rung.served_model,
+                status if is_status else BROKEN,
+                int(wait) if wait.isdigit() and wait.isascii() else None,
+            )
+        )
+    return tuple(failed)
