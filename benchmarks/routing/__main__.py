@@ -1,77 +1,157 @@
-"""Prints what routers save on prompts whose outcomes are known: `python -m benchmarks.routing outcomes.jsonl.gz`."""
+"""Measures what routers save at a given loss of quality: `./dev route-eval`."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks.routing.outcomes import OutcomesError, Pair, Prompt, read_prompts
-from benchmarks.routing.routers import ROUTERS
-from benchmarks.routing.savings import Saving, random_saving, saving
-
-ALLOWED_PERCENTS: Final = (1.0, 2.0, 5.0)
-# List prices when the models were new, in USD per million tokens of input and output.
-PAIRS: Final = (
-    Pair("gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", (0.15, 0.60), (2.50, 10.0)),
-    Pair("gemini-1.5-flash-002", "gemini-1.5-pro-002", (0.075, 0.30), (1.25, 5.0)),
-    Pair("mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview", (0.60, 0.60), (10.0, 30.0)),
-    Pair("claude-3-haiku-20240307", "claude-3-5-sonnet-20241022", (0.25, 1.25), (3.0, 15.0)),
-    Pair("Meta-Llama-3.1-8B-Instruct", "Meta-Llama-3.1-70B-Instruct", (0.05, 0.08), (0.59, 0.79)),
+from benchmarks.routing import routers
+from benchmarks.routing.drawings import drawing
+from benchmarks.routing.evaluation import ALLOWED_PERCENTS, Evaluated, Saving, by_use_case, coin, evaluate
+from benchmarks.routing.figures import (
+    DOCUMENT,
+    Figures,
+    PairFigures,
+    figures_of,
+    misquoted,
+    read_figures,
+    worse_than,
+    write_figures,
 )
+from benchmarks.routing.outcomes import OutcomesError, Pair, Prompt, read_prompts
+from benchmarks.routing.pairs import PAIRS, pair_of
+from benchmarks.routing.policies import read_policy, saving_of_policy
+
+SAMPLE: Final = Path(__file__).parent / "sample/outcomes.jsonl.gz"
+_WHOLE: Final = dict(zip(PAIRS, (2_840, 12_002, 15_521, 2_840, 14_872), strict=True))
+"""How many prompts of each pair the public data has from which the sample was taken."""
+_TIMED_PROMPTS: Final = 2_000
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints a table for each pair. Returns the exit status."""
+    """Prints a table for each pair. Returns the exit status: 1 if the figures are worse than stored, 2 for wrong input."""
     options = argument_parser().parse_args(arguments)
-    pairs = [pair for pair in PAIRS if not options.pair or options.pair in {pair.weak, pair.strong}]
-    if not pairs:
-        sys.stderr.write(f"no pair has a model named {options.pair}\n")
+    if options.quick == (options.data is not None):
+        sys.stderr.write("name a file with outcomes, or add --quick for the sample\n")
         return 2
     try:
-        for pair in pairs:
-            _print(pair, read_prompts(options.outcomes, pair), quick=options.quick)
+        pairs = [pair_of(options.pair, options.price)] if options.pair else list(PAIRS)
+        found: dict[str, PairFigures] = {}
+        prompts = read_prompts(SAMPLE if options.quick else options.data, pairs)
+        for pair, answered in zip(pairs, prompts, strict=True):
+            evaluated = _evaluated(answered)
+            name = f"{_short(pair.weak)} → {_short(pair.strong)}"
+            found[name] = figures_of(evaluated)
+            sys.stdout.write(_text(pair, answered, found[name]))
+            if options.policy:
+                sys.stdout.write(_policy_line(saving_of_policy(answered, *read_policy(options.policy, pair.weak))))
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+            if options.svg:
+                _draw(options.svg, name, evaluated)
     except OutcomesError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+        return 2
+    known = _known_as(options.data, pairs, prompts)
+    return _compare(known, found, accept=options.accept, all_pairs=not options.pair) if known else 0
 
 
 def argument_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.routing",
+        prog="./dev route-eval",
         description="What routers save at a given loss of quality. Thresholds of one half of the prompts route the other.",
     )
+    parser.add_argument("data", type=Path, nargs="?", help="prompts with outcomes, JSON lines, plain or gzip")
+    parser.add_argument("--quick", action="store_true", help="measure on the sample that comes with the repository")
+    parser.add_argument("--pair", metavar="WEAK,STRONG", help="only these two models")
     parser.add_argument(
-        "outcomes", type=Path, help="prompts with outcomes, JSON lines, optionally compressed with gzip"
+        "--price", metavar="MODEL=INPUT,OUTPUT", action="append", default=[], help="USD per million tokens, repeatable"
     )
-    parser.add_argument("--pair", metavar="MODEL", help="only pairs with this model")
-    parser.add_argument("--quick", action="store_true", help="without the scores of words")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="also what these losses and this allowed loss do")
+    parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="draw a curve for each router")
+    parser.add_argument(
+        "--accept", action="store_true", help="store the figures of the sample or the public data, and quote them"
+    )
     return parser
 
 
-def _print(pair: Pair, prompts: Sequence[Prompt], *, quick: bool) -> None:
-    first = [prompt for prompt in prompts if prompt.is_in_first_half]
-    halves = (first, [prompt for prompt in prompts if not prompt.is_in_first_half])
+def _evaluated(prompts: Sequence[Prompt]) -> Mapping[str, Evaluated]:
+    learners: Mapping[str, Callable[[], Evaluated]] = {
+        "random": partial(coin, prompts),
+        "table": partial(evaluate, prompts, routers.table),
+        "table + words": partial(evaluate, prompts, routers.table_with_words),
+        "words, task unseen": partial(evaluate, prompts, routers.words_alone, by_use_case(prompts)),
+        "oracle": partial(evaluate, prompts, routers.oracle),
+    }
+    return {name: learned() for name, learned in learners.items()}
+
+
+def _text(pair: Pair, prompts: Sequence[Prompt], figures: PairFigures) -> str:
     weak, strong = (
         100 * sum(getattr(one, name) for one in prompts) / len(prompts) for name in ("weak_score", "strong_score")
     )
     lines = [
-        f"{pair.weak} -> {pair.strong}",
-        f"{len(prompts)} prompts, quality {weak:.1f} -> {strong:.1f}",
-        f"{'router':<16}" + "".join(f"{f'saved at {allowed:g} %':>16}{'lost':>8}" for allowed in ALLOWED_PERCENTS),
-        _line("random", [random_saving(prompts, allowed) for allowed in ALLOWED_PERCENTS]),
+        f"{pair.weak} → {pair.strong}",
+        f"{len(prompts)} prompts, quality {weak:.1f} → {strong:.1f}, {_score_us(prompts):.1f} µs for the words of a prompt here",
+        f"{'router':<20}"
+        + "".join(f"{f'saved at {allowed:g} %':>16}{'interval':>14}{'lost':>8}" for allowed in ALLOWED_PERCENTS),
     ]
-    for name, learn in ROUTERS.items():
-        if not (quick and "words" in name):
-            lines.append(_line(name, [saving(halves, learn, allowed) for allowed in ALLOWED_PERCENTS]))
-    sys.stdout.write("\n".join(lines) + "\n\n")
-    sys.stdout.flush()
+    for router, rows in figures.items():
+        cells = [f"{saved:>14.1f} %{f'{low:.1f}-{high:.1f}':>14}{lost:>6.2f} %" for saved, low, high, lost in rows]
+        lines.append(f"{router:<20}" + "".join(cells))
+    return "\n".join(lines) + "\n"
 
 
-def _line(name: str, found: Sequence[Saving]) -> str:
-    return f"{name:<16}" + "".join(f"{one.saved:>14.1f} %{one.lost:>6.2f} %" for one in found)
+def _policy_line(found: Saving) -> str:
+    low, high = found.lost_interval
+    return f"the policy saves {found.saved:.1f} % and loses {found.lost:.2f} % of quality ({low:.2f} to {high:.2f})\n"
+
+
+def _score_us(prompts: Sequence[Prompt]) -> float:
+    """Returns how long the table with words takes to score a prompt whose buckets are known."""
+    timed = prompts[:_TIMED_PROMPTS]
+    score = routers.table_with_words(timed)
+    begin_ns = time.perf_counter_ns()
+    for prompt in timed:
+        score(prompt)
+    return (time.perf_counter_ns() - begin_ns) / len(timed) / 1_000
+
+
+def _draw(directory: Path, name: str, evaluated: Mapping[str, Evaluated]) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{name.replace(' → ', '-to-')}.svg").write_text(drawing(name, evaluated), encoding="utf-8")
+    except OSError as error:
+        raise OutcomesError(f"--svg {directory}: cannot be written ({error.strerror or error})") from error
+
+
+def _short(model: str) -> str:
+    return model.rpartition("/")[2]
+
+
+def _known_as(data: Path | None, pairs: Sequence[Pair], prompts: Sequence[Sequence[Prompt]]) -> str | None:
+    """Returns the name of the stored figures that these prompts have; None for the prompts of a customer."""
+    if data is None:
+        return "quick"
+    is_whole = all(len(answered) == _WHOLE.get(pair) for pair, answered in zip(pairs, prompts, strict=True))
+    return "whole" if is_whole else None
+
+
+def _compare(known: str, found: Figures, *, accept: bool, all_pairs: bool) -> int:
+    if accept and all_pairs:
+        write_figures(known, found)
+        return 0
+    stored = read_figures(known)
+    problems = list(worse_than(stored, found))
+    if misquoted():
+        problems.append(f"{DOCUMENT.name} quotes other figures than the stored ones")
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Routers: each learns from one half of the prompts and says of others how much quality a routed dollar would cost."""
+"""Routers: each learns from some prompts, and says of others how much quality a saved dollar would cost."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from benchmarks.routing import linear
 from benchmarks.routing.outcomes import Prompt
-from benchmarks.routing.texts import LinearText
 
 Score = Callable[[Prompt], float]
 """The expected loss of quality for each dollar saved by the weak model. Prompts with the lowest are routed first."""
+Learn = Callable[[Sequence[Prompt]], Score]
 _PRIOR_PROMPTS: Final = 20
 """A use case with fewer prompts is drawn towards the mean of all."""
 UNKNOWN: Final = float("inf")
@@ -21,28 +22,29 @@ def table(known: Sequence[Prompt]) -> Score:
     return lambda prompt: _ratio(gaps.get(prompt.use_case), savings.get(prompt.use_case, 0.0))
 
 
-def table_with_text(known: Sequence[Prompt]) -> Score:
+def table_with_words(known: Sequence[Prompt]) -> Score:
     """The table, refined by a linear score of the text's words, which learns what the table leaves over."""
     gaps, savings = _means(known)
-    text = LinearText.learn([(prompt.text, prompt.gap - gaps[prompt.use_case]) for prompt in known])
+    weights = linear.learn([(prompt.buckets, prompt.gap - gaps[prompt.use_case]) for prompt in known])
 
     def score(prompt: Prompt) -> float:
         gap = gaps.get(prompt.use_case)
-        return UNKNOWN if gap is None else _ratio(gap + text.of(prompt.text), savings[prompt.use_case])
+        return UNKNOWN if gap is None else _ratio(gap + linear.score(weights, prompt.buckets), savings[prompt.use_case])
 
     return score
+
+
+def words_alone(known: Sequence[Prompt]) -> Score:
+    """The score of the words without a table, as for a use case that was never seen."""
+    mean = sum(prompt.gap for prompt in known) / len(known)
+    saved = sum(prompt.saved_usd for prompt in known) / len(known)
+    weights = linear.learn([(prompt.buckets, prompt.gap - mean) for prompt in known])
+    return lambda prompt: _ratio(mean + linear.score(weights, prompt.buckets), saved)
 
 
 def oracle(_known: Sequence[Prompt]) -> Score:
     """What a router could do at best, if it knew the outcomes."""
     return lambda prompt: _ratio(prompt.gap, prompt.saved_usd)
-
-
-ROUTERS: Final[Mapping[str, Callable[[Sequence[Prompt]], Score]]] = {
-    "table": table,
-    "table + words": table_with_text,
-    "oracle": oracle,
-}
 
 
 def _means(known: Sequence[Prompt]) -> tuple[Mapping[str, float], Mapping[str, float]]:

@@ -36,6 +36,7 @@ NOT_RUN = {
     "./dev bench": "takes minutes; its options are checked below",
     "./dev lint": "CI runs it in addition to the suite",
     "./dev protos": "writes into the repository; its options are checked below, and tests run its checks",
+    "./dev route-eval": "its tests run it on the sample and on outcomes of their own",
     "./dev sdk": "the end-to-end tests build the same packages; its options are checked below",
     "./dev vulnerabilities": "asks an index over the network; tests run it with an index of their own",
     "./dev test": "is the suite itself; its paths are checked below",

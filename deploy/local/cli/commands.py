@@ -262,6 +262,14 @@ def run_benchmark(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", package, *options])  # noqa: S606 - no shell wanted
 
 
+@application.command(
+    "route-eval", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def evaluate_routing(context: typer.Context) -> None:
+    """Measure what routers save at a given loss of quality, on prompts with known outcomes. See `./dev route-eval --help`."""
+    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.routing", *context.args])  # noqa: S606 - no shell wanted
+
+
 @application.command()
 def audit(
     home: HomeOption = DEFAULT_HOME,
