@@ -166,3 +166,9 @@ def test_a_negative_amount_needs_no_separator(arguments: list[str]) -> None:
     values = in_full(_command("credits", "adjust"), ("credits", "adjust"), arguments)
     assert values is not None
     assert values["amount"] in {"-5", "-2.50", "-0.5"}
+
+
+def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("routing", "set-policy")
+    assert full_parser.run_command(_command(*words), words, ["organization", "--mode", "on"], lambda *_: 0) == 2
+    assert "Invalid value for '--mode': 'on' is not one of 'off', 'shadow', 'live'." in capsys.readouterr().err

@@ -4,10 +4,11 @@ Only the part of the program that the command line names is loaded. If it names 
 summary only, so that help and suggestions are complete.
 """
 
+import enum
 import inspect
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import typer
 from typer.main import get_command, get_group
@@ -136,6 +137,7 @@ def _as_typer_has_it(parameter: Parameter) -> inspect.Parameter:
             help=declared.text,
             min=declared.minimum,
             envvar=list(declared.variables) or None,
+            parser=_parser_of(parameter.annotation),
         )
     else:
         info = typer.Argument(metavar=declared.metavar, help=declared.text)
@@ -145,6 +147,24 @@ def _as_typer_has_it(parameter: Parameter) -> inspect.Parameter:
         default=inspect.Parameter.empty if parameter.default is Parameter.REQUIRED else parameter.default,
         annotation=Annotated[parameter.annotation, info],
     )
+
+
+def _parser_of(annotation: Any) -> Callable[[str], enum.Enum] | None:  # noqa: ANN401 - any type
+    """Returns what reads a choice; None for other types. typer's own messages about choices begin with `Value error`."""
+    kinds = [
+        one for one in get_args(annotation) or (annotation,) if isinstance(one, type) and issubclass(one, enum.Enum)
+    ]
+    if not kinds:
+        return None
+    (kind,) = kinds
+
+    def read(text: str) -> enum.Enum:
+        for choice in kind:
+            if choice.value == text:
+                return choice
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(repr(choice.value) for choice in kind)}.")
+
+    return read
 
 
 def _epilog(examples: Sequence[str]) -> str | None:

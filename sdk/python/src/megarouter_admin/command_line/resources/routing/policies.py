@@ -49,8 +49,9 @@ def _percent(points: int) -> str:
     return f"{Decimal(points) / 100:f}%"
 
 
-def _mode(policy: RoutingPolicy) -> str:
-    return label(RoutingPolicy.Mode.Name(policy.mode), "MODE_") if policy.mode else "as above"
+def _unset(policy: RoutingPolicy, usual: str) -> str:
+    """Returns what applies if a policy leaves something out. Nothing is above the organization."""
+    return f"{usual} (not set)" if policy.name.endswith("/organization") else "as above"
 
 
 def _facts(session: Session, policy: RoutingPolicy) -> list[tuple[str, str]]:
@@ -58,10 +59,10 @@ def _facts(session: Session, policy: RoutingPolicy) -> list[tuple[str, str]]:
     has_loss = policy.HasField("max_loss_basis_points")
     return [
         ("of", short_scope(policy.scope)),
-        ("mode", _mode(policy)),
-        ("loss at most", _percent(policy.max_loss_basis_points) if has_loss else "as above"),
+        ("mode", label(RoutingPolicy.Mode.Name(policy.mode), "MODE_") if policy.mode else _unset(policy, "shadow")),
+        ("loss at most", _percent(policy.max_loss_basis_points) if has_loss else _unset(policy, "1%")),
         ("floors", ", ".join(floors)),
-        ("callers choose", "no" if policy.forbid_override else "yes, unless forbidden above"),
+        ("callers choose", "no" if policy.forbid_override else _unset(policy, "yes")),
         ("no dearer than", policy.max_price_model),
         ("changed", session.ago(policy.update_time)),
     ]
