@@ -147,7 +147,7 @@ class Authorizer:
     def __post_init__(self) -> None:
         self._key_hashes = KeyHashes(self.secrets.key_pepper)
         self.terms = TermsMemory(PeriodClock(), self.secrets.hold_signing_key)
-        self.routes = Routes(PeriodClock())
+        self.routes = Routes(PeriodClock(), self.secrets.hold_signing_key)
         self.ladders = Ladders(self.terms, self.standings, self.secrets.hold_signing_key)
 
     async def authorize(self, call: Call) -> Outcome:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from authz_service.request.call import Call
+from authz_service.sessions import Sessions
 from gateway_core.contract.headers import ROUTE
 from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.decision import CatalogView, Parameters
@@ -22,8 +23,9 @@ _WISHES: Final = {wish.value: wish for wish in Wish}
 class Routes:
     """The routes of one process. It remembers which candidates may serve calls of one kind."""
 
-    def __init__(self, clock: PeriodClock, entries: int = _ENTRIES) -> None:
+    def __init__(self, clock: PeriodClock, session_key: bytes, entries: int = _ENTRIES) -> None:
         self._clock = clock
+        self._sessions = Sessions(session_key)
         self._known: BoundedMemory[tuple[object, ...], Eligible] = BoundedMemory(entries)
 
     def route(
@@ -49,10 +51,14 @@ class Routes:
             if isinstance(fresh, Refusal):
                 return fresh
             self._known.remember(key, found := fresh)
-        asked = asked_of(endpoint, parameters, call.body_bytes, virtual, tags, override)
+        conversation = self._sessions.conversation_of(call, principal.organization)
+        before = self._sessions.before(conversation, virtual.name, now_epoch_s)
+        asked = asked_of(endpoint, parameters, call.body_bytes, virtual, tags, override, conversation, before)
         choice = choose_among(found, asked)
         if isinstance(choice, Unroutable):
             return refusal_of(found, choice)
+        input_tokens, _ = asked.body.input_tokens(choice.chosen)
+        self._sessions.remember(conversation, virtual.name, choice.chosen, input_tokens, now_epoch_s)
         return routed(parameters, found, choice, asked)
 
 

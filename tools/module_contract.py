@@ -41,6 +41,7 @@ def zig_contract() -> str:
 def _constants() -> Iterator[str]:
     names = {
         "request_namespace": metadata.REQUEST_NAMESPACE,
+        "conversation_namespace": metadata.CONVERSATION_NAMESPACE,
         "decision_namespace": metadata.DECISION_NAMESPACE,
         "rewriter_namespace": metadata.REWRITER_NAMESPACE,
         "answered": metadata.ANSWERED,
@@ -103,6 +104,9 @@ def _enums() -> Iterator[str]:
     yield ""
     yield "/// A value of the request body that a decision depends on: keys of `request_namespace`."
     yield from _enum("RequestFact", request_facts.ALL)
+    yield ""
+    yield "/// What the choice of a model depends on: keys of `conversation_namespace`."
+    yield from _enum("ConversationFact", request_facts.CONVERSATION)
     yield ""
     yield "/// Why a form cannot be read: values of `RequestFact.unreadable`."
     yield from _enum("FormFault", FORM_FAULTS)

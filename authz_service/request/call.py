@@ -33,6 +33,8 @@ class Call:
     """When the call began, by Envoy's clock."""
     encoded_facts: bytes = b""
     """The facts as Envoy sent them. Equal bytes are equal facts."""
+    conversation: Mapping[str, object] = field(default_factory=dict)
+    """What the module found of the conversation (`megarouter.conversation`); empty if the model cannot be virtual."""
 
     @property
     def query(self) -> str:

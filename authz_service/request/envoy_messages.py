@@ -11,7 +11,7 @@ from google.rpc import code_pb2, status_pb2
 
 from authz_service.request.betas import Betas
 from authz_service.request.call import Call
-from authz_service.request.readings import FactsMemory
+from authz_service.request.readings import FactsMemory, read_conversation
 from gateway_core.contract import headers
 from gateway_core.contract.errors import error_body, error_of, retry_headers
 from gateway_core.contract.headers import CONTENT_LENGTH
@@ -68,6 +68,7 @@ def read_call(request: external_auth_pb2.CheckRequest, facts_memory: FactsMemory
         http.id,
         attributes.request.time.ToNanoseconds(),
         encoded_facts,
+        read_conversation(attributes.metadata_context),
     )
 
 
@@ -303,7 +304,9 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
     if any(throttle.kind is ThrottleKind.CALLS for throttle in claims.throttles):
         fields[DecisionKey.REPORT_SOON] = _YES
-    if not terms.claims.rungs and (quote := quote_of(terms)):
+    if claims.routed is not None:
+        fields[DecisionKey.ROUTED] = _YES
+    if not claims.rungs and (quote := quote_of(terms)):
         fields[DecisionKey.QUOTE] = quote
     if claims.endpoint is Endpoint.SPEECH:
         fields[DecisionKey.AUDIO_ANSWER] = True

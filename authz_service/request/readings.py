@@ -8,7 +8,7 @@ from google.protobuf import struct_pb2
 
 from authz_service.request.call import Call
 from gateway_core.contract.headers import ANTHROPIC_BETA, CONTENT_ENCODING, CONTENT_TYPE
-from gateway_core.contract.metadata import REQUEST_NAMESPACE
+from gateway_core.contract.metadata import CONVERSATION_NAMESPACE, REQUEST_NAMESPACE
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.endpoints import ModelCall
 from gateway_core.model.record_decorator import record
@@ -44,6 +44,14 @@ class FactsMemory:
             if len(encoded) <= _LONGEST_BYTES:
                 self._known.remember(encoded, facts)
         return encoded, facts
+
+
+def read_conversation(metadata: base_pb2.Metadata) -> Facts:
+    """Returns what Envoy's module found of the conversation of a call. Calls to models of the catalog have nothing."""
+    namespaces = metadata.filter_metadata
+    if CONVERSATION_NAMESPACE not in namespaces:
+        return NO_FACTS
+    return {name: _value(value) for name, value in namespaces[CONVERSATION_NAMESPACE].fields.items()}
 
 
 def _value(value: struct_pb2.Value) -> Value:

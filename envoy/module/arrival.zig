@@ -118,8 +118,14 @@ pub const Arrival = struct {
         return .proceed;
     }
 
+    fn learnModel(self: *const Arrival, stream: envoy.Stream) void {
+        const reading = self.reading orelse return;
+        if (hasDecision(stream, .hold)) reading.learn(stream, hasDecision(stream, .routed));
+    }
+
     /// Learns from the answer to the call whether its key is valid. Only authz_service admits calls.
     pub fn learn(self: *Arrival, stream: envoy.Stream) void {
+        self.learnModel(stream);
         if (self.credentials.shown != .unknown and self.credentials.shown != .known) return;
         const status = envoy.statusOf(stream);
         const is_refusal = status == status_unauthorized or status == status_forbidden;
@@ -130,6 +136,10 @@ pub const Arrival = struct {
         } else if (is_refusal) self.credentials.refute(stream);
     }
 };
+
+fn hasDecision(stream: envoy.Stream, key: contract.DecisionKey) bool {
+    return envoy.metadataText(stream, contract.decision_namespace, @tagName(key)) != null;
+}
 
 fn ask(stream: envoy.Stream, configuration: *const Configuration) !void {
     var arena_state: std.heap.ArenaAllocator = .init(allocator);

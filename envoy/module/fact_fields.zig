@@ -20,7 +20,11 @@ pub fn appendUnreadable(allocator: std.mem.Allocator, fields: *Text, why: []cons
 
 /// Appends an entry of `Struct.fields`. If a key has two entries, the later one counts.
 pub fn append(allocator: std.mem.Allocator, fields: *Text, fact: contract.RequestFact, found: Found) error{OutOfMemory}!void {
-    const key = @tagName(fact);
+    return appendNamed(allocator, fields, @tagName(fact), found);
+}
+
+/// Appends an entry with a key of another namespace.
+pub fn appendNamed(allocator: std.mem.Allocator, fields: *Text, key: []const u8, found: Found) error{OutOfMemory}!void {
     var head: [12]u8 = undefined;
     const value = switch (found) {
         .nothing => return,

@@ -12,6 +12,8 @@ const form_facts = @import("form_facts.zig");
 const Form = form_facts.Form;
 const Pieces = @import("pieces.zig").Pieces;
 const Worker = @import("worker.zig").Worker;
+const Conversation = @import("conversation.zig").Conversation;
+const conversation_bytes_max = @import("conversation.zig").body_bytes_max;
 
 /// Room for the fields of most calls.
 const fields_bytes_usual = 256;
@@ -99,7 +101,38 @@ pub const Reading = struct {
         var fields: std.ArrayList(u8) = .empty;
         self.append(&fields) catch return reportUnreadable(stream);
         if (fields.items.len > 0) envoy.setMetadata(stream, contract.request_namespace, fields.items);
+        if (self.isMaybeVirtual(stream)) self.readConversation(stream) catch {}; // the baseline serves what says nothing of itself
         if (self.length > small_bytes_max) self.keep(stream) catch {}; // the rewriter then reads the body itself
+    }
+
+    /// Returns whether the model is not known to be one of the catalog.
+    fn isMaybeVirtual(self: *const Reading, stream: envoy.Stream) bool {
+        const worker = Worker.ofThread() orelse return false;
+        return self.kind == .json and self.length <= conversation_bytes_max and !worker.plain_models.has(self.modelName(stream));
+    }
+
+    /// Returns the model that the body names, or the path, which names one if the body does not.
+    fn modelName(self: *const Reading, stream: envoy.Stream) []const u8 {
+        return self.kind.json.modelName() orelse envoy.header(stream, .request, ":path") orelse "";
+    }
+
+    fn readConversation(self: *Reading, stream: envoy.Stream) !void {
+        var pieces: Pieces = .{ .allocator = std.heap.c_allocator };
+        defer pieces.deinit();
+        try pieces.read(stream, envoy.requestBodies(stream));
+        if (pieces.length() != self.length) return;
+        var conversation: Conversation = .init(self.arena.allocator());
+        for (pieces.slices()) |piece| try conversation.push(piece.bytes());
+        var fields: std.ArrayList(u8) = .empty;
+        try conversation.finish(&fields);
+        envoy.setMetadata(stream, contract.conversation_namespace, fields.items);
+    }
+
+    /// Learns from the decision about the call whether its model is virtual.
+    pub fn learn(self: *const Reading, stream: envoy.Stream, is_virtual: bool) void {
+        if (self.kind != .json) return;
+        const worker = Worker.ofThread() orelse return;
+        worker.plain_models.set(self.modelName(stream), !is_virtual);
     }
 
     fn keep(self: *Reading, stream: envoy.Stream) !void {

@@ -16,6 +16,7 @@ const multipart = @import("multipart_reader.zig");
 const request_facts = @import("request_facts.zig");
 const rewriting = @import("rewriting.zig");
 const usage = @import("usage.zig");
+const Conversation = @import("conversation.zig").Conversation;
 const Form = @import("form_facts.zig").Form;
 
 const allocator = std.heap.c_allocator;
@@ -84,6 +85,17 @@ export fn megarouter_request_facts(input: *const Input, out: *const Output) call
     var fields: std.ArrayList(u8) = .empty;
     pushAll(&facts, input.*) catch return fault;
     facts.finish(&fields) catch return fault;
+    return out.write(fields.items);
+}
+
+/// Writes the serialized `Struct` of what a conversation says.
+export fn megarouter_conversation(input: *const Input, out: *const Output) callconv(.c) isize {
+    var arena = std.heap.ArenaAllocator.init(allocator);
+    defer arena.deinit();
+    var conversation: Conversation = .init(arena.allocator());
+    var fields: std.ArrayList(u8) = .empty;
+    pushAll(&conversation, input.*) catch return fault;
+    conversation.finish(&fields) catch return fault;
     return out.write(fields.items);
 }
 

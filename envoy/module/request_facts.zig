@@ -162,6 +162,12 @@ pub const Facts = struct {
         try self.reader.push(bytes);
     }
 
+    /// Returns the model that the body names; null if it names none.
+    pub fn modelName(self: *const Facts) ?[]const u8 {
+        const found = self.reader.visitor.found.get(.model);
+        return if (found == .characters) found.characters else null;
+    }
+
     /// Handles the end of the body, and appends what was found in it to `fields`.
     pub fn finish(self: *Facts, fields: *Text) json.Failure!void {
         try self.reader.finish();

@@ -7,6 +7,7 @@ const strangers = @import("strangers.zig");
 const Allowances = @import("allowances.zig").Allowances;
 const known_keys = @import("known_keys.zig");
 const Reading = @import("facts_reading.zig").Reading;
+const PlainModels = @import("plain_models.zig").PlainModels;
 
 const allocator = std.heap.c_allocator;
 
@@ -30,6 +31,7 @@ pub const Worker = struct {
     secret: known_keys.Secret,
     keys: known_keys.KnownKeys = .{},
     allowances: Allowances = .{},
+    plain_models: PlainModels,
     /// Every open connection by its number.
     connections: std.AutoHashMapUnmanaged(u64, *strangers.Connection) = .empty,
     /// Large bodies of running calls.
@@ -46,7 +48,7 @@ pub const Worker = struct {
     fn create() error{ OutOfMemory, Unprepared }!*Worker {
         const made = secret orelse return error.Unprepared;
         const worker = try allocator.create(Worker);
-        worker.* = .{ .secret = made };
+        worker.* = .{ .secret = made, .plain_models = .{ .secret = made } };
         return worker;
     }
 

@@ -12,6 +12,9 @@ from gateway_core.model.organization.scopes import Scope, ScopeKind
 
 REQUEST_NAMESPACE: Final = "megarouter.request"
 """The module's first filter writes it, and authz_service reads it. The keys are in `request_facts`."""
+CONVERSATION_NAMESPACE: Final = "megarouter.conversation"
+"""The module's first filter writes it for calls whose model may be virtual, and authz_service reads it. The keys are in
+`request_facts.CONVERSATION`."""
 DECISION_NAMESPACE: Final = "envoy.filters.http.ext_authz"
 """Envoy writes it from the response of authz_service. The keys are in `DecisionKey`."""
 RATE_LIMIT_NAMESPACE: Final = "envoy.filters.http.ratelimit"
@@ -43,6 +46,8 @@ class DecisionKey(enum.StrEnum):
     HOLD = "hold"
     """The signed token of the hold."""
     HOLD_ID = "hold_id"
+    ROUTED = "routed"
+    """Present if the caller named a virtual model. For other models the module reads nothing of the conversation."""
     CALL_ID = "call_id"
     """Names a call that has a request limit but no hold."""
     TRACEPARENT = "traceparent"

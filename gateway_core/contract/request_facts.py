@@ -111,3 +111,18 @@ ALL: Final = (
     IS_EXCESSIVE,
     UNREADABLE,
 )
+
+# What the choice of a model needs to know of a conversation: keys of `metadata.CONVERSATION_NAMESPACE`.
+APPLICATION: Final = "application"
+"""A hash of the instructions and the names of the tools, without a key."""
+SESSION: Final = "session"
+"""A hash of that and of the first text of the user. Marks for a cache and later turns do not change it."""
+TURNS: Final = "turns"
+IN_TOOL_LOOP: Final = "in_tool_loop"
+"""True if the last turn is the result of a tool."""
+HAS_SIGNED_THINKING: Final = "has_signed_thinking"
+"""True if a turn has thoughts that only the model that had them can read."""
+REPEATED_RESULTS: Final = "repeated_results"
+"""How often the last result of a tool has just repeated the one before, since the user last wrote."""
+
+CONVERSATION: Final = (APPLICATION, SESSION, TURNS, IN_TOOL_LOOP, HAS_SIGNED_THINKING, REPEATED_RESULTS)

@@ -2416,7 +2416,8 @@ CREATE TABLE public.routed_calls (
     chosen_nano_credits bigint,
     saved_nano_credits bigint GENERATED ALWAYS AS ((baseline_nano_credits - chosen_nano_credits)) STORED,
     place_time timestamp with time zone NOT NULL,
-    CONSTRAINT routed_calls_arm_check CHECK ((arm = ANY (ARRAY['ROUTED'::text, 'SHADOW'::text, 'BASELINE'::text, 'OVERRIDDEN'::text])))
+    session text,
+    CONSTRAINT routed_calls_arm_check CHECK ((arm = ANY (ARRAY['ROUTED'::text, 'HOLDOUT'::text, 'SHADOW'::text, 'BASELINE'::text, 'OVERRIDDEN'::text])))
 );
 
 CREATE TABLE public.routing_policies (

@@ -51,6 +51,7 @@ def _library() -> CDLL:
         "read_json",
         "request_facts",
         "form_facts",
+        "conversation",
         "rewrite_form",
         "rewrite",
         "error",
@@ -88,6 +89,12 @@ def request_facts(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | Non
     if isinstance(fields, int):
         return None
     return dict(json_format.MessageToDict(struct_pb2.Struct.FromString(fields)))
+
+
+def conversation(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | None:
+    """Returns what the choice of a model knows of a conversation, or None for an unreadable body."""
+    fields = _call("conversation", body, cuts)
+    return None if isinstance(fields, int) else dict(json_format.MessageToDict(struct_pb2.Struct.FromString(fields)))
 
 
 def form_facts(body: bytes, content_type: str, cuts: Sequence[int] = ()) -> dict[str, Any]:

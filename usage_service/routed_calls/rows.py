@@ -18,6 +18,7 @@ _COLUMNS: Final = (
         "baseline_nano_credits:bigint",
         "chosen_nano_credits:bigint",
         "place_time:instant",
+        "session",
     ),
 )
 # The report of an expired hold says what the call cost after all.
@@ -43,7 +44,15 @@ def routed_row(hold: Hold, sequence: int, compared: Compared) -> Row:
     if routed is None:
         raise ValueError("the call was not routed")
     values = [int(value) if isinstance(value, bool) else value for value in routed.encode()]
-    return (hold.claims.organization, hold.hold_id, sequence, *values, *compared, hold.placed_epoch_us)
+    return (
+        hold.claims.organization,
+        hold.hold_id,
+        sequence,
+        *values,
+        *compared,
+        hold.placed_epoch_us,
+        hold.session or None,
+    )
 
 
 async def insert_routed(connection: Connection, rows: Sequence[Row]) -> None:

@@ -12,6 +12,7 @@ from envoy_data_plane.envoy.type.metadata import v3 as metadata
 from gateway_core.contract import headers
 from gateway_core.contract.metadata import (
     CALL_ENTRIES,
+    CONVERSATION_NAMESPACE,
     DECISION_NAMESPACE,
     RATE_LIMIT_DOMAIN,
     RATE_LIMIT_ENTRIES,
@@ -36,7 +37,7 @@ def authorization(limits: Limits, replicas: int) -> ext_authz.ExtAuthz:
         transport_api_version=core.ApiVersion.V3,
         failure_mode_allow=False,
         status_on_error=types.HttpStatus(code=types.StatusCode.ServiceUnavailable),
-        metadata_context_namespaces=[REQUEST_NAMESPACE],
+        metadata_context_namespaces=[REQUEST_NAMESPACE, CONVERSATION_NAMESPACE],
         encode_raw_headers=True,
         allowed_headers=matcher.ListStringMatcher(
             patterns=[matcher.StringMatcher(exact=name) for name in headers.DECIDING]

@@ -68,6 +68,8 @@ class Parameters:
     """How the model was chosen; None if the caller named it."""
     deployment: int | None = None
     """Which deployment of the model is to serve the call, as an index; None if the model has only one, or any may."""
+    session: str = ""
+    """The conversation of a call whose model was chosen, as a keyed hash; empty if it is not known."""
 
     @property
     def named(self) -> str:
@@ -344,6 +346,7 @@ def admit(
         expires_epoch_us=now_epoch_us + hold_life_ms * 1_000,
         shadow_refusals=terms.shadow_refusals,
         tags=tags,
+        session=parameters.session,
     )
     return Admission(hold=hold, terms=terms, share=reserved.share)
 

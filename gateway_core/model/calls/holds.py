@@ -113,6 +113,8 @@ class Hold:
     shadow_refusals: tuple[int, ...] = ()
     """Indexes, ascending, of the counters whose guardrails in shadow mode would have refused the call."""
     tags: Tags = ()
+    session: str = ""
+    """The conversation of a call whose model was chosen, as a keyed hash; empty if it is not known."""
 
     def placed(self, number: int, shadow_refusals: tuple[int, ...], amount_nano_credits: int) -> "Hold":
         """Returns the hold as Redis placed it.
@@ -130,6 +132,7 @@ class Hold:
             placement=number,
             shadow_refusals=shadow_refusals,
             tags=self.tags,
+            session=self.session,
         )
 
     def placed_at(self, placed_epoch_us: int) -> "Hold":
@@ -175,8 +178,8 @@ def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
 def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = None) -> str:
     """Returns the token of a hold: `v2.<claims>.<call>.<code>`.
 
-    `<claims>` is JSON in base64url. `<call>` has the values of this call in a fixed order, separated by commas. The tags come last,
-    as JSON in base64url, and only if there are any.
+    `<claims>` is JSON in base64url. `<call>` has the values of this call in a fixed order, separated by commas. The tags come next,
+    as JSON in base64url, and only if there are any, or a session, which comes last.
     `<code>` is the keyed BLAKE2b (RFC 7693) of everything before it, in base64url. Base64url has no padding here.
 
     Args:
@@ -189,8 +192,10 @@ def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = No
         f"{hold.hold_id},{hold.amount_nano_credits},{hold.input_tokens},{hold.output_tokens},{hold.placed_epoch_us},"
         f"{hold.expires_epoch_us},{hold.placement},{':'.join(map(str, hold.shadow_refusals))}"
     )
-    if hold.tags:
-        call += f",{_text_of(hold.tags)}"
+    if hold.tags or hold.session:
+        call += f",{_text_of(hold.tags) if hold.tags else ''}"
+    if hold.session:
+        call += f",{hold.session}"
     return f"{encoded.text}{call}.{_code(encoded, call)}"
 
 
@@ -234,7 +239,7 @@ def verify_hold_by_any(token: str, signing_keys: Sequence[bytes]) -> Hold:
 
 
 def _hold_of(claims: Claims, call: str) -> Hold:
-    hold_id, amount, input_tokens, output_tokens, placed, expires, placement, shadows, *tags = call.split(",")
+    hold_id, amount, input_tokens, output_tokens, placed, expires, placement, shadows, *rest = call.split(",")
     return Hold(
         hold_id=hold_id,
         claims=claims,
@@ -245,7 +250,8 @@ def _hold_of(claims: Claims, call: str) -> Hold:
         expires_epoch_us=int(expires),
         placement=int(placement),
         shadow_refusals=tuple(map(int, shadows.split(":"))) if shadows else (),
-        tags=_tags_of(tags[0]) if tags else (),
+        tags=_tags_of(rest[0]) if rest and rest[0] else (),
+        session=rest[1] if len(rest) > 1 else "",
     )
 
 

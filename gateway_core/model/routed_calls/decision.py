@@ -17,6 +17,7 @@ from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.choice import Asked, Candidate, Choice, Override, Unroutable, choose
+from gateway_core.model.routing.conversations import NO_CONVERSATION, Before, Conversation
 from gateway_core.model.routing.needs import Body, needs_of
 from gateway_core.model.routing.routed_as import RoutedAs
 from gateway_core.model.routing.virtual_models import VirtualModel
@@ -122,6 +123,8 @@ def asked_of(
     virtual: VirtualModel,
     tags: Tags,
     override: Override | None,
+    conversation: Conversation = NO_CONVERSATION,
+    before: Before | None = None,
 ) -> Asked:
     """Returns what the choice depends on."""
     specials = parameters.specials
@@ -133,12 +136,20 @@ def asked_of(
         output_limit=parameters.output_limit,
         names_stored=bool(parameters.references),
         override=override,
+        conversation=conversation,
+        before=before,
+        marks_cache=parameters.has_cache_control,
     )
 
 
 def routed(parameters: Parameters, found: Eligible, choice: Choice, asked: Asked) -> Parameters:
     """Returns the parameters of the call to the model that serves it."""
-    return replace(parameters, model=choice.served, routed=_routed_as(found.virtual, choice, asked, found.candidates))
+    return replace(
+        parameters,
+        model=choice.served,
+        routed=_routed_as(found.virtual, choice, asked, found.candidates),
+        session=asked.conversation.session,
+    )
 
 
 def _candidate(name: str, terms: Terms | Refusal) -> Candidate:

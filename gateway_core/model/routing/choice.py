@@ -13,6 +13,7 @@ from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
+from gateway_core.model.routing.conversations import NO_CONVERSATION, Before, Conversation
 from gateway_core.model.routing.needs import Body
 from gateway_core.model.routing.override_header import OVERRIDE
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
@@ -50,6 +51,10 @@ class Reason(enum.StrEnum):
     """The baseline may not or cannot serve the call."""
     CONTINUED = "continued"
     """The body names what the provider of the baseline has stored."""
+    KEPT = "kept"
+    """The conversation is in the middle of what another model could not take over."""
+    STALLED = "stalled"
+    """A tool keeps returning the same, so a better model has to find the way out."""
     MODE_OFF = "mode_off"
     SWITCHED_OFF = "switched_off"
     """The kill switch of the virtual model."""
@@ -64,6 +69,8 @@ class Arm(enum.StrEnum):
 
     ROUTED = "ROUTED"
     """The chosen one."""
+    HOLDOUT = "HOLDOUT"
+    """The baseline, because the session is one of those by which both are compared."""
     SHADOW = "SHADOW"
     """The baseline. The record says what the chosen one would have cost."""
     BASELINE = "BASELINE"
@@ -110,6 +117,11 @@ class Asked:
     names_stored: bool = False
     """Whether the body names what a provider has stored."""
     override: Override | None = None
+    conversation: Conversation = NO_CONVERSATION
+    before: Before | None = None
+    """What was chosen for the conversation before; None if that is not known."""
+    marks_cache: bool = False
+    """Whether the body marks something that the provider is to cache."""
 
 
 @record(frozen=True, slots=True)
@@ -131,7 +143,7 @@ class Choice:
     served: str
     """The model that serves the call."""
     chosen: str
-    """The model that was chosen. It serves the call unless the arm is SHADOW."""
+    """The model that was chosen. It serves the call unless the arm is SHADOW or HOLDOUT."""
     arm: Arm
     reason: Reason
     is_simple: bool
@@ -194,6 +206,8 @@ def choose(
         return Choice(chosen, chosen, Arm.BASELINE, reason, simple, tuple(judged))
     if policy.mode is RoutingMode.SHADOW:
         return Choice(virtual.baseline, chosen, Arm.SHADOW, reason, simple, tuple(judged))
+    if asked.conversation.is_held_out:
+        return Choice(virtual.baseline, chosen, Arm.HOLDOUT, reason, simple, tuple(judged))
     return Choice(chosen, chosen, Arm.ROUTED, reason, simple, tuple(judged))
 
 
@@ -223,6 +237,11 @@ def _chosen(
         return baseline.name, Reason.MODE_OFF
     if asked.names_stored:
         return baseline.name, Reason.CONTINUED
+    if cheaper and asked.conversation.is_stalled:
+        return baseline.name, Reason.STALLED
+    before = asked.before
+    if before and asked.conversation.is_unfinished and any(one.name == before.model for one in good):
+        return before.model, Reason.KEPT
     if cheaper:
         return min(cheaper, key=_price).name, Reason.CHEAPEST
     measured = any(one.name != virtual.baseline for one in good)
@@ -268,7 +287,7 @@ def _fits_window(model: Model, asked: Asked, *, is_baseline: bool) -> bool:
 
 
 def _cost(candidate: Candidate, asked: Asked) -> int:
-    """Returns what the call is expected to cost in nano-credits, without caches."""
+    """Returns what the call is expected to cost in nano-credits. What the model has cached costs less, and filling a cache more."""
     if candidate.model is None or candidate.schedule is None:
         return 0
     input_tokens, _ = asked.body.input_tokens(candidate.model.upstream_name)
@@ -276,7 +295,13 @@ def _cost(candidate: Candidate, asked: Asked) -> int:
     output_tokens = min(
         asked.output_limit or USUAL_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS, candidate.model.max_output_tokens
     )
-    return charge_nano_credits(input_tokens, prices.input) + charge_nano_credits(output_tokens, prices.output)
+    cost = charge_nano_credits(output_tokens, prices.output)
+    before = asked.before
+    warm_tokens = min(before.warm_tokens, input_tokens) if before and before.model == candidate.name else 0
+    if warm_tokens:
+        cost += charge_nano_credits(warm_tokens, prices.by_category["cache_read"])
+    cold = prices.by_category["cache_write_5m"] if asked.marks_cache else prices.input
+    return cost + charge_nano_credits(input_tokens - warm_tokens, cold)
 
 
 def _price(judged: Judged) -> int:
