@@ -54,6 +54,7 @@ from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.service import OrganizationsApi
 from admin_service.resources.personal_channels.service import PersonalChannelsApi
 from admin_service.resources.routing_policies.explainer import RoutingExplainer
+from admin_service.resources.routing_policies.savings import SavingsReader
 from admin_service.resources.routing_policies.service import RoutingPoliciesApi
 from admin_service.resources.service_accounts.service import ServiceAccountsApi
 from admin_service.resources.sign_in_links.changes import SignInLinkMaker
@@ -239,7 +240,7 @@ def _apis(
         PersonalChannelsApi(pool, _new_id, secrets.token_bytes, settings.sealing_key),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
-        RoutingPoliciesApi(pool, RoutingExplainer(pool, _now_us)),
+        RoutingPoliciesApi(pool, RoutingExplainer(pool, _now_us), SavingsReader(pool, _now)),
         ServiceAccountsApi(pool, page_tokens, _new_id),
         SignInLinksApi(pool, page_tokens, maker),
         UsageApi(pool, page_tokens, _now),

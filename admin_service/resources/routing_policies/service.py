@@ -16,6 +16,7 @@ from admin_service.api.names import ROUTING_POLICIES
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.routing_policies import store
 from admin_service.resources.routing_policies.explainer import RoutingExplainer
+from admin_service.resources.routing_policies.savings import SavingsReader
 from admin_service.resources.routing_policies.store import PolicyRow, Settings
 from admin_service.resources.virtual_models.store import models_by_any_name
 from admin_service.serving.change_transaction import Change, MakeChange
@@ -31,11 +32,12 @@ class RoutingPoliciesApi:
 
     service = routing_policy_pb2.DESCRIPTOR.services_by_name["RoutingPolicies"]
 
-    def __init__(self, pool: asyncpg.Pool, explainer: RoutingExplainer) -> None:
+    def __init__(self, pool: asyncpg.Pool, explainer: RoutingExplainer, savings: SavingsReader) -> None:
         self._pool = pool
         self.handlers: Mapping[str, Handle] = {
             "ExplainRouting": explainer.explain,
             "GetRoutingPolicy": self.get,
+            "QueryRoutingSavings": savings.query,
         }
         self.changes: Mapping[str, MakeChange] = {"UpdateRoutingPolicy": update}
         self.rules: Mapping[str, Rule] = {"UpdateRoutingPolicy": lambda request: _check(request.routing_policy)}
@@ -78,6 +80,7 @@ def policy_message(row: PolicyRow) -> RoutingPolicy:
         ],
         forbid_override=settings.allow_override is False,
         max_price_model=settings.max_price_model or "",
+        holdout_percent=settings.holdout_percent,
         update_time=timestamp(row.update_time) if row.update_time else None,
         etag=row.etag,
     )
@@ -114,4 +117,5 @@ def _settings(wanted: RoutingPolicy, models: Mapping[str, str]) -> Settings:
         floors=floors or None,
         allow_override=False if wanted.forbid_override else None,
         max_price_model=models[dearest] if dearest else None,
+        holdout_percent=wanted.holdout_percent if wanted.HasField("holdout_percent") else None,
     )

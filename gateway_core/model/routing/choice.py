@@ -206,7 +206,7 @@ def choose(
         return Choice(chosen, chosen, Arm.BASELINE, reason, simple, tuple(judged))
     if policy.mode is RoutingMode.SHADOW:
         return Choice(virtual.baseline, chosen, Arm.SHADOW, reason, simple, tuple(judged))
-    if asked.conversation.is_held_out:
+    if asked.conversation.is_held_out(policy.holdout_percent):
         return Choice(virtual.baseline, chosen, Arm.HOLDOUT, reason, simple, tuple(judged))
     return Choice(chosen, chosen, Arm.ROUTED, reason, simple, tuple(judged))
 

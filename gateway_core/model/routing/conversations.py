@@ -5,8 +5,6 @@ from typing import Final
 
 from gateway_core.model.record_decorator import record
 
-HOLDOUT_PERCENT: Final = 5
-"""How many of 100 sessions the baseline serves although another model was chosen, so that both can be compared."""
 STALLED_RESULTS: Final = 2
 """A tool that has repeated its result so often is not about to help."""
 CACHE_LIFE_S: Final = 300
@@ -38,10 +36,9 @@ class Conversation:
         """Whether the model keeps trying what does not work."""
         return self.repeated_results >= STALLED_RESULTS
 
-    @property
-    def is_held_out(self) -> bool:
-        """Whether the session belongs to those that the baseline serves for comparison."""
-        return bool(self.session) and int(self.session, 16) % 100 < HOLDOUT_PERCENT
+    def is_held_out(self, percent: int) -> bool:
+        """Returns whether the session is one of so many in 100 that the baseline serves for comparison."""
+        return bool(self.session) and int(self.session, 16) % 100 < percent
 
 
 NO_CONVERSATION: Final = Conversation()

@@ -79,6 +79,7 @@ def _policy(
     floors: Mapping[str, str] | None,
     allow_override: bool | None,  # noqa: FBT001 - a column
     max_price_model: str | None,
+    holdout_percent: int | None,
 ) -> RoutingPolicy:
     return RoutingPolicy(
         mode=None if mode is None else RoutingMode(mode),
@@ -86,4 +87,5 @@ def _policy(
         floors=None if floors is None else {use_case: Tier(tier) for use_case, tier in floors.items()},
         allow_override=allow_override,
         max_price_model=max_price_model,
+        holdout_percent=holdout_percent,
     )

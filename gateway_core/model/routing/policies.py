@@ -36,6 +36,8 @@ class RoutingPolicy:
     """Whether callers may choose by a header."""
     max_price_model: str | None = None
     """Public name of a model. No dearer one serves a call."""
+    holdout_percent: int | None = None
+    """How many of 100 conversations the baseline serves although another model was chosen, so that both can be compared."""
 
 
 @record(frozen=True, slots=True, eq=False)
@@ -49,6 +51,7 @@ class AppliedPolicy:
     allow_override: bool = True
     max_price_models: tuple[str, ...] = ()
     """None may be dearer than any of them."""
+    holdout_percent: int = 5
 
 
 DEFAULT: Final = AppliedPolicy()
@@ -57,8 +60,8 @@ DEFAULT: Final = AppliedPolicy()
 def applied(policies: Iterable[RoutingPolicy]) -> AppliedPolicy:
     """Returns what applies to a call.
 
-    The mode, the loss and the floors are those of the narrowest scope that sets them. What limits callers binds from every
-    scope: one that forbids overrides, and each highest price.
+    The mode, the loss, the floors and the share held out are those of the narrowest scope that sets them. What limits callers
+    binds from every scope: one that forbids overrides, and each highest price.
 
     Args:
         policies: those of the scopes above the call, narrowest first.
@@ -74,5 +77,8 @@ def applied(policies: Iterable[RoutingPolicy]) -> AppliedPolicy:
         ),
         floors=next((one.floors for one in stated if one.floors is not None), DEFAULT.floors),
         allow_override=all(one.allow_override is not False for one in stated),
+        holdout_percent=next(
+            (one.holdout_percent for one in stated if one.holdout_percent is not None), DEFAULT.holdout_percent
+        ),
         max_price_models=tuple(one.max_price_model for one in stated if one.max_price_model),
     )

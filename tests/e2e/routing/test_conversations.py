@@ -2,7 +2,6 @@
 
 import pytest
 
-from gateway_core.model.routing.conversations import HOLDOUT_PERCENT
 from tests.e2e.conftest import Post, chat
 from tests.e2e.routing.test_routed_calls import (
     FOR_SUMMARIES,
@@ -58,26 +57,18 @@ async def arm_of(post: Post, text: str, **fields: object) -> tuple[str, str]:
 
 async def test_some_sessions_are_served_by_the_baseline_in_all_their_calls(post: Post, tenant: Tenant) -> None:
     await add_virtual_model(tenant)
-    await set_policy(tenant, mode="LIVE")
-    arms = {number: await arm_of(post, f"Summarize number {number}.") for number in range(120)}
+    await set_policy(tenant, mode="LIVE", holdout_percent=20)
+    arms = {number: await arm_of(post, f"Summarize number {number}.") for number in range(60)}
     held_out = [number for number, (arm, model) in arms.items() if (arm, model) == ("holdout", STRONG)]
-    assert 0 < len(held_out) < 4 * HOLDOUT_PERCENT
+    assert 1 <= len(held_out) <= 30
     assert {arm for number, arm in arms.items() if number not in held_out} == {("routed", LIGHT)}
     assert await arm_of(post, f"Summarize number {held_out[0]}.", temperature=0) == ("holdout", STRONG)
-
-
-async def routed_text(post: Post) -> str:
-    """Returns a text whose session is not held out."""
-    for number in range(40):
-        if (await arm_of(post, f"Refactor number {number}."))[0] == "routed":
-            return f"Refactor number {number}."
-    raise AssertionError("every session is held out")
 
 
 async def test_a_tool_loop_keeps_its_model_until_it_ends(post: Post, tenant: Tenant) -> None:
     await add_virtual_model(tenant, candidates=[STRONG, "gpt-4.1", LIGHT], losses='[["summaries", "gpt-4.1", 0]]')
     await set_policy(tenant, mode="LIVE")
-    messages: list[dict[str, object]] = [{"role": "user", "content": await routed_text(post)}]
+    messages: list[dict[str, object]] = [{"role": "user", "content": "Refactor it."}]
     served = await post(summary(messages=messages), headers=FOR_SUMMARIES)
     assert served.headers["x-megarouter-model"] == "gpt-4.1"
     await tenant.database.execute(
@@ -96,7 +87,7 @@ async def test_a_tool_loop_keeps_its_model_until_it_ends(post: Post, tenant: Ten
 async def test_a_light_model_that_loops_on_a_failing_tool_is_replaced(post: Post, tenant: Tenant) -> None:
     await add_virtual_model(tenant)
     await set_policy(tenant, mode="LIVE")
-    messages: list[dict[str, object]] = [{"role": "user", "content": await routed_text(post)}]
+    messages: list[dict[str, object]] = [{"role": "user", "content": "Refactor it."}]
     models = []
     for _ in range(3):
         messages += result()
@@ -106,7 +97,7 @@ async def test_a_light_model_that_loops_on_a_failing_tool_is_replaced(post: Post
     assert reply.headers["x-megarouter-route"] == "baseline; reason=stalled"
 
 
-@pytest.mark.parametrize("size", [1, 300_000])
+@pytest.mark.parametrize("size", [1, 100_000, 300_000])
 async def test_a_conversation_is_known_whether_or_not_its_body_is_large(
     post: Post, tenant: Tenant, settled: Settled, size: int
 ) -> None:
@@ -115,4 +106,4 @@ async def test_a_conversation_is_known_whether_or_not_its_body_is_large(
     assert (await post(summary(messages=[{"role": "user", "content": "x" * size}]))).status == 200
     await settled(1)
     [choice] = await routed(tenant)
-    assert (choice["session"] is None) == (size > 1)
+    assert (choice["session"] is None) == (size > 262_144)

@@ -35,6 +35,7 @@ async def add_virtual_model(tenant: Tenant, name: str = "assistant", **columns: 
 
 
 async def set_policy(tenant: Tenant, kind: str = "organization", scope_id: str = "", **columns: object) -> None:
+    columns = {"holdout_percent": 0, **columns}
     names = ", ".join(columns)
     marks = ", ".join(f"${number}" for number in range(4, 4 + len(columns)))
     await tenant.database.execute(

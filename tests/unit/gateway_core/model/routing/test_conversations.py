@@ -6,15 +6,15 @@ import pytest
 
 from gateway_core.model.capabilities import Capability, Tier
 from gateway_core.model.routing.choice import Arm, Asked, Candidate, Choice, Reason, choose
-from gateway_core.model.routing.conversations import HOLDOUT_PERCENT, Before, Conversation, keyed_session
+from gateway_core.model.routing.conversations import Before, Conversation, keyed_session
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import VirtualModel
 from tests.unit.gateway_core.model.routing.test_choice import ALL, LIVE, TOP, VIRTUAL, asked, candidate, chosen
 
 IN_LOOP = Conversation(in_tool_loop=True)
 THINKING = Conversation(has_signed_thinking=True)
-HELD_OUT = Conversation(session=f"{HOLDOUT_PERCENT - 1:016x}")
-NOT_HELD_OUT = Conversation(session=f"{HOLDOUT_PERCENT:016x}")
+HELD_OUT = Conversation(session=f"{LIVE.holdout_percent - 1:016x}")
+NOT_HELD_OUT = Conversation(session=f"{LIVE.holdout_percent:016x}")
 
 
 def decided(virtual: VirtualModel, candidates: tuple[Candidate, ...], call: Asked) -> Choice:
@@ -127,8 +127,13 @@ def test_a_share_of_the_sessions_is_served_by_the_baseline_for_comparison() -> N
     for conversation in (NOT_HELD_OUT, Conversation()):
         assert chosen(call=asked(conversation=conversation)).arm is Arm.ROUTED
     sessions = [Conversation(keyed_session(f"{number:032x}", "org", b"key")) for number in range(20_000)]
-    share = sum(one.is_held_out for one in sessions) / len(sessions)
-    assert abs(100 * share - HOLDOUT_PERCENT) < 0.5
+    share = sum(one.is_held_out(5) for one in sessions) / len(sessions)
+    assert abs(100 * share - 5) < 0.5
+
+
+def test_a_policy_can_hold_out_nothing() -> None:
+    none = AppliedPolicy(mode=RoutingMode.LIVE, holdout_percent=0)
+    assert chosen(none, asked(conversation=HELD_OUT)).arm is Arm.ROUTED
 
 
 def test_nothing_is_held_out_where_the_baseline_serves_anyway() -> None:

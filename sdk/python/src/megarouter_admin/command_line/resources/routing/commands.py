@@ -1,7 +1,9 @@
 """Collects the commands `megarouter routing`."""
 
 from megarouter_admin.command_line.parsing.commands import Section
-from megarouter_admin.command_line.resources.routing import policies, virtual_models
+from megarouter_admin.command_line.resources.routing import policies, savings, virtual_models
 
-application = Section({**virtual_models.application.commands, **policies.application.commands})
+application = Section(
+    {**virtual_models.application.commands, **policies.application.commands, **savings.application.commands}
+)
 """The commands `megarouter routing`."""

@@ -64,6 +64,7 @@ def _facts(session: Session, policy: RoutingPolicy) -> list[tuple[str, str]]:
         ("floors", ", ".join(floors)),
         ("callers choose", "no" if policy.forbid_override else _unset(policy, "yes")),
         ("no dearer than", policy.max_price_model),
+        ("held out", f"{policy.holdout_percent}%" if policy.HasField("holdout_percent") else _unset(policy, "5%")),
         ("changed", session.ago(policy.update_time)),
     ]
 
@@ -95,6 +96,10 @@ def set_policy(
         Option("--floor", metavar="USE_CASE:TIER", text="The lowest tier: light, standard or top; may be repeated."),
     ] = [],  # noqa: B006 - never changed
     max_price_model: Annotated[str, Option(metavar="MODEL", text="A dearer model serves no routed call.")] = "",
+    holdout: Annotated[
+        int | None,
+        Option(metavar="PERCENT", minimum=0, text="Share of conversations that the baseline serves for comparison."),
+    ] = None,
     *,
     forbid_override: Annotated[bool, Option("--forbid-override", text="Callers may not choose by x-route.")] = False,
     clear: Annotated[bool, Option("--clear", text="Remove what is not given.")] = False,
@@ -108,6 +113,8 @@ def set_policy(
     )
     if mode is not None:
         policy.mode = RoutingPolicy.Mode.Value(f"MODE_{mode.name}")
+    if holdout is not None:
+        policy.holdout_percent = holdout
     if max_loss:
         policy.max_loss_basis_points = basis_points(max_loss)
     request = UpdateRoutingPolicyRequest(routing_policy=policy, update_mask=FieldMask(paths=["*"]) if clear else None)

@@ -1,0 +1,1 @@
+"""What routing saved: sums against the baselines, and a comparison with conversations that were held out."""

@@ -1,0 +1,96 @@
+"""Adds up what routed calls cost and would have cost."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from admin_service.analytics.kept_conditions import kept_conditions
+from admin_service.analytics.query import Filter, Reach
+from admin_service.analytics.savings.comparison import Sessions
+from admin_service.listing.sql_parameters import Parameters
+from gateway_core.stores.postgres.connections import Connection
+
+_COLUMNS: Final = {"members": "r.member_id"}
+_FOUND: Final = "SELECT c.*, r.output_tokens FROM routed_calls c JOIN usage_records r USING (hold_id)"
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of calls. Amounts are nano-credits."""
+
+    calls: int = 0
+    """Those whose saving is known."""
+    unknown: int = 0
+    baseline: int = 0
+    saved: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(
+            self.calls + other.calls,
+            self.unknown + other.unknown,
+            self.baseline + other.baseline,
+            self.saved + other.saved,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What routing saved in a period."""
+
+    simple: Sums
+    complex: Sums
+    shadow: Sums
+    routed_sessions: Sessions
+    held_out_sessions: Sessions
+
+
+async def read_savings(
+    connection: Connection, organization: str, start: dt.datetime, end: dt.datetime, reach: Reach
+) -> Savings:
+    """Returns the savings of calls that began in `[start, end)`, in a transaction that acts for the organization."""
+    parameters = Parameters()
+    conditions = [
+        f"c.organization_id = {parameters.add(organization)}",
+        f"c.place_time >= {parameters.add(start)} AND c.place_time < {parameters.add(end)}",
+        *kept_conditions(_COLUMNS, Filter(), reach, parameters, path="r.group_path", tags=None),
+    ]
+    found = f"{_FOUND} WHERE {' AND '.join(conditions)}"
+    sums = await connection.fetch(
+        f"""
+        SELECT arm = 'SHADOW' AS is_shadow, is_simple, count(saved_nano_credits) AS calls,
+               count(*) - count(saved_nano_credits) AS unknown,
+               coalesce(sum(baseline_nano_credits) FILTER (WHERE saved_nano_credits IS NOT NULL), 0)::bigint AS baseline,
+               coalesce(sum(saved_nano_credits), 0)::bigint AS saved
+          FROM ({found}) AS found WHERE arm IN ('ROUTED', 'BASELINE', 'SHADOW') GROUP BY 1, 2""",  # noqa: S608 - our own names
+        *parameters.values,
+    )
+    # A conversation counts as a whole, because the calls of one are alike. Only calls count for which another model was chosen.
+    sessions = await connection.fetch(
+        f"""
+        SELECT arm, count(*) AS sessions, avg(cost)::float8 AS mean, coalesce(var_samp(cost), 0)::float8 AS variance,
+               sum(calls)::bigint AS calls, sum(tokens)::bigint AS tokens
+          FROM (SELECT arm, session, count(*) AS calls, sum(output_tokens) AS tokens,
+                       sum(CASE arm WHEN 'HOLDOUT' THEN baseline_nano_credits ELSE chosen_nano_credits END) AS cost
+                  FROM ({found}) AS found
+                 WHERE session IS NOT NULL AND arm IN ('ROUTED', 'HOLDOUT') AND chosen_model <> baseline_model
+                   AND baseline_price_version > 0 AND saved_nano_credits IS NOT NULL
+                 GROUP BY arm, session) AS by_session
+         GROUP BY arm""",  # noqa: S608 - our own names
+        *parameters.values,
+    )
+    by_kind: dict[tuple[bool, bool], Sums] = {
+        (row["is_shadow"], row["is_simple"]): Sums(row["calls"], row["unknown"], row["baseline"], row["saved"])
+        for row in sums
+    }
+    by_arm: Mapping[str, Sessions] = {
+        row["arm"]: Sessions(row["sessions"], row["mean"], row["variance"], row["calls"], row["tokens"])
+        for row in sessions
+    }
+    return Savings(
+        simple=by_kind.get((False, True), Sums()),
+        complex=by_kind.get((False, False), Sums()),
+        shadow=by_kind.get((True, True), Sums()) + by_kind.get((True, False), Sums()),
+        routed_sessions=by_arm.get("ROUTED", Sessions()),
+        held_out_sessions=by_arm.get("HOLDOUT", Sessions()),
+    )

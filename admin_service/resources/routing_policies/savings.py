@@ -1,0 +1,71 @@
+"""Serves `RoutingPolicies.QueryRoutingSavings`: what routing saved in a period."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import asyncpg
+from megarouter.admin.v1 import routing_policy_pb2
+from megarouter.admin.v1.routing_policy_pb2 import HoldoutEstimate, QueryRoutingSavingsResponse, RoutingSavings
+
+from admin_service.access.authorization import Caller
+from admin_service.analytics.savings.comparison import estimate, output_ratio
+from admin_service.analytics.savings.reading import Savings, Sums, read_savings
+from admin_service.resources.analytics.questions import period_of, reach_of
+from gateway_core.stores.postgres.organization_wall import acting_for
+
+_WHOLE = 10_000
+"""In hundredths of a percent."""
+
+
+class SavingsReader:
+    """Adds up savings. `now` returns the current time."""
+
+    def __init__(self, pool: asyncpg.Pool, now: Callable[[], dt.datetime]) -> None:
+        self._pool = pool
+        self._now = now
+
+    async def query(
+        self, request: routing_policy_pb2.QueryRoutingSavingsRequest, caller: Caller
+    ) -> QueryRoutingSavingsResponse:
+        """QueryRoutingSavings adds up what routing saved, for the calls that the caller may see."""
+        actor = caller.actor
+        start, end = period_of(request.time_range, self._now())
+        async with acting_for(self._pool, actor.organization, isolation="repeatable_read") as connection:
+            return savings_message(await read_savings(connection, actor.organization, start, end, reach_of(actor)))
+
+
+def savings_message(found: Savings) -> QueryRoutingSavingsResponse:
+    """Returns savings as callers see them."""
+    return QueryRoutingSavingsResponse(
+        overall=_sums(found.simple + found.complex),
+        simple=_sums(found.simple),
+        complex=_sums(found.complex),
+        shadow=_sums(found.shadow),
+        holdout=_holdout(found),
+    )
+
+
+def _sums(sums: Sums) -> RoutingSavings:
+    return RoutingSavings(
+        call_count=sums.calls,
+        unknown_call_count=sums.unknown,
+        baseline_nano_credits=sums.baseline,
+        saved_nano_credits=sums.saved,
+    )
+
+
+def _holdout(found: Savings) -> HoldoutEstimate:
+    routed, held_out = found.routed_sessions, found.held_out_sessions
+    message = HoldoutEstimate(routed_session_count=routed.count, held_out_session_count=held_out.count)
+    if compared := estimate(routed, held_out):
+        message.saved_basis_points = _points(compared.saved)
+        message.saved_basis_points_low = _points(compared.low)
+        message.saved_basis_points_high = _points(compared.high)
+    if (ratio := output_ratio(routed, held_out)) is not None:
+        message.output_basis_points = _points(ratio)
+    return message
+
+
+def _points(share: float) -> int:
+    """Returns a share in hundredths of a percent, within what the field can hold."""
+    return round(max(-100_000.0, min(100_000.0, share)) * _WHOLE)
