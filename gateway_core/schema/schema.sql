@@ -1385,7 +1385,7 @@ CREATE FUNCTION public.routing_of(organization text, path text[], of_key text) R
               FROM virtual_models v
              WHERE v.organization_id = organization AND (v.owner_kind = 'organization' OR v.owner_id = ANY (path))) AS models,
            (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_basis_points, p.floors, p.allow_override,
-                                               p.max_price_model)) AS list
+                                               p.max_price_model, p.holdout_percent)) AS list
               FROM routing_policies p
              WHERE p.organization_id = organization
                AND (p.scope_kind = 'organization' OR p.scope_kind = 'group' AND p.scope_id = ANY (path)
@@ -2430,7 +2430,9 @@ CREATE TABLE public.routing_policies (
     allow_override boolean,
     max_price_model text,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    holdout_percent integer,
     CONSTRAINT routing_policies_floors_check CHECK ((jsonb_typeof(floors) = 'object'::text)),
+    CONSTRAINT routing_policies_holdout_percent_check CHECK (((holdout_percent >= 0) AND (holdout_percent <= 50))),
     CONSTRAINT routing_policies_max_loss_basis_points_check CHECK (((max_loss_basis_points >= 0) AND (max_loss_basis_points <= 10000))),
     CONSTRAINT routing_policies_mode_check CHECK ((mode = ANY (ARRAY['OFF'::text, 'SHADOW'::text, 'LIVE'::text]))),
     CONSTRAINT routing_policies_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'api_key'::text])))

@@ -49,7 +49,15 @@ DISTINCTIVE = frozenset(
 )
 """Names that have one meaning everywhere."""
 ORDINARY = frozenset(
-    {*DecisionKey, *request_facts.ALL, metadata.ANSWERED, metadata.USAGE, call_line.CALL_TAG, headers.REQUEST_ID}
+    {
+        *DecisionKey,
+        *request_facts.ALL,
+        *request_facts.CONVERSATION,
+        metadata.ANSWERED,
+        metadata.USAGE,
+        call_line.CALL_TAG,
+        headers.REQUEST_ID,
+    }
 )
 """Words that have other meanings elsewhere, and must not be spelled out in code that talks to Envoy."""
 SPEAKING_TO_ENVOY = (
