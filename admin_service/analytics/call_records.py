@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from admin_service.analytics.kept_conditions import kept_conditions
+from admin_service.analytics.kept_conditions import kept_conditions, values_by_tag
 from admin_service.analytics.query import Filter, Granularity, Reach, UsageQuery
 from admin_service.analytics.rollup_choice import choose
 from admin_service.analytics.statements import Position, Selection, conditions_of, joined_groups
@@ -118,6 +118,23 @@ def days_with_calls_statement(
     return f"""
     SELECT DISTINCT s.day_start FROM usage_days s{joined_groups(query)} WHERE {" AND ".join(conditions)}
      ORDER BY s.day_start DESC LIMIT {parameters.add(most)}"""  # noqa: S608 - our own names, and values as parameters
+
+
+def tag_days_statement(
+    query: UsageQuery, position: Position, last: dt.datetime, most: int, parameters: Parameters
+) -> str:
+    """Returns the statement for the latest days, up to an instant, on which calls had the tags of a question's filter.
+
+    Its column: start of the day. Not every tag need have been that of the same call.
+    """
+    days = " INTERSECT ".join(
+        f"SELECT day_start FROM usage_tag_days WHERE organization_id = {parameters.add(query.organization)}"  # noqa: S608 - our own names
+        f" AND generation = {parameters.add(position.generation)} AND name = {parameters.add(name)}"
+        f" AND value = ANY ({parameters.add(values)}::text[])"
+        f" AND day_start > {parameters.add(query.start)}::timestamptz - interval '25 hours' AND day_start <= {parameters.add(last)}"
+        for name, values in values_by_tag(query.filter).items()
+    )
+    return f"SELECT DISTINCT day_start FROM ({days}) AS days ORDER BY day_start DESC LIMIT {parameters.add(most)}"  # noqa: S608 - our own names
 
 
 def days_statement(

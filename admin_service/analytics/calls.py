@@ -21,6 +21,7 @@ from admin_service.analytics.call_records import (
     days_with_calls_statement,
     hours_statement,
     record_conditions,
+    tag_days_statement,
 )
 from admin_service.analytics.query import Filter, Granularity, Reach, Tree, UsageQuery
 from admin_service.analytics.reading import position_of, require_valid
@@ -194,6 +195,8 @@ def _days_statement(
     Its columns: start of the day, and the members whose calls they are, if the question is about some callers.
     """
     of_callers = days_statement(query, position, last, most, parameters)
+    if of_callers is None and query.filter.tags:
+        return tag_days_statement(query, position, last, most, parameters)
     if of_callers is not None or choose(query, Granularity.DAY).day_scope[1] is None:
         return of_callers
     return days_with_calls_statement(query, position, last, most, parameters)

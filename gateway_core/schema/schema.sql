@@ -3246,7 +3246,15 @@ CREATE TABLE public.usage_running_totals (
     charge_nano_credits_31 bigint,
     CONSTRAINT usage_running_totals_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['member'::text, 'api_key'::text])))
 )
-WITH (fillfactor='70');
+WITH (fillfactor='45');
+
+CREATE TABLE public.usage_tag_days (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    name text NOT NULL,
+    value text NOT NULL,
+    day_start timestamp with time zone NOT NULL
+);
 
 CREATE TABLE public.usage_tagged_hours (
     organization_id text CONSTRAINT usage_hours_organization_id_not_null NOT NULL,
@@ -3646,6 +3654,9 @@ ALTER TABLE ONLY public.usage_rollups
 
 ALTER TABLE ONLY public.usage_running_totals
     ADD CONSTRAINT usage_running_totals_pkey PRIMARY KEY (organization_id, generation, scope_kind, month_start, scope_id, group_path, member_id);
+
+ALTER TABLE ONLY public.usage_tag_days
+    ADD CONSTRAINT usage_tag_days_pkey PRIMARY KEY (organization_id, generation, name, value, day_start);
 
 ALTER TABLE ONLY public.usage_tagged_hours
     ADD CONSTRAINT usage_tagged_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path, tags);
@@ -4575,6 +4586,8 @@ CREATE POLICY audit_reads ON public.usage_rollups FOR SELECT TO megarouter_audit
 
 CREATE POLICY audit_reads ON public.usage_running_totals FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_tag_days FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.virtual_models FOR SELECT TO megarouter_audit USING (true);
@@ -4731,6 +4744,8 @@ CREATE POLICY every_organization_lock ON public.usage_rollups FOR UPDATE TO mega
 
 CREATE POLICY every_organization_lock ON public.usage_running_totals FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_tag_days FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.virtual_models FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4870,6 +4885,8 @@ CREATE POLICY every_organization_read ON public.usage_records FOR SELECT TO mega
 CREATE POLICY every_organization_read ON public.usage_rollups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_running_totals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_tag_days FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -5063,6 +5080,8 @@ CREATE POLICY organization_wall ON public.usage_rollups TO megarouter_admin, meg
 
 CREATE POLICY organization_wall ON public.usage_running_totals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_tag_days TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.virtual_models TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -5126,6 +5145,8 @@ ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_rollups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_running_totals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_tag_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
 
@@ -6100,6 +6121,10 @@ GRANT SELECT ON TABLE public.usage_rollups TO megarouter_audit;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_running_totals TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_running_totals TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_running_totals TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tag_days TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_tag_days TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_tag_days TO megarouter_audit;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tagged_hours TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_tagged_hours TO megarouter_admin;

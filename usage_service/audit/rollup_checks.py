@@ -193,6 +193,31 @@ MEMBER_SETS_ARE_HOURS: Final = Check(
     """,  # noqa: S608 - our own names
 )
 
+TAG_DAYS_ARE_TAGGED_HOURS: Final = Check(
+    "rollup-tag-days-are-tagged-hours",
+    "INV-31",
+    "every tag has the days on which it has tagged hours, and no others",
+    ("usage_tag_days",),
+    f"""
+    SELECT coalesce(s.organization_id, f.organization_id),
+           concat_ws(' ', 'usage_tag_days', coalesce(s.name, f.name), coalesce(s.value, f.value),
+                     coalesce(s.day_start, f.day_start)::text),
+           CASE WHEN f.name IS NULL THEN 'has no tagged hours' ELSE 'is missing' END
+      FROM (SELECT t.* FROM usage_rollups r
+              JOIN usage_tag_days t ON t.organization_id = r.organization_id AND t.generation = r.generation
+             WHERE r.state <> 'RETIRED' AND t.day_start >= r.hours_from) s
+      FULL JOIN (SELECT DISTINCT r.organization_id, r.generation, tag.key AS name, tag.value,
+                        cycle_start_at('DAILY', r.time_zone, h.hour_start) AS day_start
+                   FROM usage_rollups r
+                   JOIN usage_tagged_hours h ON h.organization_id = r.organization_id AND h.generation = r.generation
+                  CROSS JOIN LATERAL jsonb_each_text(h.tags) AS tag
+                  WHERE r.state <> 'RETIRED' AND {_KEPT_HOURS}
+                    AND cycle_start_at('DAILY', r.time_zone, h.hour_start) >= r.hours_from) f
+        USING (organization_id, generation, name, value, day_start)
+     WHERE s.name IS NULL OR f.name IS NULL
+    """,  # noqa: S608 - our own names
+)
+
 ROLLUP_CHECKS: Final = (
     ROLLUPS_AT_A_POSITION,
     HOURS_ARE_RECORDS,
@@ -201,4 +226,5 @@ ROLLUP_CHECKS: Final = (
     MONTHS_ARE_HOURS,
     RUNNING_TOTALS_ARE_HOURS,
     MEMBER_SETS_ARE_HOURS,
+    TAG_DAYS_ARE_TAGGED_HOURS,
 )

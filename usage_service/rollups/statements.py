@@ -132,7 +132,8 @@ _RUNNING_TOTALS: Final = f"""
              UNION ALL
             SELECT 'member', month_start, member_id, group_path, member_id, day, {_RUNNING}
               FROM member_days GROUP BY 2, 3, 4, 5, 6) AS days
-     GROUP BY 1, 2, 3, 4, 5"""  # noqa: S608
+     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""  # noqa: S608
+"""New rows of a month are written in the order in which they are read, so that reading them touches few pages."""
 _NUMBER_MEMBERS: Final = """
     INSERT INTO usage_member_numbers (organization_id, generation, member_id, number)
     SELECT $1, $2, member_id, row_number() OVER (ORDER BY member_id) + (
@@ -253,7 +254,17 @@ some of these have tags, and whether some are before that instant. Parameters: o
 _TAGGED_FACTS: Final = TAGGED_HOURS_OF_FACTS.format(
     zone="$4", condition="organization_id = $1 AND sequence > $3 AND sequence <= $5 AND tags IS NOT NULL"
 )
-ROLL_UP_TAGGED: Final = _add("usage_tagged_hours", TAGGED_HOUR_KEY, _ALL, _TAGGED_FACTS)
+ROLL_UP_TAGGED: Final = f"""
+WITH facts_by_hour AS MATERIALIZED ({_TAGGED_FACTS}
+), added AS ({_add("usage_tagged_hours", TAGGED_HOUR_KEY, _ALL, "SELECT * FROM facts_by_hour")}
+), tagged AS MATERIALIZED (SELECT DISTINCT hour_start, tags FROM facts_by_hour
+), calendar AS MATERIALIZED (
+    SELECT hour_start, cycle_start_at('DAILY', $4, hour_start) AS day_start FROM (SELECT DISTINCT hour_start FROM tagged) AS hours
+)
+INSERT INTO usage_tag_days (organization_id, generation, name, value, day_start)
+SELECT DISTINCT $1, $2::integer, tag.key, tag.value, c.day_start
+  FROM tagged t JOIN calendar c ON c.hour_start = t.hour_start CROSS JOIN LATERAL jsonb_each_text(t.tags) AS tag
+ON CONFLICT DO NOTHING"""  # noqa: S608 - our own names
 """Adds the facts with tags after one position up to another, in the transaction of `ROLL_UP`.
 
 Parameters: organization, generation, position, time zone, new position.

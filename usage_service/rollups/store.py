@@ -26,6 +26,7 @@ ROLLUP_TABLES: Final = (
     "usage_running_totals",
     "usage_member_sets",
     "usage_member_numbers",
+    "usage_tag_days",
 )
 _LEDGERS: Final = """
 SELECT h.organization_id, h.sequence AS head, o.time_zone AS zone, r.generation, r.state, r.time_zone, r.sequence,

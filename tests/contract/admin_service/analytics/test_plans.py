@@ -29,10 +29,11 @@ INSERT INTO usage_records (
     hold_id, organization_id, sequence, outcome, source, detail, group_path, member_id, api_key_id, endpoint, streamed,
     requested_model, provider_id, price_version, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
     output_tokens, reasoning_tokens, hold_nano_credits, charge_nano_credits, charge_lines, counters, http_status, response_flags,
-    request_id, place_time)
+    request_id, place_time, tags)
 SELECT 'hold-' || n, 'acme', n, 'SETTLED', 'provider', 'completed', '{}', member, 'key-' || member, 'chat_completions', false,
        'acme-1', 'acme', 1, 1, 0, 0, 0, 1, 0, 1, 1, '[]', '{}', 200, '-', 'request-' || n,
-       $1::timestamptz + ($2::timestamptz - $1) * ((n - 1)::float8 / $5::int)
+       $1::timestamptz + ($2::timestamptz - $1) * ((n - 1)::float8 / $5::int),
+       CASE WHEN n % 4 = 0 OR n = 7 THEN jsonb_build_object('project', CASE n WHEN 7 THEN 'rare' ELSE 'usual' END) END
   FROM (SELECT n, CASE WHEN n % 2 = 0 THEN 'busy' ELSE 'member-' || n % 2001 END AS member
           FROM generate_series($3::int, $4::int) n) made
 """
@@ -90,6 +91,17 @@ async def test_an_answer_reads_few_records_however_often_it_was_planned(
             assert answer.total.call_count == CALLS / 2
             read.append(await rows_read(connection) - before)
     assert max(read) < 500, read
+
+
+@pytest.mark.parametrize(("value", "calls"), [("unknown", 0), ("rare", 1)])
+async def test_a_list_of_a_rare_tag_reads_few_hours(reading: asyncpg.Pool, value: str, calls: int) -> None:
+    """Seen to fail without looking at the days of the tag first: all tagged hours of the period were read."""
+    query = UsageQuery("acme", START, END, filter=Filter(tags=frozenset({("project", value)})))
+    async with acting_for(reading, "acme", isolation="repeatable_read") as connection:
+        before = await rows_read(connection, "usage_tagged_hours%")
+        page = await read_calls(connection, query, PAGE, None)
+        assert len(page.rows) == calls
+        assert await rows_read(connection, "usage_tagged_hours%") - before < 500
 
 
 async def test_a_list_without_calls_reads_few_hours(reading: asyncpg.Pool) -> None:

@@ -122,7 +122,7 @@ def list_calls(
     session.output.rows(columns, calls, "no calls")
     session.output.total(
         calls,
-        f"{len(calls):,} calls, {sum(call.token_count for call in calls):,} tokens,"
+        f"{len(calls):,} {'call' if len(calls) == 1 else 'calls'}, {sum(call.token_count for call in calls):,} tokens,"
         f" {format_credits(sum(call.charge_nano_credits for call in calls))} credits",
     )
 
