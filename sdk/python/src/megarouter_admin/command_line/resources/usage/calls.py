@@ -36,6 +36,7 @@ from megarouter_admin.command_line.resources.usage.questions import (
     percent,
     period,
 )
+from megarouter_admin.command_line.resources.usage.unknown_names import remark_if_unknown
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
 from megarouter_admin.command_line.values.names import Collection, short_name
@@ -120,6 +121,8 @@ def list_calls(
         Column[Call]("id", lambda call: short_name(call.name)),
     ]
     session.output.rows(columns, calls, "no calls")
+    if not session.output.json:
+        remark_if_unknown(session, kept, call_count=len(calls))
     session.output.total(
         calls,
         f"{len(calls):,} {'call' if len(calls) == 1 else 'calls'}, {sum(call.token_count for call in calls):,} tokens,"

@@ -30,6 +30,7 @@ from megarouter_admin.command_line.resources.usage.filters import (
     usage_filter,
 )
 from megarouter_admin.command_line.resources.usage.questions import remark_if_incomplete
+from megarouter_admin.command_line.resources.usage.unknown_names import remark_if_unknown
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import NANO_CREDITS_PER_CREDIT
 from megarouter_admin.command_line.values.times import moment_of, timestamp
@@ -81,11 +82,12 @@ def heatmap(
     end = min(_midnight(after, zone), session.now)
     if end <= _midnight(first, zone):
         raise ValueError(f"{first:%Y-%m} has not begun")
+    kept = usage_filter(session, member=member, key=key, group=group, model=model, tag=tag)
     answer = session.router.analytics.QueryUsage(
         QueryUsageRequest(
             name=session.organization,
             time_range=TimeRange(start_time=timestamp(_midnight(first, zone)), end_time=timestamp(end)),
-            usage_filter=usage_filter(session, member=member, key=key, group=group, model=model, tag=tag),
+            usage_filter=kept,
             granularity=(
                 UsageGranularity.USAGE_GRANULARITY_HOUR
                 if by is Layout.HOURS
@@ -103,6 +105,7 @@ def heatmap(
     )
     session.output.document(f"{first:%Y-%m}, {zone.key}\n\n")
     session.output.document(heat_map(drawn, _writer(metric), colored=_has_colors()))
+    remark_if_unknown(session, kept, call_count=answer.total.call_count + answer.total.voided_call_count)
     remark_if_incomplete(session, complete=answer.complete)
 
 

@@ -37,6 +37,7 @@ from megarouter_admin.command_line.resources.usage.filters import (
     usage_filter,
 )
 from megarouter_admin.command_line.resources.usage.latencies import percentiles, seconds
+from megarouter_admin.command_line.resources.usage.unknown_names import remark_if_unknown
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
 from megarouter_admin.command_line.values.filters import all_of, created_since
@@ -133,13 +134,14 @@ def show(
 ) -> None:
     """Show what you may see of the organization's usage: the total, and by day. Days are those of the organization's time zone."""
     division = division_of(by) if by else None
+    kept = usage_filter(session, member=member, key=key, group=group, model=model, tag=tag)
     answer = session.router.analytics.QueryUsage(
         QueryUsageRequest(
             name=session.organization,
             time_range=period(session, since, until),
             group_by=[division.dimension] if division and division.dimension else [],
             group_by_tags=[division.tag] if division and division.tag else [],
-            usage_filter=usage_filter(session, member=member, key=key, group=group, model=model, tag=tag),
+            usage_filter=kept,
             granularity=UsageGranularity.USAGE_GRANULARITY_DAY,
             limit=limit,
             compare_with_previous=True,
@@ -154,6 +156,7 @@ def show(
         session.output.rows(_group_columns(division, answer), answer.groups, "no calls")
     else:
         _show_days(session, answer)
+    remark_if_unknown(session, kept, call_count=answer.total.call_count + answer.total.voided_call_count)
 
 
 @command(
@@ -181,13 +184,14 @@ def top(
 ) -> None:
     """List who or what used most, the largest first."""
     division = division_of(by)
+    kept = usage_filter(session, member=member, key=key, group=group, model=model, tag=tag)
     answer = session.router.analytics.ListTopConsumers(
         ListTopConsumersRequest(
             parent=session.organization,
             page_size=limit,
             dimension=division.dimension,
             tag=division.tag,
-            usage_filter=usage_filter(session, member=member, key=key, group=group, model=model, tag=tag),
+            usage_filter=kept,
             time_range=period(session, since, until),
             metric=UsageMetric.Value(f"USAGE_METRIC_{metric.name}"),
         )
@@ -210,6 +214,7 @@ def top(
         f"{len(answer.top_consumers):,} of {answer.consumer_count:,}, in all {answer.total.call_count:,} calls,"
         f" {format_credits(answer.total.charge_nano_credits)} credits",
     )
+    remark_if_unknown(session, kept, call_count=len(answer.top_consumers))
     remark_if_incomplete(session, complete=answer.complete)
 
 

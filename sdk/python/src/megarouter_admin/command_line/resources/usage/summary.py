@@ -23,6 +23,7 @@ from megarouter_admin.command_line.resources.usage.questions import (
     percent,
     period,
 )
+from megarouter_admin.command_line.resources.usage.unknown_names import remark_if_unknown
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
 
@@ -41,11 +42,12 @@ def summary(
     tag: TagOption = None,
 ) -> None:
     """Show averages for each member and call, and the models in use with their shares of calls, spend and members."""
+    kept = usage_filter(session, member=member, key=key, group=group, model=model, tag=tag)
     answer = session.router.analytics.GetUsageSummary(
         GetUsageSummaryRequest(
             name=session.organization,
             time_range=period(session, since, until),
-            usage_filter=usage_filter(session, member=member, key=key, group=group, model=model, tag=tag),
+            usage_filter=kept,
         )
     )
     session.output.one(answer, _facts(answer))
@@ -62,6 +64,7 @@ def summary(
         Column[ModelUse]("of members", lambda one: percent(one.member_share_basis_points), Kind.MEASURE),
     ]
     session.output.rows(columns, answer.models, "no calls")
+    remark_if_unknown(session, kept, call_count=answer.total.call_count + answer.total.voided_call_count)
     session.output.total(answer.models, f"{len(answer.models):,} of {answer.model_count:,} models in use")
 
 

@@ -1,0 +1,59 @@
+"""Tells an empty answer about something that does not exist from one about something without calls."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import grpc
+from megarouter.admin.v1.messages import (
+    GetApiKeyRequest,
+    GetGroupRequest,
+    GetMemberRequest,
+    GetModelRequest,
+    GetServiceAccountRequest,
+    UsageFilter,
+)
+
+from megarouter_admin.command_line.session import Session
+from megarouter_admin.command_line.values.names import Collection
+from megarouter_admin.errors import MegaRouterError
+
+_NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED})
+
+
+def remark_if_unknown(session: Session, kept: UsageFilter, *, call_count: int) -> None:
+    """Remarks on names of a filter that do not exist now, if there are no calls. Names that were deleted keep their calls."""
+    if call_count:
+        return
+    for kind, name, look in _named(session, kept):
+        try:
+            look()
+        except MegaRouterError as error:
+            if error.code not in _NOT_THERE:
+                raise
+            session.output.remark(
+                f"There is no {kind} {name} that you can see. Check the name. One that was deleted has no calls in this period."
+            )
+
+
+def _named(session: Session, kept: UsageFilter) -> Iterator[tuple[str, str, Callable[[], object]]]:
+    """Yields what a filter names: the kind, the name, and how to look it up."""
+    router = session.router
+    for name in kept.members:
+        if f"/{Collection.SERVICE_ACCOUNTS}/" in name:
+            yield (
+                "service account",
+                _short(name),
+                lambda name=name: router.service_accounts.GetServiceAccount(GetServiceAccountRequest(name=name)),
+            )
+        else:
+            yield "member", _short(name), lambda name=name: router.members.GetMember(GetMemberRequest(name=name))
+    for name in kept.api_keys:
+        yield "key", _short(name), lambda name=name: router.api_keys.GetApiKey(GetApiKeyRequest(name=name))
+    for name in kept.groups:
+        yield "group", _short(name), lambda name=name: router.groups.GetGroup(GetGroupRequest(name=name))
+    for name in kept.models:
+        yield "model", _short(name), lambda name=name: router.catalog.GetModel(GetModelRequest(name=name))
+
+
+def _short(name: str) -> str:
+    return name.rpartition("/")[2]
