@@ -1,6 +1,7 @@
 """Tells an empty answer about something that does not exist from one about something without calls."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import grpc
@@ -40,19 +41,16 @@ def _named(session: Session, kept: UsageFilter) -> Iterator[tuple[str, str, Call
     router = session.router
     for name in kept.members:
         if f"/{Collection.SERVICE_ACCOUNTS}/" in name:
-            yield (
-                "service account",
-                _short(name),
-                lambda name=name: router.service_accounts.GetServiceAccount(GetServiceAccountRequest(name=name)),
-            )
+            account = GetServiceAccountRequest(name=name)
+            yield "service account", _short(name), partial(router.service_accounts.GetServiceAccount, account)
         else:
-            yield "member", _short(name), lambda name=name: router.members.GetMember(GetMemberRequest(name=name))
+            yield "member", _short(name), partial(router.members.GetMember, GetMemberRequest(name=name))
     for name in kept.api_keys:
-        yield "key", _short(name), lambda name=name: router.api_keys.GetApiKey(GetApiKeyRequest(name=name))
+        yield "key", _short(name), partial(router.api_keys.GetApiKey, GetApiKeyRequest(name=name))
     for name in kept.groups:
-        yield "group", _short(name), lambda name=name: router.groups.GetGroup(GetGroupRequest(name=name))
+        yield "group", _short(name), partial(router.groups.GetGroup, GetGroupRequest(name=name))
     for name in kept.models:
-        yield "model", _short(name), lambda name=name: router.catalog.GetModel(GetModelRequest(name=name))
+        yield "model", _short(name), partial(router.catalog.GetModel, GetModelRequest(name=name))
 
 
 def _short(name: str) -> str:
