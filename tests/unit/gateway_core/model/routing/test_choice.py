@@ -159,3 +159,15 @@ def test_a_refusal_says_what_is_wrong_with_each_candidate() -> None:
         "No model of 'assistant' can serve this call (top: its context window is too small; middle: not for this call;"
         " light: its context window is too small)."
     )
+
+
+def test_every_tier_is_reached_by_some_call() -> None:
+    """Each candidate serves where it is the cheapest that is good enough."""
+    losses = {"summaries": {"light": 0, "middle": 0}, "contracts": {"light": 900, "middle": 50}}
+    virtual = VirtualModel("vm", "assistant", None, ("top", "middle", "light"), "top", 1, losses=losses)
+    served = set()
+    for use_case in ("summaries", "contracts", "proofs"):
+        found = choose(virtual, LIVE, ALL, asked(use_case))
+        assert isinstance(found, Choice)
+        served.add(found.served)
+    assert served == {"top", "middle", "light"}
