@@ -35,7 +35,7 @@ from benchmarks.settlement import databases
 from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.stack.database_urls import login_url
 from gateway_core.contract.headers import CLUSTER
-from gateway_core.contract.metadata import REQUEST_NAMESPACE
+from gateway_core.contract.metadata import CONVERSATION_NAMESPACE, REQUEST_NAMESPACE
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings
@@ -44,6 +44,7 @@ from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.catalog_store import sync_catalog
 
 PEPPER: Final = "70" * 32
+VIRTUAL_MODEL: Final = "assistant"
 PATH: Final = ["g1", "g2", "g3", "g4"]
 CATALOG: Final = Catalog.model_validate(
     {
@@ -59,16 +60,17 @@ CATALOG: Final = Catalog.model_validate(
         ],
         "models": [
             {
-                "name": "acme/model-a",
+                "name": name,
                 "provider": "acme-ai",
-                "upstream_name": "model-a",
+                "upstream_name": name.removeprefix("acme/"),
                 "endpoints": ["chat_completions"],
                 "context_window_tokens": 100_000,
                 "max_output_tokens": 1_000,
                 "default_output_reserve_tokens": 500,
-                "prices_nano_credits_per_million_tokens": {"input": 10**6, "output": 10**7},
+                "prices_nano_credits_per_million_tokens": {"input": price, "output": 10 * price},
                 "effective_date": dt.date(2024, 1, 1),
             }
+            for name, price in (("acme/model-a", 10**6), ("acme/model-b", 10**5))
         ],
     }
 )
@@ -111,6 +113,15 @@ SELECT $1, kind, id, 1000000000000000, 'MONTHLY'
     ON CONFLICT DO NOTHING
 """
 
+_VIRTUAL: Final = """
+INSERT INTO virtual_models (organization_id, virtual_model_id, model_name, owner_kind, owner_id, candidates, baseline_model, losses)
+VALUES ($1, 'vm-' || $1, 'assistant', 'organization', $1, '{acme/model-a,acme/model-b}', 'acme/model-a',
+        '[["assistant", "acme/model-b", 0]]')
+"""
+_LIVE: Final = """
+INSERT INTO routing_policies (organization_id, scope_kind, scope_id, mode) VALUES ($1, 'organization', $1, 'LIVE')
+"""
+
 
 def _keys(count: int) -> list[str]:
     return [API_KEY.make(number.to_bytes(32, "big")) for number in range(count)]
@@ -127,6 +138,8 @@ async def _fill(owner: asyncpg.Connection, database_url: str, keys: Sequence[str
             await owner.execute(_GROUP, name, group, PATH[level - 1] if level else None, PATH[: level + 1])
         await owner.execute("INSERT INTO users VALUES ($1, $1 || '@acme.example', 'Mia')", name)
         await owner.execute(_MEMBER, name)
+        await owner.execute(_VIRTUAL, name)
+        await owner.execute(_LIVE, name)
     pepper = bytes.fromhex(PEPPER)
     rows = [
         (f"org-{number % organizations}", f"key-{number}", hash_secret(key, pepper)) for number, key in enumerate(keys)
@@ -139,10 +152,10 @@ async def _fill(owner: asyncpg.Connection, database_url: str, keys: Sequence[str
     )
 
 
-def _messages(keys: Sequence[str]) -> list[bytes]:
-    """Returns one of Envoy's requests for each key."""
+def _messages(keys: Sequence[str], model: str = "acme/model-a") -> list[bytes]:
+    """Returns one of Envoy's requests for each key. Those for a virtual model belong to a conversation each."""
     messages = []
-    for key in keys:
+    for number, key in enumerate(keys):
         request = external_auth_pb2.CheckRequest()
         attributes = request.attributes
         attributes.source.address.socket_address.address = "127.0.0.1"
@@ -154,9 +167,11 @@ def _messages(keys: Sequence[str]) -> list[bytes]:
         http.header_map.headers.extend(
             base_pb2.HeaderValue(key=name, raw_value=value.encode()) for name, value in sent.items()
         )
-        attributes.metadata_context.filter_metadata[REQUEST_NAMESPACE].update(
-            {"model": "acme/model-a", "max_tokens": 20}
-        )
+        attributes.metadata_context.filter_metadata[REQUEST_NAMESPACE].update({"model": model, "max_tokens": 20})
+        if model == VIRTUAL_MODEL:
+            attributes.metadata_context.filter_metadata[CONVERSATION_NAMESPACE].update(
+                {"application": "ab" * 16, "session": f"{number:032x}", "turns": 5, "in_tool_loop": True}
+            )
         messages.append(request.SerializeToString())
     return messages
 
@@ -234,6 +249,29 @@ async def _measure(
     return figures
 
 
+async def _compare(postgres_url: str, redis_url: str, arguments: argparse.Namespace) -> dict[str, str]:
+    """Measures decisions about a model of the catalog and about a virtual model in turn, in the same process."""
+    owner = await asyncpg.connect(postgres_url)
+    keys = _keys(arguments.keys)
+    await _fill(owner, postgres_url, keys, arguments.organizations)
+    await owner.close()
+    kinds = {"plain": itertools.cycle(_messages(keys)), "routed": itertools.cycle(_messages(keys, VIRTUAL_MODEL))}
+    figures: dict[str, str] = {}
+    async with _running(postgres_url, redis_url, NO_METRICS) as service:
+        for messages in kinds.values():
+            await _ask(service, messages, max(1_000, arguments.keys), arguments.at_once)
+        for pair in range(1, arguments.routed + 1):
+            spent_us = {}
+            for kind, messages in kinds.items():
+                begun_s = time.process_time()
+                await _ask(service, messages, arguments.calls, arguments.at_once)
+                spent_us[kind] = (time.process_time() - begun_s) / arguments.calls * 1e6
+            plain, routed = spent_us["plain"], spent_us["routed"]
+            more = 100 * (routed - plain) / plain
+            figures[f"pair {pair}"] = f"plain {plain:.0f} µs, routed {routed:.0f} µs: {more:.0f} % more"
+    return figures
+
+
 def main() -> None:
     """Prints a table, and with `--profile` the slowest functions."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -241,6 +279,9 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=32, help="number of concurrent calls (default: %(default)s)")
     parser.add_argument("--keys", type=int, default=100)
     parser.add_argument("--organizations", type=int, default=1)
+    parser.add_argument(
+        "--routed", type=int, default=0, metavar="PAIRS", help="compare with calls to a virtual model, so many times"
+    )
     parser.add_argument("--metrics", action="store_true", help="record metrics, as with a collector")
     parser.add_argument(
         "--profile", type=int, default=0, help="profile, and show this many functions; slows everything down"
@@ -251,7 +292,12 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="megarouter-decision-") as directory,
         databases(Path(directory)) as (postgres_url, redis_url),
     ):
-        figures = uvloop.run(_measure(postgres_url, redis_url, arguments, profile))
+        measured = (
+            _compare(postgres_url, redis_url, arguments)
+            if arguments.routed
+            else _measure(postgres_url, redis_url, arguments, profile)
+        )
+        figures = uvloop.run(measured)
     table = Table(title=f"{arguments.calls:,} decisions, {arguments.keys:,} keys, process {os.getpid()}")
     for name, figure in figures.items():
         table.add_row(name, figure)

@@ -76,6 +76,29 @@ class Parameters:
         """The model as the caller named it."""
         return self.routed.virtual_model if self.routed else self.model
 
+    def served_by(self, model: str, routed: RoutedAs, session: str) -> "Parameters":
+        """Returns the parameters of the call to the model that serves it.
+
+        It does not use `dataclasses.replace`, which would cost a tenth of the choice.
+        """
+        return Parameters(
+            model=model,
+            streams=self.streams,
+            output_limit=self.output_limit,
+            choices=self.choices,
+            asks_for_usage=self.asks_for_usage,
+            thinking_tokens=self.thinking_tokens,
+            query=self.query,
+            size=self.size,
+            references=self.references,
+            specials=self.specials,
+            has_cache_control=self.has_cache_control,
+            has_tools=self.has_tools,
+            has_compaction=self.has_compaction,
+            routed=routed,
+            session=session,
+        )
+
 
 @record(frozen=True, slots=True)
 class CatalogView:

@@ -144,12 +144,8 @@ def asked_of(
 
 def routed(parameters: Parameters, found: Eligible, choice: Choice, asked: Asked) -> Parameters:
     """Returns the parameters of the call to the model that serves it."""
-    return replace(
-        parameters,
-        model=choice.served,
-        routed=_routed_as(found.virtual, choice, asked, found.candidates),
-        session=asked.conversation.session,
-    )
+    routed_as = _routed_as(found.virtual, choice, asked, found.candidates)
+    return parameters.served_by(choice.served, routed_as, asked.conversation.session)
 
 
 def _candidate(name: str, terms: Terms | Refusal) -> Candidate:
