@@ -96,6 +96,7 @@ class Parameters:
             has_tools=self.has_tools,
             has_compaction=self.has_compaction,
             routed=routed,
+            deployment=self.deployment,
             session=session,
         )
 

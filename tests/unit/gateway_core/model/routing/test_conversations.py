@@ -1,13 +1,16 @@
 """A conversation: what is unfinished stays with its model, a switch is priced by what is cached, and some sessions are held out."""
 
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
+from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.capabilities import Capability, Tier
 from gateway_core.model.routing.choice import Arm, Asked, Candidate, Choice, Reason, choose
 from gateway_core.model.routing.conversations import Before, Conversation, keyed_session
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
+from gateway_core.model.routing.routed_as import RoutedAs
 from gateway_core.model.routing.virtual_models import VirtualModel
 from tests.unit.gateway_core.model.routing.test_choice import ALL, LIVE, TOP, VIRTUAL, asked, candidate, chosen
 
@@ -155,3 +158,13 @@ def test_the_last_word_after_a_hard_plan_is_judged_as_the_plan_was() -> None:
     assert isinstance(plan, Choice)
     assert isinstance(word, Choice)
     assert plan.served == word.served == TOP.name
+
+
+def test_the_call_to_the_model_that_serves_keeps_everything_else_of_the_call() -> None:
+    every = {field.name: object() for field in fields(Parameters)}
+    original = Parameters(**every)  # type: ignore[arg-type] # any values will do
+    served = original.served_by("light", ROUTED, "ab")
+    assert served == replace(original, model="light", routed=ROUTED, session="ab")
+
+
+ROUTED = RoutedAs("assistant", 1, Arm.ROUTED, Reason.CHEAPEST, True, "summaries", "top", 1, "light", 1)  # noqa: FBT003
