@@ -1,5 +1,6 @@
 //! The upstream filter of calls that may be tried at several deployments. Envoy runs it once for each attempt, each time with the
-//! request as the rewriter left it. It gives the attempt its path, its name of the model and its credential.
+//! body as the rewriter left it, but with the headers as the attempt before left them. It gives the attempt its path, its name of
+//! the model and its credential, and takes away the credential of the one before.
 //!
 //! It notes each attempt and the status of its answer, so that settlement knows what was tried.
 
@@ -35,8 +36,12 @@ pub const Attempt = struct {
 
     /// Handles the headers of the request. An attempt that cannot be prepared goes on without a credential, and is refused.
     pub fn begin(self: *Attempt, stream: envoy.Stream) envoy.HeadersStatus {
-        self.prepare(stream) catch envoy.removeHeader(stream, .request, contract.authorization);
+        self.prepare(stream) catch self.removeCredentials(stream);
         return .proceed;
+    }
+
+    fn removeCredentials(self: *const Attempt, stream: envoy.Stream) void {
+        for (self.configuration.targets) |target| if (target.secret != null) envoy.removeHeader(stream, .request, target.header);
     }
 
     fn prepare(self: *Attempt, stream: envoy.Stream) error{ OutOfMemory, Unknown }!void {
@@ -56,6 +61,7 @@ pub const Attempt = struct {
         envoy.setMetadataText(stream, contract.rewriter_namespace, contract.attempts, room.items);
         self.is_noted = true;
         envoy.setHeader(stream, .request, ":path", path);
+        self.removeCredentials(stream);
         const secret = target.secret orelse return;
         if (self.configuration.control_prefix.len > 0) try provider_headers.removePrefix(stream, self.configuration.control_prefix, allocator);
         const value = try std.mem.concat(allocator, u8, &.{ if (target.is_bearer) "Bearer " else "", secret.current(monotonicMs()) });
@@ -69,9 +75,8 @@ pub const Attempt = struct {
         errdefer text.deinit(allocator);
         try json_text.appendString(allocator, &text, model);
         self.edit = .{ .first = place.first, .last = place.last, .text = try text.toOwnedSlice(allocator) };
-        const length = std.fmt.parseInt(usize, envoy.header(stream, .request, contract.content_length) orelse return, 10) catch return;
         var digits: [20]u8 = undefined;
-        const changed = std.fmt.bufPrint(&digits, "{d}", .{length - (place.last - place.first) + self.edit.?.text.len}) catch unreachable;
+        const changed = std.fmt.bufPrint(&digits, "{d}", .{place.body_length - (place.last - place.first) + self.edit.?.text.len}) catch unreachable;
         envoy.setHeader(stream, .request, contract.content_length, changed);
     }
 

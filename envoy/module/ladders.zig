@@ -20,20 +20,25 @@ pub const Rung = struct {
     }
 };
 
-/// Where the body names the model: the bytes from `first` up to, but not including, `last`.
+/// Where the body names the model: the bytes from `first` up to, but not including, `last`; and how long the whole body is.
 pub const Place = struct {
     first: usize,
     last: usize,
+    body_length: usize,
+
+    /// Three numbers of at most 20 digits.
+    pub const text_max = 62;
 
     pub fn read(text: []const u8) ?Place {
-        const middle = std.mem.indexOfScalar(u8, text, ' ') orelse return null;
-        const first = std.fmt.parseInt(usize, text[0..middle], 10) catch return null;
-        const last = std.fmt.parseInt(usize, text[middle + 1 ..], 10) catch return null;
-        return if (first <= last) .{ .first = first, .last = last } else null;
+        var words = std.mem.splitScalar(u8, text, ' ');
+        const first = std.fmt.parseInt(usize, words.first(), 10) catch return null;
+        const last = std.fmt.parseInt(usize, words.next() orelse return null, 10) catch return null;
+        const length = std.fmt.parseInt(usize, words.next() orelse return null, 10) catch return null;
+        return if (first <= last and last <= length) .{ .first = first, .last = last, .body_length = length } else null;
     }
 
-    pub fn write(self: Place, room: *[41]u8) []const u8 {
-        return std.fmt.bufPrint(room, "{d} {d}", .{ self.first, self.last }) catch unreachable;
+    pub fn write(self: Place, room: *[text_max]u8) []const u8 {
+        return std.fmt.bufPrint(room, "{d} {d} {d}", .{ self.first, self.last, self.body_length }) catch unreachable;
     }
 };
 

@@ -115,7 +115,7 @@ pub const Call = struct {
             .edits => |edits| {
                 if (edits.count > 0) try replace(stream, bodies, &pieces, edits.slice());
                 self.hides_usage = edits.is_usage_injected;
-                if (wish.model_text) |text| notePlace(stream, edits.slice(), text);
+                if (wish.model_text) |text| notePlace(stream, edits.slice(), text, pieces.length());
                 return null;
             },
         }
@@ -371,10 +371,10 @@ fn replace(stream: envoy.Stream, bodies: []const envoy.Body, pieces: *const Piec
 }
 
 /// Notes where the body now names the model, for attempts at deployments that have another name for it.
-fn notePlace(stream: envoy.Stream, edits: []const rewriting.Edit, model_text: []const u8) void {
+fn notePlace(stream: envoy.Stream, edits: []const rewriting.Edit, model_text: []const u8, body_length: usize) void {
     if (decision(stream, .ladder) == null) return;
-    const place = rewriting.placeOf(edits, model_text) orelse return;
-    var room: [41]u8 = undefined;
+    const place = rewriting.placeOf(edits, model_text, body_length) orelse return;
+    var room: [ladders.Place.text_max]u8 = undefined;
     envoy.setMetadataText(stream, contract.rewriter_namespace, contract.model_place, place.write(&room));
 }
 

@@ -406,15 +406,19 @@ pub fn applyTo(allocator: std.mem.Allocator, pieces: anytype, edits: []const Edi
     try apply(allocator, parts, edits, out);
 }
 
-/// Returns where the text of an edit is after all of them were applied.
-pub fn placeOf(edits: []const Edit, text: []const u8) ?ladders.Place {
-    var shift: isize = 0;
+/// Returns where the text of an edit is after all of them were applied to a body of this length.
+pub fn placeOf(edits: []const Edit, text: []const u8, body_length: usize) ?ladders.Place {
+    var found: ?ladders.Place = null;
+    var added: usize = 0;
+    var removed: usize = 0;
     for (edits) |edit| {
-        const first: usize = @intCast(@as(isize, @intCast(edit.first)) + shift);
-        if (edit.text.ptr == text.ptr) return .{ .first = first, .last = first + edit.text.len };
-        shift += @as(isize, @intCast(edit.text.len)) - @as(isize, @intCast(edit.last - edit.first));
+        const first = edit.first + added - removed;
+        if (edit.text.ptr == text.ptr) found = .{ .first = first, .last = first + edit.text.len, .body_length = 0 };
+        added += edit.text.len;
+        removed += edit.last - edit.first;
     }
-    return null;
+    if (found) |*place| place.body_length = body_length + added - removed;
+    return found;
 }
 
 /// Appends the bytes from `first` up to, but not including, `last` of the concatenated pieces.

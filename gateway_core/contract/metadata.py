@@ -33,7 +33,7 @@ ATTEMPTS: Final = "attempts"
 """What became of the attempts at several deployments, in words: a status, for 429 perhaps with `/` and seconds, or `-` without
 an answer."""
 MODEL_PLACE: Final = "model_place"
-"""Where the body that goes on names the model: the first byte, and the one after the last."""
+"""Where the body that goes on names the model: the first byte, the one after the last, and the length of the body."""
 REFUSED: Final = "refused"
 """Why a service refuses the call, and whose it is, as `encode_refusal` writes it. It proves nothing: it is only for statistics."""
 SHADOW_REFUSED: Final = "shadow_refused"
