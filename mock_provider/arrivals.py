@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from mock_provider.tally import CallRecord
 
-_CREDENTIAL_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "cookie"})
+_CREDENTIAL_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"})
 _GATEWAY_PREFIX = "x-megarouter-"
 _TRACE_CONTEXT = frozenset({"traceparent", "tracestate", "baggage"})
 _TEXT_MAX = 256

@@ -55,6 +55,8 @@ class Route:
     habits: Habits | None = None
     model: str | None = None
     streamed: bool | None = None
+    needs_api_version: bool = False
+    """Whether the query must name a version of the API, as in Azure OpenAI's API of deployments."""
 
 
 OPENAI_HABITS = Habits()
@@ -102,6 +104,7 @@ _SUFFIXES = (
     ("/messages/count_tokens", Endpoint.COUNT_MESSAGE_TOKENS),
     ("/responses/input_tokens", Endpoint.COUNT_RESPONSE_TOKENS),
 )
+_IN_DEPLOYMENT = "/openai/deployments/"
 _GEMINI_METHODS = {
     "generateContent": Endpoint.GENERATE_CONTENT,
     "streamGenerateContent": Endpoint.GENERATE_CONTENT,
@@ -121,7 +124,7 @@ def route(path: str) -> Route | None:
         return Route(_GEMINI_METHODS[gemini["method"]], model=gemini["model"], streamed=streamed)
     for suffix, endpoint in _SUFFIXES:
         if path.endswith(suffix):
-            return Route(endpoint, _habits(path))
+            return Route(endpoint, _habits(path), needs_api_version=_IN_DEPLOYMENT in path)
     return None
 
 

@@ -63,6 +63,8 @@ class ProviderService:
         reply = Reply(request, record, dialect, serial)
         if target is None:
             return await reply.fail(404, f"Invalid URL (POST {request.path})")
+        if target.needs_api_version and not request.query.get("api-version"):
+            return await reply.fail(404, "Resource not found")
         record.dialect, record.endpoint = dialect.name, target.endpoint
         try:
             controls = read_controls(request.headers.items())

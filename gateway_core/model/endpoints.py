@@ -191,6 +191,18 @@ _POST_PATHS: Final = {f"/v1{suffix}": endpoint for endpoint, suffix in _SUFFIXES
 }
 _UPLOAD_PATH: Final = "/v1/files"
 _UPLOADS: Final = {endpoint.dialect: endpoint for endpoint in _UPLOADING}
+IN_DEPLOYMENTS: Final = frozenset(
+    {
+        Endpoint.CHAT_COMPLETIONS,
+        Endpoint.COMPLETIONS,
+        Endpoint.EMBEDDINGS,
+        Endpoint.IMAGES,
+        Endpoint.TRANSCRIPTIONS,
+        Endpoint.TRANSLATIONS,
+        Endpoint.SPEECH,
+    }
+)
+"""The operations that Azure OpenAI has below `/deployments/<name>`. Its other API, `/openai/v1`, is like OpenAI's."""
 ELSEWHERE: Final = frozenset({Endpoint.RERANK_V2})
 """Operations that have no place under the base path of a provider, so that the catalog must name their path."""
 

@@ -53,16 +53,21 @@ def route_of(
         cluster=provider.cluster(endpoint.dialect),
         upstream_path=upstream_path(
             endpoint,
-            provider.base_path(endpoint.dialect),
+            provider.model_path(endpoint.dialect, model.upstream_name),
             model.upstream_name,
             streams=streams,
-            query=query,
+            query=_query_for(provider, query),
             own_path=provider.paths.get(endpoint),
         ),
         rewrite_model=endpoint.dialect is not Dialect.GEMINI and model.upstream_name != named,
         inject_include_usage=streams and asks and not asks_for_usage,
         output_limit_field=_output_limit_field(endpoint, provider),
     )
+
+
+def _query_for(provider: Provider, query: str) -> str:
+    version = provider.deployments_api_version
+    return query if version is None else "&".join(filter(None, (query, f"api-version={version}")))
 
 
 def _output_limit_field(endpoint: Endpoint, provider: Provider) -> str | None:

@@ -8,13 +8,13 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 
 from gateway_core.model.capabilities import Capability, Tier
 from gateway_core.model.catalog.prices import Entry, FeeName, FeeNanoCredits, Multiplier, PriceSchedule, TokenLimit
-from gateway_core.model.endpoints import ELSEWHERE, Dialect, Endpoint
+from gateway_core.model.endpoints import ELSEWHERE, IN_DEPLOYMENTS, Dialect, Endpoint
 from gateway_core.model.limits.model_whitelists import qualified_name
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$")]
@@ -24,11 +24,8 @@ Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
 MAX_CANDIDATES = 8
 """Models of one virtual model."""
 MAX_DEPLOYMENTS = 8
-"""Deployments of one model."""
 VIRTUAL_PROVIDER = "virtual"
 """What whitelists call the provider of every virtual model: `virtual/auto`, `virtual/*`, `provider:virtual`."""
-
-
 ToolType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
@@ -45,7 +42,7 @@ class AfterDisconnect(Entry):
     """Where the provider says so, or how it was observed."""
 
 
-CredentialHeader = Literal["authorization", "x-api-key", "x-goog-api-key"]
+CredentialHeader = Literal["authorization", "x-api-key", "x-goog-api-key", "api-key"]
 
 
 class Provider(Entry):
@@ -63,6 +60,8 @@ class Provider(Entry):
     dialects: Annotated[dict[Dialect, str], Field(min_length=1)]
     paths: dict[Endpoint, EndpointPath] = Field(default_factory=dict)
     """The paths of the operations that are not below the base URL of their dialect."""
+    deployments_api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$")] | None = None
+    """Set for Azure OpenAI's API of deployments: the path names the model, and the query this version of the API."""
     bills_after_disconnect: AfterDisconnect | None = None
     """Set only for a provider that goes on, and bills, after a disconnect. Others stop when the connection closes."""
     hosted_tools: dict[Dialect, dict[ToolType, tuple[FeeName, ...]]] = Field(default_factory=dict)
@@ -99,6 +98,11 @@ class Provider(Entry):
     def cluster(self, dialect: Dialect) -> str:
         """Returns the name of the Envoy cluster that reaches the provider in a dialect."""
         return f"provider-{self.target(dialect)}"
+
+    def model_path(self, dialect: Dialect, upstream_name: str) -> str:
+        """Returns the path prefix of calls to a model, without a trailing slash."""
+        base = self.base_path(dialect)
+        return base if self.deployments_api_version is None else f"{base}/deployments/{quote(upstream_name, safe='')}"
 
     def base_path(self, dialect: Dialect) -> str:
         """Returns the path prefix of the provider's API in this dialect, without a trailing slash."""
@@ -175,7 +179,7 @@ class Model(Entry):
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """The providers that may serve it."""
+        """Those that may serve it."""
         return tuple(dict.fromkeys(one.provider for one in self.deployments)) or (self.provider,)
 
     def deployment_of(self, provider: str, upstream_name: str) -> Deployment | None:
@@ -189,9 +193,9 @@ class Model(Entry):
         return next(of_name, self)
 
     def _deployed_at(self, deployment: Deployment) -> "Model":
-        own = tuple(one for one in self.schedules if one.deployment == deployment.place)
-        shared = tuple(one for one in self.schedules if not one.deployment)
-        schedules = tuple(one.model_copy(update={"deployment": ""}) for one in own) or shared
+        own = (one for one in self.schedules if one.deployment == deployment.place)
+        schedules = tuple(one.model_copy(update={"deployment": ""}) for one in own)
+        schedules = schedules or tuple(one for one in self.schedules if not one.deployment)
         names = {"provider": deployment.provider, "upstream_name": deployment.upstream_name}
         return self.model_copy(update={**names, "schedules": schedules, "deployments": ()})
 
@@ -308,8 +312,7 @@ class Catalog(Entry):
         if not isinstance(data, dict) or not isinstance(data.get("providers"), list | tuple):
             return data
         whole: dict[object, object] = {}
-        providers = [_completed(provider, whole) for provider in data["providers"]]
-        return {**data, "providers": providers}
+        return {**data, "providers": [_completed(provider, whole) for provider in data["providers"]]}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -365,6 +368,8 @@ def _require_provider(model: Model, name: str, provider: Provider | None) -> Non
         raise ValueError(f"model {model.name}: provider {name} is not in the catalog")
     if missing := {endpoint.dialect for endpoint in model.endpoints} - provider.dialects.keys():
         raise ValueError(f"model {model.name}: provider {name} does not speak {', '.join(sorted(missing))}")
+    if provider.deployments_api_version and (others := set(model.endpoints) - IN_DEPLOYMENTS):
+        raise ValueError(f"model {model.name}: Azure's API of deployments at {name} has no {', '.join(sorted(others))}")
     if pathless := ELSEWHERE.intersection(model.endpoints) - provider.paths.keys():
         raise ValueError(f"model {model.name}: provider {name} needs paths for {', '.join(sorted(pathless))}")
 

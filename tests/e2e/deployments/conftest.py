@@ -60,29 +60,55 @@ def catalog_of(urls: dict[str, str]) -> dict[str, Any]:
 
     return {
         "version": 1,
-        "providers": [
-            {
-                "name": "alpha",
-                "display_name": "Alpha",
-                "credential_env": "ALPHA_KEY",
-                "credential_header": "authorization",
-                "stream_options": True,
-                "dialects": {"openai": f"{urls['alpha']}/a/v1"},
-            },
-            {
-                "name": "beta",
-                "same_as": "alpha",
-                "display_name": "Beta",
-                "credential_env": "BETA_KEY",
-                "dialects": {"openai": f"{urls['beta']}/b/v1"},
-            },
-        ],
+        "providers": _providers(urls),
         "models": [
             model("balanced", deployments=[deployment("alpha"), deployment("beta")]),
             model("backed", deployments=[deployment("alpha", region="eu-1"), deployment("beta", priority=1)]),
+            model(
+                "gpt-4o",
+                endpoints=["chat_completions"],
+                deployments=[deployment("azure", upstream_name="gpt-4o-eu"), deployment("beta", priority=1)],
+            ),
+            model(
+                "three",
+                endpoints=["chat_completions"],
+                deployments=[
+                    deployment("azure", upstream_name="a-name-that-is-long"),
+                    deployment("alpha", upstream_name="short", priority=1),
+                    deployment("beta", priority=2),
+                ],
+            ),
             model("plain", provider="alpha", upstream_name="plain-at-alpha"),
         ],
     }
+
+
+def _providers(urls: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "alpha",
+            "display_name": "Alpha",
+            "credential_env": "ALPHA_KEY",
+            "credential_header": "authorization",
+            "stream_options": True,
+            "dialects": {"openai": f"{urls['alpha']}/a/v1"},
+        },
+        {
+            "name": "beta",
+            "same_as": "alpha",
+            "display_name": "Beta",
+            "credential_env": "BETA_KEY",
+            "dialects": {"openai": f"{urls['beta']}/b/v1"},
+        },
+        {
+            "name": "azure",
+            "same_as": "alpha",
+            "credential_env": "AZURE_KEY",
+            "credential_header": "api-key",
+            "deployments_api_version": "2024-10-21",
+            "dialects": {"openai": f"{urls['alpha']}/openai"},
+        },
+    ]
 
 
 def _prices(provider: str) -> dict[str, int]:
@@ -146,7 +172,11 @@ def deployed_stack(running_upstreams: Upstreams, tmp_path_factory: pytest.TempPa
     urls = {"alpha": running_upstreams.alpha.url, "beta": running_upstreams.beta.url}
     catalog.write_text(yaml.safe_dump(catalog_of(urls)), encoding="utf-8")
     home: Path = tmp_path_factory.mktemp("deployed-stack")
-    settings = {"ALPHA_KEY": "credential-of-alpha", "BETA_KEY": "credential-of-beta"}
+    settings = {
+        "ALPHA_KEY": "credential-of-alpha",
+        "BETA_KEY": "credential-of-beta",
+        "AZURE_KEY": "credential-of-azure",
+    }
     with Stack(home, free_port_base(), catalog=catalog, settings=settings) as running:
         yield running
 

@@ -55,6 +55,22 @@ CHUNKS = (
 )
 
 
+async def test_each_of_three_attempts_has_only_what_is_its_own(calls: Metering, upstreams: Upstreams) -> None:
+    upstreams.alpha.choose(failing(500))
+    assert (await calls.call(chat(model="three"))).status == 200
+    requests = [*upstreams.alpha.requests, *upstreams.beta.requests]
+    assert [request.json["model"] for request in requests] == ["a-name-that-is-long", "short", "model-at-beta"]
+    assert [(request.header("api-key"), request.header("authorization")) for request in requests] == [
+        ("credential-of-azure", None),
+        (None, "Bearer credential-of-alpha"),
+        (None, "Bearer credential-of-beta"),
+    ]
+    assert all(request.header("content-length") == str(len(request.body)) for request in requests)
+    charged = await calls.charged()
+    assert charged.record["failed_attempts"] == ["azure/a-name-that-is-long=500", "alpha/short=500"]
+    assert charged.nano_credits == cost_at("beta")
+
+
 async def test_a_stream_is_served_by_another_deployment(calls: Metering, upstreams: Upstreams) -> None:
     upstreams.alpha.choose(failing(503))
     upstreams.beta.choose(lambda _request: stream(*CHUNKS, done=True))
