@@ -80,7 +80,7 @@ class Ladders:
 
         Args:
             model: the model that serves the call.
-            secret_hash: that of the key, by which callers are spread.
+            secret_hash: that of the key, by which callers are spread, unless the session of the call is known.
             principal: the caller.
             endpoint: the operation.
             parameters: the call.
@@ -90,7 +90,8 @@ class Ladders:
         """
         shut = self._standings.shut
         failed = self._standings.failed(principal.organization, principal.api_key)
-        order = order_of(model.deployments, secret_hash, shut, failed)
+        caller = parameters.session.encode() or secret_hash
+        order = order_of(model.deployments, caller, shut, failed)
         ladder: list[PreparedTerms] = []
         refusal: Refusal | None = None
         for index in order:

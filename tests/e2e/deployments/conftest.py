@@ -61,6 +61,7 @@ def catalog_of(urls: dict[str, str]) -> dict[str, Any]:
     return {
         "version": 1,
         "providers": _providers(urls),
+        "virtual_models": [{"name": "chat", "candidates": ["balanced"], "baseline_model": "balanced"}],
         "models": [
             model("balanced", deployments=[deployment("alpha"), deployment("beta")]),
             model("backed", deployments=[deployment("alpha", region="eu-1"), deployment("beta", priority=1)]),

@@ -24,6 +24,22 @@ async def test_callers_are_spread_and_each_stays_at_one_deployment(calls: Meteri
     assert set(places) == {(3, 0), (0, 3)}
 
 
+async def test_conversations_of_one_key_are_spread_and_each_stays_at_one_deployment(
+    calls: Metering, upstreams: Upstreams
+) -> None:
+    """The gateway knows the conversations of calls to virtual models."""
+    places = set()
+    for number in range(12):
+        turns = [{"role": "user", "content": f"Question {number}"}]
+        before = upstreams.counts()
+        for _ in range(2):
+            assert (await calls.call(chat(model="chat", messages=turns))).status == 200
+            turns += [{"role": "assistant", "content": "Hello."}, {"role": "user", "content": "And then?"}]
+        after = upstreams.counts()
+        places.add((after[0] - before[0], after[1] - before[1]))
+    assert places == {(2, 0), (0, 2)}
+
+
 async def test_a_call_reaches_its_deployment_with_its_own_name_path_and_credential(
     calls: Metering, upstreams: Upstreams
 ) -> None:
