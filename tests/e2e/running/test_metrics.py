@@ -119,6 +119,7 @@ async def test_the_dashboard_and_alerts_query_exported_series_only(measured: Sta
     assert scraped <= scraped_names()
     # These have no series until there is something to count.
     assert asked_names() - scraped <= {
+        "megarouter_alerts_source_failures_total",
         "megarouter_authz_removed_betas_total",
         "megarouter_calls_refused_total",
         "megarouter_deliveries_attempts_total",
