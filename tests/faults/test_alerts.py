@@ -13,7 +13,7 @@ from tests.faults.conftest import World
 from tests.faults.test_process_death import until_ready_again
 from tests.support.data.inbox_channel import messages_of, send_to_inbox
 from tests.support.data.tenants import Tenant
-from tests.support.faults.load import call, chat
+from tests.support.faults.load import call, chat, served
 from usage_service.wiring import ROLE
 
 VICTIMS = ("usage_service", "notification_service")
@@ -35,7 +35,7 @@ async def test_crossings_are_reported_once_although_processes_are_killed(world: 
         keyed = Tenant(tenant.database, tenant.pepper, tenant.organization, await tenant.add_key(key), key)
         await tenant.guard("api_key", key, budget_nano_credits=record["charge_nano_credits"], mode="SHADOW")
         await asyncio.sleep(0.3)
-        assert (await call(world.session, world.base_url, keyed, chat("Wait."))).is_served
+        await served(world.session, world.base_url, keyed, chat("Wait."))
         await asyncio.sleep(dice.uniform(0, 1.2))
         victim = dice.choice(VICTIMS)
         process_id = world.stack.identity(victim).pid

@@ -16,7 +16,7 @@ from tests.faults.conftest import World
 from tests.faults.test_process_death import until_ready_again
 from tests.support.data.inbox_channel import messages_of, send_to_inbox
 from tests.support.data.tenants import Tenant
-from tests.support.faults.load import call, chat
+from tests.support.faults.load import call, chat, served
 from usage_service.wiring import ROLE
 
 FURTHER_PROCESSES = 2
@@ -69,7 +69,7 @@ async def cross(world: World, tenant: Tenant, key: str, charge_nano_credits: int
     keyed = Tenant(tenant.database, tenant.pepper, tenant.organization, await tenant.add_key(key), key)
     await tenant.guard("api_key", key, budget_nano_credits=charge_nano_credits, mode="SHADOW")
     await asyncio.sleep(0.3)
-    assert (await call(world.session, world.base_url, keyed, chat("Wait."))).is_served
+    await served(world.session, world.base_url, keyed, chat("Wait."))
 
 
 async def say(tenant: Tenant, frequency: str) -> None:

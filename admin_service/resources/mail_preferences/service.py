@@ -14,6 +14,7 @@ from admin_service.access.permissions import Permission
 from admin_service.api.errors import FieldViolation, permission_denied
 from admin_service.api.names import MAIL_PREFERENCE, ResourceName
 from admin_service.api.timestamps import timestamp
+from admin_service.resources.personal_channels.store import path_of_person
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.alerts.event_types import MAILED_ALWAYS, OF_RULES
@@ -30,9 +31,6 @@ INSERT INTO mail_preferences (organization_id, member_id, is_off, event_types_of
 ON CONFLICT (organization_id, member_id)
 DO UPDATE SET is_off = excluded.is_off, event_types_off = excluded.event_types_off, update_time = now()
  WHERE (mail_preferences.is_off, mail_preferences.event_types_off) IS DISTINCT FROM (excluded.is_off, excluded.event_types_off)
-"""
-_PATH: Final = """
-SELECT group_path FROM members WHERE organization_id = $1 AND member_id = $2 AND state = 'ACTIVE' AND user_id IS NOT NULL
 """
 
 
@@ -72,14 +70,14 @@ async def _preference_of(connection: Connection, organization: str, member: str)
 async def _set(request: mail_preference_pb2.SetMailPreferenceRequest, change: Change) -> MailPreference:
     """SetMailPreference replaces what the caller does not get by e-mail."""
     organization, member = change.caller.resource.organization, change.caller.actor.member
-    path = await change.connection.fetchval(_PATH, organization, member)
+    path = await path_of_person(change.connection, organization, member)
     if path is None:
         # A credential or a service account has no e-mail.
         raise permission_denied(Permission.NOTIFICATIONS_WRITE, str(change.caller.resource))
     before = await _preference_of(change.connection, organization, member)
     await change.connection.execute(_PUT, organization, member, request.off, sorted(set(request.event_types_off)))
     after = await _preference_of(change.connection, organization, member)
-    change.record(change.caller.resource, before, after, group_path=tuple(path))
+    change.record(change.caller.resource, before, after, group_path=path)
     return after
 
 
