@@ -27,6 +27,8 @@ from usage_service.alerts.store import AlertStore
 
 logger = logging.getLogger(__name__)
 
+INCIDENTS: Final = "incidents"
+"""Counts among the sources that fail."""
 ALL_SOURCES: Final = (BUDGETS, *SOURCES)
 OF_THE_STEP: Final = (
     asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
@@ -64,7 +66,16 @@ class Step:
         # A rule that was deleted is only in the audit log.
         is_any_over = claimed.has_changes or claimed.has_new_entries or claimed.is_look_due
         left = None if is_any_over else [key for key, state in self._states.items() if not state.is_reached]
-        await self._incidents.close(self._view.rules, left)
+        try:
+            async with self._savepoint():
+                await self._incidents.close(self._view.rules, left)
+        except OF_THE_STEP:
+            raise
+        except Exception as error:
+            if not self._is_isolated:
+                raise
+            # Every look compares all incidents, so nothing is lost.
+            self._note(INCIDENTS, error)
 
     async def _ask(self, source: Source, lags: Lags) -> float | None:
         """Asks a source, and writes what it found. Returns in how many seconds it wants to look again."""
@@ -84,17 +95,18 @@ class Step:
         except Exception as error:
             if not self._is_isolated:
                 raise
-            # Without the message, which may quote untrusted data.
-            logger.error(  # noqa: TRY400
-                "a source of alerts failed",
-                extra={"organization": claimed.organization, "source": source.name, "error": type(error).__name__},
-            )
-            self._failures[source.name] += 1
+            self._note(source.name, error)
             await lags.failed(source.name)
             return None
         self._states |= states
         await lags.caught_up(source.name)
         return found.look_again_s
+
+    def _note(self, source: str, error: Exception) -> None:
+        # Without the message, which may quote untrusted data.
+        extra = {"organization": self._view.claimed.organization, "source": source, "error": type(error).__name__}
+        logger.error("a source of alerts failed", extra=extra)
+        self._failures[source] += 1
 
     def _savepoint(self) -> AbstractAsyncContextManager[Any]:
         return self._view.connection.transaction() if self._is_isolated else nullcontext()

@@ -1,6 +1,7 @@
 """A simulated rule reports what the alerts of the same calls would have been, call by call."""
 
 import datetime as dt
+import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -127,3 +128,30 @@ async def test_an_admin_simulates_only_in_the_own_subtree(
         ),
     )
     assert (await client.failure("SimulateNotificationRule", request, "sub")).reason == "PERMISSION_DENIED"
+
+
+async def test_a_limit_that_was_set_for_a_while_counts_from_its_beginning_to_its_end(
+    client: Client, owner: asyncpg.Connection, usage: asyncpg.Pool
+) -> None:
+    """Six calls by noon are more than the five of the day after noon; afterwards there are twenty again."""
+    await call(owner, "below", [at(0, -60 * hour) for hour in range(6)])
+    await call(owner, "below", [at(2, minute) for minute in range(10)])
+    await owner.execute(
+        "INSERT INTO guardrails (organization_id, scope_kind, scope_id, budget_nano_credits, cycle)"
+        " VALUES ('acme', 'member', 'below', $1, 'MONTHLY')", 20 * CALL,
+    )  # fmt: skip
+    noon = at(0, 120)
+    limit = {"temporaryLimit": {"endTime": at(1).isoformat(), "budgetNanoCredits": str(5 * CALL)}}
+    await owner.execute(
+        "INSERT INTO audit_log (organization_id, user_id, member_id, role, method, resource_name, before, after, create_time)"
+        " SELECT 'acme', user_id, member_id, 'SUPER_ADMIN', 'a.B/C', 'organizations/acme/guardrails/member-below', '{}',"
+        " $1, $2 FROM members WHERE organization_id = 'acme' AND member_id = 'super'", json.dumps(limit), noon,
+    )  # fmt: skip
+    await caught_up(RollupFollower(usage))
+    found = await simulated(client, "/members/below")
+    told = [
+        (one.occur_time.ToDatetime(dt.UTC), one.threshold_percent, one.limit_nano_credits // CALL)
+        for one in found.alerts
+    ]
+    assert told == [(noon, 100, 5), (at(2, 9), 80, 20)]
+    assert not found.approximate

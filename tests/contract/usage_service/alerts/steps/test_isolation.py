@@ -155,6 +155,20 @@ async def test_a_source_that_no_rule_asks_any_more_lags_no_longer(company: Compa
     assert await lagging(company) == []
 
 
+async def test_incidents_that_cannot_be_compared_stop_no_source(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_arguments: object) -> None:
+        raise KeyError("whatever an incident had")
+
+    await company.rule("key.created")
+    monkeypatch.setattr("usage_service.alerts.incidents.store.Incidents.close", fail)
+    await keys(company, 1)
+    await company.step()
+    assert (len(await company.told()), await lagging(company)) == (1, [])
+    assert company.follower.failures["incidents"] == 1
+
+
 async def test_a_lost_connection_is_no_fault_of_a_source(
     company: Company, faults: Faults, owner: asyncpg.Connection
 ) -> None:
