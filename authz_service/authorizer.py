@@ -34,15 +34,9 @@ from authz_service.unserved import explain_unserved
 from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY, TAGS
 from gateway_core.contract.path_dialects import dialect_of_path
 from gateway_core.model.call_tags import Tags, TagsError, read_tags
-from gateway_core.model.calls.decision import (
-    MICROSECONDS_PER_SECOND,
-    Admission,
-    CatalogView,
-    Parameters,
-    Terms,
-    admit,
-)
+from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, Parameters, Terms, admit
 from gateway_core.model.calls.holds import sign_hold
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal, refuse_principal

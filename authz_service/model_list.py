@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, time
 
 from authz_service.model_pages import WHOLE_LIST, Page, next_token
-from gateway_core.model.calls.decision import CatalogView
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER, Model

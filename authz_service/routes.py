@@ -6,7 +6,8 @@ from authz_service.request.call import Call
 from authz_service.sessions import Sessions
 from gateway_core.contract.headers import ROUTE
 from gateway_core.model.call_tags import Tags
-from gateway_core.model.calls.decision import CatalogView, Parameters
+from gateway_core.model.calls.decision import Parameters
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 from gateway_core.model.endpoints import Endpoint

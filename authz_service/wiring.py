@@ -22,7 +22,7 @@ from authz_service.identities.replaced_peppers import ReplacedPeppers
 from authz_service.identities.warm_start import WarmStart
 from authz_service.stored_objects.lookups import StoredObjects
 from authz_service.stored_objects.store import StoredObjectStore
-from gateway_core.model.calls.decision import CatalogView
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import AuthzSettings, key_bytes
 from gateway_core.runtime.telemetry import dependencies, semconv

@@ -15,7 +15,6 @@ from gateway_core.contract.headers import (
     reset_header,
 )
 from gateway_core.contract.metadata import REFUSED, SHADOW_REFUSED, encode_refusal
-from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.calls.rate_refusals import refuse_rates
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.endpoints import Dialect
@@ -28,6 +27,7 @@ from gateway_core.model.limits.rate_limits import (
     format_duration,
     tightest,
 )
+from gateway_core.model.quotas import Quota, QuotaUnit
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.protobuf_wire import bytes_field, number_field
 from ratelimit_service.descriptors import DescribedCall

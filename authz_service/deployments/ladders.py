@@ -7,7 +7,8 @@ from authz_service.deployments.balance import order_of
 from authz_service.deployments.standings import KnownStandings
 from authz_service.request.terms import PreparedTerms, TermsMemory
 from gateway_core.model.call_tags import Tags
-from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, admit
+from gateway_core.model.calls.decision import Admission, Parameters, admit
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.catalog.entries import Model

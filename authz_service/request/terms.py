@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from authz_service.request.envoy_messages import shared_answer
-from gateway_core.model.calls.decision import CatalogView, Parameters, Terms, agree
+from gateway_core.model.calls.decision import Parameters, Terms, agree
 from gateway_core.model.calls.holds import EncodedClaims, encode_claims
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.special_requests import Specials

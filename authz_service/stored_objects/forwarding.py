@@ -7,7 +7,7 @@ from authz_service.request.call import Call
 from authz_service.request.envoy_messages import Forwarded
 from authz_service.stored_objects.lookups import StoredObjects
 from authz_service.stored_objects.store import Owner
-from gateway_core.model.calls.decision import CatalogView
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 from gateway_core.model.calls.stored_objects import ObjectKind, ObjectName, StoredObject, refuse_unknown_object

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.endpoints import Dialect
 from gateway_core.model.limits.rate_limits import format_duration
+from gateway_core.model.quotas import Quota, QuotaUnit
 from gateway_core.model.routing.override_header import OVERRIDE
 
 INTERNAL_PREFIX: Final = "x-megarouter-"

@@ -15,7 +15,8 @@ from admin_service.resources.guardrails.live_counter_reader import LiveCounterRe
 from admin_service.resources.guardrails.messages import shows_figures
 from admin_service.resources.guardrails.named_principals import named_principal
 from admin_service.resources.guardrails.store import names_of
-from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
+from gateway_core.model.calls.decision import Admission, Parameters, decide
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from admin_service.resources.guardrails.live_counters import LiveCounters, Spend, Usage
 from admin_service.resources.guardrails.placement_model import amount_with, judge_placement, needed_units
 from gateway_core.model.calls.call_limits import CountedBudget, budget_for_models, budget_of_guardrail, budgets_of
-from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
+from gateway_core.model.calls.decision import Admission, Parameters, decide
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.principals import Principal, refuse_principal
 from gateway_core.model.calls.rate_refusals import refuse_rates

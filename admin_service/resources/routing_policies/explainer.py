@@ -10,7 +10,8 @@ from megarouter.admin.v1.routing_policy_pb2 import ExplainRoutingResponse, Routi
 from admin_service.access.authorization import Caller
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.resources.guardrails.named_principals import named_principal
-from gateway_core.model.calls.decision import CatalogView, Parameters
+from gateway_core.model.calls.decision import Parameters
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.endpoints import Endpoint

@@ -3,19 +3,19 @@
 authz_service decides with it, and `explanations` explains with it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.call_limits import CountedBudget, Limits, budgets_of, limits_of
 from gateway_core.model.calls.holds import Claims, Hold
+from gateway_core.model.calls.named_models import CatalogView, find_model
 from gateway_core.model.calls.placements import Placed
 from gateway_core.model.calls.principals import Principal
-from gateway_core.model.calls.refusals import Refusal, RefusalReason
+from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.routes import Route, route_of
 from gateway_core.model.calls.special_requests import ReservedAs, Specials, check_specials
-from gateway_core.model.catalog.answered_models import NO_OTHER_MODELS, AnsweredModels
 from gateway_core.model.catalog.entries import Model, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.request_size import RequestSize
@@ -29,7 +29,6 @@ from gateway_core.model.limits.request_limits import encode_limits, rate_limits_
 from gateway_core.model.limits.throttles import throttles_of
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.routed_as import RoutedAs
-from gateway_core.model.routing.virtual_models import Owned
 
 MICROSECONDS_PER_SECOND = 10**6
 
@@ -99,18 +98,6 @@ class Parameters:
             deployment=self.deployment,
             session=session,
         )
-
-
-@record(frozen=True, slots=True)
-class CatalogView:
-    """What the catalog says about the models on offer, by name."""
-
-    models: Mapping[str, Model]
-    providers: Mapping[str, Provider]
-    answered: AnsweredModels = NO_OTHER_MODELS
-    """The models that may answer, those no longer on offer included."""
-    virtual_models: Owned = field(default_factory=dict)
-    """Those that every organization has, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +212,7 @@ def agree(
 
     `parameters.output_limit` and `parameters.choices` do not matter.
     """
-    found = _find_model(principal, endpoint, parameters, prices, now_epoch_s)
+    found = find_model(principal, endpoint, parameters.model, parameters.deployment, prices, now_epoch_s)
     if isinstance(found, Refusal):
         return found
     model, schedule, provider = found
@@ -373,49 +360,3 @@ def admit(
         session=parameters.session,
     )
     return Admission(hold=hold, terms=terms, share=reserved.share)
-
-
-def _find_model(
-    principal: Principal, endpoint: Endpoint, parameters: Parameters, prices: CatalogView, now_epoch_s: float
-) -> tuple[Model, PriceSchedule, Provider] | Refusal:
-    name = parameters.model
-    model = prices.models.get(name)
-    if model is not None and model.deployments:
-        model = _deployed(model, parameters.deployment, principal)
-    provider = prices.providers.get(model.provider) if model else None
-    if model is None or provider is None:
-        return Refusal(
-            RefusalReason.MODEL_NOT_FOUND,
-            f"The model {name[:128]!r} is not offered. GET /v1/models lists what you may use.",
-            "model",
-        )
-    if endpoint.uploads:
-        if not any(principal.may_call(one.name, one.provider) for one in _models_of(model.provider, prices)):
-            message = f"You may call no model of {model.provider!r}, so you may not store files there."
-            return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message)
-    elif not principal.may_call(model.name, model.provider):
-        message = f"The model {name!r} is not on your whitelist. GET /v1/models lists what you may use."
-        scope = principal.scope_that_forbids(model.name, model.provider)
-        return Refusal(RefusalReason.MODEL_NOT_ALLOWED, message, "model", scope=scope)
-    if endpoint.offered_with.isdisjoint(model.endpoints):
-        offered = ", ".join(model.endpoints)
-        message = f"The model {name!r} is not offered for {endpoint}; it is for {offered}."
-        return Refusal(RefusalReason.INVALID_PARAMETER, message, "model")
-    schedule = model.schedule_at(datetime.fromtimestamp(now_epoch_s, UTC).date())
-    if schedule is None:
-        return Refusal(
-            RefusalReason.MODEL_WITHOUT_PRICE, f"The model {name!r} has no price yet, so it cannot be called.", "model"
-        )
-    return model, schedule, provider
-
-
-def _deployed(model: Model, index: int | None, principal: Principal) -> Model:
-    """Returns the model as a deployment serves it: without an index, the first one that the caller may call."""
-    if index is not None:
-        return model.deployed[index]
-    allowed = (one for one in model.deployed if principal.may_call(one.name, one.provider))
-    return next(allowed, model)
-
-
-def _models_of(provider: str, prices: CatalogView) -> Iterator[Model]:
-    return (model for model in prices.models.values() if model.provider == provider)

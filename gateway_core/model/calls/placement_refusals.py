@@ -6,10 +6,10 @@ from typing import Final
 
 from gateway_core.model.calls.decision import Admission
 from gateway_core.model.calls.placements import BusyThrottle, ExhaustedCounter, Refused, TokensLeft
-from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.calls.refusals import ExhaustedLimit, Refusal, RefusalReason
 from gateway_core.model.limits.throttles import ThrottleKind
 from gateway_core.model.money import format_credits
+from gateway_core.model.quotas import Quota, QuotaUnit
 
 _US_PER_S: Final = 1_000_000
 _HOLD_WAIT_S: Final = 1

@@ -11,8 +11,8 @@ hold before Envoy asks ratelimit_service.
 import enum
 from dataclasses import dataclass, field
 
-from gateway_core.model.calls.quotas import Quota
 from gateway_core.model.organization.scopes import Scope
+from gateway_core.model.quotas import Quota
 
 
 class RefusalReason(enum.StrEnum):

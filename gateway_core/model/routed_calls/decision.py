@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway_core.model.call_tags import Tags
-from gateway_core.model.calls.decision import CatalogView, Parameters, Terms, agree
+from gateway_core.model.calls.decision import Parameters, Terms, agree
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from admin_service.resources.guardrails.explanations import Explanation, SupposedCall, explain
 from admin_service.resources.guardrails.live_counter_reader import LiveCounterReader
-from gateway_core.model.calls.decision import CatalogView, Parameters
+from gateway_core.model.calls.decision import Parameters
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock

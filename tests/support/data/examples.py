@@ -6,7 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from authz_service.request.call import Call
-from gateway_core.model.calls.decision import Admission, CatalogView, Parameters, decide
+from gateway_core.model.calls.decision import Admission, Parameters, decide
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.catalog.entries import Catalog

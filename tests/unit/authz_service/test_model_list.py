@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from authz_service.model_list import list_models
-from gateway_core.model.calls.decision import CatalogView
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Dialect, ModelList

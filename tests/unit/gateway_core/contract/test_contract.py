@@ -15,8 +15,8 @@ from gateway_core.contract.access_log_line import CallLine, split_line
 from gateway_core.contract.errors import CallError, error_body
 from gateway_core.contract.module_errors import MODULE_ERRORS
 from gateway_core.contract.path_dialects import PATH_PATTERNS, dialect_of_path
-from gateway_core.model.calls.quotas import Quota, QuotaUnit
 from gateway_core.model.endpoints import Dialect
+from gateway_core.model.quotas import Quota, QuotaUnit
 from tests.support.envoy_module import error_body as module_error_body
 
 PIECES = [

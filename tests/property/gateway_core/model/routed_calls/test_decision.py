@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway_core.model.calls.decision import CatalogView, Parameters, agree
+from gateway_core.model.calls.decision import Parameters, agree
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.capabilities import Capability, Tier, is_below
 from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER, Model, Provider

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway_core.model.calls.decision import Admission, CatalogView
+from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.placement_refusals import refuse_exhausted
 from gateway_core.model.calls.placements import ExhaustedCounter
 from gateway_core.model.calls.principals import Principal, refuse_principal

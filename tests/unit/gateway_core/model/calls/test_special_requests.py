@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway_core.model.calls.decision import Admission, CatalogView
+from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.catalog.entries import Catalog

@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from gateway_core.model.calls.decision import Admission, CatalogView
+from gateway_core.model.calls.decision import Admission
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.special_requests import Specials
 from gateway_core.model.catalog.entries import Catalog
