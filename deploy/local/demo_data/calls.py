@@ -8,9 +8,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from admin_service.demo.content import ORGANIZATION
-from deploy.local.demo_data.habits import Use
+from deploy.local.demo_data.company import Caller
+from deploy.local.demo_data.habits import Hours, Use
 from deploy.local.demo_data.traffic import Draft, Fate
 from gateway_core.contract.usage_facts import UsageFact
+from gateway_core.model.call_tags import Tags, tag_value
 from gateway_core.model.calls.holds import Claims, Hold
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
@@ -162,7 +164,15 @@ class CallMaker:
             output_tokens=output,
             placed_epoch_us=draft.placed_epoch_us,
             expires_epoch_us=draft.placed_epoch_us + _HOLD_LIFE_US,
+            tags=tags_of(draft.caller),
         )
+
+
+def tags_of(caller: Caller) -> Tags:
+    """Returns the tags of a caller's calls. Programs say what they work for; the tools of people do not."""
+    if caller.habit.hours is Hours.OFFICE:
+        return ()
+    return ("env", "production"), ("project", tag_value(caller.display_name))
 
 
 def _report(draft: Draft, model: Model, request_id: str) -> CallReport:

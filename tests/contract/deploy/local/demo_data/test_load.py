@@ -53,6 +53,9 @@ async def test_a_past_is_back_dated_and_correct(database_url: str, tmp_path: Pat
     assert 1_300 < summary.calls == await owner.fetchval("SELECT count(*) FROM usage_records")
     assert summary.top_ups >= 1
     await _is_in_the_past(owner)
+    tagged = "SELECT count(DISTINCT tags ->> 'project') FROM usage_records WHERE tags ->> 'env' = 'production'"
+    assert await owner.fetchval(tagged) > 1
+    assert await owner.fetchval("SELECT count(*) FROM usage_records WHERE tags IS NULL") > summary.calls / 4
     async with asyncpg.create_pool(login_url(database_url, "megarouter_usage"), min_size=1, max_size=2) as pool:
         await caught_up(RollupFollower(pool))
     assert broken(await audit(database_url)) == {}
