@@ -256,7 +256,7 @@ class Authorizer:
             parameters = routed
         ladder: Ladder | None = None
         prepared: PreparedTerms | Refusal
-        model = prices.models.get(parameters.model)
+        model = prices.models.get(parameters.model) if prices.has_deployments else None
         if model is not None and model.deployments:
             stored_at = await self._provider_of_references(parameters, principal) if parameters.references else None
             found = self.ladders.ladder_of(
@@ -274,15 +274,7 @@ class Authorizer:
             if isinstance(known, Refusal):
                 return known
             parameters = known
-        admit_call = ladder.admit if ladder else partial(admit, prepared.terms)
-        admission = admit_call(
-            parameters,
-            call.body_bytes,
-            now_epoch_us=now_epoch_us,
-            hold_life_ms=self.hold_life_ms,
-            hold_id=hold_id_of(call, now_epoch_us // 1_000, self.random_bytes),
-            tags=tags,
-        )
+        admission = self._admission_of(call, parameters, prepared, ladder, now_epoch_us, tags)
         betas = read_betas(call, endpoint.dialect, prepared.terms.provider)
         placement = await self.admissions.place(
             admission.hold, prepared.placing, admission.share, partial(line_of, admission)
@@ -290,6 +282,32 @@ class Authorizer:
         if isinstance(placement, Refused):
             return refuse_placement(admission, placement)
         return self._admitted(admission, placement, prepared, betas, ladder is not None and ladder.is_elsewhere)
+
+    def _admission_of(
+        self,
+        call: Call,
+        parameters: Parameters,
+        prepared: PreparedTerms,
+        ladder: Ladder | None,
+        now_epoch_us: int,
+        tags: Tags,
+    ) -> Admission:
+        """Returns the admission with the hold that the call needs, not yet placed."""
+        hold_id = hold_id_of(call, now_epoch_us // 1_000, self.random_bytes)
+        size, life_ms = call.body_bytes, self.hold_life_ms
+        if ladder is not None:
+            return ladder.admit(
+                parameters, size, now_epoch_us=now_epoch_us, hold_life_ms=life_ms, hold_id=hold_id, tags=tags
+            )
+        return admit(
+            prepared.terms,
+            parameters,
+            size,
+            now_epoch_us=now_epoch_us,
+            hold_life_ms=life_ms,
+            hold_id=hold_id,
+            tags=tags,
+        )
 
     async def _provider_of_references(self, parameters: Parameters, principal: Principal) -> str | None:
         """Returns the provider that stores what the body names; None unless it is a single one."""

@@ -130,7 +130,13 @@ def _admissions(settings: AuthzSettings, counters: HoldCounters, spend: SpendSto
 
 
 def _view(known: CatalogSnapshot) -> CatalogView:
-    return CatalogView(known.models_by_any_name, known.providers, known.answered_models, known.virtual_models)
+    return CatalogView(
+        known.models_by_any_name,
+        known.providers,
+        known.answered_models,
+        known.virtual_models,
+        known.has_deployments,
+    )
 
 
 def _standings(redis: PipelinedClient, catalog: CatalogCache) -> KnownStandings:

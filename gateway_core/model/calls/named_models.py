@@ -24,6 +24,8 @@ class CatalogView:
     """The models that may answer, those no longer on offer included."""
     virtual_models: Owned = field(default_factory=dict)
     """Those that every organization has, by name."""
+    has_deployments: bool = False
+    """Whether any model has several deployments."""
 
 
 def find_model(
