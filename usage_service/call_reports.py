@@ -90,8 +90,10 @@ def statement_of(values: CallLine) -> int:
     It is valid only in this process, because Python seeds the hashes of strings.
     """
     was_sent = values.upstream_host not in ABSENT
-    said = tuple(["" if value in ABSENT else value for value in (values.usage, values.flags, values.details)])
-    return hash((said, values.status, was_sent, values.attempts, values.request_bytes, values.response_bytes))
+    said = tuple(
+        ["" if value in ABSENT else value for value in (values.usage, values.flags, values.details, values.attempts)]
+    )
+    return hash((said, values.status, was_sent, values.request_bytes, values.response_bytes))
 
 
 def report_of(values: CallLine) -> CallReport:

@@ -13,6 +13,7 @@ from admin_service.analytics.reading import answer_in
 from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
+from tests.contract.conftest import Databases
 from tests.contract.usage_service.settlement_cases import prepare
 from usage_service.rollups.follower import RollupFollower, caught_up
 
@@ -39,18 +40,28 @@ SELECT 'hold-' || n, 'acme', n, 'SETTLED', 'provider', 'completed', '{}', member
 """
 
 
-@pytest.fixture
-async def reading(owner: asyncpg.Connection, database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    """Yields connections of admin_service to an organization with many calls, a few of them not in rollups yet."""
+@pytest.fixture(scope="module")
+async def filled_url(databases: Databases, template_database: str) -> AsyncIterator[str]:
+    """A database that all of these tests only read: an organization with many calls, a few of them not in rollups yet."""
+    url = await databases.take(template_database)
+    owner = await asyncpg.connect(url)
     await prepare(owner)
-    async with asyncpg.create_pool(login_url(database_url, "megarouter_usage"), min_size=1, max_size=2) as following:
+    async with asyncpg.create_pool(login_url(url, "megarouter_usage"), min_size=1, max_size=2) as following:
         for first, last in ((1, CALLS - NEW_CALLS), (CALLS - NEW_CALLS + 1, CALLS)):
             await owner.execute(RECORDS, START, END, first, last, CALLS)
             await owner.execute("UPDATE ledger_heads SET sequence = $1", last)
             if last < CALLS:
                 await caught_up(RollupFollower(following, lambda: END))
     await owner.execute("ANALYZE")
-    async with asyncpg.create_pool(login_url(database_url, "megarouter_admin"), min_size=1, max_size=1) as pool:
+    await owner.close()
+    yield url
+    databases.give_back(url)
+
+
+@pytest.fixture
+async def reading(filled_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Yields one connection of admin_service that has planned nothing yet."""
+    async with asyncpg.create_pool(login_url(filled_url, "megarouter_admin"), min_size=1, max_size=1) as pool:
         yield pool
 
 

@@ -141,6 +141,8 @@ async def test_a_record_contains_all_facts_of_its_call(owner: asyncpg.Connection
         "later_counters": None,
         "throttles": None,
         "tags": None,
+        "deployment": None,
+        "failed_attempts": None,
     }
 
 
