@@ -22,13 +22,12 @@ from authz_service.identities.replaced_peppers import ReplacedPeppers
 from authz_service.identities.warm_start import WarmStart
 from authz_service.stored_objects.lookups import StoredObjects
 from authz_service.stored_objects.store import StoredObjectStore
-from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import AuthzSettings, key_bytes
 from gateway_core.runtime.telemetry import dependencies, semconv
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.runtime.telemetry.tracing import Tracing
-from gateway_core.stores.postgres.catalog_store import CatalogCache, CatalogSnapshot, open_catalog_cache
+from gateway_core.stores.postgres.catalog_store import CatalogCache, open_catalog_cache
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.hold_store import SpendStore, record_holds
 from gateway_core.stores.postgres.identity_store import CHANNEL, REVISION_CHANNEL, IdentityStore
@@ -100,7 +99,7 @@ async def open_service(
             admissions=_admissions(settings, counters, spend),
             hold_writer=hold_writer,
             stored_objects=StoredObjects(StoredObjectStore(pool)),
-            prices=lambda: _view(catalog.snapshot),
+            prices=lambda: catalog.snapshot.view,
             secrets=Secrets(
                 key_bytes(settings.hold_signing_key),
                 settings.peppers.current,
@@ -126,16 +125,6 @@ def _admissions(settings: AuthzSettings, counters: HoldCounters, spend: SpendSto
         settings.hold_flush_interval_ms * _REGISTER_DELAY_INTERVALS,
         lambda: secrets.token_hex(8),
         itertools.count(secrets.randbits(_ATTEMPT_BITS)).__next__,
-    )
-
-
-def _view(known: CatalogSnapshot) -> CatalogView:
-    return CatalogView(
-        known.models_by_any_name,
-        known.providers,
-        known.answered_models,
-        known.virtual_models,
-        known.has_deployments,
     )
 
 

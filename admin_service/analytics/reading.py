@@ -218,7 +218,7 @@ def selection_of(
     """Returns what to read for a query.
 
     Args:
-        query: what is asked.
+        query: the question to answer.
         zone: of the rollups.
         position: of the rollups and the ledger.
         buckets: of the answer, or one for all of it.

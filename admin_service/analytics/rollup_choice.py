@@ -33,7 +33,7 @@ def choose(query: UsageQuery, granularity: Granularity, measures: Collection[str
     """Returns the rollups to read for a query.
 
     Args:
-        query: what is asked.
+        query: the question to answer.
         granularity: the size of the buckets.
         measures: the only ones that are needed; None stands for all that the query asks for.
     """

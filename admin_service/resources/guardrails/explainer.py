@@ -46,7 +46,7 @@ class AccessExplainer:
         named = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
-        prices = CatalogView(snapshot.models_by_any_name, snapshot.providers)
+        prices = snapshot.view
         call, now_epoch_us = _supposed_call(request, prices), self._now()
         principal = named.at(now_epoch_us / _US_PER_S)
         tokens = _tokens(principal, call, prices, now_epoch_us, self._clock)

@@ -11,7 +11,6 @@ from admin_service.access.authorization import Caller
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.resources.guardrails.named_principals import named_principal
 from gateway_core.model.calls.decision import Parameters
-from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.endpoints import Endpoint
@@ -47,7 +46,7 @@ class RoutingExplainer:
         named = await named_principal(self._pool, caller)
         async with self._pool.acquire() as connection:
             snapshot = await load_snapshot(connection)
-        prices = CatalogView(snapshot.models_by_any_name, snapshot.providers, virtual_models=snapshot.virtual_models)
+        prices = snapshot.view
         now_epoch_s = self._now() / _US_PER_S
         principal = named.at(now_epoch_s)
         virtual = virtual_model_of(request.model_name, principal, prices)

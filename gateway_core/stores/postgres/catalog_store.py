@@ -14,6 +14,7 @@ from typing import Final
 import asyncpg
 from pydantic import ValidationError
 
+from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.catalog.answered_models import AnsweredModels
 from gateway_core.model.catalog.entries import Catalog, Model, OfferedVirtualModel, Provider
 from gateway_core.model.catalog.prices import PriceSchedule
@@ -66,6 +67,13 @@ class CatalogSnapshot:
     def has_deployments(self) -> bool:
         """Whether any model on offer has several deployments."""
         return any(model.deployments for model in self.models.values())
+
+    @cached_property
+    def view(self) -> CatalogView:
+        """What decisions on calls need to know of the catalog."""
+        return CatalogView(
+            self.models_by_any_name, self.providers, self.answered_models, self.virtual_models, self.has_deployments
+        )
 
     def known_model(self, name: str) -> Model | None:
         """Returns an offered or retired model by its public name; None if there is none."""

@@ -1,7 +1,7 @@
 """Asks the sources what happened, and writes it.
 
 All sources share the transaction of a step. If one of them fails, the step is made again with a savepoint for each, so that only
-the failed one is undone. It keeps its position, and is asked again later from there: nothing is lost, and nothing is told twice.
+the failed one is undone. It keeps its position, and is asked again later from there: no alert is lost or repeated.
 """
 
 import logging
