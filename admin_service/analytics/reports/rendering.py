@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Final
@@ -68,22 +69,14 @@ class Renderer:
             return await self._run(data)
 
     async def _run(self, data: bytes) -> Rendered:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "admin_service.analytics.reports.worker", str(MEMORY_BYTES), str(PROCESSOR_S),
-            *self._signing,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            # Nothing of the service's environment, which has secrets, but where Python finds its modules.
-            env={name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ},
-        )  # fmt: skip
+        process = self._start()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                output, errors = await process.communicate(data)
-        except TimeoutError:
+            output, errors = await asyncio.to_thread(process.communicate, data, self._timeout_s)
+        except subprocess.TimeoutExpired:
             raise RenderingError(f"making the pages took more than {self._timeout_s:g} seconds") from None
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            process.kill()  # does nothing if it has ended
+            process.wait()
         if process.returncode != 0:
             # The last line names the error. It has no names of people: the compiler gets them as data.
             reason = errors.decode(errors="replace").strip().rsplit("\n", 1)[-1][-_LAST_OF_ERRORS:]
@@ -92,3 +85,11 @@ class Renderer:
         if len(file) > MAX_PDF_BYTES:
             raise RenderingError(f"the file has more than {MAX_PDF_BYTES:,} bytes")
         return Rendered(file, int(size))
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "admin_service.analytics.reports.worker", str(MEMORY_BYTES), str(PROCESSOR_S), *self._signing],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # Nothing of the service's environment, which has secrets, but where Python finds its modules.
+            env={name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ},
+        )  # fmt: skip

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
+import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import asyncpg
@@ -23,12 +24,13 @@ _PAUSE_S: Final = 2.0
 """After a process that failed."""
 _BATCH: Final = 20
 _LAST_OF_ERRORS: Final = 500
+_LONGEST_LINE: Final = 65_536
 _WAITING: Final = "SELECT organization_id, export_id FROM usage_exports_waiting($1)"
 _EXPIRED: Final = "SELECT organization_id, export_id FROM usage_exports_expired($1)"
 _MODULE: Final = "admin_service.resources.usage_exports.making"
 
-Make = Callable[[Claim], Awaitable["asyncio.subprocess.Process"]]
-"""Starts the process that makes a file."""
+Make = Callable[[Claim], "subprocess.Popen[bytes]"]
+"""Starts the process that makes a file, with a pipe for its errors."""
 
 
 def process_of(database_url: str) -> Make:
@@ -37,11 +39,10 @@ def process_of(database_url: str) -> Make:
     environment = {name: os.environ[name] for name in passed if name in os.environ}
     environment[DATABASE_URL] = database_url
 
-    async def start(claim: Claim) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", _MODULE, claim.organization, claim.export, claim.token,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-            env=environment,
+    def start(claim: Claim) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", _MODULE, claim.organization, claim.export, claim.token],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
         )  # fmt: skip
 
     return start
@@ -99,19 +100,16 @@ class ExportRunner:
         return False
 
     async def _run(self, claim: Claim) -> None:
-        process = await self._make(claim)
-        errors = asyncio.create_task(_errors_of(process))
+        process = self._make(claim)
+        ending = asyncio.create_task(asyncio.to_thread(_end_of, process))
         try:
-            while process.returncode is None:
+            while not ending.done():
                 if not await self._may_go_on(claim):
-                    process.kill()
                     break
-                await _wait(process, INTERVAL_S)
+                await asyncio.wait({ending}, timeout=INTERVAL_S)
         finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            reason = await errors
+            process.kill()  # does nothing if it has ended
+            reason = await ending
         if process.returncode not in {0, -9}:
             logger.warning(
                 "the process that makes an export failed",
@@ -140,21 +138,12 @@ class ExportRunner:
         return False
 
 
-async def _wait(process: asyncio.subprocess.Process, most_s: float) -> None:
-    try:
-        async with asyncio.timeout(most_s):
-            await process.wait()
-    except TimeoutError:
-        return
-
-
-async def _errors_of(process: asyncio.subprocess.Process) -> str:
-    """Returns the last line of what the process reports, which names the error."""
-    if process.stderr is None:
-        return ""
+def _end_of(process: subprocess.Popen[bytes]) -> str:
+    """Waits for the end of a process. Returns the last line of what it reports, which names the error."""
     last = b""
-    while line := await process.stderr.readline():
-        last = line
+    with process:
+        while process.stderr and (line := process.stderr.readline(_LONGEST_LINE)):
+            last = line
     return last.decode(errors="replace").strip()[-_LAST_OF_ERRORS:]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import subprocess
 import sys
 from itertools import count
 
@@ -59,8 +60,8 @@ async def claimed(pool: asyncpg.Pool, export: UsageExport, token: str) -> Claim:
 
 
 def runner(pool: asyncpg.Pool, code: str) -> ExportRunner:
-    async def make(_claim: Claim) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
+    def make(_claim: Claim) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
 
     numbers = count()
     return ExportRunner(pool, make, lambda: f"claim-{next(numbers)}")
