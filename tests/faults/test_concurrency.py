@@ -15,7 +15,7 @@ from deploy.local.stack.layout import Ports
 from tests.e2e.conftest import wait_settled
 from tests.faults.conftest import Servers, World
 from tests.support.data.tenants import Tenant, make_tenant
-from tests.support.faults.counted_calls import Held, all_at_once, counted_call
+from tests.support.faults.counted_calls import Held, all_at_once, counted_call, from_many_addresses
 from tests.support.faults.load import Request, call
 from tests.support.faults.recovery import FIGURES, Overspend
 from tests.support.faults.replicas import replicated
@@ -57,15 +57,13 @@ async def limited(world: World, scopes: Scopes, amount_nano_credits: int) -> Ten
     return tenant
 
 
-async def a_thousand(world: World, base_url: str, tenant: Tenant, request: Request, said: str) -> None:
+async def a_thousand(base_url: str, tenant: Tenant, request: Request, said: str) -> None:
     """Asserts that a hundred are served.
 
     The others are refused: with 429 while the hundred hold the budget, with 402 once it is spent, and on a slow machine
     with 503.
     """
-    statuses = Counter(
-        outcome.status for outcome in await all_at_once(world.session, base_url, tenant, [request] * CALLS)
-    )
+    statuses = Counter(outcome.status for outcome in await from_many_addresses(base_url, tenant, [request] * CALLS))
     FIGURES.notes.append(f"{CALLS} concurrent calls against {ADMITTED} ({said}): {dict(statuses)}")
     assert statuses[200] == ADMITTED
     assert statuses.keys() <= {200, 402, 429, 503}
@@ -76,7 +74,7 @@ async def exactly_a_hundred(world: World, base_url: str, held: Held, limit: str,
     before = await world.witness.last_sequence()
     # The counters exist before the thousand calls.
     assert (await call(world.session, base_url, tenant, held.request())).is_served
-    await a_thousand(world, base_url, tenant, held.request(STALL_MS), said)
+    await a_thousand(base_url, tenant, held.request(STALL_MS), said)
     records = await wait_settled(tenant, ADMITTED + 1)
     assert len(await world.witness.calls_after(before)) == ADMITTED + 1
     assert {record["charge_nano_credits"] for record in records} == {held.nano_credits}
@@ -100,7 +98,7 @@ async def test_a_budget_for_a_hundred_admits_no_more_while_redis_is_empty(world:
     were served. Either alone is enough. Without these two and the guard of a rebuilt pool, 14 were served and the others got 503.
     """
     tenant = await limited(world, EVERY_SCOPE, ADMITTED * held.nano_credits)
-    await a_thousand(world, world.base_url, tenant, held.request(STALL_MS), "every scope, nothing in Redis")
+    await a_thousand(world.base_url, tenant, held.request(STALL_MS), "every scope, nothing in Redis")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +121,11 @@ async def test_three_replicas_of_authz_service_admit_exactly_a_hundred(
 async def test_calls_of_unequal_cost_overspend_at_most_by_what_their_holds_fell_short(
     world: World, held: Held, limit: str
 ) -> None:
-    """Checks the documented bound: limit + the sum over the calls in flight of (actual - hold)."""
+    """Checks the documented bound: limit + the sum over the calls in flight of (actual - hold).
+
+    A call that costs less than its hold gives the difference back when it is settled. On a slow machine that may be before the
+    last of the calls is decided, which may then be served from it.
+    """
     limit_nano_credits = UNEQUAL_ADMITTED * held.nano_credits
     tenant = await limited(world, LIMITS[limit], limit_nano_credits)
     requests = [counted_call(10 * number, STALL_MS, 7 * number) for number in range(UNEQUAL_CALLS)]
@@ -134,6 +136,7 @@ async def test_calls_of_unequal_cost_overspend_at_most_by_what_their_holds_fell_
     bound = sum(max(record["charge_nano_credits"] - record["hold_nano_credits"], 0) for record in records)
     beyond = max(spent - limit_nano_credits, 0)
     FIGURES.overspends.append(Overspend(limit, served, limit_nano_credits, beyond, bound))
-    assert served == UNEQUAL_ADMITTED
+    given_back = sum(max(record["hold_nano_credits"] - record["charge_nano_credits"], 0) for record in records)
+    assert UNEQUAL_ADMITTED <= served <= UNEQUAL_ADMITTED + given_back // held.nano_credits
     assert beyond <= bound
     assert bound > 0, "the calls must cost more than their holds to prove anything"

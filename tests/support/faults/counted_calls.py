@@ -1,7 +1,9 @@
 """Calls that cost exactly their hold, to spend a limit to its last nano-credit."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import aiohttp
@@ -13,6 +15,8 @@ from tests.support.faults.load import Outcome, Request, call
 OUTPUT_TOKENS = 40
 INPUT_PRICE, OUTPUT_PRICE = 150, 600
 """Nano-credits per token of the model."""
+ADDRESSES = 8
+"""Envoy closes connections beyond 500 of one address on one of its workers, until they have shown a valid key."""
 
 
 def counted_call(input_tokens: int, stall_ms: int, output_tokens: int = OUTPUT_TOKENS) -> Request:
@@ -55,3 +59,16 @@ async def all_at_once(
     session: aiohttp.ClientSession, base_url: str, tenant: Tenant, requests: Sequence[Request]
 ) -> list[Outcome]:
     return await asyncio.gather(*(call(session, base_url, tenant, request) for request in requests))
+
+
+async def from_many_addresses(base_url: str, tenant: Tenant, requests: Sequence[Request]) -> list[Outcome]:
+    """Makes all calls at the same time, with a new connection for each, from several addresses of this machine."""
+    async with AsyncExitStack() as opened:
+        sessions = [
+            await opened.enter_async_context(
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, local_addr=(f"127.0.0.{number}", 0)))
+            )
+            for number in range(1, ADDRESSES + 1)
+        ]
+        pairs = zip(itertools.cycle(sessions), requests, strict=False)
+        return await asyncio.gather(*(call(session, base_url, tenant, request) for session, request in pairs))
