@@ -11,6 +11,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.settings import DatabaseSettings, StartRefusedError
+from gateway_core.stores.postgres.builtin_types import TypedConnection
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ async def open_pool(
     pool = await until_available(
         lambda: asyncpg.create_pool(
             settings.database_url.get_secret_value(),
+            connection_class=TypedConnection,
             min_size=1,
             max_size=settings.database_pool_size,
             command_timeout=timeout_s,
