@@ -13,6 +13,7 @@ import asyncpg
 from benchmarks.process_times import on_cpu_s
 from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.connections import BY_INDEX
+from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.alerts import follower as alert_follower
 from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
@@ -87,7 +88,7 @@ async def _serve(database_url: str) -> None:
             if order == "go":
                 before_us = _cpu_us(backends)
                 await stack.enter_async_context(rollup_follower.running(rollups))
-                await stack.enter_async_context(_waking(rollups))
+                await stack.enter_async_context(_waking(rollups, await _organizations(pool)))
                 await stack.enter_async_context(standing_follower.running(StandingFollower(pool)))
                 await stack.enter_async_context(alert_follower.running(AlertFollower(pool, AccountRefusals())))
             else:
@@ -98,15 +99,22 @@ async def _serve(database_url: str) -> None:
 
 
 @asynccontextmanager
-async def _waking(rollups: RollupFollower) -> AsyncIterator[None]:
+async def _waking(rollups: RollupFollower, organizations: list[str]) -> AsyncIterator[None]:
+    settled = organizations * (1 + WAKE_AFTER // max(len(organizations), 1))
+
     async def wake() -> None:
         while True:
             await asyncio.sleep(_WAKING_S)
-            rollups.committed(WAKE_AFTER)
+            rollups.committed(settled)
 
     task = asyncio.create_task(wake())
     yield
     task.cancel()
+
+
+async def _organizations(pool: asyncpg.Pool) -> list[str]:
+    async with acting_for(pool, EVERY_ORGANIZATION) as connection:
+        return [row[0] for row in await connection.fetch("SELECT organization_id FROM ledger_heads")]
 
 
 async def _backends(pool: asyncpg.Pool) -> list[int]:

@@ -231,7 +231,7 @@ async def _settle(
         if follower is not None:
             follower.committed(recorded)
         if rollups is not None:
-            rollups.follower.committed(len(recorded))
+            rollups.follower.committed([one.settlement.hold.claims.organization for one in recorded])
 
     async with open_catalog_cache(pool, settings, ROLE) as catalog:
         await catalog.loaded()

@@ -157,7 +157,7 @@ class _Following:
     alerts: AlertFollower
 
     def committed(self, recorded: Sequence[RecordedSettlement]) -> None:
-        self.rollups.committed(len(recorded))
+        self.rollups.committed([one.settlement.hold.claims.organization for one in recorded])
         self.account_refusals.note(recorded)
 
 

@@ -41,7 +41,7 @@ from admin_service.analytics.query import (
 )
 from admin_service.analytics.reading import UnknownOrganizationError
 from admin_service.analytics.reports.building import Wanted, build_report
-from admin_service.analytics.reports.rendering import Renderer, RenderingError
+from admin_service.analytics.reports.rendering import OversizeError, Renderer, RenderingError
 from admin_service.analytics.reports.report import Paper
 from admin_service.analytics.signatures.keys import SigningKeyError, signing_files_of
 from gateway_core.model.call_tags import TagsError, tag_name, tag_value
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _give_up(1, f"{error.field} {error}")
     except OutputError as error:
         _give_up(1, f"the output cannot be written: {error}")
-    except (RenderingError, SigningKeyError) as error:
+    except (OversizeError, RenderingError, SigningKeyError) as error:
         _give_up(1, str(error))
     except UnknownOrganizationError:
         _give_up(1, "there is no such organization")

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,11 +18,20 @@ MEMORY_BYTES: Final = 2 * 1024**3
 PROCESSOR_S: Final = 60
 MAX_PDF_BYTES: Final = 32 * 1024 * 1024
 _AT_ONCE: Final = 2
+_OUT_OF_TIME: Final = frozenset({-signal.SIGXCPU, -signal.SIGKILL})
+_OUT_OF_MEMORY: Final = re.compile(
+    r"MemoryError|memory allocation of \d+ bytes failed|[Cc]annot allocate memory|failed to map segment"
+)
+"""As Python, the compiler of the pages and the loader of libraries say it."""
 _LAST_OF_ERRORS: Final = 500
 
 
 class RenderingError(Exception):
-    """No PDF could be made. The message says why, without any data of the report."""
+    """The pages have a fault. The message names it, without any data of the report."""
+
+
+class OversizeError(Exception):
+    """The report is too large, or its pages took too long or too much memory. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +71,12 @@ class Renderer:
         """Returns the report as PDF.
 
         Raises:
-            RenderingError: it is too large, took too long or too much memory, or has a fault.
+            OversizeError: it is too large, or took too long or too much memory.
+            RenderingError: it has a fault.
         """
         data = report.canonical()
         if len(data) > MAX_BYTES:
-            raise RenderingError("its data is too large")
+            raise OversizeError("its data is too large")
         async with self._places:
             return await self._run(data)
 
@@ -73,17 +85,15 @@ class Renderer:
         try:
             output, errors = await asyncio.to_thread(process.communicate, data, self._timeout_s)
         except subprocess.TimeoutExpired:
-            raise RenderingError(f"making the pages took more than {self._timeout_s:g} seconds") from None
+            raise OversizeError(f"making the pages took more than {self._timeout_s:g} seconds") from None
         finally:
             process.kill()  # does nothing if it has ended
             process.wait()
         if process.returncode != 0:
-            # The last line names the error. It has no names of people: the compiler gets them as data.
-            reason = errors.decode(errors="replace").strip().rsplit("\n", 1)[-1][-_LAST_OF_ERRORS:]
-            raise RenderingError(f"the pages could not be made (status {process.returncode}): {reason}")
+            raise _failure_of(process.returncode, errors)
         size, _, file = output.partition(b"\n")
         if len(file) > MAX_PDF_BYTES:
-            raise RenderingError(f"the file has more than {MAX_PDF_BYTES:,} bytes")
+            raise OversizeError(f"the file has more than {MAX_PDF_BYTES:,} bytes")
         return Rendered(file, int(size))
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -93,3 +103,15 @@ class Renderer:
             # Nothing of the service's environment, which has secrets, but where Python finds its modules.
             env={name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ},
         )  # fmt: skip
+
+
+def _failure_of(status: int, errors: bytes) -> OversizeError | RenderingError:
+    """Returns what an unsuccessful process ran into."""
+    text = errors.decode(errors="replace").strip()
+    if status in _OUT_OF_TIME:
+        return OversizeError("making the pages took too much time of the processor")
+    if _OUT_OF_MEMORY.search(text):
+        return OversizeError("making the pages took too much memory")
+    # The last line names the error. It has no names of people: the compiler gets them as data.
+    reason = text.rsplit("\n", 1)[-1][-_LAST_OF_ERRORS:]
+    return RenderingError(f"the pages could not be made (status {status}): {reason}")

@@ -150,7 +150,7 @@ def _end_of(process: subprocess.Popen[bytes]) -> str:
 def _given_up() -> str:
     return (
         f"The process that makes the file ended {store.MAX_ATTEMPTS} times before it got further. Start the export again. If it"
-        " fails again, choose a shorter period, or tell the operator."
+        " fails again, report the id of this export to the operator; the service's log describes the fault."
     )
 
 

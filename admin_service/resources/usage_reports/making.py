@@ -16,7 +16,7 @@ from admin_service.analytics.exports.reading import NO_FILTER
 from admin_service.analytics.language import Language
 from admin_service.analytics.query import InvalidQueryError
 from admin_service.analytics.reports.building import Wanted, build_report
-from admin_service.analytics.reports.rendering import Rendered, Renderer, RenderingError
+from admin_service.analytics.reports.rendering import OversizeError, Rendered, Renderer
 from admin_service.analytics.reports.report import Paper, Report
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
 from admin_service.resources.anomalies.service import visible_alarms
@@ -83,11 +83,12 @@ async def rendered(renderer: Renderer, report: Report) -> Rendered:
     """Returns the report as PDF.
 
     Raises:
-        AdminError: it is too large.
+        AdminError: it is too large, or took too long or too much memory.
+        RenderingError: its pages have a fault.
     """
     try:
         return await renderer.render(report)
-    except RenderingError as error:
+    except OversizeError as error:
         raise too_large(str(error)) from error
 
 

@@ -22,6 +22,14 @@ from usage_service.settlement.store import settle_batch
 START = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
 FOLLOWED = "SELECT r.sequence = h.sequence FROM usage_rollups r JOIN ledger_heads h USING (organization_id) WHERE state = 'CURRENT'"
 
+IN_STEP = """
+SELECT organization_id FROM usage_rollups r JOIN ledger_heads h USING (organization_id) WHERE r.sequence = h.sequence ORDER BY 1
+"""
+
+
+async def in_step(owner: asyncpg.Connection) -> list[str]:
+    return [row[0] for row in await owner.fetch(IN_STEP)]
+
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
@@ -120,6 +128,39 @@ async def test_followers_that_run_together_count_once(
     await caught_up(RollupFollower(pool))
     assert await faults(database_url) == []
     assert await owner.fetchval(FOLLOWED)
+
+
+async def test_a_round_is_about_the_organizations_with_settlements(
+    owner: asyncpg.Connection, pool: asyncpg.Pool
+) -> None:
+    await prepare(owner, "acme", "other")
+    follower = RollupFollower(pool)
+    for name in ("acme", "other"):
+        await settle_batch(owner, [make_settlement(make_hold(name))])
+    await caught_up(follower)
+    for name in ("acme", "other"):
+        await settle_batch(owner, [make_settlement(make_hold(name))])
+    follower.committed(["acme"])
+    assert not await follower.follow_changed()
+    assert await in_step(owner) == ["acme"]
+    await pool.close()
+    assert not await follower.follow_changed(), "a round without settlements reads nothing"
+
+
+async def test_what_another_process_is_at_is_looked_at_again(owner: asyncpg.Connection, pool: asyncpg.Pool) -> None:
+    """Seen to fail when an organization whose rollups were locked had had its turn."""
+    await prepare(owner)
+    follower = RollupFollower(pool)
+    await settle_batch(owner, [make_settlement(make_hold())])
+    await caught_up(follower)
+    await settle_batch(owner, [make_settlement(make_hold())])
+    follower.committed(["acme"])
+    async with owner.transaction():
+        await owner.execute("SELECT FROM usage_rollups FOR UPDATE")
+        assert not await follower.follow_changed()
+        assert await in_step(owner) == []
+    assert not await follower.follow_changed()
+    assert await in_step(owner) == ["acme"]
 
 
 async def test_what_was_cut_off_is_added_once(owner: asyncpg.Connection, pool: asyncpg.Pool, database_url: str) -> None:

@@ -23,6 +23,7 @@ from megarouter.type.v1.time_range_pb2 import TimeRange
 from admin_service.analytics.exports.reading import EVERYTHING
 from admin_service.analytics.query import Reach
 from admin_service.analytics.reports.building import Wanted, build_report
+from admin_service.analytics.reports.rendering import Rendered, Renderer, RenderingError
 from admin_service.analytics.reports.report import MAX_BYTES, Report, parse_report
 from admin_service.analytics.reports.worker import make_pdf
 from admin_service.resources.usage_reports.making import build_visible
@@ -261,6 +262,20 @@ async def test_a_report_that_cannot_be_made_in_time_says_what_to_do(
     monkeypatch.setattr("admin_service.resources.usage_reports.service.build_visible", in_no_time)
     failure = await client.failure("ExportUsageReport", exported(), timeout=60)
     assert failure.reason == "REPORT_TOO_LARGE"
+
+
+async def test_a_fault_of_the_pages_is_an_incident_and_no_size(
+    client: Client, history: UsageHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail when every failure of rendering was reported as a report that is too large."""
+
+    async def broken(_renderer: Renderer, _report: Report) -> Rendered:
+        raise RenderingError("the pages could not be made")
+
+    monkeypatch.setattr(Renderer, "render", broken)
+    failure = await client.failure("ExportUsageReport", exported(), timeout=60)
+    assert (failure.code, failure.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL_FAULT")
+    assert "Report incident" in failure.message
 
 
 def exported(**fields: Any) -> ExportUsageReportRequest:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from admin_service.analytics.reports.rendering import Renderer, RenderingError
+from admin_service.analytics.reports.rendering import OversizeError, Renderer, RenderingError
 from admin_service.analytics.reports.worker import make_pdf
-from tests.support.data.sample_reports import MONTH, Kind, sample_report
+from tests.support.data.sample_reports import MONTH, NAMES, YEAR, Kind, sample_report
 from tests.support.signing_files import signing_files_in
 
 
@@ -32,17 +33,29 @@ async def test_a_report_is_signed_with_the_same_bytes_each_time(tmp_path: Path) 
 
 async def test_a_report_that_takes_too_long_is_stopped() -> None:
     started = time.monotonic()
-    with pytest.raises(RenderingError, match=r"took more than 0\.05 seconds"):
+    with pytest.raises(OversizeError, match=r"took more than 0\.05 seconds"):
         await Renderer(timeout_s=0.05).render(sample_report())
     assert time.monotonic() - started < 5
 
 
 async def test_a_report_that_is_too_large_starts_no_process() -> None:
-    with pytest.raises(RenderingError, match="its data is too large"):
+    with pytest.raises(OversizeError, match="its data is too large"):
         await Renderer(timeout_s=0).render(sample_report(Kind(MONTH.start, 10), names=["x" * 9_000_000]))
 
 
 async def test_the_memory_of_the_process_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("admin_service.analytics.reports.rendering.MEMORY_BYTES", 100 * 1024**2)
-    with pytest.raises(RenderingError, match="the pages could not be made"):
+    with pytest.raises(OversizeError, match="took too much memory"):
         await Renderer().render(sample_report())
+
+
+async def test_the_processor_time_of_the_process_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("admin_service.analytics.reports.rendering.PROCESSOR_S", 1)
+    with pytest.raises(OversizeError, match="too much time of the processor"):
+        await Renderer().render(sample_report(YEAR, names=NAMES * 600))
+
+
+async def test_a_fault_of_the_pages_is_not_taken_for_their_size() -> None:
+    unknown_edition = replace(sample_report(), bucket_starts=())
+    with pytest.raises(RenderingError, match=r"the pages could not be made \(status 1\): "):
+        await Renderer().render(unknown_edition)

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
-from megarouter.admin.v1.messages import UsageFilter
+from megarouter.admin.v1.messages import ListVirtualModelsRequest, ListVirtualModelsResponse, UsageFilter, VirtualModel
 from megarouter_admin.command_line.rendering.output import Output
 from megarouter_admin.command_line.resources.usage.unknown_names import remark_if_unknown
 from megarouter_admin.command_line.session import Session
@@ -29,12 +29,17 @@ def session(code: grpc.StatusCode = grpc.StatusCode.NOT_FOUND) -> Session:
             raise MegaRouterError(code, "not there")
         return object()
 
+    def virtual_models(request: ListVirtualModelsRequest) -> ListVirtualModelsResponse:
+        found = [VirtualModel()] if request.filter == 'model_name = "typo-that-routes"' else []
+        return ListVirtualModelsResponse(virtual_models=found)
+
     router: Any = SimpleNamespace(
         members=SimpleNamespace(GetMember=get),
         service_accounts=SimpleNamespace(GetServiceAccount=get),
         api_keys=SimpleNamespace(GetApiKey=get),
         groups=SimpleNamespace(GetGroup=get),
         catalog=SimpleNamespace(GetModel=get),
+        virtual_models=SimpleNamespace(ListVirtualModels=virtual_models),
     )
     return Session(router, "acme", Output(json=False), NOW)
 
@@ -50,6 +55,13 @@ def test_each_unknown_name_is_remarked_on(capsys: pytest.CaptureFixture[str], co
         "There is no group grp-typo",
         "There is no model gpt-typo",
     ]
+
+
+def test_a_virtual_model_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    remark_if_unknown(session(), UsageFilter(models=["models/typo-that-routes"]), call_count=0)
+    assert capsys.readouterr().err == (
+        "typo-that-routes is a virtual model. Its calls count under the models that served them.\n"
+    )
 
 
 def test_a_deleted_name_with_calls_is_not_looked_up(capsys: pytest.CaptureFixture[str]) -> None:

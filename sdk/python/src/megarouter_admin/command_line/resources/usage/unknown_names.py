@@ -1,5 +1,6 @@
 """Tells an empty answer about something that does not exist from one about something without calls."""
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
@@ -11,6 +12,7 @@ from megarouter.admin.v1.messages import (
     GetMemberRequest,
     GetModelRequest,
     GetServiceAccountRequest,
+    ListVirtualModelsRequest,
     UsageFilter,
 )
 
@@ -18,6 +20,7 @@ from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.names import Collection
 from megarouter_admin.errors import MegaRouterError
 
+_MODEL: Final = "model"
 _NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED})
 
 
@@ -26,14 +29,24 @@ def remark_if_unknown(session: Session, kept: UsageFilter, *, call_count: int) -
     if call_count:
         return
     for kind, name, look in _named(session, kept):
-        try:
-            look()
-        except MegaRouterError as error:
-            if error.code not in _NOT_THERE:
-                raise
-            session.output.remark(
-                f"There is no {kind} {name} that you can see. Check the name. One that was deleted has no calls in this period."
-            )
+        if _is_there(look):
+            continue
+        if kind == _MODEL and _is_there(partial(_virtual_model, session, name)):
+            session.output.remark(f"{name} is a virtual model. Its calls count under the models that served them.")
+            continue
+        session.output.remark(
+            f"There is no {kind} {name} that you can see. Check the name. One that was deleted has no calls in this period."
+        )
+
+
+def _is_there(look: Callable[[], object]) -> bool:
+    try:
+        look()
+    except MegaRouterError as error:
+        if error.code not in _NOT_THERE:
+            raise
+        return False
+    return True
 
 
 def _named(session: Session, kept: UsageFilter) -> Iterator[tuple[str, str, Callable[[], object]]]:
@@ -50,7 +63,20 @@ def _named(session: Session, kept: UsageFilter) -> Iterator[tuple[str, str, Call
     for name in kept.groups:
         yield "group", _short(name), partial(router.groups.GetGroup, GetGroupRequest(name=name))
     for name in kept.models:
-        yield "model", _short(name), partial(router.catalog.GetModel, GetModelRequest(name=name))
+        yield _MODEL, _short(name), partial(router.catalog.GetModel, GetModelRequest(name=name))
+
+
+def _virtual_model(session: Session, name: str) -> None:
+    """Looks up what callers write as a model.
+
+    Raises:
+        MegaRouterError: no virtual model that the caller sees has this name.
+    """
+    request = ListVirtualModelsRequest(
+        parent=session.organization, page_size=1, filter=f"model_name = {json.dumps(name)}"
+    )
+    if not session.router.virtual_models.ListVirtualModels(request).virtual_models:
+        raise MegaRouterError(grpc.StatusCode.NOT_FOUND, name)
 
 
 def _short(name: str) -> str:
