@@ -121,6 +121,7 @@ def _may_have_later_counters(
     change_time = change_times.get(entry.settlement.hold.claims.organization)
     return (
         change_time is not None
+        and bool(entry.settlement.hold.claims.counters)
         and _is_overtaken(entry, change_time)
         and not unchanged.includes(entry.settlement, change_time)
     )

@@ -109,6 +109,16 @@ async def test_calls_under_way_count_after_a_change_of_time_zone(owner: asyncpg.
     assert await used(owner, *SCOPES[1]) == (charge(), 1)
 
 
+async def test_a_call_without_counters_settles_after_a_change(owner: asyncpg.Connection) -> None:
+    """Seen to fail: the settlement asked for the cycles of no scope, which is no statement."""
+    await prepare(owner)
+    await set_cycle(owner, *SCOPES[0], Cycle.DAILY)
+    hold = make_hold(counters=(), placed_epoch_us=int(time.time() * US))
+    await register(owner, hold)
+    await settle_batch(owner, [make_settlement(hold)])
+    assert await owner.fetchval("SELECT count(*) FROM usage_records") == 1
+
+
 async def test_settlements_of_an_untouched_organization_name_no_later_counters(owner: asyncpg.Connection) -> None:
     await prepare(owner)
     await settle_batch(owner, [make_settlement(await placed_now(owner))])
