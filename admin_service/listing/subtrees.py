@@ -6,10 +6,12 @@ levels, a page of any subtree, large or small, is one range of an index.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Actor, Permission, Target, TargetKind, Visibility, visibility
 from admin_service.access.tree_places import MAX_SHOWN, find_place
+from admin_service.api.errors import FieldViolation
 from admin_service.listing.sql_parameters import Condition
 from gateway_core.stores.postgres.connections import Connection
 
@@ -29,6 +31,17 @@ def visible_rows(visible: Visibility, *, member: str | None, group_path: str) ->
     if visible.group_path is not None:
         return Condition(f"{group_path}[{len(visible.group_path)}] = {{}}", visible.group_path[-1])
     return Condition(f"{member} = {{}}", visible.member) if member else Condition("false")
+
+
+class _SubtreeRequest(Protocol):
+    group: str
+    with_descendants: bool
+
+
+def check_subtree(request: _SubtreeRequest) -> Iterable[FieldViolation]:
+    """Checks that a list request for the groups below names a group."""
+    if request.with_descendants and not request.group:
+        yield FieldViolation("with_descendants", "requires group")
 
 
 async def path_of_listed_group(

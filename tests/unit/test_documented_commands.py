@@ -20,12 +20,12 @@ RUN = {
     "docs/guides/audit.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/usage.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/alerts.md": "tests/e2e/docs/test_readme.py",
-    "docs/guides/operators.md": "tests/e2e/docs/test_operators_guide.py",
-    "docs/guides/people.md": "tests/e2e/docs/test_people_guide.py",
-    "docs/guides/routing.md": "tests/e2e/docs/test_routing_guide.py",
+    "docs/guides/operators.md": "tests/e2e/docs/test_guides.py",
+    "docs/guides/people.md": "tests/e2e/docs/test_guides.py",
+    "docs/guides/routing.md": "tests/e2e/docs/test_guides.py",
     "docs/guides/command-line.md": "tests/e2e/docs/test_command_line.py",
     "docs/guides/sign-in.md": "tests/e2e/docs/test_sign_in_guide.py",
-    "docs/guides/scim.md": "tests/e2e/docs/test_scim_guide.py",
+    "docs/guides/scim.md": "tests/e2e/docs/test_guides.py",
 }
 NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",

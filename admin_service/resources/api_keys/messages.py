@@ -129,12 +129,6 @@ def overlap_of(request: api_key_pb2.RotateApiKeyRequest) -> dt.timedelta:
     return request.overlap_duration.ToTimedelta() if request.HasField("overlap_duration") else DEFAULT_OVERLAP
 
 
-def check_list(request: api_key_pb2.ListApiKeysRequest) -> Iterable[FieldViolation]:
-    """Checks the filters of a list request."""
-    if request.with_descendants and not request.group:
-        yield FieldViolation("with_descendants", "requires group")
-
-
 def _budget_problems(request: api_key_pb2.CreateApiKeyRequest) -> Iterable[FieldViolation]:
     rollover = request.budget_rollover
     if not request.HasField("budget_nano_credits"):

@@ -17,13 +17,12 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.rankings import Scope, ranked_query, ranking_of
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
-from admin_service.listing.subtrees import path_of_listed_group, rows_in_group
+from admin_service.listing.subtrees import check_subtree, path_of_listed_group, rows_in_group
 from admin_service.resources.api_keys import store
 from admin_service.resources.api_keys.changes import ApiKeyChanges, KeyMaker
 from admin_service.resources.api_keys.messages import (
     api_key_message,
     check_key,
-    check_list,
     check_rotation,
     check_transfer,
 )
@@ -91,7 +90,7 @@ class ApiKeysApi:
         }
         self.rules: Mapping[str, Rule] = {
             "CreateApiKey": check_key,
-            "ListApiKeys": check_list,
+            "ListApiKeys": check_subtree,
             "RotateApiKey": check_rotation,
             "TransferApiKey": check_transfer,
             "UpdateApiKey": check_key,

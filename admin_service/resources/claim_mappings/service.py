@@ -10,9 +10,9 @@ from megarouter.admin.v1.claim_mapping_pb2 import ClaimMapping
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
-from admin_service.access.permissions import Permission, Role, Target, TargetKind, may_grant, visibility
+from admin_service.access.granted_places import granted_place
+from admin_service.access.permissions import Permission, Role, visibility
 from admin_service.access.role_messages import role_of, role_value
-from admin_service.access.tree_places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.api.errors import AdminError, FieldViolation, already_exists, permission_denied
 from admin_service.api.names import CLAIM_MAPPINGS, GROUPS, ResourceName, UserResourceName
 from admin_service.api.timestamps import timestamp
@@ -98,7 +98,7 @@ class ClaimMappingsApi:
         connection, caller, wanted = change.connection, change.caller, request.claim_mapping
         organization = caller.resource.organization
         await refuse_in_personal_account(connection, organization)
-        place = await _place(change, wanted)
+        place = await granted_place(change.connection, change.caller, role_of(wanted.role), wanted.group, _WRITE)
         if not self._issuers.let_map(wanted.issuer, organization):
             raise _not_open(wanted.issuer)
         if await store.count_mappings(connection, organization) >= MAX_MAPPINGS:
@@ -138,20 +138,6 @@ async def _existing(connection: Connection, caller: Caller, permission: Permissi
     if row is None:
         raise permission_denied(permission, str(caller.resource))
     return row
-
-
-async def _place(change: Change, wanted: ClaimMapping) -> Place:
-    """Returns the place that the mapping leads to, after checking that the caller may grant the role there (INV-14)."""
-    caller: Caller = change.caller
-    role = role_of(wanted.role)
-    place = await find_place(change.connection, caller.resource.organization, wanted.group, _WRITE)
-    reached = Target(place.organization, TargetKind.PERSON, place.path, None, Role.MEMBER)
-    caller.require(_WRITE, reached, wanted.group[:MAX_SHOWN] or place.name)
-    if not may_grant(caller.actor, role, place.path):
-        raise not_grantable(role, place)
-    require_in_use(place)
-    require_fit(role, place)
-    return place
 
 
 def _not_open(issuer: str) -> AdminError:

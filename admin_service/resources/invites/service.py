@@ -10,9 +10,9 @@ from megarouter.admin.v1.invite_pb2 import CreateInviteResponse, Invite
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
-from admin_service.access.permissions import Permission, Role, Target, TargetKind, may, may_grant, visibility
+from admin_service.access.granted_places import granted_place
+from admin_service.access.permissions import Permission, Role, Target, TargetKind, may, visibility
 from admin_service.access.role_messages import role_of
-from admin_service.access.tree_places import MAX_SHOWN, Place, find_place, not_grantable, require_fit, require_in_use
 from admin_service.api.errors import AdminError, permission_denied
 from admin_service.api.etags import check_etag
 from admin_service.api.names import MEMBERS, ResourceName
@@ -184,7 +184,7 @@ class InvitesApi:
         """
         connection, caller = change.connection, change.caller
         await refuse_in_personal_account(connection, caller.resource.organization)
-        place = await _place(change, wanted)
+        place = await granted_place(change.connection, change.caller, role_of(wanted.role), wanted.group, _WRITE)
         limits = {name: value for name, value in limit_values(wanted.member_limits).items() if value is not None}
         newcomer = Target(place.organization, TargetKind.PERSON, place.path, None, role_of(wanted.role))
         await require_settable(change, newcomer, Settings(), limits, allow_unknown_models=allow_unknown_models)
@@ -219,26 +219,6 @@ async def _existing(connection: Connection, caller: Caller, permission: Permissi
     if row is None:
         raise permission_denied(permission, str(caller.resource))
     return row
-
-
-async def _place(change: Change, wanted: Invite) -> Place:
-    """Returns the place that the invite leads to, after checking that the caller may add a member with this role there (INV-14).
-
-    Raises:
-        AdminError: the caller may not invite there, or the role does not fit. The error reveals nothing about a group that is out
-            of
-            the caller's reach.
-    """
-    caller: Caller = change.caller
-    role = role_of(wanted.role)
-    place = await find_place(change.connection, caller.resource.organization, wanted.group, _WRITE)
-    reached = Target(place.organization, TargetKind.PERSON, place.path, None, Role.MEMBER)
-    caller.require(_WRITE, reached, wanted.group[:MAX_SHOWN] or place.name)
-    if not may_grant(caller.actor, role, place.path):
-        raise not_grantable(role, place)
-    require_in_use(place)
-    require_fit(role, place)
-    return place
 
 
 async def _require_no_member(change: Change, email: str) -> None:

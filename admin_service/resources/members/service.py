@@ -1,7 +1,7 @@
 """Serves `megarouter.admin.v1.Members`. This module reads; `changes` changes members."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import asyncpg
@@ -10,14 +10,14 @@ from megarouter.admin.v1.member_pb2 import Member
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Role, visibility
-from admin_service.api.errors import FieldViolation, permission_denied
+from admin_service.api.errors import permission_denied
 from admin_service.listing.filter_sql import EnumField, NameField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.rankings import Scope, ranked_query, ranking_of
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
-from admin_service.listing.subtrees import path_of_listed_group, rows_in_group
+from admin_service.listing.subtrees import check_subtree, path_of_listed_group, rows_in_group
 from admin_service.resources.members import changes
 from admin_service.resources.members import store as member_store
 from admin_service.resources.members.identities import IdentityLinks
@@ -84,7 +84,7 @@ class MembersApi:
             "BatchResumeMembers": self.batch_resume,
             "BatchRemoveMembers": self.batch_remove,
         }
-        self.rules: Mapping[str, Rule] = {"ListMembers": _check_list}
+        self.rules: Mapping[str, Rule] = {"ListMembers": check_subtree}
 
     async def get(self, request: member_pb2.GetMemberRequest, caller: Caller) -> Member:
         """GetMember returns one member."""
@@ -178,8 +178,3 @@ class MembersApi:
         """BatchRemoveMembers removes members, all or none."""
         removed = await changes.set_state(change, request.names, "REMOVED")
         return member_pb2.BatchRemoveMembersResponse(members=removed)
-
-
-def _check_list(request: member_pb2.ListMembersRequest) -> Iterable[FieldViolation]:
-    if request.with_descendants and not request.group:
-        yield FieldViolation("with_descendants", "requires group")

@@ -56,9 +56,3 @@ def check_create(request: service_account_pb2.CreateServiceAccountRequest) -> It
         yield FieldViolation(
             "service_account_id", f"must begin with `{ID_PREFIX}-`, such as `{ID_PREFIX}-{chosen[:50]}`"
         )
-
-
-def check_list(request: service_account_pb2.ListServiceAccountsRequest) -> Iterable[FieldViolation]:
-    """Checks the filters of a list request."""
-    if request.with_descendants and not request.group:
-        yield FieldViolation("with_descendants", "requires group")

@@ -17,14 +17,13 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.rankings import Scope, ranked_query, ranking_of
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
-from admin_service.listing.subtrees import path_of_listed_group, rows_in_group
+from admin_service.listing.subtrees import check_subtree, path_of_listed_group, rows_in_group
 from admin_service.resources.members.store import rankings_of_members
 from admin_service.resources.service_accounts import store
 from admin_service.resources.service_accounts.changes import ServiceAccountChanges
 from admin_service.resources.service_accounts.messages import (
     STATES_BY_NAME,
     check_create,
-    check_list,
     service_account_message,
 )
 from admin_service.resources.service_accounts.store import ServiceAccountRow
@@ -73,7 +72,7 @@ class ServiceAccountsApi:
         self._page_tokens = page_tokens
         self.handlers: Mapping[str, Handle] = {"GetServiceAccount": self.get, "ListServiceAccounts": self.list}
         self.changes: Mapping[str, MakeChange] = ServiceAccountChanges(make_id).by_rpc
-        self.rules: Mapping[str, Rule] = {"CreateServiceAccount": check_create, "ListServiceAccounts": check_list}
+        self.rules: Mapping[str, Rule] = {"CreateServiceAccount": check_create, "ListServiceAccounts": check_subtree}
 
     async def get(self, request: service_account_pb2.GetServiceAccountRequest, caller: Caller) -> ServiceAccount:
         """GetServiceAccount returns one service account."""

@@ -37,7 +37,6 @@ async def test_the_first_connection_of_a_process_asks_for_all_of_them(
     second = await asyncpg.connect(database_url, connection_class=TypedConnection)
     assert await read_arrays(second) == ARRAYS
     assert await second.fetchval("SELECT $1::bigint[]", [7], timeout=5) == [7]
-    assert (await second.fetchrow("SELECT $1::bytea[] AS a, $2::bigint[] AS b", [b"x"], [7])) == ([b"x"], [7])
     await second.close()
 
 
