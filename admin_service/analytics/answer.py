@@ -2,10 +2,9 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import accumulate
-from operator import attrgetter
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from gateway_core.model.usage_measures import (
     COUNT_COLUMNS,
@@ -48,9 +47,11 @@ class Latencies:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """The sums of calls. The fields are the columns of the rollups."""
+class Measures(NamedTuple):
+    """The sums of calls. The fields are the columns of the rollups.
+
+    A tuple, because an answer of a year has thousands, and a dataclass takes ten times as long to make.
+    """
 
     call_count: int = 0
     """Settled and unconfirmed calls: those that budgets count."""
@@ -100,7 +101,7 @@ class Measures:
         """The baseline charge less the charge."""
         return self.baseline_nano_credits - self.charge_nano_credits
 
-    def __add__(self, other: Self) -> "Measures":
+    def __add__(self, other: Self) -> "Measures":  # type: ignore[override]
         return total_of((self, other))
 
     def __sub__(self, other: Self) -> "Measures":
@@ -111,7 +112,12 @@ class Measures:
         )
 
 
-_counts: Final = attrgetter(*COUNT_COLUMNS)
+_COUNT: Final = len(COUNT_COLUMNS)
+
+
+def _counts(measures: Measures) -> tuple[int, ...]:
+    in_order: tuple[Any, ...] = measures
+    return in_order[:_COUNT]
 
 
 def measures_of(counts: Iterable[int], durations: Latencies | None, first_bytes: Latencies | None) -> Measures:
@@ -122,8 +128,8 @@ def measures_of(counts: Iterable[int], durations: Latencies | None, first_bytes:
         durations: as in `Measures`.
         first_bytes: as in `Measures`.
     """
-    fields_in_order: tuple[Any, ...] = (*counts, durations, first_bytes)
-    return Measures(*fields_in_order)
+    in_order: tuple[Any, ...] = (*counts, durations, first_bytes)
+    return Measures._make(in_order)
 
 
 def total_of(added: Iterable[Measures]) -> Measures:
@@ -151,7 +157,7 @@ def _less(latencies: Latencies | None, other: Latencies | None) -> Latencies | N
 
 
 NO_USAGE: Final = Measures()
-assert tuple(field.name for field in fields(Measures))[: len(COUNT_COLUMNS)] == COUNT_COLUMNS  # noqa: S101
+assert Measures._fields[:_COUNT] == COUNT_COLUMNS  # noqa: S101
 
 
 @dataclass(frozen=True, slots=True)

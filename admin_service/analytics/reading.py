@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -70,7 +69,6 @@ SELECT coalesce(r.time_zone, o.time_zone) AS time_zone, r.generation, coalesce(r
 """
 
 
-_counts: Final = itemgetter(*COUNT_COLUMNS)
 _FILTER_OF_CALLERS: Final = {Dimension.API_KEY: "api_keys", Dimension.MEMBER: "members"}
 _TAGGED: Final = {Source.HOURS: Source.TAGGED_HOURS}
 
@@ -261,13 +259,14 @@ async def _read_groups(
     found: dict[int, _Found] = {}
     other = _Found((), [NO_USAGE] * len(buckets))
     group_count = 0
+    count_place = 2 + len(query.group_by)
     for row in await connection.fetch(statement, *parameters.values):
-        shown = row["shown"]
+        shown = row[0]
         group = other if shown is None else found.get(shown)
         if group is None:
-            group = found[shown] = _Found(row[2 : 2 + len(query.group_by)], [NO_USAGE] * len(buckets))
-        group.series[row["bucket"] - 1] = _measures(row)
-        group_count = row["group_count"]
+            group = found[shown] = _Found(row[2:count_place], [NO_USAGE] * len(buckets))
+        group.series[row[1] - 1] = _measures(row, query, count_place + 1)
+        group_count = row[count_place]
     if not query.group_by and not found:
         return [_Found((), [NO_USAGE] * len(buckets))], other, 1
     return [found[place] for place in sorted(found)], other, group_count
@@ -336,7 +335,7 @@ async def _read_matching(
         series: dict[int | None, list[Measures]] = {}
         for row in await connection.fetch(statement, *parameters.values):
             place = None if row["place"] is None else row["place"] - 1
-            series.setdefault(place, [NO_USAGE] * len(buckets))[row["bucket"] - 1] = _measures(row)
+            series.setdefault(place, [NO_USAGE] * len(buckets))[row["bucket"] - 1] = _measures(row, asked, 2)
         return series
 
     callers = _callers(query, position)
@@ -355,13 +354,15 @@ async def _read_matching(
     return found
 
 
-def _measures(row: asyncpg.Record) -> Measures:
-    durations = first_bytes = None
-    if DURATION_COLUMNS[0] in row:
-        durations, first_bytes = _latencies(row, DURATION_COLUMNS), _latencies(row, FIRST_BYTE_COLUMNS)
-    if COUNT_COLUMNS[-1] not in row:
+def _measures(row: asyncpg.Record, query: UsageQuery, first: int) -> Measures:
+    """Returns the measures of a query from a row that ends with them, from its column `first` on."""
+    if query.only_charge:
         return Measures(**{name: row[name] for name in ONLY_CHARGE})
-    return measures_of(_counts(row), durations, first_bytes)
+    durations = first_bytes = None
+    if query.with_latencies:
+        durations, first_bytes = _latencies(row, DURATION_COLUMNS), _latencies(row, FIRST_BYTE_COLUMNS)
+    # By their places: an answer of a year has thousands of rows.
+    return measures_of(row[first : first + len(COUNT_COLUMNS)], durations, first_bytes)
 
 
 def _latencies(row: asyncpg.Record, columns: Sequence[str]) -> Latencies | None:

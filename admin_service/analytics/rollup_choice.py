@@ -26,7 +26,8 @@ class Choice:
     """The largest first. Hours can answer everything."""
     day_scope: tuple[str, str | None]
     """Kind and id of the scope whose days or running totals are read; None for every scope of the kind."""
-    month_scope: tuple[str, str]
+    month_scope: tuple[str, str | None]
+    """The same for months; there are months of members and of keys."""
 
 
 def choose(query: UsageQuery, granularity: Granularity, measures: Collection[str] | None = None) -> Choice:
@@ -55,13 +56,15 @@ def choose(query: UsageQuery, granularity: Granularity, measures: Collection[str
     sources = [Source.HOURS]
     if not only_hours and granularity is not Granularity.HOUR:
         sources.insert(0, Source.DAYS)
-        of_members = uses_member and not uses_key and not uses_model and not query.with_latencies
-        needs_path = uses_groups and not uses_tree_of_now and only_group is None
-        if of_members and not needs_path and granularity in {Granularity.TOTAL, Granularity.MONTH}:
+        of_callers = (uses_key or uses_member) and not uses_model
+        needs_path = uses_groups and not uses_tree_of_now and (uses_key or only_group is None)
+        has_months = of_callers and not needs_path and not query.with_latencies
+        if has_months and granularity in {Granularity.TOTAL, Granularity.MONTH}:
             sources.insert(0, Source.MONTHS)
-        of_callers = (uses_key or uses_member) and not uses_model and granularity is Granularity.TOTAL
-        if measures is not None and of_callers and set(measures) <= _RUNNING:
-            sources[sources.index(Source.DAYS)] = Source.RUNNING_TOTALS
+        if measures is not None and of_callers and granularity is Granularity.TOTAL and set(measures) <= _RUNNING:
+            # Months of a group are only those of its members. Other months are as many as the years of all callers.
+            of_group = has_months and only_group is not None
+            sources = [Source.MONTHS if of_group else Source.YEAR_TOTALS, Source.RUNNING_TOTALS, Source.HOURS]
     if uses_key:
         day_scope: tuple[str, str | None] = ("api_key", None)
     elif uses_member:
@@ -70,7 +73,11 @@ def choose(query: UsageQuery, granularity: Granularity, measures: Collection[str
         day_scope = ("organization", query.organization)
     else:
         day_scope = ("group", only_group) if only_group is not None else ("leaf", None)
-    month_scope = ("organization", query.organization) if only_group is None else ("group", only_group)
+    month_scope: tuple[str, str | None] = ("organization", query.organization)
+    if uses_key:
+        month_scope = ("api_key", None)
+    elif only_group is not None:
+        month_scope = ("group", only_group)
     return Choice(sources, day_scope, month_scope)
 
 

@@ -39,10 +39,11 @@ _TIMES: Final = {
     Source.DAYS: "day_start",
     Source.MONTHS: "month_start",
     Source.RUNNING_TOTALS: "month_start",
+    Source.YEAR_TOTALS: "year",
 }
 _TOKENS: Final = "tokens"
 """Not a column of most rows, but what callers are ranked by."""
-_BY_CALLER: Final = frozenset({Source.DAYS, Source.RUNNING_TOTALS})
+_BY_CALLER: Final = frozenset({Source.DAYS, Source.RUNNING_TOTALS, Source.YEAR_TOTALS})
 ONLY_CHARGE: Final = ("call_count", "voided_call_count", "charge_nano_credits")
 _SCOPE_KINDS: Final[Mapping[AnyDimension, str]] = {Dimension.MEMBER: "member", Dimension.API_KEY: "api_key"}
 _WITH_TAGS: Final = frozenset({Source.RECORDS, Source.TAGGED_HOURS})
@@ -238,8 +239,8 @@ def _part(
         f"s.organization_id = {parameters.add(query.organization)}",
         condition,
         f"s.{time} >= {parameters.add(piece.start)} AND s.{time} < {parameters.add(piece.end)}"
-        if piece.days is None
-        else f"s.{time} = {parameters.add(piece.days.month_start)}",
+        if piece.numbered is None
+        else f"s.{time} = {parameters.add(piece.numbered.period)}",
         *conditions_of(selection, piece.source, parameters),
     ]
     bucket = "1"
@@ -267,10 +268,10 @@ def _part(
 
 def _columns(piece: Piece, measures: Sequence[str], *, takes_back: bool) -> Iterable[str]:
     """Yields the columns that the rows `s` of a piece need besides bucket and values."""
-    if piece.days is not None:
+    if piece.numbered is not None:
         for name in measures:
-            last, before = running_column(name, piece.days.last), running_column(name, piece.days.before)
-            less = f" - coalesce(s.{before}, 0)" if piece.days.before else ""
+            last, before = running_column(name, piece.numbered.last), running_column(name, piece.numbered.before)
+            less = f" - coalesce(s.{before}, 0)" if piece.numbered.before else ""
             yield f"coalesce(s.{last}, 0){less} AS {name}"
         return
     yield "s.*"
@@ -300,7 +301,7 @@ def conditions_of(selection: Selection, source: Source, parameters: Parameters) 
     member = "s.scope_id" if source in _BY_CALLER and selection.choice.day_scope[0] == "member" else "s.member_id"
     columns = {
         "members": member,
-        "api_keys": "s.scope_id" if source in _BY_CALLER else "s.api_key_id",
+        "api_keys": "s.scope_id" if scope is not None else "s.api_key_id",
         "models": "s.model",
         "providers": "s.provider_id",
         "endpoints": "s.endpoint",
@@ -336,6 +337,8 @@ def _value(
         return f"CASE WHEN side.sign > 0 THEN {value} ELSE '' END" if takes_back else value
     if source in _BY_CALLER and _SCOPE_KINDS.get(dimension) == selection.choice.day_scope[0]:
         # The same id, and an index of days has it.
+        return "s.scope_id"
+    if source is Source.MONTHS and dimension is Dimension.API_KEY:
         return "s.scope_id"
     if dimension in _COLUMNS:
         return _COLUMNS[dimension]

@@ -31,15 +31,18 @@ class Source(enum.StrEnum):
     MONTHS = "usage_months"
     RUNNING_TOTALS = "usage_running_totals"
     """What callers had from the start of a month to the end of each day."""
+    YEAR_TOTALS = "usage_year_totals"
+    """What callers had from the start of a year to the end of each month."""
 
 
 @dataclass(frozen=True, slots=True)
-class DaysOfMonth:
-    """Days of one local month, by their numbers in it."""
+class Numbered:
+    """Days of one local month, or months of one local year, by their numbers in it."""
 
-    month_start: dt.datetime
+    period: dt.datetime | int
+    """The start of the month, or the year."""
     before: int
-    """The number of the day before the first one; 0 at the start of the month."""
+    """The number before that of the first one; 0 at the start of the period."""
     last: int
 
 
@@ -50,8 +53,8 @@ class Piece:
     source: Source
     start: dt.datetime
     end: dt.datetime
-    days: DaysOfMonth | None = None
-    """Of running totals. Each such piece is in one month."""
+    numbered: Numbered | None = None
+    """Of running totals. Each such piece is in one month, or one year."""
 
 
 def period_of(granularity: Granularity, zone: ZoneInfo, instant: dt.datetime) -> Bucket:
@@ -163,6 +166,7 @@ _GRANULARITIES: Final = {
     Source.MONTHS: Granularity.MONTH,
     Source.DAYS: Granularity.DAY,
     Source.RUNNING_TOTALS: Granularity.DAY,
+    Source.YEAR_TOTALS: Granularity.MONTH,
     Source.HOURS: Granularity.HOUR,
 }
 
@@ -184,21 +188,42 @@ def _cut(
     whole = Piece(sources[0], whole_start, whole_end)
     return [
         *_cut(zone, start, whole_start, rest),
-        *(_by_month(zone, whole) if whole.source is Source.RUNNING_TOTALS else [whole]),
+        *_numbered(zone, whole),
         *_cut(zone, whole_end, end, rest),
     ]
 
 
+def _numbered(zone: ZoneInfo, whole: Piece) -> Iterable[Piece]:
+    """Cuts running totals by the periods that they begin with: whole days at the ends of months, whole months at those of years."""
+    if whole.source is Source.RUNNING_TOTALS:
+        return _by_month(zone, whole)
+    return _by_year(zone, whole) if whole.source is Source.YEAR_TOTALS else [whole]
+
+
 def _by_month(zone: ZoneInfo, days: Piece) -> Iterable[Piece]:
-    """Cuts whole days at the ends of months."""
     at = days.start
     while at < days.end:
         month = period_of(Granularity.MONTH, zone, at)
         end = min(month.end, days.end)
         before = at.astimezone(zone).day - 1
-        last = (end - dt.timedelta(microseconds=1)).astimezone(zone).day
-        yield Piece(days.source, at, end, DaysOfMonth(month.start, before, last))
+        yield Piece(days.source, at, end, Numbered(month.start, before, _last_local(zone, end).day))
         at = end
+
+
+def _by_year(zone: ZoneInfo, months: Piece) -> Iterable[Piece]:
+    first, at = months.start.astimezone(zone), months.start
+    for year in range(first.year, _last_local(zone, months.end).year + 1):
+        end = at
+        while end < months.end and end.astimezone(zone).year == year:
+            end = period_of(Granularity.MONTH, zone, end).end
+        end = min(end, months.end)
+        before = first.month - 1 if year == first.year else 0
+        yield Piece(months.source, at, end, Numbered(year, before, _last_local(zone, end).month))
+        at = end
+
+
+def _last_local(zone: ZoneInfo, end: dt.datetime) -> dt.datetime:
+    return (end - dt.timedelta(microseconds=1)).astimezone(zone)
 
 
 def _hour_start(zone: ZoneInfo, instant: dt.datetime) -> dt.datetime:

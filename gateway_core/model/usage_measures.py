@@ -28,14 +28,17 @@ COUNT_COLUMNS: Final = (
 RUNNING_MEASURES: Final = ("call_count", "voided_call_count", "tokens", "charge_nano_credits")
 """What callers are ranked and counted by. `tokens` are those of every kind."""
 DAYS_OF_MONTH: Final = range(1, 32)
+MONTHS_OF_YEAR: Final = range(1, 13)
 
 
-def running_column(measure: str, day: int) -> str:
-    """Returns the column that has a measure from the start of the month to the end of a local day. NULL counts as 0."""
-    return f"{measure}_{day:02}"
+def running_column(measure: str, number: int) -> str:
+    """Returns the column that has a measure from the start of a month to the end of a local day, or from that of a year to the
+    end of a month. NULL counts as 0."""
+    return f"{measure}_{number:02}"
 
 
 RUNNING_COLUMNS: Final = tuple(running_column(measure, day) for day in DAYS_OF_MONTH for measure in RUNNING_MEASURES)
+YEAR_COLUMNS: Final = tuple(running_column(measure, month) for month in MONTHS_OF_YEAR for measure in RUNNING_MEASURES)
 
 LATENCY_BUCKETS: Final = 16
 FIRST_BUCKET_MS: Final = 32

@@ -105,7 +105,7 @@ GRANT SELECT, INSERT, UPDATE (inode, byte_offset, fingerprint, update_time) ON j
 -- Rollups are computed from the records, and can be computed again.
 GRANT SELECT ON usage_facts TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE, DELETE ON usage_rollups, usage_hours, usage_tagged_hours, usage_days, usage_months,
-    usage_running_totals, usage_member_numbers, usage_member_sets, usage_tag_days TO megarouter_usage;
+    usage_running_totals, usage_year_totals, usage_member_numbers, usage_member_sets, usage_tag_days TO megarouter_usage;
 -- Not who has a standing, nor of which cycle: triggers keep that.
 GRANT SELECT, UPDATE (period_start, spent_nano_credits, call_count, last_use_time) ON standings TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence) ON standing_positions TO megarouter_usage;
@@ -202,7 +202,7 @@ GRANT SELECT, UPDATE (deliver_time) ON budget_events TO megarouter_admin;
 -- To show usage in the admin API.
 GRANT SELECT ON budget_carries, ledger_postings, holds, scope_spend, api_key_usage, usage_records, usage_corrections, usage_findings,
     usage_quarantine, usage_discrepancies, usage_facts, usage_rollups, usage_hours, usage_tagged_hours, usage_days, usage_months,
-    usage_running_totals, usage_member_numbers, usage_member_sets, usage_tag_days, usage_names, refused_calls, usage_anomalies, standings, key_counts TO megarouter_admin;
+    usage_running_totals, usage_year_totals, usage_member_numbers, usage_member_sets, usage_tag_days, usage_names, refused_calls, usage_anomalies, standings, key_counts TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON anomaly_verdicts TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON analysis_settings TO megarouter_admin;
 
@@ -242,7 +242,7 @@ GRANT SELECT, UPDATE (sends_mail) ON deployment_settings TO megarouter_notificat
 GRANT SELECT ON organizations, groups, members, guardrails, budget_carries, providers, models, price_versions, ledger_accounts, ledger_heads,
     ledger_transfers, ledger_postings, holds, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies, scope_spend, journal_offsets, credit_lines, top_up_requests, credit_grants, usage_facts, usage_rollups,
-    usage_hours, usage_tagged_hours, usage_days, usage_months, usage_running_totals, usage_member_numbers, usage_member_sets,
+    usage_hours, usage_tagged_hours, usage_days, usage_months, usage_running_totals, usage_year_totals, usage_member_numbers, usage_member_sets,
     usage_tag_days, usage_anomalies, standings, key_counts, standing_positions,
     catalog_virtual_models, routed_calls TO megarouter_audit;
 -- Whose keys lists count and where they are, without their secrets.

@@ -3071,7 +3071,7 @@ CREATE TABLE public.usage_months (
     baseline_nano_credits bigint NOT NULL,
     correction_count bigint NOT NULL,
     correction_nano_credits bigint NOT NULL,
-    CONSTRAINT usage_months_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text])))
+    CONSTRAINT usage_months_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'api_key'::text])))
 )
 WITH (fillfactor='70', autovacuum_vacuum_insert_scale_factor='0.005', autovacuum_vacuum_scale_factor='0.02');
 
@@ -3320,6 +3320,66 @@ CREATE TABLE public.usage_tagged_hours (
     tags jsonb NOT NULL
 )
 PARTITION BY RANGE (hour_start);
+
+CREATE TABLE public.usage_year_totals (
+    organization_id text NOT NULL,
+    generation integer NOT NULL,
+    scope_kind text NOT NULL,
+    year integer NOT NULL,
+    scope_id text NOT NULL,
+    group_path text[] NOT NULL,
+    member_id text NOT NULL,
+    call_count_01 bigint,
+    voided_call_count_01 bigint,
+    tokens_01 bigint,
+    charge_nano_credits_01 bigint,
+    call_count_02 bigint,
+    voided_call_count_02 bigint,
+    tokens_02 bigint,
+    charge_nano_credits_02 bigint,
+    call_count_03 bigint,
+    voided_call_count_03 bigint,
+    tokens_03 bigint,
+    charge_nano_credits_03 bigint,
+    call_count_04 bigint,
+    voided_call_count_04 bigint,
+    tokens_04 bigint,
+    charge_nano_credits_04 bigint,
+    call_count_05 bigint,
+    voided_call_count_05 bigint,
+    tokens_05 bigint,
+    charge_nano_credits_05 bigint,
+    call_count_06 bigint,
+    voided_call_count_06 bigint,
+    tokens_06 bigint,
+    charge_nano_credits_06 bigint,
+    call_count_07 bigint,
+    voided_call_count_07 bigint,
+    tokens_07 bigint,
+    charge_nano_credits_07 bigint,
+    call_count_08 bigint,
+    voided_call_count_08 bigint,
+    tokens_08 bigint,
+    charge_nano_credits_08 bigint,
+    call_count_09 bigint,
+    voided_call_count_09 bigint,
+    tokens_09 bigint,
+    charge_nano_credits_09 bigint,
+    call_count_10 bigint,
+    voided_call_count_10 bigint,
+    tokens_10 bigint,
+    charge_nano_credits_10 bigint,
+    call_count_11 bigint,
+    voided_call_count_11 bigint,
+    tokens_11 bigint,
+    charge_nano_credits_11 bigint,
+    call_count_12 bigint,
+    voided_call_count_12 bigint,
+    tokens_12 bigint,
+    charge_nano_credits_12 bigint,
+    CONSTRAINT usage_year_totals_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['member'::text, 'api_key'::text])))
+)
+WITH (fillfactor='45');
 
 CREATE TABLE public.user_identities (
     issuer text NOT NULL,
@@ -3660,6 +3720,9 @@ ALTER TABLE ONLY public.usage_tag_days
 
 ALTER TABLE ONLY public.usage_tagged_hours
     ADD CONSTRAINT usage_tagged_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path, tags);
+
+ALTER TABLE ONLY public.usage_year_totals
+    ADD CONSTRAINT usage_year_totals_pkey PRIMARY KEY (organization_id, generation, scope_kind, year, scope_id, group_path, member_id);
 
 ALTER TABLE ONLY public.user_identities
     ADD CONSTRAINT user_identities_pkey PRIMARY KEY (issuer, subject);
@@ -4590,6 +4653,8 @@ CREATE POLICY audit_reads ON public.usage_tag_days FOR SELECT TO megarouter_audi
 
 CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_year_totals FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.virtual_models FOR SELECT TO megarouter_audit USING (true);
 
 ALTER TABLE public.budget_carries ENABLE ROW LEVEL SECURITY;
@@ -4748,6 +4813,8 @@ CREATE POLICY every_organization_lock ON public.usage_tag_days FOR UPDATE TO meg
 
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_year_totals FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.virtual_models FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_read ON public.account_refusals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -4889,6 +4956,8 @@ CREATE POLICY every_organization_read ON public.usage_running_totals FOR SELECT 
 CREATE POLICY every_organization_read ON public.usage_tag_days FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_year_totals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.virtual_models FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -5084,6 +5153,8 @@ CREATE POLICY organization_wall ON public.usage_tag_days TO megarouter_admin, me
 
 CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_year_totals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.virtual_models TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
@@ -5149,6 +5220,8 @@ ALTER TABLE public.usage_running_totals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_tag_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_year_totals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.virtual_models ENABLE ROW LEVEL SECURITY;
 
@@ -6129,6 +6202,10 @@ GRANT SELECT ON TABLE public.usage_tag_days TO megarouter_audit;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tagged_hours TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_tagged_hours TO megarouter_admin;
 GRANT SELECT ON TABLE public.usage_tagged_hours TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_year_totals TO megarouter_usage;
+GRANT SELECT ON TABLE public.usage_year_totals TO megarouter_admin;
+GRANT SELECT ON TABLE public.usage_year_totals TO megarouter_audit;
 
 GRANT SELECT,INSERT ON TABLE public.user_identities TO megarouter_admin;
 

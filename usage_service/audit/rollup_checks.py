@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from gateway_core.model.usage_measures import COUNT_COLUMNS, LATENCY_COLUMNS, RUNNING_COLUMNS
+from gateway_core.model.usage_measures import COUNT_COLUMNS, LATENCY_COLUMNS, RUNNING_COLUMNS, YEAR_COLUMNS
 from usage_service.audit.check import Check
 from usage_service.rollups.statements import (
     DAY_KEY,
@@ -16,6 +16,8 @@ from usage_service.rollups.statements import (
     RUNNING_TOTALS_OF_HOURS,
     TAGGED_HOUR_KEY,
     TAGGED_HOURS_OF_FACTS,
+    YEAR_KEY,
+    YEAR_TOTALS_OF_HOURS,
 )
 
 _ALL: Final = (*COUNT_COLUMNS, *LATENCY_COLUMNS)
@@ -129,7 +131,7 @@ DAYS_ARE_HOURS: Final = Check(
 MONTHS_ARE_HOURS: Final = Check(
     "rollup-months-are-hours",
     "INV-31",
-    "every month of a member has the sums of its hours that are over",
+    "every month of a member or a key has the sums of its hours that are over",
     ("usage_months",),
     _differences(
         "usage_months",
@@ -157,6 +159,25 @@ RUNNING_TOTALS_ARE_HOURS: Final = Check(
             organization="r.organization_id",
             month_start="cycle_start_at('MONTHLY', r.time_zone, h.hour_start)",
             day="extract(day FROM h.hour_start AT TIME ZONE r.time_zone)",
+            hours=_HOURS,
+            condition=_OF_GENERATION,
+        ),
+    ),
+)
+
+YEAR_TOTALS_ARE_HOURS: Final = Check(
+    "rollup-year-totals-are-hours",
+    "INV-31",
+    "every running total of a member or a key has the sums of its hours up to the end of each month",
+    ("usage_year_totals",),
+    _differences(
+        "usage_year_totals",
+        YEAR_KEY,
+        YEAR_COLUMNS,
+        YEAR_TOTALS_OF_HOURS.format(
+            organization="r.organization_id",
+            year="extract(year FROM h.hour_start AT TIME ZONE r.time_zone)",
+            month="extract(month FROM h.hour_start AT TIME ZONE r.time_zone)",
             hours=_HOURS,
             condition=_OF_GENERATION,
         ),
@@ -225,6 +246,7 @@ ROLLUP_CHECKS: Final = (
     DAYS_ARE_HOURS,
     MONTHS_ARE_HOURS,
     RUNNING_TOTALS_ARE_HOURS,
+    YEAR_TOTALS_ARE_HOURS,
     MEMBER_SETS_ARE_HOURS,
     TAG_DAYS_ARE_TAGGED_HOURS,
 )

@@ -1,8 +1,8 @@
 """Follows the ledgers: twice a second, or after two thousand settlements, adds what is new to the rollups.
 
-A round is about the organizations that this process has settled calls of since the last one, so it costs nothing while there are
-none, however many organizations there are. Every few seconds, a round looks at all of them: for what another process settled before it
-died, for hours that are over, and for other time zones.
+A round is about the organizations that this process has settled calls of since the last one, so it costs nothing while there
+are none, however many organizations there are. Every few seconds, a round looks at all of them: for what another process settled
+before it died, for hours that are over, and for other time zones.
 
 The position is stored in the transaction that adds, so nothing is added twice or left out, whenever a process dies. Any number of
 processes may follow: each locks the position of the generation that it advances, and skips what another has locked.

@@ -11,9 +11,11 @@ from gateway_core.model.usage_measures import (
     DAYS_OF_MONTH,
     INPUT_TOKEN_COLUMNS,
     LATENCY_COLUMNS,
+    MONTHS_OF_YEAR,
     OUTPUT_TOKEN_COLUMNS,
     RUNNING_COLUMNS,
     RUNNING_MEASURES,
+    YEAR_COLUMNS,
     running_column,
 )
 from gateway_core.stores.postgres.usage_sums import measures_of_facts, sums, with_latency_buckets
@@ -23,7 +25,9 @@ TAGGED_HOUR_KEY: Final = (*HOUR_KEY, "tags")
 DAY_KEY: Final = ("scope_kind", "scope_id", "day_start", "model", "status", "group_path", "member_id")
 MONTH_KEY: Final = ("scope_kind", "scope_id", "month_start", "member_id")
 RUNNING_KEY: Final = ("scope_kind", "month_start", "scope_id", "group_path", "member_id")
+YEAR_KEY: Final = ("scope_kind", "year", "scope_id", "group_path", "member_id")
 _MAY_BE_NULL: Final = frozenset({*LATENCY_COLUMNS, *RUNNING_COLUMNS})
+"""The columns of years are among those of months."""
 
 
 def _added(table: str, names: Iterable[str]) -> str:
@@ -86,17 +90,25 @@ DAYS_OF_HOURS: Final = f"""
 MONTHS_OF_HOURS: Final = f"""
     SELECT s.scope_kind, s.scope_id, {{month_start}} AS month_start, h.member_id, {sums(COUNT_COLUMNS)}
       FROM {{hours}} {_SCOPES}
-     WHERE s.scope_kind IN ('organization', 'group') AND {{condition}} GROUP BY 1, 2, 3, 4"""  # noqa: S608
-"""Hours by month and member, once for each scope with members: the columns of `MONTH_KEY` and all counts."""
+     WHERE s.scope_kind IN ('organization', 'group', 'api_key') AND {{condition}} GROUP BY 1, 2, 3, 4"""  # noqa: S608
+"""Hours by month and member, once for each scope with members, and for each key: the columns of `MONTH_KEY` and all counts."""
 
 _TOKENS: Final = f"bigint_sum({' + '.join((*INPUT_TOKEN_COLUMNS, *OUTPUT_TOKEN_COLUMNS))}) AS tokens"
 _RUNNING: Final = ", ".join(_TOKENS if name == "tokens" else sums([name]) for name in RUNNING_MEASURES)
 """The select list that adds up rows of rollups to what running totals are of."""
-_UNTIL_EACH_DAY: Final = ", ".join(
-    f"nullif(bigint_sum({measure}) FILTER (WHERE day <= {day}), 0) AS {running_column(measure, day)}"
-    for day in DAYS_OF_MONTH
-    for measure in RUNNING_MEASURES
-)
+
+
+def _until_each(column: str, numbers: Iterable[int]) -> str:
+    """Returns the select list of the running totals by the numbers of days or months in a column."""
+    return ", ".join(
+        f"nullif(bigint_sum({measure}) FILTER (WHERE {column} <= {number}), 0) AS {running_column(measure, number)}"
+        for number in numbers
+        for measure in RUNNING_MEASURES
+    )
+
+
+_UNTIL_EACH_DAY: Final = _until_each("day", DAYS_OF_MONTH)
+_UNTIL_EACH_MONTH: Final = _until_each("month", MONTHS_OF_YEAR)
 
 RUNNING_TOTALS_OF_HOURS: Final = f"""
     SELECT scope_kind, month_start, scope_id, group_path, member_id, {_UNTIL_EACH_DAY}
@@ -106,6 +118,15 @@ RUNNING_TOTALS_OF_HOURS: Final = f"""
              WHERE s.scope_kind IN ('member', 'api_key') AND {{condition}} GROUP BY 1, 2, 3, 4, 5, 6) AS days
      GROUP BY 1, 2, 3, 4, 5"""  # noqa: S608
 """Hours by month, once for the member and once for the key: the columns of `RUNNING_KEY` and the totals until each day."""
+
+YEAR_TOTALS_OF_HOURS: Final = f"""
+    SELECT scope_kind, year, scope_id, group_path, member_id, {_UNTIL_EACH_MONTH}
+      FROM (SELECT s.scope_kind, {{year}} AS year, s.scope_id, s.scope_path AS group_path, s.owner_id AS member_id,
+                   {{month}} AS month, {_RUNNING}
+              FROM {{hours}} {_SCOPES}
+             WHERE s.scope_kind IN ('member', 'api_key') AND {{condition}} GROUP BY 1, 2, 3, 4, 5, 6) AS months
+     GROUP BY 1, 2, 3, 4, 5"""  # noqa: S608
+"""The same by year: the columns of `YEAR_KEY` and the totals until each month."""
 
 _DAYS: Final = f"""
     SELECT 'api_key' AS scope_kind, api_key_id AS scope_id, day_start, model, status, group_path, member_id, {_LISTED} FROM key_days
@@ -124,16 +145,26 @@ _MONTHS: Final = f"""
       FROM member_months GROUP BY 3, 4
     UNION ALL
     SELECT 'group', group_path[level], month_start, member_id, {sums(COUNT_COLUMNS)}
-      FROM member_months, generate_subscripts(group_path, 1) AS level GROUP BY 2, 3, 4"""  # noqa: S608
-_RUNNING_TOTALS: Final = f"""
-    SELECT scope_kind, month_start, scope_id, group_path, member_id, {_UNTIL_EACH_DAY}
-      FROM (SELECT 'api_key' AS scope_kind, month_start, api_key_id AS scope_id, group_path, member_id, day, {_RUNNING}
+      FROM member_months, generate_subscripts(group_path, 1) AS level GROUP BY 2, 3, 4
+    UNION ALL
+    SELECT 'api_key', api_key_id, month_start, member_id, {sums(COUNT_COLUMNS)} FROM key_days GROUP BY 2, 3, 4"""  # noqa: S608
+
+
+def _running_totals(period: str, number: str, totals: str) -> str:
+    """Returns the running totals of callers. New rows are written in the order in which they are read, so that reading them touches
+    few pages."""
+    return f"""
+    SELECT scope_kind, {period}, scope_id, group_path, member_id, {totals}
+      FROM (SELECT 'api_key' AS scope_kind, {period}, api_key_id AS scope_id, group_path, member_id, {number}, {_RUNNING}
               FROM key_days GROUP BY 2, 3, 4, 5, 6
              UNION ALL
-            SELECT 'member', month_start, member_id, group_path, member_id, day, {_RUNNING}
-              FROM member_days GROUP BY 2, 3, 4, 5, 6) AS days
-     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""  # noqa: S608
-"""New rows of a month are written in the order in which they are read, so that reading them touches few pages."""
+            SELECT 'member', {period}, member_id, group_path, member_id, {number}, {_RUNNING}
+              FROM member_days GROUP BY 2, 3, 4, 5, 6) AS parts
+     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""  # noqa: S608 - our own names
+
+
+_RUNNING_TOTALS: Final = _running_totals("month_start", "day", _UNTIL_EACH_DAY)
+_YEAR_TOTALS: Final = _running_totals("year", "month", _UNTIL_EACH_MONTH)
 _NUMBER_MEMBERS: Final = """
     INSERT INTO usage_member_numbers (organization_id, generation, member_id, number)
     SELECT $1, $2, member_id, row_number() OVER (ORDER BY member_id) + (
@@ -156,14 +187,17 @@ def member_sets(numbered: str) -> str:
 _ADD_TO_DAYS: Final = f"""
 calendar AS MATERIALIZED (
     SELECT hour_start, cycle_start_at('DAILY', $4, hour_start) AS day_start,
-           cycle_start_at('MONTHLY', $4, hour_start) AS month_start, extract(day FROM hour_start AT TIME ZONE $4)::integer AS day
+           cycle_start_at('MONTHLY', $4, hour_start) AS month_start, extract(day FROM hour_start AT TIME ZONE $4)::integer AS day,
+           extract(year FROM hour_start AT TIME ZONE $4)::integer AS year,
+           extract(month FROM hour_start AT TIME ZONE $4)::integer AS month
       FROM (SELECT DISTINCT hour_start FROM facts_by_hour WHERE hour_start < $6) AS hours
 ), key_days AS MATERIALIZED (
-    SELECT c.day_start, c.month_start, c.day, h.group_path, h.member_id, h.api_key_id, h.model, h.status, {sums(_ALL)}
-      FROM facts_by_hour h JOIN calendar c ON c.hour_start = h.hour_start GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    SELECT c.day_start, c.month_start, c.year, c.month, c.day, h.group_path, h.member_id, h.api_key_id, h.model, h.status,
+           {sums(_ALL)}
+      FROM facts_by_hour h JOIN calendar c ON c.hour_start = h.hour_start GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ), member_days AS MATERIALIZED (
-    SELECT day_start, month_start, day, group_path, member_id, model, status, {sums(_ALL)}
-      FROM key_days GROUP BY 1, 2, 3, 4, 5, 6, 7
+    SELECT day_start, month_start, year, month, day, group_path, member_id, model, status, {sums(_ALL)}
+      FROM key_days GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 ), leaf_days AS MATERIALIZED (
     SELECT day_start, group_path, model, status, {sums(_ALL)} FROM member_days GROUP BY 1, 2, 3, 4
 ), member_months AS MATERIALIZED (
@@ -171,6 +205,7 @@ calendar AS MATERIALIZED (
 ), added_days AS ({_add("usage_days", DAY_KEY, _ALL, _DAYS)}
 ), added_months AS ({_add("usage_months", MONTH_KEY, COUNT_COLUMNS, _MONTHS)}
 ), added_totals AS ({_add("usage_running_totals", RUNNING_KEY, RUNNING_COLUMNS, _RUNNING_TOTALS)}
+), added_year_totals AS ({_add("usage_year_totals", YEAR_KEY, YEAR_COLUMNS, _YEAR_TOTALS)}
 ), used AS MATERIALIZED (
     SELECT day_start, model, member_id FROM member_days GROUP BY 1, 2, 3 HAVING bigint_sum(call_count) > 0
 ), new_numbers AS ({_NUMBER_MEMBERS}

@@ -24,6 +24,7 @@ ROLLUP_TABLES: Final = (
     "usage_days",
     "usage_months",
     "usage_running_totals",
+    "usage_year_totals",
     "usage_member_sets",
     "usage_member_numbers",
     "usage_tag_days",

@@ -137,17 +137,17 @@ def in_range(calls: Sequence[Call], start: dt.datetime, end: dt.datetime) -> lis
 
 def assert_same(measures: Measures, calls: Sequence[Call], query: UsageQuery, what: object) -> None:
     expected = figures_of(calls)
-    for field in dataclasses.fields(Measures):
-        if field.name in {"durations", "first_bytes"}:
-            found = getattr(measures, field.name)
+    for name in Measures._fields:
+        if name in {"durations", "first_bytes"}:
+            found = getattr(measures, name)
             assert query.with_latencies or found is None
-            assert (found or Latencies()).counts == (expected[field.name] if query.with_latencies else (0,) * 16), (
+            assert (found or Latencies()).counts == (expected[name] if query.with_latencies else (0,) * 16), (
                 what,
-                field.name,
+                name,
                 query,
             )
         else:
-            assert getattr(measures, field.name) == expected.get(field.name, 0), (what, field.name, query)
+            assert getattr(measures, name) == expected.get(name, 0), (what, name, query)
 
 
 async def assert_members_are_counted(owner: asyncpg.Connection, reading: asyncpg.Pool, query: UsageQuery) -> None:

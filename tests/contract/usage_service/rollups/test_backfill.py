@@ -14,7 +14,8 @@ from tests.support.data.usage_histories import UsageHistory, some_places
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 UNDO = """
-DROP TABLE usage_running_totals, usage_member_sets, usage_member_numbers, usage_tag_days;
+DROP TABLE usage_running_totals, usage_year_totals, usage_member_sets, usage_member_numbers, usage_tag_days;
+DELETE FROM usage_months WHERE scope_kind = 'api_key';
 DROP AGGREGATE member_union(bit varying);
 DROP FUNCTION member_union(bit varying, bit varying)
 """
@@ -28,10 +29,11 @@ async def test_what_earlier_rollups_lack_comes_with_the_upgrade(owner: asyncpg.C
         await past.settle(owner, 80)
         await caught_up(RollupFollower(pool, lambda: START + dt.timedelta(days=40.3)))
         await owner.execute(UNDO)
-        added = [one.name for one in load_migrations() if one.name.endswith(("_running_totals.sql", "_tag_days.sql"))]
+        lost = ("_running_totals.sql", "_tag_days.sql", "_year_totals.sql")
+        added = [one.name for one in load_migrations() if one.name.endswith(lost)]
         await owner.execute("DELETE FROM schema_migrations WHERE name = ANY ($1)", added)
         await migrate(owner, {})
-        for table in ("usage_running_totals", "usage_member_sets", "usage_tag_days"):
+        for table in ("usage_running_totals", "usage_year_totals", "usage_member_sets", "usage_tag_days"):
             assert await owner.fetchval(f"SELECT count(*) FROM {table}") > 0  # noqa: S608 - our own names
         assert await faults(database_url) == []
         await past.settle(owner, 20)

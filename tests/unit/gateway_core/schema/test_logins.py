@@ -46,8 +46,8 @@ def test_no_service_may_change_or_delete_immutable_rows() -> None:
         "catalog_virtual_models", "virtual_models", "routing_policies",
     }  # fmt: skip
     recomputable = {"refused_calls", "usage_rollups", "usage_hours", "usage_tagged_hours", "usage_days", "usage_months",
-                    "usage_running_totals", "usage_member_numbers", "usage_member_sets", "usage_tag_days", "alert_states",
-                    "open_incidents", "alert_lags"}  # fmt: skip
+                    "usage_running_totals", "usage_year_totals", "usage_member_numbers", "usage_member_sets",
+                    "usage_tag_days", "alert_states", "open_incidents", "alert_lags"}  # fmt: skip
     assert deleting == {("megarouter_admin", table) for table in deletable} | {
         ("megarouter_usage", table) for table in recomputable
     }
