@@ -63,7 +63,7 @@ async def open_service(
     tls = ssl.create_default_context()
     async with AsyncExitStack() as stack:
         resolver = stack.enter_context(closing(SystemResolver()))
-        pool = await stack.enter_async_context(open_pool(settings, ROLE))
+        pool = await stack.enter_async_context(open_pool(settings, ROLE, by_index=True))
         account = _mail_account(settings)
         mailer = stack.enter_context(closing(MailServer(account, tls))) if account is not None else None
         await until_available(lambda: tell_whether_mail_is_sent(pool, sends_mail=mailer is not None))

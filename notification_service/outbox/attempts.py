@@ -15,6 +15,7 @@ from notification_service.channels.messages import Endpoint, Kind, Outcome, Requ
 from notification_service.channels.signing import SecretError
 from notification_service.outbox.schedule import Waiting, disables, pause_after, retry_after_s
 from notification_service.outbox.store import MAX_TEXT_BYTES, Attempt, Following, Lease, Leased, Next
+from notification_service.transport.lines import Line
 from notification_service.transport.posting import Exchange
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ _USER_AGENT: Final = "MegaRouter-Notifications/1"
 class Posts(Protocol):
     """Posts a message."""
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Exchange:
+    async def post(self, url: str, headers: dict[str, str], body: bytes, line: Line) -> Exchange:
         """Returns what came of it, also a failure."""
 
 
@@ -67,11 +68,11 @@ class Sender:
         self._random = random
         self._mail_sender = mail_sender
 
-    async def attempt(self, lease: Lease) -> Attempted:
-        """Sends as many deliveries of a lease as go into one message. Opens no transaction."""
+    async def attempt(self, lease: Lease, line: Line) -> Attempted:
+        """Sends as many deliveries of a lease as go into one message, on the line of its channel. Opens no transaction."""
         start = self._now()
         try:
-            return await self._attempt(lease, start)
+            return await self._attempt(lease, start, line)
         except SealError as error:
             logger.warning("cannot open a channel", extra={"error": str(error)})
             return self._failed(lease, start, "the target or the secret of the channel cannot be opened")
@@ -84,7 +85,7 @@ class Sender:
             )
             return self._failed(lease, start, f"unexpected: {type(error).__name__}")
 
-    async def _attempt(self, lease: Lease, start: dt.datetime) -> Attempted:
+    async def _attempt(self, lease: Lease, start: dt.datetime, line: Line) -> Attempted:
         kind = KINDS.get(lease.kind)
         if kind is None:
             return self._failed(lease, start, f"channels of the kind {lease.kind} cannot be sent to")
@@ -94,8 +95,9 @@ class Sender:
         alerts = [one.alert for one in lease.deliveries]
         alerts = alerts[: kind.count_that_fits(alerts)]
         request = kind.render(alerts, endpoint, start)
-        exchange = await self._poster.post(request.url, {**request.headers, "user-agent": _USER_AGENT}, request.body)
-        return self._judged(lease, start, _Sent(kind, endpoint, request, exchange, len(alerts)))
+        headers = {**request.headers, "user-agent": _USER_AGENT}
+        exchange = await self._poster.post(request.url, headers, request.body, line)
+        return self._judged(lease, start, _Sent(kind, _secrets(endpoint, request), request, exchange, len(alerts)))
 
     def _opened(self, lease: Lease) -> Endpoint:
         organization, channel = lease.key.organization, lease.key.channel
@@ -183,7 +185,7 @@ class _Sent:
     """A request, and what came of it."""
 
     kind: Kind
-    endpoint: Endpoint
+    secrets: Sequence[str]
     request: Request
     exchange: Exchange
     count: int
@@ -191,17 +193,21 @@ class _Sent:
 
     def without_secrets(self, text: str) -> str:
         """Returns text to record, without what a receiver may have echoed."""
-        target = httpx.URL(self.endpoint.target)
-        hidden = {
-            *self.endpoint.secrets,
-            *(self.request.url, self.endpoint.target, target.path, target.raw_path.decode()),
-            *target.path.split("/"),
-            *(value for _, value in target.params.multi_items()),
-        }
-        for secret in sorted(hidden, key=len, reverse=True):
-            if len(secret) >= _MIN_SECRET_CHARACTERS:
-                text = text.replace(secret, _HIDDEN)
+        for secret in self.secrets:
+            text = text.replace(secret, _HIDDEN)
         return storable_text(text, MAX_TEXT_BYTES)
+
+
+def _secrets(endpoint: Endpoint, request: Request) -> Sequence[str]:
+    """Returns what must not be in a record, the longest first."""
+    target = httpx.URL(endpoint.target)
+    hidden = {
+        *endpoint.secrets,
+        *(request.url, endpoint.target, target.path, target.raw_path.decode()),
+        *target.path.split("/"),
+        *(value for _, value in target.params.multi_items()),
+    }
+    return sorted((one for one in hidden if len(one) >= _MIN_SECRET_CHARACTERS), key=len, reverse=True)
 
 
 def _shown(url: str) -> str:

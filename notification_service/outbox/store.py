@@ -2,12 +2,14 @@
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
 
+from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 from notification_service.channels.messages import Alert
 from notification_service.outbox import statements
@@ -104,8 +106,44 @@ class Following:
     """How many tokens the bucket holds."""
 
 
-class _OvertakenError(Exception):
-    """Another process has leased the first of the deliveries."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A lease, an attempt of it, and what follows."""
+
+    lease: Lease
+    attempt: Attempt
+    following: Following
+
+    @property
+    def deliveries(self) -> Sequence[Leased]:
+        """Those that the message contained."""
+        return self.lease.deliveries[: len(self.following.nexts)]
+
+    @property
+    def left(self) -> Sequence[Leased]:
+        """Those that it left out. They are free again."""
+        return self.lease.deliveries[len(self.following.nexts) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a channel needs of the database: to record what was sent, and to lease what is next."""
+
+    key: ChannelKey
+    sent: Sent | None
+    """None: nothing was sent yet."""
+    claim: str
+    """A new name for the next lease. Empty: this process sends no more to the channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a turn."""
+
+    holds: bool
+    """Whether the lease still held. If not, another process has sent the deliveries again, and decides what follows."""
+    next: Lease | None
+    """The next deliveries of the channel; None if none are due, or none were wanted."""
 
 
 async def channels_due(pool: asyncpg.Pool, most: int, moment: dt.datetime | None = None) -> Sequence[ChannelKey]:
@@ -119,38 +157,100 @@ async def channels_due(pool: asyncpg.Pool, most: int, moment: dt.datetime | None
     return [ChannelKey(*row) for row in await pool.fetch(statements.DUE, most, moment)]
 
 
-async def lease_next(
-    pool: asyncpg.Pool, key: ChannelKey, claim: str, merging: Sequence[str], moment: dt.datetime | None = None
-) -> Lease | None:
-    """Leases the next deliveries of a channel, if the first is due and no other process has it.
+async def take_turns(
+    pool: asyncpg.Pool, turns: Sequence[Turn], merging: Sequence[str], moment: dt.datetime | None = None
+) -> Sequence[Taken]:
+    """Takes the turns of different channels in one transaction. Returns what came of each.
 
-    An attempt that a process left without a record is recorded as one whose outcome is unknown.
+    Leases of a channel begin with the first delivery that waits, if it is due and no other process has it. An attempt that a
+    process left without a record is recorded as one whose outcome is unknown.
 
     Args:
         pool: logged in as notification_service's role.
-        key: of the channel.
-        claim: a new name for this lease.
+        turns: of different channels.
         merging: the kinds whose messages may contain several alerts. Others get one delivery.
         moment: None for PostgreSQL's present time.
     """
-    try:
-        async with acting_for(pool, key.organization) as connection:
-            rows = await connection.fetch(
-                statements.LEASE,
-                key.organization,
-                key.channel,
-                claim,
-                LEASE_S,
-                MOST_CANDIDATES,
-                list(merging),
-                moment,
-                statements.LOST,
-            )
-            if rows and rows[0]["place"] != 1:
-                raise _OvertakenError  # noqa: TRY301 - undoes the lease: the order would be lost
-    except _OvertakenError:
-        return None
-    return _lease(key, claim, rows) if rows else None
+    async with acting_for(pool, *sorted({turn.key.organization for turn in turns})) as connection:
+        sent = [turn.sent for turn in turns if turn.sent is not None]
+        held = await _record(connection, sent, moment) if sent else set()
+        taken = [turn.sent is None or turn.key in held for turn in turns]
+        wanted = [turn for turn, holds in zip(turns, taken, strict=True) if holds and turn.claim]
+        leases = await _lease_next(connection, wanted, merging, moment) if wanted else {}
+    return [Taken(holds, leases.get(turn.key)) for turn, holds in zip(turns, taken, strict=True)]
+
+
+async def _record(connection: Connection, sent: Sequence[Sent], moment: dt.datetime | None) -> set[ChannelKey]:
+    """Records attempts and what follows from them. Returns the channels whose lease still held."""
+    left = [
+        (one.lease.key.organization, delivery.delivery_id, one.lease.claim) for one in sent for delivery in one.left
+    ]
+    if left:
+        await connection.execute(statements.RELEASE, *_columns(left))
+    await connection.execute(statements.ATTEMPT, *_columns([row for one in sent for row in _attempt_rows(one)]))
+    nexts = [
+        (
+            one.lease.key.organization,
+            delivery.delivery_id,
+            one.lease.claim,
+            then.state,
+            then.pause_s,
+            one.following.goes_alone,
+        )
+        for one in sent
+        for delivery, then in zip(one.deliveries, one.following.nexts, strict=True)
+    ]
+    rows = await connection.fetch(
+        statements.FINISH, *_columns(nexts), moment, *_columns([_channel_row(one) for one in sent])
+    )
+    return {ChannelKey(*row) for row in rows}
+
+
+def _attempt_rows(sent: Sent) -> Iterator[tuple[object, ...]]:
+    """Yields the attempt of each delivery. Only the first one of a message has its texts."""
+    one, organization = sent.attempt, sent.lease.key.organization
+    message_id = sent.lease.claim if len(sent.deliveries) > 1 else ""
+    for place, delivery in enumerate(sent.deliveries):
+        request, answer = (one.request, one.answer) if place == 0 else ("", "")
+        yield (
+            organization, delivery.delivery_id, delivery.attempt_number, one.start_time, one.duration_ms, one.address, request,
+            one.http_status, answer, one.outcome, one.error, message_id,
+        )  # fmt: skip
+
+
+def _channel_row(sent: Sent) -> tuple[object, ...]:
+    one, key = sent.following, sent.lease.key
+    return (
+        key.organization, key.channel, one.has_failed, sent.attempt.start_time, one.channel_pause_s, one.disable_reason,
+        one.token_interval_s, one.token_interval_s * (one.burst - 1),
+    )  # fmt: skip
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> Sequence[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def _lease_next(
+    connection: Connection, turns: Sequence[Turn], merging: Sequence[str], moment: dt.datetime | None
+) -> Mapping[ChannelKey, Lease]:
+    claims = {turn.key: turn.claim for turn in turns}
+    wanted = [(turn.key.organization, turn.key.channel, turn.claim) for turn in turns]
+    found = await connection.fetch(
+        statements.LEASE, *_columns(wanted), LEASE_S, MOST_CANDIDATES, list(merging), moment, statements.LOST
+    )
+    rows: defaultdict[ChannelKey, list[asyncpg.Record]] = defaultdict(list)
+    for row in found:
+        rows[ChannelKey(row["organization_id"], row["channel_id"])].append(row)
+    # Of these, another process has leased the first delivery: the order would be lost.
+    overtaken = [
+        (key.organization, row["delivery_id"], claims[key])
+        for key, own in rows.items()
+        if own[0]["place"] != 1
+        for row in own
+    ]
+    if overtaken:
+        await connection.execute(statements.RELEASE, *_columns(overtaken))
+    return {key: _lease(key, claims[key], own) for key, own in rows.items() if own[0]["place"] == 1}
 
 
 def _lease(key: ChannelKey, claim: str, rows: Sequence[asyncpg.Record]) -> Lease:
@@ -188,36 +288,3 @@ async def cancel_of_deleted(pool: asyncpg.Pool, key: ChannelKey) -> None:
     """Cancels the deliveries of a channel that was deleted."""
     async with acting_for(pool, key.organization) as connection:
         await connection.execute(statements.CANCEL, key.organization, key.channel)
-
-
-async def record(
-    pool: asyncpg.Pool, lease: Lease, attempt: Attempt, following: Following, moment: dt.datetime | None = None
-) -> bool:
-    """Records an attempt and what follows from it. Deliveries of the lease that the message did not contain are free again.
-
-    Returns:
-        Whether the lease still held. If not, another process has sent the deliveries again, and decides what follows.
-    """
-    organization, channel = lease.key.organization, lease.key.channel
-    sent = lease.deliveries[: len(following.nexts)]
-    left = [one.delivery_id for one in lease.deliveries[len(sent) :]]
-    ids = [one.delivery_id for one in sent]
-    async with acting_for(pool, organization) as connection:
-        await connection.execute(
-            statements.ATTEMPT, organization, ids, [one.attempt_number for one in sent], attempt.start_time, attempt.duration_ms,
-            attempt.address, attempt.request, attempt.http_status, attempt.answer, attempt.outcome, attempt.error,
-            lease.claim if len(sent) > 1 else "",
-        )  # fmt: skip
-        if left:
-            await connection.execute(statements.RELEASE, organization, left, lease.claim)
-        holds = await connection.fetch(
-            statements.FINISH, organization, ids, lease.claim, [one.state for one in following.nexts],
-            [one.pause_s for one in following.nexts], following.goes_alone, moment,
-        )  # fmt: skip
-        if holds:
-            await connection.execute(
-                statements.CHANNEL, organization, channel, following.has_failed, attempt.start_time, following.channel_pause_s,
-                following.disable_reason, following.token_interval_s,
-                following.token_interval_s * (following.burst - 1),
-            )  # fmt: skip
-    return bool(holds)

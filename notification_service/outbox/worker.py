@@ -13,11 +13,12 @@ import asyncpg
 from gateway_core.runtime.background import end, in_background, start
 from gateway_core.runtime.backoff import Backoff
 from gateway_core.stores.postgres.connections import UNAVAILABLE
-from notification_service.channels.kinds import MERGING
 from notification_service.metrics import AttemptMetrics
 from notification_service.outbox import store
-from notification_service.outbox.attempts import Attempted, Sender
-from notification_service.outbox.store import ChannelKey, Lease
+from notification_service.outbox.attempts import Sender
+from notification_service.outbox.store import ChannelKey, Lease, Sent, Turn
+from notification_service.outbox.turns import Turns
+from notification_service.transport.lines import Line
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Worker:
         self._metrics = metrics
         self._new_claim = new_claim
         self._moment = moment
+        self._turns = Turns(pool, moment)
         self._is_stopping = False
         self._tasks: dict[ChannelKey, asyncio.Task[None]] = {}
 
@@ -99,39 +101,36 @@ class Worker:
 
     async def _send_all(self, key: ChannelKey) -> None:
         """Sends the deliveries of a channel, until none is due."""
+        line = Line()
         try:
-            lease = await self._lease(key)
+            lease = (await self._turns.take(Turn(key, None, self._new_claim()))).next
             if lease is None:
                 await store.cancel_of_deleted(self._pool, key)
             while lease is not None:
-                if not await self._send(lease) or self._is_stopping:
-                    return
-                lease = await self._lease(key)
+                lease = await self._send(lease, line)
         except _FAILURES as error:
             logger.info("a channel is waiting for PostgreSQL", extra={"error": type(error).__name__})
+        finally:
+            await line.aclose()
 
-    async def _lease(self, key: ChannelKey) -> Lease | None:
-        return await store.lease_next(self._pool, key, self._new_claim(), MERGING, self._moment())
-
-    async def _send(self, lease: Lease) -> bool:
-        """Makes an attempt and records it. Returns whether it was recorded."""
-        attempted = await self._sender.attempt(lease)
+    async def _send(self, lease: Lease, line: Line) -> Lease | None:
+        """Makes an attempt and records it. Returns the next lease of the channel, if there is one."""
+        attempted = await self._sender.attempt(lease, line)
         self._metrics.attempted(lease.kind, attempted.attempt.outcome, attempted.attempt.duration_ms / 1_000)
         if attempted.following.disable_reason:
             logger.warning(
                 "disabling a channel", extra={"kind": lease.kind, "reason": attempted.following.disable_reason}
             )
-        return await self._record(lease, attempted)
+        return await self._record(Sent(lease, attempted.attempt, attempted.following))
 
-    async def _record(self, lease: Lease, attempted: Attempted) -> bool:
+    async def _record(self, sent: Sent) -> Lease | None:
         backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         try:
             async with asyncio.timeout(_RECORDING_S):
                 while True:
+                    claim = "" if self._is_stopping else self._new_claim()
                     try:
-                        holds = await store.record(
-                            self._pool, lease, attempted.attempt, attempted.following, self._moment()
-                        )
+                        taken = await self._turns.take(Turn(sent.lease.key, sent, claim))
                     except _FAILURES as error:
                         logger.info("cannot record an attempt yet", extra={"error": type(error).__name__})
                         await asyncio.sleep(backoff.failed())
@@ -139,10 +138,10 @@ class Worker:
                         break
         except TimeoutError:
             logger.warning("an attempt was not recorded, so the message will be sent again")
-            return False
-        if not holds:
+            return None
+        if not taken.holds:
             logger.warning("a lease ended before its attempt was recorded")
-        return holds
+        return taken.next
 
 
 @asynccontextmanager

@@ -55,12 +55,13 @@ class SystemResolver:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """The network as one attempt may use it. Remembers the address that it connected to."""
+    """The network as one connection may use it. Remembers the address that it connected to."""
 
     def __init__(self, resolve: Resolve, allowed: AllowedTargets) -> None:
         self._resolve = resolve
         self._allowed = allowed
         self._inner = httpcore.AnyIOBackend()
+        self._stream: httpcore.AsyncNetworkStream | None = None
         self.address = ""
         """Of the last connection; empty if there was none."""
 
@@ -91,10 +92,15 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-            self.address = address
+            self.address, self._stream = address, stream
             return stream
         raise UnreachableError("no address of the host can be connected to")
 
     async def sleep(self, seconds: float) -> None:
         """Waits."""
         await self._inner.sleep(seconds)
+
+    async def aclose(self) -> None:
+        """Closes the last connection. httpcore leaves it open if an attempt ends while TLS begins."""
+        if self._stream is not None:
+            await self._stream.aclose()

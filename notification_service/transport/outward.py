@@ -4,6 +4,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Protocol
 
+from notification_service.transport.lines import Line
 from notification_service.transport.posting import Exchange
 from notification_service.transport.targets import MAIL_SCHEME
 
@@ -11,7 +12,7 @@ from notification_service.transport.targets import MAIL_SCHEME
 class Posts(Protocol):
     """Posts over HTTP."""
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Exchange:
+    async def post(self, url: str, headers: dict[str, str], body: bytes, line: Line) -> Exchange:
         """Returns what came of it, also a failure."""
 
 
@@ -35,10 +36,10 @@ class Outward:
         self._poster = poster
         self._mailer = mailer
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Exchange:
-        """Sends a message. Returns failures, too."""
+    async def post(self, url: str, headers: dict[str, str], body: bytes, line: Line) -> Exchange:
+        """Sends a message. Returns failures, too. The mail server gets a connection for each message."""
         if not url.startswith(MAIL_SCHEME):
-            return await self._poster.post(url, headers, body)
+            return await self._poster.post(url, headers, body, line)
         if self._mailer is None:
             return Exchange(
                 0.0, "", None, "the deployment has no mail server: an operator sets MEGAROUTER_SMTP_ADDRESS"

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +16,7 @@ from notification_service.transport.guarded_connections import (
     Resolve,
     UnreachableError,
 )
+from notification_service.transport.lines import Connection, Line, new_connection
 from notification_service.transport.targets import AllowedTargets, TargetError, checked_url
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -49,7 +49,7 @@ class Exchange:
 
 
 class Poster:
-    """Posts messages. Each has a connection of its own, so one target never waits for another."""
+    """Posts messages. Each line has a connection of its own, so one target never waits for another."""
 
     def __init__(
         self, resolve: Resolve, allowed: AllowedTargets, tls: ssl.SSLContext, deadline_s: float = DEADLINE_S
@@ -70,14 +70,17 @@ class Poster:
         for library in ("httpx", "httpcore"):
             logging.getLogger(library).setLevel(logging.WARNING)
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Exchange:
-        """Posts a message. Returns failures, too."""
+    async def post(self, url: str, headers: dict[str, str], body: bytes, line: Line) -> Exchange:
+        """Posts a message on the connection of the line, if it is to the same server, or on a new one. Returns failures, too."""
         start_s = time.monotonic()
-        backend = GuardedBackend(self._resolve, self._allowed)
-        answer, error = None, ""
+        connection, answer, error = None, None, ""
         try:
             async with asyncio.timeout(self._deadline_s):
-                answer = await self._answer(backend, url, headers, body)
+                target = checked_url(url, self._allowed)
+                if len(body) > MAX_BODY_BYTES:
+                    raise TargetError(f"the message is longer than {MAX_BODY_BYTES:,} bytes")  # noqa: TRY301
+                connection = await line.take(target) or self._new_connection(target)
+                answer = await _answer(connection, target, headers, body)
         except TimeoutError:
             error = f"no complete answer within {self._deadline_s:g} seconds"
         except (TargetError, RefusedAddressError) as refusal:
@@ -86,28 +89,39 @@ class Poster:
             error = str(failure)
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as failure:
             error = _text(failure, f"the connection failed: {type(failure).__name__}")
-        return Exchange(time.monotonic() - start_s, backend.address, answer, error)
+        finally:
+            if connection is not None:
+                await (connection.aclose() if answer is None else line.keep(connection))
+        address = "" if connection is None else connection.backend.address
+        return Exchange(time.monotonic() - start_s, address, answer, error)
 
-    async def _answer(self, backend: GuardedBackend, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        target = checked_url(url, self._allowed)
-        if len(body) > MAX_BODY_BYTES:
-            raise TargetError(f"the message is longer than {MAX_BODY_BYTES:,} bytes")
-        async with (
-            httpx.AsyncClient(
-                transport=_Transport(backend, self._tls),
-                trust_env=False,
-                follow_redirects=False,
-                timeout=self._deadline_s,
-            ) as client,
-            # Compressed content could be many times as long as what is sent.
-            client.stream("POST", target, content=body, headers={**headers, "accept-encoding": "identity"}) as response,
-        ):
-            return Answer(response.status_code, await _beginning(response), response.headers.get("retry-after", ""))
+    def _new_connection(self, target: httpx.URL) -> Connection:
+        return new_connection(target, GuardedBackend(self._resolve, self._allowed), self._tls)
 
 
-async def _beginning(response: httpx.Response) -> bytes:
+async def _answer(connection: Connection, target: httpx.URL, headers: dict[str, str], body: bytes) -> Answer:
+    # Without a client of httpx, which would keep cookies, follow redirects and read the environment.
+    # Compressed content could be many times as long as what is sent.
+    request = httpx.Request("POST", target, headers={**headers, "accept-encoding": "identity"}, content=body)
+    answered = await connection.http.handle_async_request(
+        httpcore.Request(
+            method="POST",
+            url=httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path),
+            headers=request.headers.raw,
+            content=body,
+        )
+    )
+    try:
+        content = await _beginning(answered)
+    finally:
+        await answered.aclose()
+    retry_after = next((value for name, value in answered.headers if name.lower() == b"retry-after"), b"")
+    return Answer(answered.status, content, retry_after.decode("ascii", errors="replace"))
+
+
+async def _beginning(answered: httpcore.Response) -> bytes:
     content = bytearray()
-    async for part in response.aiter_raw():
+    async for part in answered.aiter_stream():
         content += part
         if len(content) >= MAX_BODY_BYTES:
             break
@@ -124,51 +138,3 @@ def _text(error: BaseException, otherwise: str) -> str:
     if isinstance(cause, ssl.SSLError):
         return f"TLS failed: {cause.reason or type(cause).__name__}"
     return otherwise
-
-
-class _Transport(httpx.AsyncBaseTransport):
-    """Connects httpx with the guarded network. httpx's own transport has no place for it."""
-
-    def __init__(self, backend: GuardedBackend, tls: ssl.SSLContext) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls, max_connections=1, max_keepalive_connections=0, network_backend=backend
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends a request. The errors are httpcore's."""
-        answered = await self._pool.handle_async_request(
-            httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.content,
-            )
-        )
-        return httpx.Response(
-            answered.status, headers=answered.headers, stream=_Stream(answered), extensions=answered.extensions
-        )
-
-    async def aclose(self) -> None:
-        """Closes the connection."""
-        await self._pool.aclose()
-
-
-class _Stream(httpx.AsyncByteStream):
-    """The body of an answer."""
-
-    def __init__(self, answered: httpcore.Response) -> None:
-        self._answered = answered
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        parts: AsyncIterator[bytes] = self._answered.aiter_stream()
-        async for part in parts:
-            yield part
-
-    async def aclose(self) -> None:
-        """Stops reading."""
-        await self._answered.aclose()

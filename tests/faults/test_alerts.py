@@ -25,11 +25,10 @@ FURTHER_PROCESSES = 2
 """That decide about alerts, beside usage_service."""
 ARRIVES_WITHIN_S = 90.0
 """A message that a dead process was sending is sent again when its lease of a minute ends."""
-LONG = [pytest.mark.soak, pytest.mark.timeout(3_600)]
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(("rounds", "calls"), [(6, 20), pytest.param(100, 500, marks=LONG)])
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize(("rounds", "calls"), [(6, 20), pytest.param(100, 500, marks=pytest.mark.soak)])
 async def test_crossings_are_reported_once_although_processes_are_killed(world: World, rounds: int, calls: int) -> None:
     """Each round crosses the budget of a key in the middle of concurrent calls, and kills a process at a random moment after."""
     dice = random.Random(rounds)

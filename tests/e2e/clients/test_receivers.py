@@ -15,6 +15,7 @@ import pytest
 from notification_service.channels import callback
 from notification_service.channels.messages import Alert, Endpoint
 from notification_service.transport.guarded_connections import SystemResolver
+from notification_service.transport.lines import Line
 from notification_service.transport.posting import Poster
 from notification_service.transport.targets import AllowedTargets
 from tests.support.ports import free_port
@@ -94,7 +95,9 @@ async def test_a_receiver_takes_our_messages_once_and_no_others(language: str, r
         async def post(secrets: Sequence[str], body: bytes | None = None, age_s: int = 0) -> int:
             now = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age_s)
             made = callback.render([ALERT], Endpoint(url, tuple(secrets)), now)
-            exchange = await poster.post(url, made.headers, made.body if body is None else body)
+            line = Line()
+            exchange = await poster.post(url, made.headers, made.body if body is None else body, line)
+            await line.aclose()
             assert exchange.answer is not None, exchange.error
             return exchange.answer.status
 

@@ -20,6 +20,7 @@ from gateway_core.stores.postgres.connections import open_pool
 from notification_service.metrics import AttemptMetrics
 from notification_service.outbox.attempts import Posts, Sender
 from notification_service.outbox.worker import Worker
+from notification_service.transport.lines import Line
 from notification_service.transport.posting import Answer, Exchange
 from notification_service.wiring import ROLE
 
@@ -35,7 +36,7 @@ class Receiver:
         self.answer: Callable[[str], Answer | str] = lambda _url: Answer(200, b"ok", "")
         self.wait: Callable[[str], asyncio.Event | None] = lambda _url: None
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Exchange:
+    async def post(self, url: str, headers: dict[str, str], body: bytes, _line: Line) -> Exchange:
         self.posted.append((url, headers, body))
         if (event := self.wait(url)) is not None:
             await event.wait()

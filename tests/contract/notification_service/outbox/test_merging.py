@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from notification_service.channels.kinds import MERGING
-from notification_service.outbox.store import ChannelKey, lease_next
+from notification_service.outbox.store import ChannelKey, Taken, Turn, take_turns
 from notification_service.outbox.worker import Worker
 from notification_service.transport.guarded_connections import SystemResolver
 from notification_service.transport.posting import Answer, Poster
@@ -157,12 +157,12 @@ async def test_a_process_that_is_overtaken_leaves_the_whole_message_alone(
     transaction = other.transaction()
     await transaction.start()
     await other.execute(f"UPDATE notification_deliveries SET {meanwhile} WHERE delivery_id = 'dlv-ops-1'")  # noqa: S608
-    leasing = asyncio.create_task(lease_next(outbox.pool, ChannelKey("acme", "ops"), "this", MERGING))
+    leasing = asyncio.create_task(take_turns(outbox.pool, [Turn(ChannelKey("acme", "ops"), None, "this")], MERGING))
     async with asyncio.timeout(10):
         while not await outbox.owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             await asyncio.sleep(0.01)
     await transaction.commit()
-    assert await leasing is None
+    assert await leasing == [Taken(holds=True, next=None)]
     await other.close()
     claims = await outbox.owner.fetch("SELECT claim FROM notification_deliveries ORDER BY delivery_id")
     assert "this" not in [row["claim"] for row in claims]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from notification_service.transport.guarded_connections import SystemResolver
+from notification_service.transport.lines import Line
 from notification_service.transport.posting import MAX_BODY_BYTES, Exchange, Poster
 from notification_service.transport.targets import AllowedTargets
 from tests.support.servers.certificates import Authority
@@ -53,7 +54,16 @@ async def post(
     url: str, *, allowed: str = "", deadline_s: float = 5.0, body: bytes = b"{}", tls: ssl.SSLContext = TLS
 ) -> Exchange:
     poster = Poster(SystemResolver().resolve, AllowedTargets.parse(allowed), tls, deadline_s)
-    return await poster.post(url, {"content-type": "application/json"}, body)
+    return await posted(poster, url, body)
+
+
+async def posted(poster: Poster, url: str, body: bytes = b"{}") -> Exchange:
+    """Posts one message, on a connection of its own."""
+    line = Line()
+    try:
+        return await poster.post(url, {"content-type": "application/json"}, body, line)
+    finally:
+        await line.aclose()
 
 
 async def test_no_log_has_the_url_of_a_message(caplog: pytest.LogCaptureFixture) -> None:
@@ -87,7 +97,7 @@ async def test_a_name_that_resolves_to_both_is_refused() -> None:
     async def both(_host: str, _port: int) -> Sequence[str]:
         return ["93.184.215.14", "127.0.0.1"]
 
-    exchange = await Poster(both, AllowedTargets(), TLS).post("https://receiver.example/", {}, b"{}")
+    exchange = await posted(Poster(both, AllowedTargets(), TLS), "https://receiver.example/")
     assert (exchange.address, exchange.error) == ("", "the host has an address that is not public")
 
 
@@ -107,7 +117,7 @@ async def test_a_name_that_changes_its_address_is_connected_to_where_it_was_chec
         raise OSError
 
     monkeypatch.setattr("httpcore.AnyIOBackend.connect_tcp", connect)
-    exchange = await Poster(rebinding, AllowedTargets(), TLS).post("https://rebinding.example/", {}, b"{}")
+    exchange = await posted(Poster(rebinding, AllowedTargets(), TLS), "https://rebinding.example/")
     assert (asked, connected) == (["rebinding.example"], ["93.184.215.14"])
     assert exchange.answer is None
 
@@ -167,7 +177,7 @@ async def test_a_name_server_that_does_not_answer_has_no_more_time(monkeypatch: 
         await asyncio.sleep(60)
         return []
 
-    exchange = await Poster(silent, AllowedTargets(), TLS, 0.1).post("https://receiver.example/", {}, b"{}")
+    exchange = await posted(Poster(silent, AllowedTargets(), TLS, 0.1), "https://receiver.example/")
     assert "within 0.1 seconds" in exchange.error
 
 
