@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import uvloop
 
+from mock_provider.arriving.aws_signatures import read_access_keys
 from mock_provider.controls import HEADERS
 from mock_provider.server import run_server
 
@@ -19,7 +21,8 @@ as JSON, GET /tally/calls/N/body for the last bodies, DELETE /tally to reset it.
 def main() -> None:
     """Parses the command line and serves until stopped."""
     arguments = _parser().parse_args()
-    uvloop.run(run_server(arguments.host, arguments.port, arguments.calls_kept, _announce))
+    keys = read_access_keys(arguments.aws_credentials) if arguments.aws_credentials else None
+    uvloop.run(run_server(arguments.host, arguments.port, arguments.calls_kept, _announce, keys))
 
 
 def _announce(url: str) -> None:
@@ -45,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=100_000,
         help="number of recent calls to keep, about 2 kB each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--aws-credentials",
+        type=Path,
+        help="file of AWS access keys (shared credentials); every call must then be signed with one of them",
     )
     return parser
 

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
+from mock_provider.arriving.aws_signatures import AccessKey
 from mock_provider.page import render_page
 from mock_provider.service import REQUEST_BYTES_MAX, ProviderService
 from mock_provider.tally import Tally
@@ -55,10 +56,10 @@ class TallyService:
         return web.Response(text="ok\n")
 
 
-def build_application(tally: Tally) -> web.Application:
+def build_application(tally: Tally, aws_keys: Mapping[str, AccessKey] | None = None) -> web.Application:
     """Builds the routes: the tally, stored responses and files, and every other POST as a provider call."""
     application = web.Application(client_max_size=REQUEST_BYTES_MAX)
-    service, tally_service = ProviderService(tally), TallyService(tally)
+    service, tally_service = ProviderService(tally, aws_keys=aws_keys), TallyService(tally)
     application.router.add_get("/", tally_service.page)
     application.router.add_get("/healthz", tally_service.health)
     application.router.add_get("/tally", tally_service.totals)
@@ -75,7 +76,13 @@ def build_application(tally: Tally) -> web.Application:
     return application
 
 
-async def run_server(host: str, port: int, calls_kept: int, ready: Callable[[str], None]) -> None:
+async def run_server(
+    host: str,
+    port: int,
+    calls_kept: int,
+    ready: Callable[[str], None],
+    aws_keys: Mapping[str, AccessKey] | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT, then gives open calls at most two seconds to end.
 
     `ready` is called with the base URL once the server accepts connections. Port 0 chooses a free one.
@@ -85,7 +92,10 @@ async def run_server(host: str, port: int, calls_kept: int, ready: Callable[[str
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # Canceling the handler detects that a caller disconnected while an answer stalls or waits for its next event.
     runner = web.AppRunner(
-        build_application(Tally(calls_kept)), access_log=None, handler_cancellation=True, shutdown_timeout=_DRAIN_S
+        build_application(Tally(calls_kept), aws_keys),
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=_DRAIN_S,
     )
     await runner.setup()
     try:

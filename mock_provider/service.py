@@ -3,12 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from aiohttp import web
 
-from mock_provider.arrivals import note_body, note_fields, note_headers
+from mock_provider.arriving.aws_signatures import AccessKey, Arrived, problem_of
+from mock_provider.arriving.notes import note_body, note_fields, note_headers
 from mock_provider.controls import ControlError, Controls, read_controls
 from mock_provider.dialects import Dialect, Job, RefusalError, dialect_of
 from mock_provider.forms import is_form, read_form
@@ -26,11 +28,17 @@ _FALLBACK = dialect_of(Endpoint.CHAT_COMPLETIONS)
 class ProviderService:
     """The handler of every provider path."""
 
-    def __init__(self, tally: Tally, clock_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        tally: Tally,
+        clock_s: Callable[[], float] = time.time,
+        aws_keys: Mapping[str, AccessKey] | None = None,
+    ) -> None:
         self._tally = tally
         self.stored = StoredResponses()
         self.files = StoredFiles()
         self._clock_s = clock_s
+        self._aws_keys = aws_keys
         self._serial_base = f"{int(clock_s()):08x}"
         self._serial_next = 0
 
@@ -61,6 +69,8 @@ class ProviderService:
         dialect = dialect_of(target.endpoint) if target is not None else _FALLBACK
         serial = self._serial()
         reply = Reply(request, record, dialect, serial)
+        if (problem := self._unsigned(request, body)) is not None:
+            return await reply.fail(403, problem)
         if target is None:
             return await reply.fail(404, f"Invalid URL (POST {request.path})")
         if target.needs_api_version and not request.query.get("api-version"):
@@ -93,6 +103,14 @@ class ProviderService:
         if target.endpoint is Endpoint.RESPONSES:
             self.stored.keep(dialect, job)
         return await (reply.stream(job) if read.streamed else reply.whole(job))
+
+    def _unsigned(self, request: web.Request, body: bytes) -> str | None:
+        """Returns what is wrong with the signature of a request, if the mock demands one."""
+        if self._aws_keys is None:
+            return None
+        headers = {name.lower(): ",".join(request.headers.getall(name)) for name in request.headers}
+        now = datetime.fromtimestamp(self._clock_s(), UTC)
+        return problem_of(Arrived(request.method, request.raw_path, headers, body), self._aws_keys, now)
 
     def _serial(self) -> str:
         self._serial_next += 1

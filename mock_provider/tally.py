@@ -65,6 +65,8 @@ class CallRecord:
     body_stream_options: Any = None
     credentials: tuple[tuple[str, str], ...] = ()
     """Pairs of where a credential arrived and its SHA-256: enough to identify the credential without storing it."""
+    access_key: str | None = None
+    """The id of the AWS access key that signed the call. It is no secret."""
     gateway_headers: tuple[str, ...] = ()
     """Names of headers that are internal to the gateway and must never reach a provider."""
     duration_ms: float = 0.0
@@ -104,6 +106,7 @@ class CallRecord:
                 "stream_options": self.body_stream_options,
             },
             "credentials": [{"header": name, "sha256": digest} for name, digest in self.credentials],
+            "access_key": self.access_key,
             "gateway_headers": list(self.gateway_headers),
         }
 

@@ -50,6 +50,7 @@ def _constants() -> Iterator[str]:
         "attempts": metadata.ATTEMPTS,
         "model_place": metadata.MODEL_PLACE,
         "attempt_timeout": headers.ATTEMPT_TIMEOUT,
+        "signed_for": headers.SIGNED_FOR,
         "cost": headers.COST,
         "should_retry": headers.SHOULD_RETRY,
         "retry_after": headers.RETRY_AFTER,
@@ -84,6 +85,7 @@ def _constants() -> Iterator[str]:
     yield f"pub const retry_after_max_s = {RETRY_AFTER_MAX_S};"
     yield f"pub const quote_bytes_max = {quotes.MAX_LENGTH};"
     yield f"pub const standard_names = [_][]const u8{_list(sorted(STANDARD_NAMES))};"
+    yield f"pub const signature_headers = [_][]const u8{_list(headers.SIGNATURE)};"
     yield f"pub const credential_headers = [_][]const u8{_list((headers.AUTHORIZATION, *headers.API_KEY_HEADERS))};"
 
 

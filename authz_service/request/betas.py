@@ -11,7 +11,7 @@ from typing import Final
 
 from authz_service.request.call import Call
 from gateway_core.contract.headers import BETA_OF_DIALECT
-from gateway_core.model.catalog.entries import Provider
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.endpoints import Dialect
 from gateway_core.model.record_decorator import record
 

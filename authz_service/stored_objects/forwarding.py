@@ -11,7 +11,7 @@ from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 from gateway_core.model.calls.stored_objects import ObjectKind, ObjectName, StoredObject, refuse_unknown_object
-from gateway_core.model.catalog.entries import Provider
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.endpoints import Dialect, Endpoint, FileCall, passed_query
 from gateway_core.model.file_calls import FileOperation, file_path
 from gateway_core.model.limits.request_limits import encode_limits, rate_limits_of

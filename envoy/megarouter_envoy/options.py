@@ -19,6 +19,15 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class AwsAccessKey:
+    """The access key with which Envoy signs requests to a service of AWS."""
+
+    region: str
+    service: str  # the name under which the service checks signatures
+    file: Path | None  # of the form that AWS calls shared credentials; None: what Envoy finds in its environment
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderTarget:
     """A provider that receives calls. One that wants its credential in several headers is several targets."""
 
@@ -26,12 +35,22 @@ class ProviderTarget:
     host: str
     port: int
     tls: bool
-    credential: Credential | None = None
+    credential: Credential | AwsAccessKey | None = None
 
     @property
     def is_mock(self) -> bool:
         """Whether it is a mock provider. Real ones want a credential."""
         return self.credential is None
+
+    @property
+    def sent_secret(self) -> Credential | None:
+        """The secret that Envoy sends as it is; None if there is none, or it only signs with it."""
+        return self.credential if isinstance(self.credential, Credential) else None
+
+    @property
+    def access_key(self) -> AwsAccessKey | None:
+        """The access key with which Envoy signs; None if it does not."""
+        return self.credential if isinstance(self.credential, AwsAccessKey) else None
 
     @property
     def cluster(self) -> str:

@@ -41,7 +41,10 @@ pub const Attempt = struct {
     }
 
     fn removeCredentials(self: *const Attempt, stream: envoy.Stream) void {
-        for (self.configuration.targets) |target| if (target.secret != null) envoy.removeHeader(stream, .request, target.header);
+        for (self.configuration.targets) |target| {
+            if (target.secret != null or target.is_signed) envoy.removeHeader(stream, .request, target.header);
+            if (target.is_signed) removeSignature(stream);
+        }
     }
 
     fn prepare(self: *Attempt, stream: envoy.Stream) error{ OutOfMemory, Unknown }!void {
@@ -62,11 +65,18 @@ pub const Attempt = struct {
         self.is_noted = true;
         envoy.setHeader(stream, .request, ":path", path);
         self.removeCredentials(stream);
-        const secret = target.secret orelse return;
+        if (target.isMock()) return;
         if (self.configuration.control_prefix.len > 0) try provider_headers.removePrefix(stream, self.configuration.control_prefix, allocator);
+        if (target.is_signed) envoy.setHeader(stream, .request, contract.signed_for, target.name);
+        const secret = target.secret orelse return;
         const value = try std.mem.concat(allocator, u8, &.{ if (target.is_bearer) "Bearer " else "", secret.current(monotonicMs()) });
         defer allocator.free(value);
         envoy.setHeader(stream, .request, target.header, value);
+    }
+
+    fn removeSignature(stream: envoy.Stream) void {
+        envoy.removeHeader(stream, .request, contract.signed_for);
+        for (contract.signature_headers) |name| envoy.removeHeader(stream, .request, name);
     }
 
     fn rename(self: *Attempt, stream: envoy.Stream, model: []const u8) error{OutOfMemory}!void {

@@ -10,6 +10,7 @@ pub const usage = "usage";
 pub const attempts = "attempts";
 pub const model_place = "model_place";
 pub const attempt_timeout = "x-envoy-upstream-rq-per-try-timeout-ms";
+pub const signed_for = "x-megarouter-signed-for";
 pub const cost = "x-megarouter-cost";
 pub const should_retry = "x-should-retry";
 pub const retry_after = "retry-after";
@@ -42,6 +43,7 @@ pub const several_hosts_message = "The request names several hosts. Send one Hos
 pub const retry_after_max_s = 60;
 pub const quote_bytes_max = 2000;
 pub const standard_names = [_][]const u8{ "", "auto", "default", "global", "not_available", "on_demand", "standard", "standard_only", "unspecified" };
+pub const signature_headers = [_][]const u8{ "x-amz-content-sha256", "x-amz-date", "x-amz-security-token" };
 pub const credential_headers = [_][]const u8{ "authorization", "x-api-key", "x-goog-api-key" };
 
 /// What authz_service decides about a call: keys of `decision_namespace`.

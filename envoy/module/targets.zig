@@ -63,10 +63,11 @@ pub const Target = struct {
     name: []const u8,
     header: []const u8,
     is_bearer: bool,
-    /// Null for a mock provider.
+    /// Null for a mock provider, and where a filter behind this one signs.
     secret: ?*Secret,
+    is_signed: bool = false,
 
-    /// Reads `<name> <header> bearer|plain <path>`; of a mock provider only `<name>`.
+    /// Reads `<name> <header> bearer|plain <path>` or `<name> <header> signed`; of a mock provider only `<name>`.
     pub fn read(text: []const u8) error{ OutOfMemory, Unreadable, Unknown }!Target {
         var words = std.mem.splitScalar(u8, text, ' ');
         const name = try allocator.dupe(u8, words.first());
@@ -75,7 +76,13 @@ pub const Target = struct {
         const form = words.next() orelse return error.Unknown;
         const kept = try allocator.dupe(u8, header);
         errdefer allocator.free(kept);
+        if (std.mem.eql(u8, form, "signed")) return .{ .name = name, .header = kept, .is_bearer = false, .secret = null, .is_signed = true };
         return .{ .name = name, .header = kept, .is_bearer = std.mem.eql(u8, form, "bearer"), .secret = try .open(words.rest()) };
+    }
+
+    /// Returns whether it is a mock provider, which needs no credential.
+    pub fn isMock(self: Target) bool {
+        return self.secret == null and !self.is_signed;
     }
 
     pub fn deinit(self: Target) void {

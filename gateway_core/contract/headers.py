@@ -33,6 +33,10 @@ COST: Final = f"{INTERNAL_PREFIX}cost"
 
 ATTEMPT_TIMEOUT: Final = "x-envoy-upstream-rq-per-try-timeout-ms"
 """From the module to Envoy's router: how long an attempt may take to begin its answer. Clients cannot set it."""
+SIGNED_FOR: Final = f"{INTERNAL_PREFIX}signed-for"
+"""From the module to a filter behind it: the target whose signature an attempt needs."""
+SIGNATURE: Final = ("x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
+"""What a signature of AWS adds besides `authorization`."""
 AUTHORIZATION: Final = "authorization"
 ANTHROPIC_API_KEY: Final = "x-api-key"
 GEMINI_API_KEY: Final = "x-goog-api-key"

@@ -7,10 +7,11 @@ from typing import Final
 
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.catalog.answered_models import NO_OTHER_MODELS, AnsweredModels
-from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.media import audio_seconds, encoded_bytes
 from gateway_core.model.catalog.prices import PriceSchedule
 from gateway_core.model.catalog.pricing import ChargeLine, charge_lines, total_nano_credits
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import TokenUsage, with_count
 from gateway_core.model.catalog.units import unit_of

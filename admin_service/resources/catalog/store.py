@@ -5,8 +5,9 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.providers.provider import Provider
 
 # The current price is the one that `Model.schedule_at` picks.
 MODEL_COLUMNS: Final = "m.definition, m.offered, p.version, p.effective_date, p.create_time, p.prices"

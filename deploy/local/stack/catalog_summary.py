@@ -22,6 +22,8 @@ class ProviderEntry:
     """The base URL of one of its dialects. The catalog ensures that all its dialects share scheme, host and port."""
     credential_env: str
     credential_header: str
+    authentication: dict[str, str] | None = None
+    """What the credential is, as the catalog states it; None if it is a key that is sent as it is."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,13 @@ def _summarize(catalog_file: Path) -> dict[str, Any]:
         raise CatalogRefusedError(str(error)) from error
     summary = CatalogSummary(
         providers=tuple(
-            ProviderEntry(target, next(iter(provider.dialects.values())), provider.credential_env, header)
+            ProviderEntry(
+                target,
+                next(iter(provider.dialects.values())),
+                provider.credential_env,
+                header,
+                provider.authentication.model_dump() if provider.authentication else None,
+            )
             for provider in catalog.providers
             for target, header in provider.targets.items()
         ),

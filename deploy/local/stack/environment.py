@@ -74,6 +74,7 @@ NEEDS = {
 }
 
 _PREFIX = "MEGAROUTER_"
+_AWS_PREFIX = "AWS_"
 _GENERAL = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 # Set separately for the processes that need them, or meant for clients or for the tests.
 _NOT_INHERITED = frozenset(
@@ -117,6 +118,11 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name not in _NOT_INHERITED and (name in _GENERAL or name.startswith(("OTEL_", _PREFIX)))
     }
+
+
+def aws_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables in which SDKs of AWS look for an access key, a role, or where to ask for one."""
+    return {name: value for name, value in environment.items() if name.startswith(_AWS_PREFIX)}
 
 
 @dataclass(frozen=True, repr=False)

@@ -25,6 +25,7 @@ class StackPlan:
     environment: Mapping[str, str]  # of every process
     admin_edge: AdminEdge = field(default_factory=AdminEdge)
     listeners: PublicListeners = field(default_factory=PublicListeners)
+    aws_environment: Mapping[str, str] = field(default_factory=dict)  # of Envoy, if it looks for an access key there
     model_origins: tuple[str, ...] = ()  # of browsers that may call models
     fallbacks: tuple[tuple[str, ...], ...] = ()  # orders in which the targets of one call may be tried
     front_proxies: FrontProxies = field(default_factory=FrontProxies)

@@ -7,6 +7,10 @@ from urllib.parse import urlsplit
 from deploy.local.stack.catalog_summary import ModelEntry, ProviderEntry
 from deploy.local.stack.layout import HOST
 
+_ACCESS_KEY_WORDS = (2, 3)
+ENVIRONMENT = "environment"
+"""As the credential for AWS: Envoy finds it in its own environment."""
+
 
 class ProviderError(Exception):
     """A provider cannot be reached as the catalog describes it. The message names what to change."""
@@ -23,6 +27,13 @@ class Route:
     credential_header: str | None = None
     credential_prefix: str = ""
     credential: str | None = field(default=None, repr=False)
+    authentication: Mapping[str, str] | None = None
+    """What the credential is, as the catalog states it; None if it is a key that is sent as it is."""
+
+    @property
+    def has_aws_environment(self) -> bool:
+        """Whether Envoy finds the access key itself."""
+        return is_aws(self.authentication) and self.credential == ENVIRONMENT
 
     @property
     def is_mock(self) -> bool:
@@ -48,8 +59,25 @@ def _route(provider: ProviderEntry, environment: Mapping[str, str], mock_port: i
         return Route(provider.name, HOST, mock_port, tls=False)
     if not credential.isascii() or not credential.isprintable():
         raise ProviderError(f"{provider.credential_env}: the credential must consist of printable ASCII characters")
+    authentication = provider.authentication
+    if is_aws(authentication) and credential != ENVIRONMENT and not _is_access_key(credential):
+        raise ProviderError(
+            f"{provider.credential_env}: give ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN if the key is temporary, "
+            f"or the word {ENVIRONMENT} to use what Envoy finds in its environment"
+        )
     prefix = "Bearer " if provider.credential_header == "authorization" else ""
-    return Route(provider.name, host, port, scheme == "https", provider.credential_header, prefix, credential)
+    tls = scheme == "https"
+    return Route(provider.name, host, port, tls, provider.credential_header, prefix, credential, authentication)
+
+
+def _is_access_key(text: str) -> bool:
+    words = text.split(":")
+    return len(words) in _ACCESS_KEY_WORDS and all(words)
+
+
+def is_aws(authentication: Mapping[str, str] | None) -> bool:
+    """Returns whether requests are signed with an AWS access key."""
+    return authentication is not None and authentication["kind"] == "aws_signature"
 
 
 def _origin(provider: ProviderEntry) -> tuple[str, str, int]:

@@ -17,6 +17,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
+from megarouter_envoy.clusters.aws_signatures import sign
 from megarouter_envoy.clusters.fallbacks import fallback_clusters
 from megarouter_envoy.clusters.replicas import (
     ask_another,
@@ -249,8 +250,10 @@ def _upstream_filters(target: ProviderTarget, options: BootstrapOptions) -> list
     filters = []
     if names or prefix:
         filters.append(http_filter("envoy.filters.http.header_mutation", keep_from_provider(names, prefix)))
-    if target.credential is not None:
-        filters.append(_inject(_provider_credential(target, target.credential, options)))
+    if target.sent_secret is not None:
+        filters.append(_inject(_provider_credential(target, target.sent_secret, options)))
+    if target.access_key is not None:
+        filters.append(sign(target.host, target.access_key))
     return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]
 
 

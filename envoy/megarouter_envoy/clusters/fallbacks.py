@@ -14,6 +14,7 @@ from envoy_data_plane.google.protobuf import StringValue
 
 from gateway_core.contract import headers
 from gateway_core.model.deployments.fallbacks import fallback_cluster
+from megarouter_envoy.clusters.aws_signatures import sign_attempts_at
 from megarouter_envoy.header_rules import keep_from_provider
 from megarouter_envoy.options import BootstrapOptions, ProviderTarget
 from megarouter_envoy.typed_config import http_filter, module_http_filter, pack, seconds
@@ -69,13 +70,13 @@ def _fallback(order: Sequence[str], options: BootstrapOptions, protocol_options:
                 )
             ]
         ),
-        typed_extension_protocol_options={protocol_options: pack(_protocol(options))},
+        typed_extension_protocol_options={protocol_options: pack(_protocol([names[name] for name in order], options))},
     )
 
 
-def _protocol(options: BootstrapOptions) -> upstream_http.HttpProtocolOptions:
-    """Returns HTTP/1.1, which every provider speaks, with the filter that prepares each attempt."""
-    filters = [_attempt(options)]
+def _protocol(targets: Sequence[ProviderTarget], options: BootstrapOptions) -> upstream_http.HttpProtocolOptions:
+    """Returns HTTP/1.1, which every provider speaks, with the filters that prepare each attempt."""
+    filters = [_attempt(options), *_signatures(targets)]
     if options.otlp_endpoint is not None:
         removal = keep_from_provider(headers.TRACE_CONTEXT, "")
         filters.insert(0, http_filter("envoy.filters.http.header_mutation", removal))
@@ -88,6 +89,15 @@ def _protocol(options: BootstrapOptions) -> upstream_http.HttpProtocolOptions:
     )
 
 
+def _signatures(targets: Sequence[ProviderTarget]) -> list[hcm.HttpFilter]:
+    """Returns the filters that sign the attempts at AWS, and then remove the module's mark."""
+    signers = [sign_attempts_at(one.name, one.host, one.access_key) for one in targets if one.access_key]
+    if not signers:
+        return []
+    unmark = http_filter("envoy.filters.http.header_mutation", keep_from_provider((headers.SIGNED_FOR,), ""))
+    return [*signers, unmark]
+
+
 def _attempt(options: BootstrapOptions) -> hcm.HttpFilter:
     """Returns the upstream filter that gives each attempt of a call its path, its name of the model and its credential."""
     lines = [f"target {_target_line(target)}" for target in options.providers]
@@ -97,7 +107,9 @@ def _attempt(options: BootstrapOptions) -> hcm.HttpFilter:
 
 
 def _target_line(target: ProviderTarget) -> str:
-    credential = target.credential
+    if target.access_key is not None:
+        return f"{target.name} {headers.AUTHORIZATION} signed"
+    credential = target.sent_secret
     if credential is None:
         return target.name
     form = "bearer" if credential.prefix else "plain"

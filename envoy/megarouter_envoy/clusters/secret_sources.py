@@ -21,7 +21,7 @@ _SECRET_TYPE: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tl
 def secret_files(options: BootstrapOptions) -> dict[str, Path]:
     """Returns the file of each secret by the secret's name."""
     targets = options.providers
-    files = {secret_name(target): target.credential.secret_file for target in targets if target.credential}
+    files = {secret_name(target): target.sent_secret.secret_file for target in targets if target.sent_secret}
     return {EDGE_SECRET: options.edge_secret_file, **files}
 
 

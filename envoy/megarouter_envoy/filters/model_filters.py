@@ -18,7 +18,7 @@ from megarouter_envoy.typed_config import http_filter
 def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     """Returns all filters in order."""
     limits = options.limits
-    secret_files = [target.credential.secret_file for target in options.providers if target.credential]
+    secret_files = [target.sent_secret.secret_file for target in options.providers if target.sent_secret]
     browsers = [http_filter(CORS_FILTER, cors.Cors())] if options.model_allowed_origins else []
     return [
         *browsers,

@@ -16,8 +16,9 @@ from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.calls.routes import Route, route_of
 from gateway_core.model.calls.special_requests import ReservedAs, Specials, check_specials
-from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.catalog.reserves import FREE, BudgetMode, OutputShare, reserve
 from gateway_core.model.catalog.units import reserve_units

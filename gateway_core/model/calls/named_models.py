@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.answered_models import NO_OTHER_MODELS, AnsweredModels
-from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.virtual_models import Owned

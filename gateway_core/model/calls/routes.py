@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.entries import Model
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.endpoints import Dialect, Endpoint, upstream_path
 
 _OUTPUT_LIMIT_FIELDS: Final = {

@@ -8,8 +8,9 @@ from typing import Final
 
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.units import unit_of
 from gateway_core.model.catalog.unpriced import (

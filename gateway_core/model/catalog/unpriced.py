@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Final
 
-from gateway_core.model.catalog.entries import Provider
 from gateway_core.model.catalog.prices import UNSOUND_BASES, PriceSchedule
 from gateway_core.model.catalog.pricing import FEE_PREFIX
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.catalog.service import Service
 from gateway_core.model.catalog.token_usage import CATEGORIES, TokenUsage
 from gateway_core.model.endpoints import Endpoint

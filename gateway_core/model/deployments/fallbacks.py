@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import permutations
 from typing import Final
 
-from gateway_core.model.catalog.entries import Catalog, Deployment, Provider
+from gateway_core.model.catalog.entries import Catalog, Deployment
+from gateway_core.model.catalog.providers.provider import Provider
 
 MOST_ATTEMPTS: Final = 3
 _MOST_DEPLOYMENTS_WITH_THREE: Final = 4

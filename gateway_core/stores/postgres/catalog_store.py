@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.catalog.answered_models import AnsweredModels
-from gateway_core.model.catalog.entries import Catalog, Model, OfferedVirtualModel, Provider
+from gateway_core.model.catalog.entries import Catalog, Model, OfferedVirtualModel
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.limits.model_whitelists import qualified_name
 from gateway_core.model.routing.virtual_models import Owned, of_catalog
 from gateway_core.runtime.background import in_background

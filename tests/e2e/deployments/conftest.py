@@ -16,6 +16,7 @@ from tests.e2e.conftest import chat, pepper_of
 from tests.support.data.tenants import make_tenant
 from tests.support.metered_calls import Metering
 from tests.support.ports import free_port_base
+from tests.support.servers.mock_process import MockProcess, running_mock
 from tests.support.servers.scripted_upstream import Request, Script, ScriptedUpstream, json_answer, running_upstream
 
 PRICES = {"alpha": (1_000_000_000, 4_000_000_000), "beta": (3_000_000_000, 8_000_000_000)}
@@ -24,6 +25,12 @@ KNOWN_S = 0.6
 """After this time every replica knows what a call said: Envoy's flush, usage_service, and the next reading."""
 INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 500
 FIRST_BYTE_TIMEOUT_MS = 1_000
+SIGNED_NAME = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+AWS_KEYS = {
+    "first": "AKIDOFTHEFIRSTKEY:secret/of+the+first+access+key",
+    "second": "ASIDOFTHESECONDKEY:secret/of+the+second+access+key:token/of+the+second==",
+}
+"""The access keys that the mock of AWS knows; the second one is temporary."""
 
 
 def cost_at(provider: str) -> int:
@@ -80,6 +87,17 @@ def catalog_of(urls: dict[str, str]) -> dict[str, Any]:
                 ],
             ),
             model("plain", provider="alpha", upstream_name="plain-at-alpha"),
+            model("signed", provider="bedrock", upstream_name=SIGNED_NAME, endpoints=["messages", "chat_completions"]),
+            model(
+                "signed-first",
+                endpoints=["chat_completions"],
+                deployments=[deployment("bedrock", upstream_name=SIGNED_NAME), deployment("beta", priority=1)],
+            ),
+            model(
+                "signed-last",
+                endpoints=["chat_completions"],
+                deployments=[deployment("alpha"), deployment("bedrock", upstream_name=SIGNED_NAME, priority=1)],
+            ),
         ],
     }
 
@@ -108,6 +126,13 @@ def _providers(urls: dict[str, str]) -> list[dict[str, Any]]:
             "credential_header": "api-key",
             "deployments_api_version": "2024-10-21",
             "dialects": {"openai": f"{urls['alpha']}/openai"},
+        },
+        {
+            "name": "bedrock",
+            "same_as": "alpha",
+            "credential_env": "BEDROCK_KEY",
+            "authentication": {"kind": "aws_signature", "region": "eu-central-1"},
+            "dialects": {"openai": f"{urls['aws']}/openai/v1", "anthropic": f"{urls['aws']}/anthropic/v1"},
         },
     ]
 
@@ -168,15 +193,39 @@ def running_upstreams() -> Iterator[Upstreams]:
 
 
 @pytest.fixture(scope="package")
-def deployed_stack(running_upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def running_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockProcess]:
+    """A mock provider that refuses every call without a right signature."""
+    file = tmp_path_factory.mktemp("aws") / "credentials"
+    keys = [
+        f"[{name}]\naws_access_key_id = {key.split(':')[0]}\naws_secret_access_key = {key.split(':')[1]}\n"
+        + (f"aws_session_token = {key.split(':')[2]}\n" if key.count(":") == 2 else "")
+        for name, key in AWS_KEYS.items()
+    ]
+    file.write_text("".join(keys), encoding="utf-8")
+    with running_mock("--aws-credentials", str(file)) as mock:
+        yield mock
+
+
+@pytest.fixture
+def aws(running_aws: MockProcess) -> MockProcess:
+    """That mock provider, with an empty tally."""
+    running_aws.reset()
+    return running_aws
+
+
+@pytest.fixture(scope="package")
+def deployed_stack(
+    running_upstreams: Upstreams, running_aws: MockProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     catalog = tmp_path_factory.mktemp("deployments") / "catalog.yaml"
-    urls = {"alpha": running_upstreams.alpha.url, "beta": running_upstreams.beta.url}
+    urls = {"alpha": running_upstreams.alpha.url, "beta": running_upstreams.beta.url, "aws": running_aws.url}
     catalog.write_text(yaml.safe_dump(catalog_of(urls)), encoding="utf-8")
     home: Path = tmp_path_factory.mktemp("deployed-stack")
     settings = {
         "ALPHA_KEY": "credential-of-alpha",
         "BETA_KEY": "credential-of-beta",
         "AZURE_KEY": "credential-of-azure",
+        "BEDROCK_KEY": AWS_KEYS["first"],
     }
     with Stack(home, free_port_base(), catalog=catalog, settings=settings) as running:
         yield running

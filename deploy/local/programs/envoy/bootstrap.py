@@ -8,14 +8,22 @@ from megarouter_envoy.clusters.secret_sources import write_secret_sources
 from megarouter_envoy.filters.admin_api import prepare_admin_api
 from megarouter_envoy.listeners.tls import write_secrets
 from megarouter_envoy.module import ModuleNotBuiltError, find_module
-from megarouter_envoy.options import BootstrapOptions, Credential, Limits, ListenerTls, ProviderTarget, ServiceSockets
+from megarouter_envoy.options import (
+    AwsAccessKey,
+    BootstrapOptions,
+    Credential,
+    Limits,
+    ListenerTls,
+    ProviderTarget,
+    ServiceSockets,
+)
 
 from deploy.local.process.children import StartError
 from deploy.local.process.private_files import write_private
 from deploy.local.stack.layout import Home
 from deploy.local.stack.listeners.public_listeners import PublicListeners
 from deploy.local.stack.plan import StackPlan
-from deploy.local.stack.providers import Route
+from deploy.local.stack.providers import Route, is_aws
 
 MOCK_CONTROL_PREFIX = "x-mock-"
 """Begins the names of the headers that control the mock provider."""
@@ -103,8 +111,11 @@ def _write_validated(bootstrap: Path, text: str) -> None:
 
 
 def _target(home: Home, route: Route) -> ProviderTarget:
-    credential = None
-    if route.credential is not None and route.credential_header is not None:
-        secret_file = home.provider_secrets / route.name
+    credential: Credential | AwsAccessKey | None = None
+    secret_file = home.provider_secrets / route.name
+    if route.authentication is not None and is_aws(route.authentication) and not route.is_mock:
+        found = None if route.has_aws_environment else secret_file
+        credential = AwsAccessKey(route.authentication["region"], route.authentication["service"], found)
+    elif route.credential is not None and route.credential_header is not None:
         credential = Credential(route.credential_header, route.credential_prefix, secret_file)
     return ProviderTarget(route.name, route.host, route.port, route.tls, credential)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from megarouter_envoy.binary import BinaryNotFoundError, find_binary
 from megarouter_envoy.clusters.authorities import AuthoritiesNotFoundError, system_authorities
-from megarouter_envoy.clusters.credentials import write_secret_file
+from megarouter_envoy.clusters.credentials import write_aws_access_key, write_secret_file
 from megarouter_envoy.module import ModuleNotBuiltError, find_module
 
 from deploy.local.process.children import StartError
@@ -14,6 +14,7 @@ from deploy.local.process.ownership import give_away
 from deploy.local.programs.envoy.drain_grace import drain_grace_s
 from deploy.local.stack.environment import OTLP_ENDPOINT
 from deploy.local.stack.plan import StackPlan
+from deploy.local.stack.providers import is_aws
 from deploy.local.stack.remembered import source_of
 from deploy.local.toolchain.stamps import Stamp, read_stamp, write_stamp
 
@@ -67,8 +68,10 @@ def _write_secrets(plan: StackPlan) -> None:
         old.unlink()
     write_secret_file(plan.home.edge_secret_file, plan.secrets.edge_secret)
     for route in plan.routes:
-        if route.credential is not None:
-            write_secret_file(plan.home.provider_secrets / route.name, route.credential)
+        if route.credential is None or route.has_aws_environment:
+            continue
+        write = write_aws_access_key if is_aws(route.authentication) else write_secret_file
+        write(plan.home.provider_secrets / route.name, route.credential)
 
 
 def _source(plan: StackPlan) -> str:

@@ -74,7 +74,7 @@ def _child(plan: StackPlan, succession: Succession) -> ChildCommand:
     account = service_account([*installed, *(file for file in named if file is not None)])
     return ChildCommand(
         command=command,
-        environment=for_account(plan.environment, account),
+        environment=for_account({**plan.environment, **plan.aws_environment}, account),
         directory=plan.home.envoy,
         log_file=plan.home.log_file("envoy"),
         account=account,

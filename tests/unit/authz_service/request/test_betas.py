@@ -6,7 +6,7 @@ import pytest
 
 from authz_service.request.betas import Betas, read_betas
 from authz_service.request.call import Call
-from gateway_core.model.catalog.entries import Provider
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.endpoints import Dialect
 from tests.support.data.examples import provider
 

@@ -13,10 +13,17 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 from megarouter_envoy.binary import BinaryNotFoundError, InvalidBootstrapError, find_binary, validate
 from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.authorities import system_authorities
-from megarouter_envoy.clusters.credentials import credential_for, write_secret_file
+from megarouter_envoy.clusters.credentials import credential_for, write_aws_access_key, write_secret_file
 from megarouter_envoy.filters.admin_api import prepare_admin_api
 from megarouter_envoy.listeners.tls import PlainHttpRefusedError
-from megarouter_envoy.options import AdminApi, BootstrapOptions, IdentityProvider, ProviderTarget, ServiceSockets
+from megarouter_envoy.options import (
+    AdminApi,
+    AwsAccessKey,
+    BootstrapOptions,
+    IdentityProvider,
+    ProviderTarget,
+    ServiceSockets,
+)
 from megarouter_envoy.replies.admin_replies import REPLIES
 from megarouter_envoy.replies.local_replies import causes
 
@@ -65,6 +72,13 @@ def options(root: Path) -> BootstrapOptions:
                 tls=True,
                 credential=credential_for("anthropic", secrets / "anthropic"),
             ),
+            ProviderTarget(
+                "bedrock",
+                "bedrock-runtime.eu-central-1.amazonaws.com",
+                443,
+                tls=True,
+                credential=AwsAccessKey("eu-central-1", "bedrock", secrets / "bedrock"),
+            ),
         ),
         otlp_endpoint="127.0.0.1:4317",
         admin_allowed_origins=("http://localhost:3000",),
@@ -92,6 +106,7 @@ def usable(tmp_path_factory: pytest.TempPathFactory) -> BootstrapOptions:
     (root / "secrets").mkdir()
     for name in ("openai", "anthropic", "edge"):
         write_secret_file(root / "secrets" / name, f"secret-of-{name}")
+    write_aws_access_key(root / "secrets" / "bedrock", "AKID:secret-of-bedrock")
     (root / "jwks.json").write_text(json.dumps({"keys": [PUBLIC_KEY]}))
     return replace(options(root), admin_api=prepare_admin_api(root / "admin_json_types.lua"))
 
@@ -198,7 +213,10 @@ def test_only_a_route_to_several_deployments_goes_on_to_the_next(usable: Bootstr
 
 
 def test_envoy_accepts_fallbacks(usable: BootstrapOptions, tmp_path: Path) -> None:
-    several = replace(usable, fallbacks=(("openai", "mock"), ("openai", "openai"), ("anthropic", "openai", "mock")))
+    several = replace(
+        usable,
+        fallbacks=(("openai", "mock"), ("openai", "openai"), ("anthropic", "bedrock", "mock"), ("bedrock", "bedrock")),
+    )
     bootstrap = tmp_path / "bootstrap.json"
     bootstrap.write_text(built(several), encoding="utf-8")
     validate(bootstrap)
@@ -342,7 +360,12 @@ def test_a_call_is_in_one_grpc_log_and_sooner_if_another_call_may_wait_for_it(us
 
 def test_certificates_of_providers_are_checked_by_name_and_authority(usable: BootstrapOptions) -> None:
     contexts = list(messages(json.loads(built(usable)), "UpstreamTlsContext"))
-    assert [context["sni"] for context in contexts] == ["id.example", "api.openai.com", "api.anthropic.com"]
+    assert [context["sni"] for context in contexts] == [
+        "id.example",
+        "api.openai.com",
+        "api.anthropic.com",
+        "bedrock-runtime.eu-central-1.amazonaws.com",
+    ]
     for context in contexts:
         assert context["auto_sni_san_validation"]
         assert context["common_tls_context"]["validation_context"]["trusted_ca"]["filename"] == str(

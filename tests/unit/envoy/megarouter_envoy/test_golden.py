@@ -34,7 +34,7 @@ def features() -> dict[str, Any]:
         module_path=root / "libmegarouter.so",
         admin_json_path=root / "admin_json.lua",
         authorities_path=root / "authorities.pem",
-        fallbacks=(("openai", "mock"),),
+        fallbacks=(("openai", "mock"), ("openai", "bedrock")),
     )
     document = json.loads(build_bootstrap(fixed))
     resources = document.pop("static_resources")

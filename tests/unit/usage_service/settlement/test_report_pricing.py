@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from gateway_core.model.catalog.answered_models import AnsweredModels
-from gateway_core.model.catalog.entries import Model, Provider
+from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.prices import PriceSchedule
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.catalog.token_usage import TokenUsage
 from gateway_core.model.endpoints import Endpoint
 from tests.support.data.example_hold import with_changes

@@ -48,6 +48,28 @@ def test_a_plain_http_provider_keeps_its_port_and_has_no_tls() -> None:
     assert (route.host, route.port, route.tls) == ("10.0.0.7", 8080, False)
 
 
+AWS = ProviderEntry(
+    "aws",
+    "https://bedrock-runtime.eu-central-1.amazonaws.com/anthropic/v1",
+    "AWS_KEY",
+    "authorization",
+    {"kind": "aws_signature", "region": "eu-central-1", "service": "bedrock"},
+)
+
+
+@pytest.mark.parametrize("value", ["AKID", "AKID:", ":secret", "AKID:secret:token:more"])
+def test_what_is_no_aws_access_key_is_refused_without_quoting_it(value: str) -> None:
+    with pytest.raises(ProviderError, match="AWS_KEY: give ACCESS_KEY_ID:SECRET_ACCESS_KEY") as refusal:
+        plan_routes([AWS], {"AWS_KEY": value}, MOCK_PORT)
+    assert value not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("value", "is_found"), [("AKID:secret", False), ("environment", True)])
+def test_envoy_finds_an_access_key_itself_only_if_told_to(value: str, *, is_found: bool) -> None:
+    (route,) = plan_routes([AWS], {"AWS_KEY": value}, MOCK_PORT)
+    assert route.has_aws_environment is is_found
+
+
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
 def test_an_empty_credential_counts_as_absent(value: str) -> None:
     assert plan_routes([OPENAI], {"OPENAI_API_KEY": value}, MOCK_PORT)[0].is_mock

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from urllib.parse import parse_qs
 
+from mock_provider.arriving.aws_signatures import access_key_of
 from mock_provider.tally import CallRecord
 
 _CREDENTIAL_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"})
@@ -18,7 +19,9 @@ def note_headers(record: CallRecord, headers: Iterable[tuple[str, str]], query: 
     gateway_headers: list[str] = []
     for raw_name, value in headers:
         name = raw_name.lower()
-        if name in _CREDENTIAL_HEADERS:
+        if name == "authorization" and (key := access_key_of(value)) is not None:
+            record.access_key = key
+        elif name in _CREDENTIAL_HEADERS:
             credentials.append((name, _digest(value)))
         elif name == "x-request-id":
             record.request_id = value[:_TEXT_MAX]

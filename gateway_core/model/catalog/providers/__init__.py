@@ -1,0 +1,1 @@
+"""The companies and servers that answer model calls, and how the gateway proves to them who it is."""
