@@ -5,6 +5,7 @@ from typing import Final
 from authz_service.request.call import Call
 from authz_service.sessions import Sessions
 from gateway_core.contract.headers import ROUTE
+from gateway_core.contract.request_facts import SCORES, SCORES_VERSION
 from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.named_models import CatalogView
@@ -14,7 +15,7 @@ from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.routed_calls.decision import Eligible, asked_of, choose_among, eligible, refusal_of, routed
 from gateway_core.model.routing.choice import Override, Unroutable, Wish
-from gateway_core.model.routing.virtual_models import VirtualModel
+from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
 _ENTRIES: Final = 4_096
@@ -54,13 +55,23 @@ class Routes:
             self._known.remember(key, found := fresh)
         conversation = self._sessions.conversation_of(call, principal.organization)
         before = self._sessions.before(conversation, virtual.name, now_epoch_s)
-        asked = asked_of(endpoint, parameters, call.body_bytes, virtual, tags, override, conversation, before)
+        scores = scores_of(call) if virtual.scored_losses else NO_SCORES
+        asked = asked_of(endpoint, parameters, call.body_bytes, virtual, tags, override, conversation, before, scores)
         choice = choose_among(found, asked)
         if isinstance(choice, Unroutable):
             return refusal_of(found, choice)
         input_tokens, _ = asked.body.input_tokens(choice.chosen)
         self._sessions.remember(conversation, virtual.name, choice.chosen, input_tokens, now_epoch_s)
         return routed(parameters, found, choice, asked)
+
+
+def scores_of(call: Call) -> Scores:
+    """Returns the scores that Envoy's module computed of what the user wrote."""
+    version = call.conversation.get(SCORES_VERSION)
+    if not isinstance(version, float):
+        return NO_SCORES
+    values = (call.conversation.get(name) for name in SCORES)
+    return Scores(int(version), tuple(int(value) for value in values if isinstance(value, float)))
 
 
 def read_override(call: Call, prices: CatalogView) -> Override | Refusal | None:

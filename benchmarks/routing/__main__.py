@@ -21,9 +21,11 @@ from benchmarks.routing.figures import (
     worse_than,
     write_figures,
 )
+from benchmarks.routing.losses import stated_losses
 from benchmarks.routing.outcomes import OutcomesError, Pair, Prompt, read_prompts
 from benchmarks.routing.pairs import PAIRS, pair_of
 from benchmarks.routing.policies import read_policy, saving_of_policy
+from benchmarks.routing.scores.weights import WEIGHTS_FILE, WeightsError, read_score_file
 
 SAMPLE: Final = Path(__file__).parent / "sample/outcomes.jsonl.gz"
 _WHOLE: Final = dict(zip(PAIRS, (2_840, 12_002, 15_521, 2_840, 14_872), strict=True))
@@ -48,11 +50,14 @@ def main(arguments: Sequence[str]) -> int:
             sys.stdout.write(_text(pair, answered, found[name]))
             if options.policy:
                 sys.stdout.write(_policy_line(saving_of_policy(answered, *read_policy(options.policy, pair.weak))))
+            if options.losses is not None:
+                for text in stated_losses(answered, pair.weak, read_score_file(WEIGHTS_FILE), options.losses):
+                    sys.stdout.write(f"--loss '{text}'\n")
             sys.stdout.write("\n")
             sys.stdout.flush()
             if options.svg:
                 _draw(options.svg, name, evaluated)
-    except OutcomesError as error:
+    except (OutcomesError, WeightsError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     known = _known_as(options.data, pairs, prompts)
@@ -72,6 +77,12 @@ def argument_parser() -> argparse.ArgumentParser:
         "--price", metavar="MODEL=INPUT,OUTPUT", action="append", default=[], help="USD per million tokens, repeatable"
     )
     parser.add_argument("--policy", type=Path, metavar="FILE", help="also what these losses and this allowed loss do")
+    parser.add_argument(
+        "--losses",
+        type=float,
+        metavar="PERCENT",
+        help="also the losses to state in a virtual model where so much may be lost",
+    )
     parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="draw a curve for each router")
     parser.add_argument(
         "--accept", action="store_true", help="store the figures of the sample or the public data, and quote them"
@@ -83,8 +94,9 @@ def _evaluated(prompts: Sequence[Prompt]) -> Mapping[str, Evaluated]:
     learners: Mapping[str, Callable[[], Evaluated]] = {
         "random": partial(coin, prompts),
         "table": partial(evaluate, prompts, routers.table),
-        "table + words": partial(evaluate, prompts, routers.table_with_words),
-        "words, task unseen": partial(evaluate, prompts, routers.words_alone, by_use_case(prompts)),
+        "table + score": partial(evaluate, prompts, routers.table_with_score),
+        "table + proved score": partial(evaluate, prompts, routers.table_with_proved_score),
+        "score, task unseen": partial(evaluate, prompts, routers.score_alone, by_use_case(prompts)),
         "oracle": partial(evaluate, prompts, routers.oracle),
     }
     return {name: learned() for name, learned in learners.items()}
@@ -96,7 +108,7 @@ def _text(pair: Pair, prompts: Sequence[Prompt], figures: PairFigures) -> str:
     )
     lines = [
         f"{pair.weak} → {pair.strong}",
-        f"{len(prompts)} prompts, quality {weak:.1f} → {strong:.1f}, {_score_us(prompts):.1f} µs for the words of a prompt here",
+        f"{len(prompts)} prompts, quality {weak:.1f} → {strong:.1f}, {_score_us(prompts):.1f} µs for the score of a prompt here",
         f"{'router':<20}"
         + "".join(f"{f'saved at {allowed:g} %':>16}{'interval':>14}{'lost':>8}" for allowed in ALLOWED_PERCENTS),
     ]
@@ -112,9 +124,9 @@ def _policy_line(found: Saving) -> str:
 
 
 def _score_us(prompts: Sequence[Prompt]) -> float:
-    """Returns how long the table with words takes to score a prompt whose buckets are known."""
+    """Returns how long the table with the score takes to score a prompt whose buckets are known."""
     timed = prompts[:_TIMED_PROMPTS]
-    score = routers.table_with_words(timed)
+    score = routers.table_with_score(timed)
     begin_ns = time.perf_counter_ns()
     for prompt in timed:
         score(prompt)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks.routing.words import buckets_of
+from benchmarks.routing.scores.words import buckets_of
 
 
 class OutcomesError(Exception):

@@ -133,6 +133,11 @@ pub const ConversationFact = enum {
     in_tool_loop,
     has_signed_thinking,
     repeated_results,
+    scores_version,
+    score_1,
+    score_2,
+    score_3,
+    score_4,
 };
 
 /// Why a form cannot be read: values of `RequestFact.unreadable`.

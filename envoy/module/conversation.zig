@@ -1,11 +1,12 @@
 //! What the choice of a model needs to know of a conversation, in the dialects that are routed: which session and which application
-//! it belongs to, and whether it is in the middle of something. Only for calls whose model may be virtual. Texts become keyless hashes
-//! here; authz_service keys them before it remembers one.
+//! it belongs to, whether it is in the middle of something, and the scores of what the user wrote. Only for calls whose model may be
+//! virtual. Texts become keyless hashes here; authz_service keys them before it remembers one.
 
 const std = @import("std");
 const contract = @import("contract.zig");
 const fact_fields = @import("fact_fields.zig");
 const json = @import("json_reader.zig");
+const scores = @import("scores.zig");
 
 const Hash = std.crypto.auth.siphash.SipHash128(1, 3);
 const Key = [Hash.key_length]u8;
@@ -48,6 +49,10 @@ const Visitor = struct {
     repeated_results: usize = 0,
     in_tool_loop: bool = false,
     has_signed_thinking: bool = false,
+    allocator: std.mem.Allocator,
+    /// The start of what the user wrote, a line for each text, and how much of it is of the turns before.
+    written: std.ArrayList(u8) = .empty,
+    written_before: usize = 0,
 
     pub fn top(_: *Visitor, _: json.Kind) json.Failure!void {}
 
@@ -111,6 +116,7 @@ const Visitor = struct {
                     if (!self.in_result) {
                         add(&self.turn.texts, text);
                         self.turn.has_text = true;
+                        try self.write(text);
                     }
                     add(&self.turn.all, text);
                 },
@@ -119,6 +125,15 @@ const Visitor = struct {
             .role => self.turn.role = if (isOneOf(text, &.{"user"})) .user else if (isOneOf(text, &.{ "system", "developer" })) .system else if (isOneOf(text, &.{ "tool", "function" })) .tool else .assistant,
             .kind => self.takeKind(text),
         }
+    }
+
+    /// Keeps a text that the user may have written. The role of a turn may come after its texts.
+    fn write(self: *Visitor, text: []const u8) json.Failure!void {
+        if (self.turn.role == .assistant or self.turn.role == .system) return;
+        const room = scores.text_bytes_max - self.written.items.len;
+        if (room == 0) return;
+        try self.written.appendSlice(self.allocator, text[0..@min(text.len, room)]);
+        if (text.len < room) try self.written.append(self.allocator, '\n');
     }
 
     fn takeKind(self: *Visitor, text: []const u8) void {
@@ -133,6 +148,9 @@ const Visitor = struct {
         var turn = self.turn;
         self.turn = .{};
         self.in_result = false;
+        // Gemini leaves out the role of a single turn.
+        if (turn.role != .user and turn.role != .other) self.written.items.len = self.written_before;
+        self.written_before = self.written.items.len;
         self.in_tool_loop = turn.is_result or turn.role == .tool;
         if (self.in_tool_loop) {
             const result = finalOf(&turn.all);
@@ -147,7 +165,6 @@ const Visitor = struct {
         }
         if (!turn.has_text or self.first_user != null) return;
         if (turn.role == .system) add(&self.application, &finalOf(&turn.texts));
-        // Gemini leaves out the role of a single turn.
         if (turn.role == .user or turn.role == .other) self.first_user = finalOf(&turn.texts);
     }
 };
@@ -157,7 +174,7 @@ pub const Conversation = struct {
     reader: json.Reader(Visitor),
 
     pub fn init(arena: std.mem.Allocator) Conversation {
-        return .{ .allocator = arena, .reader = .init(arena, .{}) };
+        return .{ .allocator = arena, .reader = .init(arena, .{ .allocator = arena }) };
     }
 
     pub fn push(self: *Conversation, bytes: []const u8) json.Failure!void {
@@ -180,6 +197,13 @@ pub const Conversation = struct {
         if (found.in_tool_loop) try self.append(fields, .in_tool_loop, .{ .boolean = true });
         if (found.has_signed_thinking) try self.append(fields, .has_signed_thinking, .{ .boolean = true });
         if (found.repeated_results > 0) try self.append(fields, .repeated_results, .{ .number = @floatFromInt(found.repeated_results) });
+        if (found.written.items.len > 0) try self.appendScores(fields, found.written.items);
+    }
+
+    fn appendScores(self: *Conversation, fields: *std.ArrayList(u8), written: []const u8) error{OutOfMemory}!void {
+        try self.append(fields, .scores_version, .{ .number = @floatFromInt(scores.version) });
+        const facts = [_]contract.ConversationFact{ .score_1, .score_2, .score_3, .score_4 };
+        for (scores.of(written), facts[0..scores.count]) |score, fact| try self.append(fields, fact, .{ .number = score });
     }
 
     fn append(self: *Conversation, fields: *std.ArrayList(u8), fact: contract.ConversationFact, found: fact_fields.Found) error{OutOfMemory}!void {

@@ -15,6 +15,7 @@ const quotes = @import("quotes.zig");
 const multipart = @import("multipart_reader.zig");
 const request_facts = @import("request_facts.zig");
 const rewriting = @import("rewriting.zig");
+const scores = @import("scores.zig");
 const usage = @import("usage.zig");
 const Conversation = @import("conversation.zig").Conversation;
 const Form = @import("form_facts.zig").Form;
@@ -253,4 +254,9 @@ fn passThrough(stream: *events.Stream, input: Input, shown: *std.ArrayList(u8)) 
         is_any_changed = is_any_changed or is_changed;
     }
     return is_any_changed;
+}
+
+/// Writes the scores of a text as doubles.
+export fn megarouter_scores(input: *const Input, out: *const Output) callconv(.c) isize {
+    return out.write(std.mem.asBytes(&scores.of(input.pointer[0..input.length])));
 }

@@ -125,4 +125,18 @@ HAS_SIGNED_THINKING: Final = "has_signed_thinking"
 REPEATED_RESULTS: Final = "repeated_results"
 """How often the last result of a tool has just repeated the one before, since the user last wrote."""
 
-CONVERSATION: Final = (APPLICATION, SESSION, TURNS, IN_TOOL_LOOP, HAS_SIGNED_THINKING, REPEATED_RESULTS)
+SCORES_VERSION: Final = "scores_version"
+"""A hash of the weights of the scores. Absent if the user wrote nothing."""
+SCORES: Final = ("score_1", "score_2", "score_3", "score_4")
+"""Linear scores of what the user wrote, as many as the weights have."""
+
+CONVERSATION: Final = (
+    APPLICATION,
+    SESSION,
+    TURNS,
+    IN_TOOL_LOOP,
+    HAS_SIGNED_THINKING,
+    REPEATED_RESULTS,
+    SCORES_VERSION,
+    *SCORES,
+)

@@ -1,6 +1,8 @@
 """Serves `RoutingPolicies.ExplainRouting`: which model would serve a call to a virtual model, without making the call."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 import asyncpg
@@ -25,6 +27,7 @@ from gateway_core.model.routed_calls.decision import (
 )
 from gateway_core.model.routing.choice import Choice, Judged, Unroutable
 from gateway_core.model.routing.policies import AppliedPolicy
+from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 
 _DEFAULT_BODY_BYTES: Final = 1_000
@@ -61,10 +64,18 @@ class RoutingExplainer:
             return _response(found, policy)
         tags = ((USE_CASE_TAG, request.use_case),) if request.use_case else ()
         asked = asked_of(endpoint, parameters, body_bytes, virtual, tags, None)
+        asked = replace(asked, scores=_scores(request, virtual, asked.use_case))
         choice = choose_among(found, asked)
         if isinstance(choice, Unroutable):
             return _response(refusal_of(found, choice), policy, choice.judged)
         return _response(choice, policy, choice.judged)
+
+
+def _scores(request: routing_policy_pb2.ExplainRoutingRequest, virtual: VirtualModel, use_case: str) -> Scores:
+    """Returns the scores that the request supposes, as of the weights with which the losses of the use case were measured."""
+    measured = chain.from_iterable(virtual.scored_losses.get(use_case, {}).values())
+    version = next((one.version for one in measured), None)
+    return NO_SCORES if version is None or not request.scores else Scores(version, tuple(request.scores))
 
 
 def _supposed(request: routing_policy_pb2.ExplainRoutingRequest) -> Parameters:

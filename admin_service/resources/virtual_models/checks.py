@@ -8,6 +8,7 @@ from megarouter.admin.v1.virtual_model_pb2 import VirtualModel
 
 from admin_service.api.errors import FieldViolation, invalid_fields
 from admin_service.resources.virtual_models.store import Settings
+from gateway_core.model.routing.virtual_models import LossRow
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}")
 _SHOWN_CHARACTERS: Final = 60
@@ -33,9 +34,11 @@ def check_names(wanted: VirtualModel) -> Iterable[FieldViolation]:
             yield FieldViolation(f"{place}.use_case", "is required")
         if loss.model_name not in wanted.candidate_models or loss.model_name == wanted.baseline_model:
             yield FieldViolation(f"{place}.model_name", "must be one of the candidates, but not the baseline")
-        if (loss.use_case, loss.model_name) in seen:
-            yield FieldViolation(place, "has the use case and model of another one")
-        seen.add((loss.use_case, loss.model_name))
+        limit = loss.score_limit
+        named = (loss.use_case, loss.model_name, limit.number, limit.weights_version, limit.at_most)
+        if named in seen:
+            yield FieldViolation(place, "has the use case, model and limit of another one")
+        seen.add(named)
 
 
 def stored_settings(wanted: VirtualModel, models: Mapping[str, str]) -> Settings:
@@ -65,6 +68,13 @@ def stored_settings(wanted: VirtualModel, models: Mapping[str, str]) -> Settings
         model_name=wanted.model_name,
         candidates=candidates,
         baseline=models[wanted.baseline_model],
-        losses=[(one.use_case, models[one.model_name], one.loss_basis_points) for one in wanted.measured_losses],
+        losses=[_loss_row(one, models[one.model_name]) for one in wanted.measured_losses],
         is_disabled=wanted.disabled,
     )
+
+
+def _loss_row(loss: VirtualModel.MeasuredLoss, model: str) -> LossRow:
+    if not loss.HasField("score_limit"):
+        return loss.use_case, model, loss.loss_basis_points
+    limit = loss.score_limit
+    return loss.use_case, model, loss.loss_basis_points, limit.number, limit.weights_version, limit.at_most

@@ -31,6 +31,7 @@ from admin_service.resources.virtual_models.store import Settings, VirtualModelR
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.routing.virtual_models import LossRow
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -149,16 +150,26 @@ def virtual_model_message(row: VirtualModelRow) -> VirtualModel:
         owner=str(scope_name(row.organization, row.owner)),
         candidate_models=settings.candidates,
         baseline_model=settings.baseline,
-        measured_losses=[
-            VirtualModel.MeasuredLoss(use_case=use_case, model_name=model, loss_basis_points=points)
-            for use_case, model, points in settings.losses
-        ],
+        measured_losses=map(_measured_loss, settings.losses),
         disabled=settings.is_disabled,
         revision=row.revision,
         create_time=timestamp(row.create_time),
         update_time=timestamp(row.update_time),
         etag=row.etag,
     )
+
+
+def _measured_loss(row: LossRow) -> VirtualModel.MeasuredLoss:
+    use_case, model, points, *limit = row
+    found = VirtualModel.MeasuredLoss(use_case=use_case, model_name=model, loss_basis_points=points)
+    if limit:
+        number, version, at_most = limit
+        found.score_limit.number, found.score_limit.weights_version, found.score_limit.at_most = (
+            number,
+            version,
+            at_most,
+        )
+    return found
 
 
 def _check_creation(request: virtual_model_pb2.CreateVirtualModelRequest) -> Iterable[FieldViolation]:

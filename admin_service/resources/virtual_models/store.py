@@ -8,6 +8,7 @@ from typing import Final
 
 from admin_service.api.etags import etag_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
+from gateway_core.model.routing.virtual_models import LossRow
 from gateway_core.stores.postgres.connections import Connection
 
 COLUMNS: Final = """
@@ -51,8 +52,7 @@ class Settings:
     model_name: str
     candidates: Sequence[str]
     baseline: str
-    losses: Sequence[tuple[str, str, int]]
-    """Use case, model, and hundredths of a percent."""
+    losses: Sequence[LossRow]
     is_disabled: bool
 
 
@@ -91,7 +91,7 @@ def make_row(
     path: Sequence[str],
 ) -> VirtualModelRow:
     """Makes a row from `COLUMNS`."""
-    measured = [(use_case, model, points) for use_case, model, points in json.loads(losses)]
+    measured = [tuple(values) for values in json.loads(losses)]
     settings = Settings(model_name, list(candidates), baseline, measured, is_disabled)
     owner = Scope(ScopeKind(owner_kind), owner_id)
     return VirtualModelRow(

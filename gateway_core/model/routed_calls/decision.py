@@ -21,7 +21,7 @@ from gateway_core.model.routing.choice import Asked, Candidate, Choice, Override
 from gateway_core.model.routing.conversations import NO_CONVERSATION, Before, Conversation
 from gateway_core.model.routing.needs import Body, needs_of
 from gateway_core.model.routing.routed_as import RoutedAs
-from gateway_core.model.routing.virtual_models import VirtualModel
+from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 
 USE_CASE_TAG: Final = "use-case"
 """The tag by which a caller says what a call is for. Without it, the use case is the name of the virtual model."""
@@ -126,6 +126,7 @@ def asked_of(
     override: Override | None,
     conversation: Conversation = NO_CONVERSATION,
     before: Before | None = None,
+    scores: Scores = NO_SCORES,
 ) -> Asked:
     """Returns what the choice depends on."""
     specials = parameters.specials
@@ -140,6 +141,7 @@ def asked_of(
         conversation=conversation,
         before=before,
         marks_cache=parameters.has_cache_control,
+        scores=scores,
     )
 
 

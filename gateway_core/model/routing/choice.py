@@ -17,7 +17,7 @@ from gateway_core.model.routing.conversations import NO_CONVERSATION, Before, Co
 from gateway_core.model.routing.needs import Body
 from gateway_core.model.routing.override_header import OVERRIDE
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
-from gateway_core.model.routing.virtual_models import VirtualModel
+from gateway_core.model.routing.virtual_models import NO_SCORES, ScoredLoss, Scores, VirtualModel
 
 USUAL_OUTPUT_TOKENS: Final = 500
 """What an answer is expected to have, for comparing costs. A lower limit in the body replaces it."""
@@ -36,6 +36,8 @@ class Verdict(enum.StrEnum):
     TOO_DEAR = "too_dear"
     LOSS_UNKNOWN = "loss_unknown"
     LOSS_TOO_HIGH = "loss_too_high"
+    SCORE_TOO_HIGH = "score_too_high"
+    """Its loss was measured for texts with lower scores."""
 
 
 class Reason(enum.StrEnum):
@@ -122,6 +124,8 @@ class Asked:
     """What was chosen for the conversation before; None if that is not known."""
     marks_cache: bool = False
     """Whether the body marks something that the provider is to cache."""
+    scores: Scores = NO_SCORES
+    """Of what the user wrote."""
 
 
 @record(frozen=True, slots=True)
@@ -211,7 +215,7 @@ def choose(
     return Choice(chosen, chosen, Arm.ROUTED, reason, simple, tuple(judged))
 
 
-_CAN_SERVE: Final = frozenset({Verdict.FITS, Verdict.LOSS_UNKNOWN, Verdict.LOSS_TOO_HIGH})
+_CAN_SERVE: Final = frozenset({Verdict.FITS, Verdict.LOSS_UNKNOWN, Verdict.LOSS_TOO_HIGH, Verdict.SCORE_TOO_HIGH})
 """The verdicts of models that may and can serve the call, though some of them may be worse than allowed."""
 _ASKED: Final = {
     Wish.BEST: Reason.ASKED_BEST,
@@ -267,13 +271,20 @@ def _judge(
     if floor is not None and is_below(model.tier, floor):
         return Judged(candidate.name, Verdict.BELOW_FLOOR, cost)
     loss = virtual.losses.get(asked.use_case, _NO_LOSSES).get(candidate.name)
-    if loss is None:
-        return Judged(candidate.name, Verdict.LOSS_UNKNOWN, cost)
-    verdict = Verdict.FITS if loss <= policy.max_loss_basis_points else Verdict.LOSS_TOO_HIGH
+    if loss is not None and loss <= policy.max_loss_basis_points:
+        return Judged(candidate.name, Verdict.FITS, cost, loss)
+    if scored := virtual.scored_losses.get(asked.use_case, _NO_SCORED).get(candidate.name):
+        covered = [one.loss_basis_points for one in scored if one.covers(asked.scores)]
+        if covered and min(covered) <= policy.max_loss_basis_points:
+            return Judged(candidate.name, Verdict.FITS, cost, min(covered))
+        if any(one.loss_basis_points <= policy.max_loss_basis_points for one in scored):
+            return Judged(candidate.name, Verdict.SCORE_TOO_HIGH, cost, loss)
+    verdict = Verdict.LOSS_UNKNOWN if loss is None and not scored else Verdict.LOSS_TOO_HIGH
     return Judged(candidate.name, verdict, cost, loss)
 
 
 _NO_LOSSES: Final[Mapping[str, int]] = {}
+_NO_SCORED: Final[Mapping[str, tuple[ScoredLoss, ...]]] = {}
 
 
 def _fits_window(model: Model, asked: Asked, *, is_baseline: bool) -> bool:

@@ -1,7 +1,7 @@
 """Virtual models and policies as the function `routing_of` returns them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -9,7 +9,7 @@ from gateway_core.model.capabilities import Tier
 from gateway_core.model.organization.scopes import Scope, ScopeKind
 from gateway_core.model.routing.caller_routing import CallerRouting
 from gateway_core.model.routing.policies import RoutingMode, RoutingPolicy, applied
-from gateway_core.model.routing.virtual_models import Losses, VirtualModel, nearest
+from gateway_core.model.routing.virtual_models import Losses, LossRow, ScoredLoss, ScoredLosses, VirtualModel, nearest
 
 _REMEMBERED: Final = 4_096
 
@@ -46,7 +46,7 @@ def virtual_model_of_row(
     baseline: str,
     revision: int,
     is_switched_off: bool,  # noqa: FBT001 - a column
-    losses: Sequence[tuple[str, str, int]],
+    losses: Sequence[LossRow],
 ) -> VirtualModel:
     """Returns the virtual model that a row is."""
     return VirtualModel(
@@ -57,16 +57,21 @@ def virtual_model_of_row(
         baseline,
         revision,
         is_switched_off,
-        losses_of(losses),
+        *losses_of(losses),
     )
 
 
-def losses_of(rows: Sequence[tuple[str, str, int]]) -> Losses:
+def losses_of(rows: Iterable[LossRow]) -> tuple[Losses, ScoredLosses]:
     """Returns losses by use case and model."""
     losses: dict[str, dict[str, int]] = {}
-    for use_case, model, points in rows:
-        losses.setdefault(use_case, {})[model] = points
-    return losses
+    scored: dict[str, dict[str, tuple[ScoredLoss, ...]]] = {}
+    for use_case, model, points, *limit in rows:
+        if limit:
+            by_model = scored.setdefault(use_case, {})
+            by_model[model] = (*by_model.get(model, ()), ScoredLoss(points, *limit))
+        else:
+            losses.setdefault(use_case, {})[model] = points
+    return losses, scored
 
 
 def _scope(kind: str, scope_id: str) -> Scope:

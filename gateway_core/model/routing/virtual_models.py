@@ -15,6 +15,43 @@ Losses = Mapping[str, Mapping[str, int]]
 """By use case and model: how much worse than the baseline the model's answers were measured to be, in hundredths of a percent."""
 
 
+@record(frozen=True, slots=True)
+class Scores:
+    """What Envoy's module makes of the texts of the user: linear scores, with the version of their weights."""
+
+    version: int = 0
+    values: tuple[int, ...] = ()
+
+
+NO_SCORES: Final = Scores()
+
+
+@record(frozen=True, slots=True)
+class ScoredLoss:
+    """A loss that was measured for a use case when the model serves only the calls whose score is low enough."""
+
+    loss_basis_points: int
+    number: int
+    """Which score, from 1."""
+    version: int
+    """Of the weights with which it was measured. It says nothing about scores of others."""
+    at_most: int
+
+    def covers(self, scores: Scores) -> bool:
+        """Returns whether a call with these scores is one of those."""
+        return (
+            scores.version == self.version
+            and self.number <= len(scores.values)
+            and scores.values[self.number - 1] <= self.at_most
+        )
+
+
+ScoredLosses = Mapping[str, Mapping[str, tuple[ScoredLoss, ...]]]
+"""By use case and model."""
+LossRow = tuple[str, str, int] | tuple[str, str, int, int, int, int]
+"""Use case, model and loss; and if it holds for calls with a low score, which score, the version of its weights and the limit."""
+
+
 @record(frozen=True, slots=True, eq=False)
 class VirtualModel:
     """One virtual model. It is compared by identity, because every change makes another one."""
@@ -34,6 +71,7 @@ class VirtualModel:
     is_switched_off: bool = False
     """Whether the baseline serves every call: the kill switch."""
     losses: Losses = field(default_factory=dict)
+    scored_losses: ScoredLosses = field(default_factory=dict)
 
 
 def of_catalog(offered: OfferedVirtualModel) -> VirtualModel:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 
+from benchmarks.routing.scores.weights import WEIGHTS_FILE, read_score_file
 from gateway_core.model.money import charge_nano_credits
 from tests.e2e.conftest import Post, chat
 from tests.support.data.tenants import Tenant, until_applied
@@ -107,6 +108,23 @@ async def test_what_is_not_measured_well_enough_goes_to_the_baseline(
     reply = await post(summary(), headers={"x-tags": tags} if tags else {})
     assert reply.headers["x-megarouter-model"] == STRONG
     assert reply.headers["x-megarouter-route"] == f"baseline; reason={reason}"
+
+
+async def test_the_score_of_what_the_user_wrote_decides_where_it_was_measured(post: Post, tenant: Tenant) -> None:
+    file = read_score_file(WEIGHTS_FILE)
+    texts = sorted(("Say hello.", "Prove the theorem of Fermat."), key=file.scores_of)
+    (low,), (high,) = map(file.scores_of, texts)
+    assert low < high
+    losses = json.dumps([["summaries", LIGHT, 900], ["summaries", LIGHT, 50, 1, file.version, low]])
+    await add_virtual_model(tenant, losses=losses)
+    await set_policy(tenant, mode="LIVE", max_loss_basis_points=100)
+    served = [
+        (await post(summary(messages=[{"role": "user", "content": text}]), headers=FOR_SUMMARIES)).headers[
+            "x-megarouter-model"
+        ]
+        for text in texts
+    ]
+    assert served == [LIGHT, STRONG]
 
 
 async def test_a_whitelist_applies_to_the_virtual_name_and_to_every_candidate(post: Post, tenant: Tenant) -> None:

@@ -45,16 +45,19 @@ async def test_a_virtual_model_is_created_changed_and_deleted_and_each_change_is
     client: Client, owner: asyncpg.Connection
 ) -> None:
     loss = VirtualModel.MeasuredLoss(use_case="summaries", model_name=f"openai/{LIGHT}", loss_basis_points=50)
+    scored = VirtualModel.MeasuredLoss(use_case="summaries", model_name=f"openai/{LIGHT}", loss_basis_points=10)
+    scored.score_limit.number, scored.score_limit.weights_version, scored.score_limit.at_most = 1, 77, -20
     made = await client.call(
         "CreateVirtualModel",
         creation(
             candidate_models=[f"openai/{STRONG}", f"openai/{LIGHT}"],
             baseline_model=f"openai/{STRONG}",
-            measured_losses=[loss],
+            measured_losses=[loss, scored],
         ),
     )
     assert (list(made.candidate_models), made.baseline_model) == ([STRONG, LIGHT], STRONG)
     assert (made.measured_losses[0].model_name, made.revision) == (LIGHT, 1)
+    assert made.measured_losses[1].score_limit == scored.score_limit
     made.disabled = True
     changed = await client.call("UpdateVirtualModel", update(made, "disabled"))
     assert (changed.disabled, changed.revision, changed.measured_losses) == (True, 2, made.measured_losses)
@@ -116,6 +119,16 @@ async def test_an_admin_keeps_those_of_the_own_group_and_below_only(client: Clie
         (
             {"measured_losses": [VirtualModel.MeasuredLoss(use_case="a", model_name=LIGHT)] * 2},
             "virtual_model.measured_losses[1]",
+        ),
+        (
+            {
+                "measured_losses": [
+                    VirtualModel.MeasuredLoss(
+                        use_case="a", model_name=LIGHT, score_limit=VirtualModel.ScoreLimit(number=5, weights_version=1)
+                    )
+                ]
+            },
+            "virtual_model.measured_losses[0].score_limit.number",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """Which candidate serves a call, and what the choice says about the others."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,9 +21,10 @@ from gateway_core.model.routing.choice import (
     Wish,
     choose,
 )
+from gateway_core.model.routing.encoded_routing import losses_of
 from gateway_core.model.routing.needs import Body
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
-from gateway_core.model.routing.virtual_models import VirtualModel
+from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 
 LIVE = AppliedPolicy(mode=RoutingMode.LIVE)
 LOSSES = {"summaries": {"light": 50, "middle": 0}}
@@ -81,6 +83,40 @@ def test_a_loss_exactly_at_the_limit_is_allowed_and_one_above_it_is_not() -> Non
     assert chosen(AppliedPolicy(mode=RoutingMode.LIVE, max_loss_basis_points=50)).served == "light"
     found = chosen(AppliedPolicy(mode=RoutingMode.LIVE, max_loss_basis_points=49))
     assert (found.served, verdicts(found)["light"]) == ("middle", Verdict.LOSS_TOO_HIGH)
+
+
+PLAIN_LOSSES, SCORED_LOSSES = losses_of(
+    [("proofs", "light", 900), ("proofs", "light", 100, 2, 77, -5), ("proofs", "light", 30, 2, 77, -20)]
+)
+SCORED = replace(VIRTUAL, losses=PLAIN_LOSSES, scored_losses=SCORED_LOSSES)
+
+
+@pytest.mark.parametrize(
+    ("scores", "allowed", "verdict", "loss"),
+    [
+        (Scores(77, (99, -5)), 100, Verdict.FITS, 100),
+        (Scores(77, (99, -20)), 100, Verdict.FITS, 30),
+        (Scores(77, (99, -4)), 100, Verdict.SCORE_TOO_HIGH, 900),
+        (Scores(77, (99, -5)), 99, Verdict.SCORE_TOO_HIGH, 900),
+        (Scores(77, (99, -20)), 29, Verdict.LOSS_TOO_HIGH, 900),
+        (Scores(78, (99, -20)), 100, Verdict.SCORE_TOO_HIGH, 900),  # other weights
+        (Scores(77, (-99,)), 100, Verdict.SCORE_TOO_HIGH, 900),
+        (NO_SCORES, 100, Verdict.SCORE_TOO_HIGH, 900),
+        (NO_SCORES, 900, Verdict.FITS, 900),
+    ],
+)
+def test_a_score_refines_the_loss_of_a_use_case_for_which_it_was_measured(
+    scores: Scores, allowed: int, verdict: Verdict, loss: int
+) -> None:
+    policy = AppliedPolicy(mode=RoutingMode.LIVE, max_loss_basis_points=allowed)
+    found = choose(SCORED, policy, ALL, asked("proofs", scores=scores))
+    assert isinstance(found, Choice)
+    light = found.judged[-1]
+    assert (light.verdict, light.loss_basis_points) == (verdict, loss)
+    assert found.served == ("light" if verdict is Verdict.FITS else "top")
+    poems = choose(SCORED, policy, ALL, asked("poems", scores=scores))
+    assert isinstance(poems, Choice)
+    assert poems.served == "top", "the score of a use case that was not measured says nothing"
 
 
 def test_an_unknown_use_case_goes_to_the_baseline() -> None:

@@ -34,6 +34,7 @@ _WORDS = {
     "too_dear": "too dear",
     "loss_unknown": "not measured",
     "loss_too_high": "loss too high",
+    "score_too_high": "score too high",
 }
 
 
@@ -138,12 +139,15 @@ def explain(
     max_output_tokens: Annotated[int, Option(metavar="N", minimum=0, text="Output limit of the call. 0: none.")] = 0,
     body_bytes: Annotated[int, Option(metavar="N", minimum=0, text="Size of the call's body.")] = 1000,
     images: Annotated[int, Option(metavar="N", minimum=0, text="Pictures in the body.")] = 0,
+    score: Annotated[
+        list[int], Option("--score", metavar="N", text="Score of the text; may be repeated, the first one first.")
+    ] = [],  # noqa: B006 - never changed
     *,
     tools: Annotated[bool, Option("--tools", text="The body has tools.")] = False,
 ) -> None:
     """Explain which model would serve a call to a virtual model now, and why not another."""
     request = ExplainRoutingRequest(
-        model_name=model, use_case=use_case, body_bytes=body_bytes, images=images, has_tools=tools
+        model_name=model, use_case=use_case, body_bytes=body_bytes, images=images, has_tools=tools, scores=score
     )
     if max_output_tokens:
         request.max_output_tokens = max_output_tokens

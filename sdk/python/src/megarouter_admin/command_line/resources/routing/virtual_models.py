@@ -1,5 +1,6 @@
 """The commands of `megarouter routing` about virtual models."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -35,7 +36,8 @@ LossOption = Annotated[
     Option(
         "--loss",
         metavar="USE_CASE:MODEL:PERCENT",
-        text="How much worse the model was measured to be, such as summaries:gpt-4o-mini:0.5; may be repeated.",
+        text="How much worse the model was measured to be, such as summaries:gpt-4o-mini:0.5; may be repeated. With"
+        " :score-1<=-20@VERSION after it: if it serves only calls with a low score, as ./dev route-eval --losses prints it.",
     ),
 ]
 
@@ -46,8 +48,14 @@ def _percent(basis_points: int) -> str:
 
 def _losses(virtual: VirtualModel) -> str:
     return ", ".join(
-        f"{one.use_case}: {one.model_name} {_percent(one.loss_basis_points)}" for one in virtual.measured_losses
+        f"{one.use_case}: {one.model_name} {_percent(one.loss_basis_points)}{_limit(one)}"
+        for one in virtual.measured_losses
     )
+
+
+def _limit(loss: VirtualModel.MeasuredLoss) -> str:
+    limit = loss.score_limit
+    return f" if score {limit.number} is at most {limit.at_most}" if loss.HasField("score_limit") else ""
 
 
 def _state(virtual: VirtualModel) -> str:
@@ -179,13 +187,22 @@ def parse_losses(texts: Sequence[str]) -> list[VirtualModel.MeasuredLoss]:
     """
     losses = []
     for text in texts:
-        use_case, _, rest = text.partition(":")
+        plain, limit = text, _SCORE_LIMIT.search(text)
+        if limit:
+            plain = text[: limit.start()]
+        use_case, _, rest = plain.partition(":")
         model, _, percent = rest.rpartition(":")
         if not use_case or not model:
             raise ValueError(f"{text!r} is no loss: write USE_CASE:MODEL:PERCENT, such as summaries:gpt-4o-mini:0.5")
-        points = basis_points(percent)
-        losses.append(VirtualModel.MeasuredLoss(use_case=use_case, model_name=model, loss_basis_points=points))
+        loss = VirtualModel.MeasuredLoss(use_case=use_case, model_name=model, loss_basis_points=basis_points(percent))
+        if limit:
+            number, at_most, version = map(int, limit.groups())
+            loss.score_limit.CopyFrom(VirtualModel.ScoreLimit(number=number, weights_version=version, at_most=at_most))
+        losses.append(loss)
     return losses
+
+
+_SCORE_LIMIT = re.compile(r":score-([1-4])<=(-?\d{1,7})@(\d{1,15})$")
 
 
 def basis_points(percent: str) -> int:

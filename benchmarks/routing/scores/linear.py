@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from benchmarks.routing.words import BUCKETS
+from benchmarks.routing.scores.words import BUCKETS
 
 _RIDGE: Final = 9.0
 """How strongly weights are drawn towards zero. A text has length 1, so each prompt alone moves its own score by a tenth."""

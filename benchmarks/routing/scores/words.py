@@ -1,4 +1,4 @@
-"""The features of a text: which of 16,384 buckets its words and pairs of words fall into. Envoy's module computes the same."""
+"""The features of a text: which of 16,384 buckets its words and pairs of words fall into."""
 
 import re
 from functools import lru_cache
