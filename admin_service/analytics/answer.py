@@ -146,7 +146,9 @@ def total_of(added: Iterable[Measures]) -> Measures:
 
 def _sum(latencies: Iterable[Latencies | None]) -> Latencies | None:
     counts = [one.counts for one in latencies if one is not None]
-    return Latencies(tuple(map(sum, zip(*counts, strict=True)))) if counts else None
+    added = tuple(map(sum, zip(*counts, strict=True)))
+    # A correction takes the latency of its call back.
+    return Latencies(added) if any(added) else None
 
 
 def _less(latencies: Latencies | None, other: Latencies | None) -> Latencies | None:

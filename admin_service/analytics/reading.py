@@ -265,7 +265,7 @@ async def _read_groups(
         group = other if shown is None else found.get(shown)
         if group is None:
             group = found[shown] = _Found(row[2:count_place], [NO_USAGE] * len(buckets))
-        group.series[row[1] - 1] = _measures(row, query, count_place + 1)
+        _add(group.series, row[1], _measures(row, query, count_place + 1))
         group_count = row[count_place]
     if not query.group_by and not found:
         return [_Found((), [NO_USAGE] * len(buckets))], other, 1
@@ -352,6 +352,11 @@ async def _read_matching(
         listed = [total_of(bucket) for bucket in zip(*found.values(), strict=True)] or none
         found[None] = [whole - some for whole, some in zip(total, listed, strict=True)]
     return found
+
+
+def _add(series: list[Measures], bucket: int, measures: Measures) -> None:
+    before = series[bucket - 1]
+    series[bucket - 1] = measures if before is NO_USAGE else before + measures
 
 
 def _measures(row: asyncpg.Record, query: UsageQuery, first: int) -> Measures:

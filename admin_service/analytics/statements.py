@@ -99,23 +99,27 @@ class Selection:
 def ranked_statement(selection: Selection, parameters: Parameters) -> str:
     """Returns the statement for the first groups by the query's order, and the sum of the others.
 
-    Its columns: rank (NULL: all others), bucket, values, number of groups, measures.
+    Its columns: rank (NULL: all others), bucket, values, number of groups, measures. A first group may have several rows for a
+    bucket, one for each part of the range in it: most have one, and adding up thousands again would take as long as reading them.
     """
     query = selection.query
     values = _names(query.group_by)
+    joined = f"USING ({', '.join(values)})" if values else "ON true"
+    limit = parameters.add(query.limit)
     return f"""
-    WITH grouped AS ({_grouped(selection, parameters)}),
+    WITH grouped AS MATERIALIZED ({_grouped(selection, parameters)}),
     ranked AS (
         SELECT {_listed(values)}
-               row_number() OVER (ORDER BY sum({_metric(query)}) DESC {"".join(f", {name}" for name in values)}) AS place,
+               row_number() OVER (ORDER BY bigint_sum({_metric(query)}) DESC {"".join(f", {name}" for name in values)}) AS place,
                count(*) OVER () AS group_count
           FROM grouped {f"GROUP BY {', '.join(values)}" if values else ""}
-        HAVING sum(call_count + voided_call_count) > 0
+        HAVING bigint_sum(call_count + voided_call_count) > 0
     )
-    SELECT CASE WHEN place <= {parameters.add(query.limit)} THEN place END AS shown, bucket,
-           {_listed(f"min({name}) AS {name}" for name in values)} min(group_count) AS group_count, {_sums(selection.measures)}
-      FROM grouped JOIN ranked {f"USING ({', '.join(values)})" if values else "ON true"}
-     GROUP BY 1, 2 ORDER BY 1 NULLS LAST, 2"""  # noqa: S608 - our own names, and values as parameters
+    SELECT place, bucket, {_listed(values)} group_count, {_counted(selection.measures)} FROM grouped JOIN ranked {joined}
+     WHERE place <= {limit}
+     UNION ALL
+    SELECT NULL, bucket, {_listed("''" for _ in values)} min(group_count), {_sums(selection.measures)}
+      FROM grouped JOIN ranked {joined} WHERE place > {limit} GROUP BY bucket"""  # noqa: S608 - our own names, and values as parameters
 
 
 def ranking_statement(selection: Selection, parameters: Parameters) -> str:
@@ -374,6 +378,11 @@ def _names(group_by: Sequence[AnyDimension]) -> list[str]:
 def _listed(items: Iterable[str]) -> str:
     """Returns select items that another one follows."""
     return "".join(f"{item}, " for item in items)
+
+
+def _counted(names: Iterable[str]) -> str:
+    """Returns the select list of measures that need no adding up."""
+    return ", ".join(f"coalesce({name}, 0) AS {name}" if name in LATENCY_COLUMNS else name for name in names)
 
 
 def _sums(names: Iterable[str], factor: str = "") -> str:

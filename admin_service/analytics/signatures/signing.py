@@ -16,6 +16,7 @@ from pyhanko.keys.internal import (
     translate_pyca_cryptography_key_to_asn1,
 )
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.extensions import DeveloperExtension
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
@@ -27,6 +28,7 @@ from admin_service.analytics.signatures.keys import SigningKey
 
 _FIELD: Final = "Signature"
 _ID_BYTES: Final = 16
+_VERSION: Final = "/1.7"
 
 
 def sign_pdf(pdf: bytes, key: SigningKey, time: dt.datetime) -> bytes:
@@ -85,6 +87,16 @@ class _Appending(IncrementalPdfFileWriter):
         # What the base class has chosen by chance.
         changed = hashlib.sha256(pdf).digest()[:_ID_BYTES]
         self._document_id = generic.ArrayObject(map(generic.ByteStringObject, (original, changed)))
+
+    @override
+    def ensure_output_version(self, version: tuple[int, int]) -> None:
+        """Leaves the version as it is: a file that says PDF 2.0 is neither PDF/A-3 nor PDF/UA-1. Signatures of elliptic curves are
+        described by extensions of PDF 2.0, but readers know them by themselves."""
+
+    @override
+    def register_extension(self, ext: DeveloperExtension) -> None:
+        if ext.base_version == _VERSION:
+            super().register_extension(ext)
 
     @override
     def _update_meta(self) -> None:

@@ -45,6 +45,25 @@ def test_a_signature_is_valid_and_the_same_each_time(pages: bytes, tmp_path: Pat
     assert status.signer_reported_dt == NOW
 
 
+@pytest.mark.parametrize("kind", ["RSA", "elliptic curve", "Ed25519"])
+def test_a_signed_report_stays_a_file_of_both_standards(pages: bytes, tmp_path: Path, kind: str) -> None:
+    """PDF/A-3 and PDF/UA-1 are PDF 1.7, and want what a signature shows to be out of sight, named, and printed.
+
+    Seen to fail: the library made PDF 2.0 of a file with a signature of an elliptic curve.
+    """
+    reader = PdfFileReader(
+        io.BytesIO(sign_pdf(pages, load_signing_key(signing_files_in(tmp_path, new_key(kind)), NOW), NOW))
+    )
+    assert "/Version" not in reader.root
+    assert [one["/BaseVersion"] for one in reader.root["/Extensions"].values()] == ["/1.7"]
+    field = reader.root["/AcroForm"]["/Fields"][0]
+    page = field["/P"]
+    assert list(map(float, field["/Rect"])) == [0, 0, 0, 0]
+    assert field["/F"] & 0b111 == 0b100, "printed, and neither invisible nor hidden"
+    assert field["/TU"]
+    assert page["/Tabs"] == "/S"
+
+
 def test_one_altered_byte_of_the_pages_breaks_the_signature(pages: bytes, tmp_path: Path) -> None:
     key = load_signing_key(signing_files_in(tmp_path), NOW)
     signed = sign_pdf(pages, key, NOW)
