@@ -85,7 +85,7 @@ async def _measured(stack: Stack, crossings: int) -> tuple[Sequence[float], list
 
 async def _charge(tenant: Tenant) -> int:
     async with asyncio.timeout(_ARRIVES_WITHIN_S):
-        while not (records := await tenant.records()):  # noqa: ASYNC110 - the database tells nobody
+        while not (records := await tenant.records()):  # noqa: ASYNC110 - PostgreSQL sends no notice of a settlement
             await asyncio.sleep(_POLL_S)
     return int(records[0]["charge_nano_credits"])
 

@@ -88,9 +88,10 @@ async def _serve(database_url: str) -> None:
             if order == "go":
                 before_us = _cpu_us(backends)
                 await stack.enter_async_context(rollup_follower.running(rollups))
-                await stack.enter_async_context(_waking(rollups, await _organizations(pool)))
+                alerts = AlertFollower(pool, AccountRefusals())
+                await stack.enter_async_context(_waking(rollups, alerts, await _organizations(pool)))
                 await stack.enter_async_context(standing_follower.running(StandingFollower(pool)))
-                await stack.enter_async_context(alert_follower.running(AlertFollower(pool, AccountRefusals())))
+                await stack.enter_async_context(alert_follower.running(alerts))
             else:
                 await stack.aclose()
                 await rollup_follower.caught_up(rollups)
@@ -99,13 +100,14 @@ async def _serve(database_url: str) -> None:
 
 
 @asynccontextmanager
-async def _waking(rollups: RollupFollower, organizations: list[str]) -> AsyncIterator[None]:
+async def _waking(rollups: RollupFollower, alerts: AlertFollower, organizations: list[str]) -> AsyncIterator[None]:
     settled = organizations * (1 + WAKE_AFTER // max(len(organizations), 1))
 
     async def wake() -> None:
         while True:
             await asyncio.sleep(_WAKING_S)
             rollups.committed(settled)
+            alerts.committed(organizations)
 
     task = asyncio.create_task(wake())
     yield

@@ -157,7 +157,9 @@ class _Following:
     alerts: AlertFollower
 
     def committed(self, recorded: Sequence[RecordedSettlement]) -> None:
-        self.rollups.committed([one.settlement.hold.claims.organization for one in recorded])
+        organizations = [one.settlement.hold.claims.organization for one in recorded]
+        self.rollups.committed(organizations)
+        self.alerts.committed(organizations)
         self.account_refusals.note(recorded)
 
 

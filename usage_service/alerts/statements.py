@@ -1,4 +1,4 @@
-"""The SQL of alerts. Every statement but `BEHIND` names one organization in `$1`."""
+"""The SQL of alerts. Every statement but those that find organizations names one in `$1`."""
 
 from typing import Final
 
@@ -7,10 +7,8 @@ from gateway_core.model.alerts.event_types import MAILED_ALWAYS
 MAILED_ALWAYS_SQL: Final = ", ".join(f"'{one}'" for one in sorted(MAILED_ALWAYS))
 
 # A change of a guardrail or rule is looked at again for some seconds (see `alert_positions.changes_until`).
-BEHIND: Final = """
-SELECT h.organization_id FROM ledger_heads h LEFT JOIN alert_positions p ON p.organization_id = h.organization_id
- WHERE h.organization_id > $1
-   AND (p.organization_id IS NULL OR h.sequence > p.sequence OR p.next_look_time <= now()
+_IS_BEHIND: Final = """
+       (p.organization_id IS NULL OR h.sequence > p.sequence OR p.next_look_time <= now()
         OR EXISTS (SELECT FROM audit_log a WHERE a.organization_id = h.organization_id AND a.sequence > p.audit_sequence)
         OR EXISTS (SELECT FROM guardrails g
                     WHERE g.organization_id = h.organization_id AND g.update_time > p.changes_until)
@@ -21,8 +19,30 @@ SELECT h.organization_id FROM ledger_heads h LEFT JOIN alert_positions p ON p.or
                       AND c.minute >= date_trunc('minute', p.changes_until - interval '1 minute')
                       AND c.reason = ANY ($3::text[]) AND c.update_time > p.changes_until)
         OR EXISTS (SELECT FROM alert_lags l WHERE l.organization_id = h.organization_id AND l.retry_time <= now()))
- ORDER BY h.organization_id LIMIT $2
 """
+BEHIND: Final = f"""
+SELECT h.organization_id FROM ledger_heads h LEFT JOIN alert_positions p ON p.organization_id = h.organization_id
+ WHERE h.organization_id > $1 AND {_IS_BEHIND}
+ ORDER BY h.organization_id LIMIT $2
+"""  # noqa: S608
+# Of the organizations `$4`, and of those that something changed in lately, or that are due.
+BEHIND_LATELY: Final = f"""
+WITH lately AS (
+    SELECT unnest($4::text[]) AS organization_id
+    UNION SELECT organization_id FROM alert_positions WHERE next_look_time <= now()
+    UNION SELECT organization_id FROM alert_lags WHERE retry_time <= now()
+    UNION SELECT organization_id FROM audit_log WHERE create_time > now() - interval '30 seconds'
+    UNION SELECT organization_id FROM guardrails WHERE update_time > now() - interval '30 seconds'
+    UNION SELECT organization_id FROM notification_rules WHERE update_time > now() - interval '30 seconds'
+    UNION SELECT organization_id FROM refused_calls
+           WHERE minute > now() - interval '3 minutes' AND reason = ANY ($3::text[]) AND update_time > now() - interval '30 seconds'
+)
+SELECT h.organization_id
+  FROM lately JOIN ledger_heads h ON h.organization_id = lately.organization_id
+  LEFT JOIN alert_positions p ON p.organization_id = h.organization_id
+ WHERE h.organization_id > $1 AND {_IS_BEHIND}
+ ORDER BY h.organization_id LIMIT $2
+"""  # noqa: S608
 BEGIN: Final = """
 INSERT INTO alert_positions (organization_id, sequence, audit_sequence)
 SELECT h.organization_id, h.sequence, coalesce((SELECT max(a.sequence) FROM audit_log a WHERE a.organization_id = $1), 0)

@@ -164,11 +164,22 @@ class AlertStore:
         await incidents.send(event, keeping)
 
 
-async def organizations_behind(connection: Connection, after: str, limit: int) -> Sequence[str]:
-    """Returns a page of the organizations that have news, by id."""
-    return [
-        row["organization_id"] for row in await connection.fetch(statements.BEHIND, after, limit, REFUSALS_OF_ALERTS)
-    ]
+async def organizations_behind(
+    connection: Connection, after: str, limit: int, among: Sequence[str] | None = None
+) -> Sequence[str]:
+    """Returns a page of the organizations that have news, by id.
+
+    Args:
+        connection: may read every organization.
+        after: the last id of the page before.
+        limit: of the page.
+        among: looks at these, and at those in which something changed in the last half minute or that are due; None: at all.
+    """
+    if among is None:
+        rows = await connection.fetch(statements.BEHIND, after, limit, REFUSALS_OF_ALERTS)
+    else:
+        rows = await connection.fetch(statements.BEHIND_LATELY, after, limit, REFUSALS_OF_ALERTS, among)
+    return [row["organization_id"] for row in rows]
 
 
 async def begin(connection: Connection, organization: str) -> None:

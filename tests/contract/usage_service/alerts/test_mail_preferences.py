@@ -16,7 +16,7 @@ CREATED = (
 
 @pytest.fixture
 async def mia(owner: asyncpg.Connection, follower: AlertFollower) -> None:
-    """Mia has an address, and the deployment a mail server. She is told of her budget and her keys."""
+    """Lets a rule report Mia's budget and keys to her. She has an address, and the deployment has a mail server."""
     await owner.execute("UPDATE deployment_settings SET sends_mail = true")
     await owner.execute("UPDATE users SET email = 'mia@acme.example' WHERE user_id = 'u-mia'")
     await owner.execute("DELETE FROM notification_rules WHERE rule_id <> 'budgets'")
