@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gateway_core.model.alerts.event_types import DIGEST
 from gateway_core.model.alerts.wording import MAX_SENTENCE_CHARACTERS, credits_text, one_line, sentence_of
-from notification_service.channels.digests import facts_of_digest
+from notification_service.channels.digests import entries_of_digest, facts_of_digest
 from notification_service.channels.messages import Alert
 
 Fact = tuple[str, str]
@@ -24,6 +24,8 @@ MOST_LISTED: Final = 3
 _SEVERITIES: Final = ("INFO", "WARNING", "ALERT")
 _CREDITS: Final = "NanoCredits"
 _TIME: Final = "Time"
+_FIELDS: Final = "changedFields"
+_RESOURCE: Final = "organizations/"
 # Said elsewhere, or of use to programs only.
 _HIDDEN: Final = frozenset(
     {
@@ -64,14 +66,15 @@ class Card:
     """Of the last alert."""
     facts: Sequence[Fact]
     entries: Sequence[str] = ()
-    """One line for each alert, if there are several."""
+    """One line for each alert, if there are several or it is a digest."""
 
 
 def card_of(alerts: Sequence[Alert]) -> Card:
     """Returns what a message about these alerts says. There is at least one."""
     last = alerts[-1]
     if len(alerts) == 1:
-        return Card(title_of(last), last.severity, last.time, facts_of(last))
+        entries = entries_of_digest(last.data) if last.event_type == DIGEST else ()
+        return Card(title_of(last), last.severity, last.time, facts_of(last), entries)
     severity = max((alert.severity for alert in alerts), key=_urgency)
     title = f"{len(alerts)} alerts of {one_line(last.organization) or 'MegaRouter'}, times in UTC"
     return Card(title, severity, last.time, (), [f"{_clock(alert.time)} {title_of(alert)}" for alert in alerts])
@@ -83,12 +86,12 @@ def title_of(alert: Alert) -> str:
 
 
 def facts_of(alert: Alert) -> list[Fact]:
-    """Returns what else there is to know: severity, organization, what the data has, and the id. Of a digest, what is in it."""
+    """Returns what else there is to know: severity, organization, what the data has, and the id. Of digests, who spent most."""
     if alert.event_type == DIGEST:
         return facts_of_digest(alert.severity, alert.organization, alert.data)
     organization, event = one_line(alert.organization), one_line(alert.event_id)
     head = [("Severity", alert.severity.capitalize()), ("Organization", organization)]
-    found = [(label, value) for label, value in _facts(alert.data) if value]
+    found = list(_facts(alert.data, "", set()))
     facts = [*head, *found[: MOST_FACTS - len(head) - 1], ("Event", event)]
     return [(label, value) for label, value in facts if value]
 
@@ -98,25 +101,30 @@ def plain_text(card: Card) -> str:
     return ". ".join([card.title, *(f"{label}: {value}" for label, value in card.facts), *card.entries])
 
 
-def _facts(data: Mapping[str, Any]) -> Iterator[Fact]:
-    """Yields what is at the top before what is inside of it."""
+def _facts(data: Mapping[str, Any], part: str, known: set[str]) -> Iterator[Fact]:
+    """Yields what is at the top before what is inside of it. A label that is known already says of which part it is."""
     for name, value in sorted(data.items(), key=lambda item: isinstance(item[1], Mapping)):
         if name in _HIDDEN:
             continue
         if isinstance(value, Mapping):
-            if "displayName" in value:
-                yield one_line(_label(name)), one_line(value["displayName"] or "")
-            yield from _facts({part: inner for part, inner in value.items() if part not in ("name", "displayName")})
-        elif isinstance(value, list):
-            yield one_line(_label(name)), _listed(value)
-        elif value is not None and value != "":
-            yield one_line(_label(name)), _value(name, value)
+            if shown := one_line(value.get("displayName") or ""):
+                yield one_line(_label(name)), shown
+            inside = {inner: one for inner, one in value.items() if inner not in ("name", "displayName")}
+            yield from _facts(inside, _label(name), known)
+        elif shown := _value(name, value):
+            label = _label(name)
+            yield one_line(f"{part}: {label.lower()}" if label in known else label), shown
+            known.add(label)
 
 
-def _listed(values: Sequence[Any]) -> str:
+def _listed(name: str, values: Sequence[Any]) -> str:
     """Returns the first entries: texts, or what spent the most with its spend."""
-    named = [_spender(one) if isinstance(one, Mapping) else one_line(one) for one in values[:MOST_LISTED]]
+    named = [_spender(one) if isinstance(one, Mapping) else _entry(name, one) for one in values[:MOST_LISTED]]
     return one_line(", ".join(filter(None, named)), MAX_SENTENCE_CHARACTERS)
+
+
+def _entry(name: str, value: object) -> str:
+    return _label(str(value)).lower() if name == _FIELDS else one_line(value)
 
 
 def _spender(entry: Mapping[str, Any]) -> str:
@@ -131,13 +139,20 @@ def _label(name: str) -> str:
 
 
 def _value(name: str, value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, list):
+        return _listed(name, value)
     if name.endswith(_CREDITS):
         return credits_text(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
-    return _moment(str(value)) if name.endswith(_TIME) else one_line(value)
+    text = str(value)
+    if text.startswith(_RESOURCE):
+        return one_line(text.rpartition("/")[2])
+    return _moment(text) if name.endswith(_TIME) else one_line(text)
 
 
 def _moment(text: str) -> str:

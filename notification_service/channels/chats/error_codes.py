@@ -14,6 +14,7 @@ from notification_service.channels.messages import (
 )
 
 _MAX_TEXT_CHARACTERS: Final = 200
+_MAX_CODE_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class ErrorCodes:
     def judge(self, status: int, body: bytes) -> Verdict:
         """Judges an answer."""
         answer = json_object(body)
-        code = next((answer[name] for name in self.fields if name in answer), None)
-        if not isinstance(code, int) or isinstance(code, bool):
+        code = _number(next((answer[name] for name in self.fields if name in answer), None))
+        if code is None:
             verdict = by_status(status, beginning(body))
             return Verdict(Outcome.RETRY, f"{verdict.error} (no code)", disables=verdict.disables)
         if code == 0 and is_success(status):
@@ -47,3 +48,10 @@ class ErrorCodes:
             self.pause_s if code in self.too_fast else 0.0,
             disables=code in self.gone,
         )
+
+
+def _number(code: object) -> int | None:
+    """Returns a code, which some documents show as a text; None if it is none."""
+    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) <= _MAX_CODE_DIGITS:
+        return int(code)
+    return code if isinstance(code, int) and not isinstance(code, bool) else None

@@ -48,15 +48,14 @@ def _form(card: Card) -> dict[str, Any]:
         "type": "header",
         "text": {"type": "plain_text", "text": card.title[:_MAX_HEADER_CHARACTERS], "emoji": False},
     }
-    section: dict[str, Any] = {"type": "section"}
+    fields = [
+        {"type": "mrkdwn", "text": f"*{label}*\n{_escaped(value)}", "verbatim": True} for label, value in card.facts
+    ][:_MOST_FIELDS]
+    sections: list[dict[str, Any]] = [{"type": "section", "fields": fields}] if fields else []
     if card.entries:
-        section["text"] = {"type": "mrkdwn", "text": _lines(card), "verbatim": True}
-    else:
-        section["fields"] = [
-            {"type": "mrkdwn", "text": f"*{label}*\n{_escaped(value)}", "verbatim": True} for label, value in card.facts
-        ][:_MOST_FIELDS]
+        sections.append({"type": "section", "text": {"type": "mrkdwn", "text": _lines(card), "verbatim": True}})
     text = card.title if card.entries else plain_text(card)
-    return {"text": _escaped(text), "blocks": [header, section]}
+    return {"text": _escaped(text), "blocks": [header, *sections]}
 
 
 def _lines(card: Card) -> str:

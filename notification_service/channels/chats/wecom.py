@@ -25,6 +25,7 @@ CODES: Final = ErrorCodes(
 )
 _MAX_BYTES: Final = 4_096
 _MOST_ALERTS: Final = 50
+_FULL_WIDTH: Final = {ord(character): ord(character) + 0xFEE0 for character in "<>@*`[]"}
 
 
 def render(alerts: Sequence[Alert], endpoint: Endpoint, _now: dt.datetime) -> Request:
@@ -43,8 +44,8 @@ def _fits(alerts: Sequence[Alert]) -> bool:
 
 
 def _escaped(text: str) -> str:
-    """Removes what WeCom would take for a mention or markup. It knows no escapes."""
-    return "".join(character for character in text if character not in "<>@*`[]")
+    """Replaces what WeCom would take for a mention or markup. It knows no escapes: full-width ones look the same to people."""
+    return text.translate(_FULL_WIDTH)
 
 
 KIND: Final = Kind(render, CODES.judge, interval_s=4.0, burst=4, most_alerts=_MOST_ALERTS, fits=_fits)

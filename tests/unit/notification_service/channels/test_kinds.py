@@ -137,6 +137,22 @@ def test_facts_are_what_the_data_has() -> None:
     assert len(facts_of(replace(REACHED, data={f"name{number}": "x" for number in range(100)}))) == MOST_FACTS
 
 
+def test_facts_are_short_and_tell_parts_apart() -> None:
+    """Seen to name two figures the same, and settings as programs do."""
+    data = {
+        "savedNanoCredits": "2000000000",
+        "simple": {"savedNanoCredits": "1500000000"},
+        "auditLogEntry": "organizations/acme/auditLogEntries/815",
+        "changedFields": ["budgetNanoCredits", "cycle"],
+    }
+    assert facts_of(replace(REACHED, data=data))[2:-1] == [
+        ("Saved", "2.00 credits"),
+        ("Audit log entry", "815"),
+        ("Changed", "budget, cycle"),
+        ("Simple: saved", "1.50 credits"),
+    ]
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_bucket_lets_no_more_through_than_the_product_takes_in_any_minute(kind: str) -> None:
     limits = {"DINGTALK": 20, "WECOM": 20, "FEISHU": 100, "SLACK": 60, "DISCORD": 30, "PAGERDUTY": 120}

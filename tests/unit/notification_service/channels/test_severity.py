@@ -24,7 +24,7 @@ def test_severities_look_different(kind: str) -> None:
     assert len(bodies) == 3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "PAGERDUTY"])  # which gets each alert by itself
 def test_a_digest_lists_its_alerts_and_who_spent_the_most(kind: str) -> None:
     entry = {"severity": "ALERT", "type": "budget.exhausted", "summary": "Calls of Tour are refused", "id": "evt-2"}
     data = {

@@ -30,6 +30,7 @@ DELIVERED, RETRY, REFUSED = Outcome.DELIVERED, Outcome.RETRY, Outcome.REFUSED
     ("FEISHU", 200, '{"code":9499,"msg":"Bad Request","data":{}}', REFUSED),
     ("FEISHU", 200, "", RETRY),
     ("DINGTALK", 200, '{"errcode":0,"errmsg":"ok"}', DELIVERED),
+    ("DINGTALK", 200, '{"errcode":"0","errmsg":"ok"}', DELIVERED),
     ("DINGTALK", 200, '{"errcode":310000,"errmsg":"sign not match"}', RETRY),
     ("DINGTALK", 200, '{"errcode":400102,"errmsg":"机器人已停用"}', RETRY),
     ("DINGTALK", 200, '{"errcode":40035,"errmsg":"缺少参数 json"}', REFUSED),
@@ -83,6 +84,14 @@ def test_a_receiver_that_was_deleted_disables_its_channel(kind: str, status: int
 
 @pytest.mark.parametrize("kind", ["DISCORD", "FEISHU", "DINGTALK", "WECOM", "PAGERDUTY"])
 def test_no_body_makes_a_judgement_fail(kind: str) -> None:
-    for body in (b"", b"null", b"[]", b"[" * 60_000, b"\xff", b'{"code":"0","errcode":true}', b'{"retry_after":1e999}'):
+    for body in (
+        b"",
+        b"null",
+        b"[]",
+        b"[" * 60_000,
+        b"\xff",
+        b'{"code":"none","errcode":true}',
+        b'{"retry_after":1e999}',
+    ):
         for status in (200, 429, 500):
             assert KINDS[kind].judge(status, body).outcome is RETRY
