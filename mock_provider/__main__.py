@@ -6,6 +6,7 @@ from pathlib import Path
 
 import uvloop
 
+from mock_provider.arriving.access_tokens import read_accounts
 from mock_provider.arriving.aws_signatures import read_access_keys
 from mock_provider.controls import HEADERS
 from mock_provider.server import run_server
@@ -22,7 +23,8 @@ def main() -> None:
     """Parses the command line and serves until stopped."""
     arguments = _parser().parse_args()
     keys = read_access_keys(arguments.aws_credentials) if arguments.aws_credentials else None
-    uvloop.run(run_server(arguments.host, arguments.port, arguments.calls_kept, _announce, keys))
+    accounts = read_accounts(arguments.token_accounts.read_text("utf-8")) if arguments.token_accounts else None
+    uvloop.run(run_server(arguments.host, arguments.port, arguments.calls_kept, _announce, keys, accounts))
 
 
 def _announce(url: str) -> None:
@@ -53,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
         "--aws-credentials",
         type=Path,
         help="file of AWS access keys (shared credentials); every call must then be signed with one of them",
+    )
+    parser.add_argument(
+        "--token-accounts",
+        type=Path,
+        help="JSON file of service accounts and applications; every call must then have a token that one of them got",
     )
     return parser
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
+from mock_provider.arriving.access_tokens import Accounts
 from mock_provider.arriving.aws_signatures import AccessKey
 from mock_provider.page import render_page
 from mock_provider.service import REQUEST_BYTES_MAX, ProviderService
@@ -56,10 +57,12 @@ class TallyService:
         return web.Response(text="ok\n")
 
 
-def build_application(tally: Tally, aws_keys: Mapping[str, AccessKey] | None = None) -> web.Application:
+def build_application(
+    tally: Tally, aws_keys: Mapping[str, AccessKey] | None = None, accounts: Accounts | None = None
+) -> web.Application:
     """Builds the routes: the tally, stored responses and files, and every other POST as a provider call."""
     application = web.Application(client_max_size=REQUEST_BYTES_MAX)
-    service, tally_service = ProviderService(tally, aws_keys=aws_keys), TallyService(tally)
+    service, tally_service = ProviderService(tally, aws_keys=aws_keys, accounts=accounts), TallyService(tally)
     application.router.add_get("/", tally_service.page)
     application.router.add_get("/healthz", tally_service.health)
     application.router.add_get("/tally", tally_service.totals)
@@ -72,6 +75,7 @@ def build_application(tally: Tally, aws_keys: Mapping[str, AccessKey] | None = N
     application.router.add_get(r"/{path:.*/responses/.+}", service.stored.serve)
     application.router.add_delete(r"/{path:.*/responses/.+}", service.stored.serve)
     application.router.add_post(r"/{path:.*/responses/[^/]+/cancel}", service.stored.serve)
+    application.router.add_post(r"/{path:(.*/)?token}", service.token)
     application.router.add_post("/{path:.*}", service.serve)
     return application
 
@@ -82,6 +86,7 @@ async def run_server(
     calls_kept: int,
     ready: Callable[[str], None],
     aws_keys: Mapping[str, AccessKey] | None = None,
+    accounts: Accounts | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then gives open calls at most two seconds to end.
 
@@ -92,7 +97,7 @@ async def run_server(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # Canceling the handler detects that a caller disconnected while an answer stalls or waits for its next event.
     runner = web.AppRunner(
-        build_application(Tally(calls_kept), aws_keys),
+        build_application(Tally(calls_kept), aws_keys, accounts),
         access_log=None,
         handler_cancellation=True,
         shutdown_timeout=_DRAIN_S,

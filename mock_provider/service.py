@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from mock_provider.arriving.access_tokens import AccessTokens, Accounts, TokenRefusalError
 from mock_provider.arriving.aws_signatures import AccessKey, Arrived, problem_of
 from mock_provider.arriving.notes import note_body, note_fields, note_headers
 from mock_provider.controls import ControlError, Controls, read_controls
@@ -33,12 +34,14 @@ class ProviderService:
         tally: Tally,
         clock_s: Callable[[], float] = time.time,
         aws_keys: Mapping[str, AccessKey] | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         self._tally = tally
         self.stored = StoredResponses()
         self.files = StoredFiles()
         self._clock_s = clock_s
         self._aws_keys = aws_keys
+        self._tokens = AccessTokens(accounts, clock_s) if accounts is not None else None
         self._serial_base = f"{int(clock_s()):08x}"
         self._serial_next = 0
 
@@ -71,6 +74,8 @@ class ProviderService:
         reply = Reply(request, record, dialect, serial)
         if (problem := self._unsigned(request, body)) is not None:
             return await reply.fail(403, problem)
+        if self._tokens is not None and not self._tokens.accepts(request.headers.get("authorization", "")):
+            return await reply.fail(401, "Request had invalid authentication credentials.")
         if target is None:
             return await reply.fail(404, f"Invalid URL (POST {request.path})")
         if target.needs_api_version and not request.query.get("api-version"):
@@ -103,6 +108,16 @@ class ProviderService:
         if target.endpoint is Endpoint.RESPONSES:
             self.stored.keep(dialect, job)
         return await (reply.stream(job) if read.streamed else reply.whole(job))
+
+    async def token(self, request: web.Request) -> web.Response:
+        """POST …/token gives a token to those who may have one. It is no call of a model, so the tally does not count it."""
+        if self._tokens is None:
+            raise web.HTTPNotFound
+        form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        try:
+            return web.json_response(self._tokens.give(request.path, form, str(request.url)))
+        except TokenRefusalError as error:
+            return web.json_response({"error": str(error), "error_description": "Refused."}, status=400)
 
     def _unsigned(self, request: web.Request, body: bytes) -> str | None:
         """Returns what is wrong with the signature of a request, if the mock demands one."""

@@ -333,6 +333,15 @@ def key_bytes(key: SecretStr) -> bytes:
     return bytes.fromhex(key.get_secret_value())
 
 
+class TokenSettings(ServiceSettings):
+    """Settings of token_service."""
+
+    token_sources_file: Path
+    """JSON array of the accounts that want tokens. It contains no secret."""
+    token_request_timeout_ms: Positive = 10_000
+    """How long a request for a token may take."""
+
+
 def _peppers(current: SecretStr, previous: SecretStr | None, following: SecretStr | None) -> Peppers:
     return Peppers(
         key_bytes(current),
@@ -342,7 +351,7 @@ def _peppers(current: SecretStr, previous: SecretStr | None, following: SecretSt
 
 
 def _known_variables() -> frozenset[str]:
-    classes = (AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings, NotificationSettings)
+    classes = (AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings, NotificationSettings, TokenSettings)
     return _CLIENT_VARIABLES | {name.upper() for settings in classes for name in settings.model_fields}
 
 

@@ -32,6 +32,7 @@ from gateway_core.runtime.settings import (
     NotificationSettings,
     RateLimitSettings,
     ServiceSettings,
+    TokenSettings,
     UsageSettings,
 )
 from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
@@ -43,6 +44,7 @@ SERVICES: Final[dict[str, type[ServiceSettings]]] = {
     "usage": UsageSettings,
     "admin": AdminSettings,
     "notification": NotificationSettings,
+    "token": TokenSettings,
 }
 OF_THE_RUNNER: Final = {
     OWNER_URL: "Use this PostgreSQL instead of the embedded one, logging in as the owner of the database.",
@@ -96,7 +98,7 @@ variables. A service refuses to start, and names the variable, when one that beg
 
 ## Services
 
-`all` stands for authz_service, ratelimit_service, usage_service, admin_service and notification_service.
+`all` stands for authz_service, ratelimit_service, usage_service, admin_service, notification_service and token_service.
 
 | variable | service | default | meaning |
 |---|---|---|---|"""

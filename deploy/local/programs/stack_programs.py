@@ -1,6 +1,7 @@
 """Defines the processes of a local stack."""
 
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,12 +27,15 @@ from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, LayoutEr
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.secrets import load_or_make_secrets
 
+_TOKEN_PATIENCE_S = 10.0
+
 
 def stack_programs(plan: StackPlan) -> tuple[Program, ...]:
     """Returns all programs in the order of the status table."""
     return (
         envoy_program(plan),
         *(_service_program(plan, service, worker) for service in SERVICES for worker in plan.ports.workers_of(service)),
+        *([_token_program(plan)] if any(route.wants_token for route in plan.routes) else []),
         *([_postgres_program(plan)] if plan.backends.embedded_postgres else []),
         *([_redis_program(plan)] if plan.backends.embedded_redis else []),
         _mock_program(plan),
@@ -75,6 +79,32 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
     )
 
 
+def _token_program(plan: StackPlan) -> Program:
+    """Returns token_service, whose files are written with those of Envoy.
+
+    A stack waits a while for its tokens, but starts without them: a server that gives none must not stop other providers.
+    """
+    socket = plan.home.socket("token")
+    listening_since_s: dict[int, float] = {}
+
+    def is_ready(pid: int) -> bool:
+        if probes.listener_of(socket) != pid:
+            return False
+        waited_s = time.monotonic() - listening_since_s.setdefault(pid, time.monotonic())
+        return waited_s > _TOKEN_PATIENCE_S or probes.is_serving(socket, pid)
+
+    return Program(
+        name=process_name("token"),
+        address=f"unix:{_short(socket, plan.home)}",
+        prepare=lambda: socket.unlink(missing_ok=True),
+        child=lambda: _service_child(plan, "token", 0),
+        is_ready=is_ready,
+        successor=lambda _: _service_child(plan, "token", 0),
+        stop_rank=SERVICE,
+        ports=(plan.ports.token_metrics,),
+    )
+
+
 def _service_child(plan: StackPlan, service: str, worker: int) -> ChildCommand:
     """Returns how the process starts now. It reads the secrets of the home again, so a restart takes those that were replaced.
 
@@ -88,7 +118,7 @@ def _service_child(plan: StackPlan, service: str, worker: int) -> ChildCommand:
     environment = service_environment(
         service, plan.home, secrets, plan.backends, plan.specification.catalog_file, plan.environment, worker
     )
-    metrics_port = plan.ports.metrics(service, worker)
+    metrics_port = plan.ports.token_metrics if service == "token" else plan.ports.metrics(service, worker)
     environment[METRICS_LISTEN] = f"{HOST}:{metrics_port}"
     if service == "usage":
         environment[ENVOY_ADMIN_URL] = f"unix:{plan.home.envoy_admin_socket}"

@@ -64,6 +64,7 @@ OF_PUBLIC_LISTENERS = (
 IDENTITY_PROVIDERS_FILE = "MEGAROUTER_IDENTITY_PROVIDERS_FILE"
 TRUSTED_HOPS = "MEGAROUTER_TRUSTED_HOPS"
 PROXY_PROTOCOL = "MEGAROUTER_PROXY_PROTOCOL"
+TOKEN_SOURCES_FILE = "MEGAROUTER_TOKEN_SOURCES_FILE"  # noqa: S105 - a path
 
 NEEDS = {
     "authz": (SERVICE_URLS["megarouter_authz"], REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
@@ -71,6 +72,7 @@ NEEDS = {
     "usage": (SERVICE_URLS["megarouter_usage"], REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
     "admin": (SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CHANNEL_KEY, CATALOG_FILE),
     "notification": (SERVICE_URLS["megarouter_notification"], CHANNEL_KEY),
+    "token": (TOKEN_SOURCES_FILE,),
 }
 
 _PREFIX = "MEGAROUTER_"
@@ -167,7 +169,7 @@ def service_environment(
     """Returns the environment of one process of a service. It contains only the passwords and keys that the service needs.
 
     Args:
-        service: `authz`, `ratelimit`, `usage`, `admin` or `notification`.
+        service: `authz`, `ratelimit`, `usage`, `admin`, `notification` or `token`.
         home: where the stack keeps its files.
         secrets: of the home.
         backends: the databases.
@@ -184,6 +186,7 @@ def service_environment(
         CHANNEL_KEY: secrets.channel_key,
         JOURNAL_FILE: str(home.journal_file),
         CATALOG_FILE: str(catalog_file),
+        TOKEN_SOURCES_FILE: str(home.token_sources_file),
     }
     needed = {name: values[name] for name in NEEDS[service]} | _replaced(service, secrets)
     if service in SPREAD_SERVICES:  # Envoy calls these for every model call, over the lean transport

@@ -73,6 +73,11 @@ class Ports:
         return self.base + 5
 
     @property
+    def token_metrics(self) -> int:
+        """The port of the metrics of token_service, which runs only if a provider wants tokens. It follows all others."""
+        return self.base + _FIRST_PORTS + len(SPREAD_SERVICES) * (self.workers - 1)
+
+    @property
     def inbox(self) -> int:
         """The port of the inbox that shows alerts."""
         return self.base + 11
@@ -114,6 +119,16 @@ class Home:
     def provider_secrets(self) -> Path:
         """The directory with one file for each provider credential, mode 0600."""
         return self.envoy / "credentials"
+
+    @property
+    def token_credentials(self) -> Path:
+        """The directory with what token_service shows to get tokens, one file for each place, mode 0600."""
+        return self.envoy / "token-credentials"
+
+    @property
+    def token_sources_file(self) -> Path:
+        """What token_service reads: which tokens to fetch. It contains no secret."""
+        return self.envoy / "token-sources.json"
 
     @property
     def secret_sources(self) -> Path:
@@ -211,7 +226,7 @@ class Home:
         return self.sockets / "envoy-admin.sock"
 
     def socket(self, service: str, worker: int = 0) -> Path:
-        """Returns the gRPC socket of a service (`authz`, `ratelimit`, `usage`, `admin` or `notification`)."""
+        """Returns the gRPC socket of a service (`authz`, `ratelimit`, `usage`, `admin`, `notification` or `token`)."""
         return self.sockets / f"{service}{_number(worker)}.sock"
 
     def envoy_socket(self, service: str, worker: int = 0) -> Path:
@@ -250,7 +265,13 @@ def make_home(home: Home) -> None:
     """
     try:
         home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for directory in (home.envoy, home.provider_secrets, home.journal_file.parent, home.logs):
+        for directory in (
+            home.envoy,
+            home.provider_secrets,
+            home.token_credentials,
+            home.journal_file.parent,
+            home.logs,
+        ):
             directory.mkdir(mode=0o700, exist_ok=True)
         _make_private(home.sockets)
         let_through(home.directory, home.sockets)

@@ -1,7 +1,9 @@
 """Routes calls for each provider in the catalog: to the provider if its credential is set, otherwise to the mock."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.stack.catalog_summary import ModelEntry, ProviderEntry
@@ -36,6 +38,11 @@ class Route:
         return is_aws(self.authentication) and self.credential == ENVIRONMENT
 
     @property
+    def wants_token(self) -> bool:
+        """Whether token_service fetches what Envoy sends, and the credential only gives it the right to."""
+        return self.authentication is not None and not is_aws(self.authentication) and not self.is_mock
+
+    @property
     def is_mock(self) -> bool:
         """Whether the mock answers for the provider."""
         return self.credential is None
@@ -57,9 +64,11 @@ def _route(provider: ProviderEntry, environment: Mapping[str, str], mock_port: i
     credential = environment.get(provider.credential_env, "").strip()
     if not credential:
         return Route(provider.name, HOST, mock_port, tls=False)
+    authentication = provider.authentication
+    if authentication and authentication["kind"] == "google_service_account":
+        credential = _service_account_key(provider.credential_env, credential)
     if not credential.isascii() or not credential.isprintable():
         raise ProviderError(f"{provider.credential_env}: the credential must consist of printable ASCII characters")
-    authentication = provider.authentication
     if is_aws(authentication) and credential != ENVIRONMENT and not _is_access_key(credential):
         raise ProviderError(
             f"{provider.credential_env}: give ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN if the key is temporary, "
@@ -68,6 +77,19 @@ def _route(provider: ProviderEntry, environment: Mapping[str, str], mock_port: i
     prefix = "Bearer " if provider.credential_header == "authorization" else ""
     tls = scheme == "https"
     return Route(provider.name, host, port, tls, provider.credential_header, prefix, credential, authentication)
+
+
+def _service_account_key(variable: str, text: str) -> str:
+    """Returns the JSON key of a service account in one line. The variable has the key itself, or the path of its file."""
+    try:
+        fields = json.loads(Path(text).read_text(encoding="utf-8") if text.startswith("/") else text)
+    except OSError as error:
+        raise ProviderError(f"{variable}: the file cannot be read ({error.strerror})") from None
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict) or fields.get("type") != "service_account":
+        raise ProviderError(f"{variable}: give the JSON key of a service account, or the absolute path of its file")
+    return json.dumps(fields)
 
 
 def _is_access_key(text: str) -> bool:

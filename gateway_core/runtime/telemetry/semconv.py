@@ -45,6 +45,7 @@ DEPENDENCY: Final = "megarouter.dependency.name"
 CHANNEL_KIND: Final = "megarouter.channel.kind"
 DELIVERY_OUTCOME: Final = "megarouter.delivery.outcome"
 REFUSAL_REASON: Final = "megarouter.provider.refusal_reason"
+TOKEN_OUTCOME: Final = "megarouter.provider.token_outcome"  # noqa: S105 - the name of a label
 
 
 _PROVIDERS: Final = {"google": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai"}
@@ -163,6 +164,18 @@ PROVIDER_REFUSALS: Final = Instrument(
     "{call}",
     "Answers of providers that no caller received. Act on every credential, permission and billing one.",
     labels=(GEN_AI_PROVIDER_NAME, REFUSAL_REASON),
+)
+TOKEN_LIFE: Final = Instrument(
+    "megarouter.provider.token_life",
+    "s",
+    "How long the access token of a provider is still valid; 0 without one. A new one is fetched five minutes before its end.",
+    labels=(GEN_AI_PROVIDER_NAME,),
+)
+TOKEN_REQUESTS: Final = Instrument(
+    "megarouter.provider.token_requests",
+    "{request}",
+    "Requests for an access token, by outcome: `ok`, `credential`, `refused`, `unreachable` or `unwritable`.",
+    labels=(GEN_AI_PROVIDER_NAME, TOKEN_OUTCOME),
 )
 JOURNAL_LAG: Final = Instrument(
     "megarouter.journal.lag",

@@ -1,6 +1,7 @@
 """A stack whose models are served by two scripted upstreams."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import asyncpg
 import pytest
 import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.stores.redis.connections import open_redis
@@ -31,6 +34,9 @@ AWS_KEYS = {
     "second": "ASIDOFTHESECONDKEY:secret/of+the+second+access+key:token/of+the+second==",
 }
 """The access keys that the mock of AWS knows; the second one is temporary."""
+ACCOUNT_EMAIL = "gateway@ours.iam.gserviceaccount.example"
+CLIENT_ID, CLIENT_SECRET = "0f8fad5b-d9cb-469f-a165-70867728950e", "secret~of.the_application"
+TOKEN_LIFE_S = 8
 
 
 def cost_at(provider: str) -> int:
@@ -88,6 +94,13 @@ def catalog_of(urls: dict[str, str]) -> dict[str, Any]:
             ),
             model("plain", provider="alpha", upstream_name="plain-at-alpha"),
             model("signed", provider="bedrock", upstream_name=SIGNED_NAME, endpoints=["messages", "chat_completions"]),
+            model("gemini", provider="vertex", upstream_name="gemini-2.5-flash", endpoints=["generate_content"]),
+            model("entra", provider="entra", upstream_name="gpt-4o-eu", endpoints=["chat_completions"]),
+            model(
+                "entra-last",
+                endpoints=["chat_completions"],
+                deployments=[deployment("alpha"), deployment("entra", upstream_name="gpt-4o-eu", priority=1)],
+            ),
             model(
                 "signed-first",
                 endpoints=["chat_completions"],
@@ -133,6 +146,26 @@ def _providers(urls: dict[str, str]) -> list[dict[str, Any]]:
             "credential_env": "BEDROCK_KEY",
             "authentication": {"kind": "aws_signature", "region": "eu-central-1"},
             "dialects": {"openai": f"{urls['aws']}/openai/v1", "anthropic": f"{urls['aws']}/anthropic/v1"},
+        },
+        {
+            "name": "vertex",
+            "same_as": "alpha",
+            "credential_env": "VERTEX_KEY",
+            "authentication": {"kind": "google_service_account"},
+            "dialects": {"gemini": f"{urls['tokens']}/v1/projects/ours/locations/europe-west4/publishers/google"},
+        },
+        {
+            "name": "entra",
+            "same_as": "alpha",
+            "credential_env": "ENTRA_SECRET",
+            "deployments_api_version": "2024-10-21",
+            "authentication": {
+                "kind": "microsoft_entra",
+                "tenant": "our-tenant",
+                "client_id": CLIENT_ID,
+                "authority": urls["tokens"],
+            },
+            "dialects": {"openai": f"{urls['tokens']}/openai"},
         },
     ]
 
@@ -214,11 +247,67 @@ def aws(running_aws: MockProcess) -> MockProcess:
 
 
 @pytest.fixture(scope="package")
+def service_account() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65_537, 2_048)
+
+
+@pytest.fixture(scope="package")
+def running_tokens(
+    service_account: rsa.RSAPrivateKey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MockProcess]:
+    """A mock provider that gives tokens, and refuses every call without one."""
+    file = tmp_path_factory.mktemp("tokens") / "accounts.json"
+    public = service_account.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    accounts = {
+        "service_accounts": {ACCOUNT_EMAIL: public.decode()},
+        "applications": {CLIENT_ID: CLIENT_SECRET},
+        "life_s": TOKEN_LIFE_S,
+    }
+    file.write_text(json.dumps(accounts), encoding="utf-8")
+    with running_mock("--token-accounts", str(file)) as mock:
+        yield mock
+
+
+@pytest.fixture
+def tokens(running_tokens: MockProcess) -> MockProcess:
+    """That mock provider, with an empty tally."""
+    running_tokens.reset()
+    return running_tokens
+
+
+def service_account_key(key: rsa.RSAPrivateKey, token_url: str) -> str:
+    """Returns the JSON key of the service account, as Google gives it."""
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return json.dumps(
+        {
+            "type": "service_account",
+            "client_email": ACCOUNT_EMAIL,
+            "private_key_id": "1",
+            "private_key": private.decode(),
+            "token_uri": token_url,
+        }
+    )
+
+
+@pytest.fixture(scope="package")
 def deployed_stack(
-    running_upstreams: Upstreams, running_aws: MockProcess, tmp_path_factory: pytest.TempPathFactory
+    running_upstreams: Upstreams,
+    running_aws: MockProcess,
+    running_tokens: MockProcess,
+    service_account: rsa.RSAPrivateKey,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     catalog = tmp_path_factory.mktemp("deployments") / "catalog.yaml"
-    urls = {"alpha": running_upstreams.alpha.url, "beta": running_upstreams.beta.url, "aws": running_aws.url}
+    urls = {
+        "alpha": running_upstreams.alpha.url,
+        "beta": running_upstreams.beta.url,
+        "aws": running_aws.url,
+        "tokens": running_tokens.url,
+    }
     catalog.write_text(yaml.safe_dump(catalog_of(urls)), encoding="utf-8")
     home: Path = tmp_path_factory.mktemp("deployed-stack")
     settings = {
@@ -226,6 +315,8 @@ def deployed_stack(
         "BETA_KEY": "credential-of-beta",
         "AZURE_KEY": "credential-of-azure",
         "BEDROCK_KEY": AWS_KEYS["first"],
+        "VERTEX_KEY": service_account_key(service_account, f"{running_tokens.url}/google/token"),
+        "ENTRA_SECRET": CLIENT_SECRET,
     }
     with Stack(home, free_port_base(), catalog=catalog, settings=settings) as running:
         yield running

@@ -126,6 +126,8 @@ async def test_the_dashboard_and_alerts_query_exported_series_only(measured: Sta
         "megarouter_deliveries_duration_seconds_bucket",
         "megarouter_authz_shadow_refusals_total",
         "megarouter_provider_refusals_total",
+        "megarouter_provider_token_life_seconds",
+        "megarouter_provider_token_requests_total",
         "megarouter_usage_findings_total",
         "megarouter_ratelimit_shadow_refusals_total",
     }

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from tests.support.repository import ROOT
 
-SERVICES = ("authz_service", "ratelimit_service", "usage_service", "admin_service", "notification_service")
+SERVICES = (
+    "authz_service",
+    "ratelimit_service",
+    "usage_service",
+    "admin_service",
+    "notification_service",
+    "token_service",
+)
 SHIPPED = ("gateway_core", *SERVICES, "envoy/megarouter_envoy", "sdk/python/src")
 """The folders that customers run."""
 NOT_SHIPPED = ("deploy", "mock_provider", "tools", "benchmarks", "tests")

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from deploy.local.stack.catalog_summary import ModelEntry, ProviderEntry
@@ -68,6 +71,29 @@ def test_what_is_no_aws_access_key_is_refused_without_quoting_it(value: str) -> 
 def test_envoy_finds_an_access_key_itself_only_if_told_to(value: str, *, is_found: bool) -> None:
     (route,) = plan_routes([AWS], {"AWS_KEY": value}, MOCK_PORT)
     assert route.has_aws_environment is is_found
+
+
+GOOGLE = ProviderEntry(
+    "vertex", "https://x.example/v1", "VERTEX_KEY", "authorization", {"kind": "google_service_account", "scope": "s"}
+)
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_the_key_of_a_service_account_comes_from_the_variable_or_its_file(tmp_path: Path, *, as_file: bool) -> None:
+    key = '{"type": "service_account",\n "client_email": "ä"}'
+    file = tmp_path / "key.json"
+    file.write_text(key, encoding="utf-8")
+    (route,) = plan_routes([GOOGLE], {"VERTEX_KEY": str(file) if as_file else key}, MOCK_PORT)
+    assert route.wants_token
+    assert route.credential is not None
+    assert json.loads(route.credential) == json.loads(key)
+
+
+@pytest.mark.parametrize("value", ["s3cret", "{}", "/no/such/file", '{"type": "authorized_user"}'])
+def test_what_is_no_key_of_a_service_account_is_refused_without_quoting_it(value: str) -> None:
+    with pytest.raises(ProviderError, match="VERTEX_KEY") as refusal:
+        plan_routes([GOOGLE], {"VERTEX_KEY": value}, MOCK_PORT)
+    assert "s3cret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("value", ["", "  ", "\n"])

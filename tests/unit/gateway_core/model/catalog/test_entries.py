@@ -156,6 +156,6 @@ def test_a_deployment_has_its_own_price_or_that_of_the_model() -> None:
 
 
 def test_another_account_differs_from_its_provider_in_what_it_says() -> None:
-    acme, eu, _ = load("deployments").providers
+    acme, eu, *_ = load("deployments").providers
     assert eu.model_dump(exclude={"name", "credential_env"}) == acme.model_dump(exclude={"name", "credential_env"})
     assert eu.credential_env == "ACME_EU_API_KEY"

@@ -1,0 +1,1 @@
+"""Keeps the access tokens of providers fresh. See README.md."""
