@@ -3750,6 +3750,8 @@ CREATE INDEX alert_events_by_age ON public.alert_events USING btree (occur_time)
 
 CREATE INDEX alert_events_by_time ON public.alert_events USING btree (organization_id, occur_time);
 
+CREATE INDEX alert_positions_by_look ON public.alert_positions USING btree (next_look_time);
+
 CREATE INDEX api_keys_below_1 ON public.api_keys USING btree (organization_id, (group_path[1]), api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[1] IS NOT NULL));
 
 CREATE INDEX api_keys_below_1_by_creation ON public.api_keys USING btree (organization_id, (group_path[1]), create_time, api_key_id) WHERE ((state <> 'DELETED'::text) AND (group_path[1] IS NOT NULL));
@@ -3784,6 +3786,8 @@ CREATE INDEX audit_log_below_4 ON public.audit_log USING btree (organization_id,
 
 CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (organization_id, resource_name, sequence);
 
+CREATE INDEX audit_log_by_time ON public.audit_log USING btree (create_time);
+
 CREATE INDEX budget_carries_by_period ON public.budget_carries USING btree (organization_id, budget, lineage, revision, period_start);
 
 CREATE INDEX budget_events_waiting ON public.budget_events USING btree (organization_id, create_time) WHERE (deliver_time IS NULL);
@@ -3805,6 +3809,8 @@ CREATE INDEX guardrail_defaults_by_name ON public.guardrail_defaults USING btree
 CREATE INDEX guardrails_by_change ON public.guardrails USING btree (organization_id, update_time);
 
 CREATE INDEX guardrails_by_name ON public.guardrails USING btree (organization_id, guardrail_id);
+
+CREATE INDEX guardrails_by_time ON public.guardrails USING btree (update_time);
 
 CREATE INDEX held_alerts_by_release ON public.held_alerts USING btree (organization_id, released_event_id);
 
