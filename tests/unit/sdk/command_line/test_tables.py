@@ -1,12 +1,14 @@
 """The tables and facts that commands print."""
 
 import unicodedata
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from megarouter.admin.v1.messages import Group
 from megarouter_admin.command_line.rendering.characters import graphemes, isolated, visible, width_of
+from megarouter_admin.command_line.rendering.charts import bar
 from megarouter_admin.command_line.rendering.folding import NARROWEST, folded
 from megarouter_admin.command_line.rendering.tables import UNBOUNDED, Column, Kind, facts, table
 from megarouter_admin.command_line.resources.groups import branches
@@ -215,3 +217,14 @@ def test_nothing_that_moves_the_cursor_or_turns_the_direction_is_printed(text: s
         if unicodedata.category(sign) in {"Cc", "Zl", "Zp", "Cs"}
         or unicodedata.bidirectional(sign) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     ]
+
+
+def test_a_chart_is_drawn_in_the_room_that_there_is() -> None:
+    """Seen to fail: the longest bar was folded into two lines."""
+    columns = [
+        Column[tuple[str, int]]("name", lambda row: row[0]),
+        Column[tuple[str, int]]("", lambda row: partial(bar, row[1], 8), Kind.CHART),
+    ]
+    rows = [("a" * 20, 8), ("b", 4)]
+    assert table(columns, rows, UNBOUNDED).splitlines()[1:] == ["a" * 20 + "  " + "█" * 30, f"{'b':20}  " + "█" * 15]
+    assert table(columns, rows, 40).splitlines()[1:] == ["a" * 20 + "  " + "█" * 18, f"{'b':20}  " + "█" * 9]

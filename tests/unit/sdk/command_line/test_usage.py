@@ -19,6 +19,7 @@ from megarouter.admin.v1.messages import (
     QueryUsageResponse,
     TopConsumer,
     UsageForecast,
+    UsageGranularity,
     UsageGroup,
     UsageLatencies,
     UsageMeasures,
@@ -63,6 +64,7 @@ class Analytics:
             time_zone="Europe/Berlin",
         )
         self.durations: UsageLatencies | None = None
+        self.total = measures(13)
 
     def QueryUsage(self, request: QueryUsageRequest) -> QueryUsageResponse:  # noqa: N802 - as the API
         self.asked.append(request)
@@ -73,7 +75,7 @@ class Analytics:
         )
         if request.group_by_tags:
             groups = [("search", [8, 0, 4]), (" ", [1, 0, 0])]
-        total = measures(13)
+        total = self.total
         if self.durations:
             total.durations.CopyFrom(self.durations)
         return QueryUsageResponse(
@@ -148,6 +150,27 @@ def test_the_total_and_the_days_are_shown_with_bars(capsys: pytest.CaptureFixtur
     assert f"2026-10-31      9       0     9.00  {'█' * 30}\n" in text
     assert "2026-11-01      0       0     0.00\n" in text
     assert f"2026-11-02      4       0     4.00  {'█' * 13}▎\n" in text
+
+
+@pytest.mark.parametrize(
+    ("since", "as_json", "step"), [("93d", False, "DAY"), ("94d", False, "WEEK"), ("94d", True, "DAY")]
+)
+def test_a_long_period_is_shown_by_week(
+    capsys: pytest.CaptureFixture[str], since: str, as_json: bool, step: str
+) -> None:
+    opened, analytics = session(as_json=as_json)
+    show(opened, since=since)
+    assert analytics.asked[0].granularity == UsageGranularity.Value(f"USAGE_GRANULARITY_{step}")
+    assert ("\nweek  " in capsys.readouterr().out) == (step == "WEEK")
+
+
+def test_without_calls_no_days_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    opened, analytics = session()
+    analytics.total = UsageMeasures()
+    show(opened)
+    printed = capsys.readouterr()
+    assert "2026-10-31  " not in printed.out
+    assert printed.err == "no calls\n"
 
 
 def test_usage_by_model_has_a_line_for_each_with_its_share(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,8 @@ from megarouter_admin.command_line.values.amounts import format_credits
 Row = TypeVar("Row")
 UNBOUNDED: Final = 10_000_000
 """A width that no line reaches, in cells. Used for pipes, which have no width: their lines are never folded."""
+WIDEST_CHART: Final = 30
+_NARROWEST_CHART: Final = 10
 _GAP: Final = "  "
 _BOLD: Final = "\x1b[1m{}\x1b[0m"
 
@@ -27,6 +29,11 @@ class Kind(enum.Enum):
     """Nano-credits, shown as credits with aligned decimal points. None: an empty cell."""
     MEASURE = enum.auto()
     """Right-aligned text."""
+    CHART = enum.auto()
+    """A drawing that is at most as wide as the terminal has room for: a function of its width in cells. It is never folded."""
+
+
+_LEFT: Final = frozenset({Kind.TEXT, Kind.CHART})
 
 
 @dataclass(frozen=True)  # dataclass slots do not work with Generic
@@ -50,24 +57,36 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, te
         terminal: whether the heading is bold, and right-to-left text is isolated from the columns beside it.
     """
     cells = [[column.title, *map(visible, _cells(column, rows))] for column in columns]
-    extents = [
-        extent_of(texts, may_fold=column.kind is Kind.TEXT) for texts, column in zip(cells, columns, strict=True)
-    ]
+    extents = [_extent(column, texts) for texts, column in zip(cells, columns, strict=True)]
     shown = _shown(columns, extents, [any(texts[1:]) for texts in cells], width)
     columns, cells, extents = [columns[at] for at in shown], [cells[at] for at in shown], [extents[at] for at in shown]
     widths = fitted(extents, width - len(_GAP) * (len(columns) - 1))
+    cells = [
+        [texts[0], *_drawn(column, rows, taken)] if column.kind is Kind.CHART else texts
+        for column, texts, taken in zip(columns, cells, widths, strict=True)
+    ]
     lines = []
     for row in zip(*cells, strict=True):
         parts = [folded(text, taken) for text, taken in zip(row, widths, strict=True)]
         for line in zip_longest(*parts, fillvalue=""):
             drawn = [
-                _padded(text, taken, right=column.kind is not Kind.TEXT, terminal=terminal)
+                _padded(text, taken, right=column.kind not in _LEFT, terminal=terminal)
                 for text, taken, column in zip(line, widths, columns, strict=True)
             ]
             lines.append(_GAP.join(drawn).rstrip())
     if terminal:
         lines[0] = _BOLD.format(lines[0])
     return "\n".join(lines)
+
+
+def _extent(column: Column[Row], texts: Sequence[str]) -> Extent:
+    if column.kind is Kind.CHART:
+        return Extent(max(map(width_of, texts)), _NARROWEST_CHART, may_fold=True)
+    return extent_of(texts, may_fold=column.kind is Kind.TEXT)
+
+
+def _drawn(column: Column[Row], rows: Sequence[Row], width: int) -> list[str]:
+    return [column.value(row)(min(width, WIDEST_CHART)) for row in rows]
 
 
 def _shown(
@@ -111,6 +130,8 @@ def aligned_amounts(amounts: Sequence[int | None]) -> list[str]:
 
 
 def _cells(column: Column[Row], rows: Sequence[Row]) -> list[str]:
+    if column.kind is Kind.CHART:
+        return _drawn(column, rows, WIDEST_CHART)
     values = [column.value(row) for row in rows]
     if column.kind is Kind.AMOUNT:
         return aligned_amounts(values)

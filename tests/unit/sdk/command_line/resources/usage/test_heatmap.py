@@ -30,9 +30,12 @@ class Analytics:
 
     def __init__(self) -> None:
         self.asked: list[QueryUsageRequest] = []
+        self.is_empty = False
 
     def QueryUsage(self, request: QueryUsageRequest) -> QueryUsageResponse:  # noqa: N802 - as the API
         self.asked.append(request)
+        if self.is_empty:
+            return QueryUsageResponse(time_zone="Europe/Berlin")
         start, end = moment_of(request.time_range.start_time), moment_of(request.time_range.end_time)
         step = HOUR if request.granularity == UsageGranularity.USAGE_GRANULARITY_HOUR else 24 * HOUR
         starts = [start + number * step for number in range(-(-(end - start) // step))]
@@ -102,6 +105,15 @@ def test_weeks_have_a_column_for_each_weekday(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("variables", "colored"), [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({}, False)]
 )
+def test_an_empty_month_names_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
+    opened, analytics = session(dt.datetime(2026, 12, 1, 0, 30, tzinfo=dt.UTC))
+    analytics.is_empty = True
+    heatmap(opened)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[0] == "no usage in 2026-12; --month 2026-11 shows the month before"
+
+
 def test_colors_are_for_terminals_that_want_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, colored: bool
 ) -> None:

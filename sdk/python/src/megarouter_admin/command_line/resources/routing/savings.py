@@ -4,7 +4,8 @@ from megarouter.admin.v1.messages import HoldoutEstimate, QueryRoutingSavingsReq
 
 from megarouter_admin.command_line.parsing.commands import Section, command
 from megarouter_admin.command_line.rendering.tables import Column, Kind
-from megarouter_admin.command_line.resources.usage.questions import FromOption, UntilOption, period
+from megarouter_admin.command_line.resources.usage.periods import period
+from megarouter_admin.command_line.resources.usage.questions import FromOption, UntilOption
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
 

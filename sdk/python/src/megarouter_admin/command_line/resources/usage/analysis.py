@@ -6,7 +6,8 @@ from megarouter.admin.v1.messages import ConfigureAnalysisRequest, WriteAnalysis
 
 from megarouter_admin.command_line.parsing.commands import Section, command
 from megarouter_admin.command_line.parsing.options import Argument, Option
-from megarouter_admin.command_line.resources.usage.questions import FromOption, UntilOption, period
+from megarouter_admin.command_line.resources.usage.periods import period
+from megarouter_admin.command_line.resources.usage.questions import FromOption, UntilOption
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.languages import Language
 from megarouter_admin.command_line.values.names import Collection, short_name

@@ -30,12 +30,8 @@ from megarouter_admin.command_line.resources.usage.filters import (
     usage_filter,
 )
 from megarouter_admin.command_line.resources.usage.latencies import seconds
-from megarouter_admin.command_line.resources.usage.questions import (
-    FromOption,
-    UntilOption,
-    percent,
-    period,
-)
+from megarouter_admin.command_line.resources.usage.periods import period
+from megarouter_admin.command_line.resources.usage.questions import FromOption, UntilOption, percent
 from megarouter_admin.command_line.resources.usage.unknown_names import remark_if_unknown
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits

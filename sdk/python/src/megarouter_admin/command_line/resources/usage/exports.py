@@ -13,7 +13,8 @@ from megarouter_admin.command_line.resources.exports.files import (
     write_calls,
     write_report,
 )
-from megarouter_admin.command_line.resources.usage.questions import FromOption, UntilOption, period
+from megarouter_admin.command_line.resources.usage.periods import period
+from megarouter_admin.command_line.resources.usage.questions import FromOption, UntilOption
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.languages import Language
 

@@ -103,8 +103,12 @@ def heatmap(
     drawn = (
         _by_hours(figures, first, after, metric) if by is Layout.HOURS else _by_weekdays(figures, first, after, metric)
     )
-    session.output.document(f"{first:%Y-%m}, {zone.key}\n\n")
-    session.output.document(heat_map(drawn, _writer(metric), colored=_has_colors()))
+    if any(figures.values()):
+        session.output.document(f"{first:%Y-%m}, {zone.key}\n\n")
+        session.output.document(heat_map(drawn, _writer(metric), colored=_has_colors()))
+    else:
+        before = first - dt.timedelta(days=1)
+        session.output.remark(f"no usage in {first:%Y-%m}; --month {before:%Y-%m} shows the month before")
     remark_if_unknown(session, kept, call_count=answer.total.call_count + answer.total.voided_call_count)
     remark_if_incomplete(session, complete=answer.complete)
 

@@ -4,6 +4,7 @@ import datetime as dt
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,6 @@ from megarouter.admin.v1.messages import (
     UsageMetric,
     UsageValue,
 )
-from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from megarouter_admin.command_line.parsing.commands import FilterOption, LimitOption, Section, SinceOption, command
 from megarouter_admin.command_line.parsing.options import Option
@@ -37,18 +37,18 @@ from megarouter_admin.command_line.resources.usage.filters import (
     usage_filter,
 )
 from megarouter_admin.command_line.resources.usage.latencies import percentiles, seconds
+from megarouter_admin.command_line.resources.usage.periods import period
 from megarouter_admin.command_line.resources.usage.unknown_names import remark_if_unknown
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits
 from megarouter_admin.command_line.values.filters import all_of, created_since
 from megarouter_admin.command_line.values.names import short_name
-from megarouter_admin.command_line.values.times import moment_of, parse_duration, parse_moment, timestamp
+from megarouter_admin.command_line.values.times import moment_of
 
 application = Section()
 
-BAR_WIDTH = 30
-LINE_WIDTH = 30
-DEFAULT_DAYS = 30
+_MOST_DAYS = dt.timedelta(days=93)
+"""Longer periods are shown by week."""
 _LONGEST_NAME = 48
 """Characters of a name in a table. `--json` has all of them."""
 
@@ -135,14 +135,18 @@ def show(
     """Show what you may see of the organization's usage: the total, and by day. Days are those of the organization's time zone."""
     division = division_of(by) if by else None
     kept = usage_filter(session, member=member, key=key, group=group, model=model, tag=tag)
+    asked = period(session, since, until)
+    is_long = moment_of(asked.end_time) - moment_of(asked.start_time) > _MOST_DAYS
+    # Programs get days of any period.
+    step = "week" if is_long and not session.output.json else "day"
     answer = session.router.analytics.QueryUsage(
         QueryUsageRequest(
             name=session.organization,
-            time_range=period(session, since, until),
+            time_range=asked,
             group_by=[division.dimension] if division and division.dimension else [],
             group_by_tags=[division.tag] if division and division.tag else [],
             usage_filter=kept,
-            granularity=UsageGranularity.USAGE_GRANULARITY_DAY,
+            granularity=UsageGranularity.Value(f"USAGE_GRANULARITY_{step.upper()}"),
             limit=limit,
             compare_with_previous=True,
             with_latencies=latencies,
@@ -151,12 +155,14 @@ def show(
     session.output.one(answer, _facts(answer))
     if session.output.json:
         return
-    session.output.document("\n")
+    call_count = answer.total.call_count + answer.total.voided_call_count
+    if call_count:
+        session.output.document("\n")
     if division:
-        session.output.rows(_group_columns(division, answer), answer.groups, "no calls")
+        session.output.rows(_group_columns(division, step, answer), answer.groups, "no calls")
     else:
-        _show_days(session, answer)
-    remark_if_unknown(session, kept, call_count=answer.total.call_count + answer.total.voided_call_count)
+        _show_steps(session, step, answer if call_count else None)
+    remark_if_unknown(session, kept, call_count=call_count)
 
 
 @command(
@@ -206,7 +212,7 @@ def top(
         Column[TopConsumer]("tokens", lambda one: one.total.token_count, Kind.NUMBER),
         Column[TopConsumer]("credits", lambda one: one.total.charge_nano_credits, Kind.AMOUNT),
         Column[TopConsumer]("share", lambda one: percent(_share(one, metric)), Kind.MEASURE),
-        Column[TopConsumer]("", lambda one: bar(_size(one.total, metric), largest, BAR_WIDTH)),
+        Column[TopConsumer]("", lambda one: partial(bar, _size(one.total, metric), largest), Kind.CHART),
     ]
     session.output.rows(columns, answer.top_consumers, "no calls")
     session.output.total(
@@ -216,33 +222,6 @@ def top(
     )
     remark_if_unknown(session, kept, call_count=len(answer.top_consumers))
     remark_if_incomplete(session, complete=answer.complete)
-
-
-def period(session: Session, since: str, until: str) -> TimeRange:
-    """Returns the period between two options. Days are those of the organization's time zone.
-
-    Raises:
-        ValueError: one of them is neither a day, a time nor a duration.
-    """
-    zone = session.zone
-    end = _moment_before(until or "0", session.now, zone, session.now)
-    start = _moment_before(since or f"{DEFAULT_DAYS}d", end, zone, session.now)
-    if not since or _is_duration(since):
-        start = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return TimeRange(start_time=timestamp(start), end_time=timestamp(end))
-
-
-def _moment_before(text: str, end: dt.datetime, zone: ZoneInfo, now: dt.datetime) -> dt.datetime:
-    """Reads a date, a time, or a duration before the end."""
-    return end - parse_duration(text) if _is_duration(text) else parse_moment(text, now, zone)
-
-
-def _is_duration(text: str) -> bool:
-    try:
-        parse_duration(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _facts(answer: QueryUsageResponse) -> list[tuple[str, str]]:
@@ -282,26 +261,30 @@ def remark_if_incomplete(session: Session, *, complete: bool) -> None:
         session.output.remark("not complete: calls are still open or to come")
 
 
-def _show_days(session: Session, answer: QueryUsageResponse) -> None:
+def _show_steps(session: Session, step: str, answer: QueryUsageResponse | None) -> None:
+    """Shows the days or weeks of an answer; None stands for one without calls."""
+    if answer is None:
+        session.output.remark("no calls")
+        return
     zone = ZoneInfo(answer.time_zone)
     points = answer.groups[0].points
     largest = max((point.charge_nano_credits for point in points), default=0)
     days = [(bucket, point) for bucket, point in zip(answer.buckets, points, strict=True)]
     session.output.rows(
         [
-            Column("day", lambda day: moment_of(day[0].start_time).astimezone(zone).date().isoformat()),
+            Column(step, lambda day: moment_of(day[0].start_time).astimezone(zone).date().isoformat()),
             Column("calls", lambda day: day[1].call_count, Kind.NUMBER),
             Column("tokens", lambda day: day[1].input_token_count + day[1].output_token_count, Kind.NUMBER),
             Column("credits", lambda day: day[1].charge_nano_credits, Kind.AMOUNT),
-            Column("", lambda day: bar(day[1].charge_nano_credits, largest, BAR_WIDTH)),
+            Column("", lambda day: partial(bar, day[1].charge_nano_credits, largest), Kind.CHART),
         ],
         days,
         "no days",
     )
 
 
-def _group_columns(by: Division, answer: QueryUsageResponse) -> Sequence[Column[UsageGroup]]:
-    columns = _summed_columns(by, answer)
+def _group_columns(by: Division, step: str, answer: QueryUsageResponse) -> Sequence[Column[UsageGroup]]:
+    columns = _summed_columns(by, step, answer)
     if answer.total.HasField("durations"):
         bound = Column[UsageGroup](
             "90% below",
@@ -312,7 +295,7 @@ def _group_columns(by: Division, answer: QueryUsageResponse) -> Sequence[Column[
     return columns
 
 
-def _summed_columns(by: Division, answer: QueryUsageResponse) -> list[Column[UsageGroup]]:
+def _summed_columns(by: Division, step: str, answer: QueryUsageResponse) -> list[Column[UsageGroup]]:
     charge = answer.total.charge_nano_credits
     return [
         Column[UsageGroup](by.title, lambda group: "all others" if group.is_other else label(group.values[0])),
@@ -325,7 +308,9 @@ def _summed_columns(by: Division, answer: QueryUsageResponse) -> list[Column[Usa
             Kind.MEASURE,
         ),
         Column[UsageGroup](
-            "by day", lambda group: sparkline([point.charge_nano_credits for point in group.points], LINE_WIDTH)
+            f"by {step}",
+            lambda group: partial(sparkline, [point.charge_nano_credits for point in group.points]),
+            Kind.CHART,
         ),
     ]
 

@@ -14,6 +14,7 @@ from megarouter_admin.command_line.resources.usage.filters import (
     TagOption,
     usage_filter,
 )
+from megarouter_admin.command_line.resources.usage.periods import period
 from megarouter_admin.command_line.resources.usage.questions import (
     FromOption,
     UntilOption,
@@ -21,7 +22,6 @@ from megarouter_admin.command_line.resources.usage.questions import (
     completeness,
     minute,
     percent,
-    period,
 )
 from megarouter_admin.command_line.resources.usage.unknown_names import remark_if_unknown
 from megarouter_admin.command_line.session import Session

@@ -21,6 +21,10 @@ from megarouter_admin.command_line.values.names import Collection
 from megarouter_admin.errors import MegaRouterError
 
 _MODEL: Final = "model"
+_OF_THE_CATALOG: Final = (
+    "Calls to a virtual model of the catalog, such as auto, count under the models that served them."
+)
+"""The API tells only virtual models of the organization."""
 _NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED})
 
 
@@ -34,9 +38,8 @@ def remark_if_unknown(session: Session, kept: UsageFilter, *, call_count: int) -
         if kind == _MODEL and _is_there(partial(_virtual_model, session, name)):
             session.output.remark(f"{name} is a virtual model. Its calls count under the models that served them.")
             continue
-        session.output.remark(
-            f"There is no {kind} {name} that you can see. Check the name. One that was deleted has no calls in this period."
-        )
+        note = _OF_THE_CATALOG if kind == _MODEL else "One that was deleted has no calls in this period."
+        session.output.remark(f"There is no {kind} {name} that you can see. Check the name. {note}")
 
 
 def _is_there(look: Callable[[], object]) -> bool:
