@@ -153,10 +153,10 @@ def test_the_total_and_the_days_are_shown_with_bars(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("since", "as_json", "step"), [("93d", False, "DAY"), ("94d", False, "WEEK"), ("94d", True, "DAY")]
+    ("since", "as_json", "step"), [("92d", False, "DAY"), ("95d", False, "WEEK"), ("95d", True, "DAY")]
 )
 def test_a_long_period_is_shown_by_week(
-    capsys: pytest.CaptureFixture[str], since: str, as_json: bool, step: str
+    capsys: pytest.CaptureFixture[str], *, since: str, as_json: bool, step: str
 ) -> None:
     opened, analytics = session(as_json=as_json)
     show(opened, since=since)

@@ -94,6 +94,15 @@ def test_a_month_under_way_is_blank_after_now(capsys: pytest.CaptureFixture[str]
     assert lines[-1] == "   credits in one hour; on the right, the sum of the row"
 
 
+def test_an_empty_month_names_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
+    opened, analytics = session(dt.datetime(2026, 12, 1, 0, 30, tzinfo=dt.UTC))
+    analytics.is_empty = True
+    heatmap(opened)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[0] == "no usage in 2026-12; --month 2026-11 shows the month before"
+
+
 def test_weeks_have_a_column_for_each_weekday(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys, dt.datetime(2026, 12, 1, tzinfo=dt.UTC), month="2026-10", by=Layout.WEEKDAYS)
     assert lines[2].split() == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -105,15 +114,6 @@ def test_weeks_have_a_column_for_each_weekday(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("variables", "colored"), [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({}, False)]
 )
-def test_an_empty_month_names_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
-    opened, analytics = session(dt.datetime(2026, 12, 1, 0, 30, tzinfo=dt.UTC))
-    analytics.is_empty = True
-    heatmap(opened)
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.splitlines()[0] == "no usage in 2026-12; --month 2026-11 shows the month before"
-
-
 def test_colors_are_for_terminals_that_want_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, colored: bool
 ) -> None:
