@@ -49,6 +49,12 @@ class ReplayedBudget:
     """In the order of time. They do not overlap."""
     carries: Mapping[int, int] = field(default_factory=dict)
     """What was carried into periods, by their start in epoch seconds, as far as it is on record."""
+    resets: tuple[dt.datetime, ...] = ()
+    """When admins began a new period, in the order of time."""
+
+    def changes(self) -> Sequence[dt.datetime]:
+        """Returns when the limit changed or the budget was reset."""
+        return [*(time for one in self.temporaries for time in (one.start, one.end)), *self.resets]
 
     def own_limit(self, time: dt.datetime) -> int:
         """Returns the limit at a time, without what was carried into the period."""
@@ -81,6 +87,7 @@ class _Ledger:
         self._clock = PeriodClock()
         self._period: Period | None = None
         self._carried = 0
+        self._resets = 0
         self._spent = budget.spent_before_nano_credits
 
     def after(self, step: Step) -> Budget:
@@ -89,8 +96,11 @@ class _Ledger:
         period = self._clock.period_at(budget.cycle, self._zone, step.time.timestamp())
         if self._period is None or period.start_epoch_s != self._period.start_epoch_s:
             self._begin(period)
+        while self._resets < len(budget.resets) and budget.resets[self._resets] <= step.time:
+            self._resets += 1
+            self._spent = self._carried = 0
         self._spent += step.charge_nano_credits
-        counter = Counter(scope.kind, scope.scope_id, budget.cycle, period.start_epoch_s, 0, budget.models)
+        counter = Counter(scope.kind, scope.scope_id, budget.cycle, period.start_epoch_s, self._resets, budget.models)
         limit = budget.own_limit(step.time) + self._carried
         return Budget(counter, budget.place, limit, self._spent)
 
@@ -145,8 +155,12 @@ def replay(
 
 
 def _with_changes(budget: ReplayedBudget, steps: Iterable[Step]) -> Iterator[tuple[Step, bool]]:
-    """Yields the steps, and one without a charge whenever a temporary limit was set: a changed limit is looked at as well."""
-    changes = ((Step(one.start, 0), True) for one in budget.temporaries)
+    """Yields the steps, and one without a charge whenever a temporary limit was set: a changed limit is looked at as well.
+
+    So is a budget that was reset.
+    """
+    times = sorted([*(one.start for one in budget.temporaries), *budget.resets])
+    changes = ((Step(time, 0), True) for time in times)
     return heapq.merge(((step, False) for step in steps), changes, key=lambda one: one[0].time)
 
 

@@ -159,12 +159,11 @@ class _Simulation:
         """Replays budgets. Returns those of which a threshold was crossed."""
         for track in tracks:
             track.alerts, track.crossed = replay(track.budget, self._rule, self._zone, track.steps, since)
-            # A limit that changed within a step is known only once the step is refined.
-            for one in track.budget.temporaries:
-                for time in (one.start, one.end):
-                    inside = [step.time for step in track.steps if step.time <= time]
-                    if inside and time >= since:
-                        track.crossed = {inside[-1]: 1, **track.crossed}
+            # A limit that changed within a step, or a reset, is known only once the step is refined.
+            for time in track.budget.changes():
+                inside = [step.time for step in track.steps if step.time <= time]
+                if inside and time >= since:
+                    track.crossed = {inside[-1]: 1, **track.crossed}
             # Other callers have their turn after each budget.
             await asyncio.sleep(0)
         return [track for track in tracks if track.crossed or track.alerts]

@@ -65,6 +65,14 @@ SELECT a.resource_name, a.create_time, a.after -> 'temporaryLimit' ->> 'endTime'
  WHERE (a.before -> 'temporaryLimit') IS DISTINCT FROM (a.after -> 'temporaryLimit')
  ORDER BY a.sequence
 """
+# When budgets were reset since `$3`: those of a guardrail together.
+_RESETS: Final = """
+SELECT a.resource_name, a.create_time
+  FROM unnest($2::text[]) AS w (name)
+  JOIN audit_log a ON a.organization_id = $1 AND a.resource_name = w.name AND a.refusal = '' AND a.create_time >= $3
+ WHERE a.method LIKE '%/ResetGuardrail'
+ ORDER BY a.sequence
+"""
 # Hours by model, for budgets of some models: days do not know the provider.
 _MODEL_HOURS: Final = """
 SELECT w.id, h.hour_start AS time, h.model, h.provider_id, sum(h.charge_nano_credits)::bigint AS charge
@@ -167,7 +175,7 @@ def _present_temporary(row: Any) -> tuple[Temporary, ...]:  # noqa: ANN401 - a r
 async def with_history(
     connection: Connection, organization: str, budgets: Sequence[StoredBudget], first: dt.datetime
 ) -> Sequence[ReplayedBudget]:
-    """Returns budgets with what was carried into their periods, and with their temporary limits, since `first`."""
+    """Returns budgets with what was carried into their periods, their temporary limits and their resets, since `first`."""
     rows = await connection.fetch(
         _CARRIES,
         organization,
@@ -180,11 +188,13 @@ async def with_history(
         carries.setdefault(row["budget"], {})[row["period_start"]] = row["carried"]
     scopes = {one.budget.place.scope for one in budgets}
     temporaries = await _temporaries(connection, organization, scopes, first)
+    resets = await _resets(connection, organization, scopes, first)
     return [
         replace(
             one.budget,
             carries=carries.get(one.encoded, {}),
             temporaries=() if one.budget.models else temporaries.get(one.budget.place.scope, one.budget.temporaries),
+            resets=resets.get(one.budget.place.scope, ()),
         )
         for one in budgets
     ]
@@ -204,6 +214,16 @@ async def _temporaries(
         if row["budget"] is not None:
             ours.append(Temporary(row["create_time"], dt.datetime.fromisoformat(row["end_time"]), row["budget"]))
     return {scope: tuple(one for one in ours if one.end > first) for scope, ours in found.items()}
+
+
+async def _resets(
+    connection: Connection, organization: str, scopes: Iterable[Scope], first: dt.datetime
+) -> Mapping[Scope, tuple[dt.datetime, ...]]:
+    by_name = {str(guardrail_name(organization, scope)): scope for scope in scopes}
+    found: dict[Scope, tuple[dt.datetime, ...]] = {}
+    for name, time in await connection.fetch(_RESETS, organization, sorted(by_name), first):
+        found[by_name[name]] = (*found.get(by_name[name], ()), time)
+    return found
 
 
 async def model_hours_of(

@@ -165,3 +165,21 @@ async def test_a_temporary_limit_counts_while_it_is_in_force(client: Client, peo
     raised = await history.raised()
     assert [(percent, limit) for _, percent, limit, _ in raised] == [(80, 5), (100, 5)]
     assert await history.simulated(client, start, dt.datetime.now(dt.UTC)) == raised
+
+
+@pytest.mark.parametrize(("cycle", "rollover"), [(Cycle.NEVER, None), (Cycle.MONTHLY, None), (Cycle.MONTHLY, {})])
+async def test_a_reset_arms_the_thresholds_of_both_budgets_again(
+    client: Client, people: None, history: History, cycle: Cycle, rollover: object
+) -> None:
+    """Seen to differ: the simulation knew nothing of resets."""
+    start = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
+    await history.begin(cycle, 5, 3, rollover)
+    for _ in range(2):
+        for _ in range(5):
+            await history.call(dt.datetime.now(dt.UTC), cycle, is_of_model=True)
+        reset = guardrail_pb2.ResetGuardrailRequest(name=f"{ACME}/guardrails/member-below")
+        await client.call("ResetGuardrail", reset)
+        await history.follower.follow_once()
+    raised = await history.raised()
+    assert len(raised) >= 2 * 3
+    assert await history.simulated(client, start, dt.datetime.now(dt.UTC)) == raised
