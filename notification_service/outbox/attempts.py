@@ -58,7 +58,7 @@ class Sender:
         Args:
             poster: reaches outward.
             keys: open the seals of channels, the current one first.
-            now: returns the time.
+            now: returns the time that receivers compare with theirs. What follows from an attempt is decided by that of the lease.
             random: returns numbers that are evenly distributed in [0, 1).
             mail_sender: the address that e-mail comes from.
         """
@@ -70,7 +70,7 @@ class Sender:
 
     async def attempt(self, lease: Lease, line: Line) -> Attempted:
         """Sends as many deliveries of a lease as go into one message, on the line of its channel. Opens no transaction."""
-        start = self._now()
+        start = lease.time
         try:
             return await self._attempt(lease, start, line)
         except SealError as error:
@@ -94,7 +94,7 @@ class Sender:
         endpoint = self._opened(lease)
         alerts = [one.alert for one in lease.deliveries]
         alerts = alerts[: kind.count_that_fits(alerts)]
-        request = kind.render(alerts, endpoint, start)
+        request = kind.render(alerts, endpoint, self._now())
         headers = {**request.headers, "user-agent": _USER_AGENT}
         exchange = await self._poster.post(request.url, headers, request.body, line)
         return self._judged(lease, start, _Sent(kind, _secrets(endpoint, request), request, exchange, len(alerts)))

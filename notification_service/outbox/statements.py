@@ -52,7 +52,7 @@ SELECT l.organization_id, l.channel_id, l.delivery_id, l.attempt_count,
        l.attempt_count - l.former_attempt_count AS schedule_attempt, l.schedule_start_time, l.place, c.kind,
        c.sealed_target, c.sealed_secret,
        CASE WHEN c.former_secret_end_time > (SELECT now FROM moment) THEN c.sealed_former_secret END AS sealed_former_secret,
-       c.failing_since, c.mailed_member_id IS NOT NULL AS is_mailed,
+       c.failing_since, c.mailed_member_id IS NOT NULL AS is_mailed, (SELECT now FROM moment) AS lease_time,
        CASE WHEN c.mailed_member_id IS NOT NULL AND l.place = 1 THEN address_of_mailed_member(c.organization_id, c.channel_id) END
            AS address,
        e.event_id, e.event_type, e.severity, e.rule_id, e.scope_kind, e.scope_id, e.occasion, e.data, e.occur_time, o.display_name

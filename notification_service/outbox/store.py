@@ -59,6 +59,8 @@ class Lease:
     sealed_secrets: tuple[bytes, ...] = field(repr=False)
     """The current one first."""
     failing_since: dt.datetime | None
+    time: dt.datetime
+    """When it began, by PostgreSQL's clock: that of a process may be wrong."""
     deliveries: tuple[Leased, ...]
     """In their order."""
 
@@ -266,6 +268,7 @@ def _lease(key: ChannelKey, claim: str, rows: Sequence[asyncpg.Record]) -> Lease
             sealed for name in ("sealed_secret", "sealed_former_secret") if (sealed := head[name]) is not None
         ),
         failing_since=head["failing_since"],
+        time=head["lease_time"],
         deliveries=tuple(_leased(key, row) for row in rows),
     )
 

@@ -125,3 +125,29 @@ async def test_a_delivery_that_is_sent_again_after_days_gets_a_whole_schedule(ou
     assert len(attempts) >= given_up_after + 7
     assert await outbox.states() == ["PENDING"]
     assert [row["attempt_number"] for row in attempts] == list(range(1, len(attempts) + 1))
+
+
+@pytest.mark.parametrize("off", [dt.timedelta(days=6), -dt.timedelta(days=6)], ids=["ahead", "behind"])
+async def test_a_process_whose_clock_is_wrong_mutes_no_chat_and_gives_up_nothing(
+    outbox: Outbox, off: dt.timedelta
+) -> None:
+    """Seen to mute a chat for six days, to give its message up, and to send again before the pause that a product wants is over."""
+    await outbox.add_channel("ops", kind="DINGTALK")
+    await outbox.add_delivery(1)
+    await outbox.add_delivery(2)
+    answers = [Answer(500, b"", ""), Answer(200, b'{"errcode":0}', ""), Answer(200, b'{"errcode":130101}', "")]
+    outbox.receiver.answer = lambda _url: answers[len(outbox.receiver.posted) - 1]
+    outbox.now = lambda: dt.datetime.now(dt.UTC) + off  # type: ignore[method-assign]
+    await outbox.send_due()
+    assert await outbox.states() == ["PENDING", "PENDING"]
+    row = await outbox.channel_row()
+    assert row["next_attempt_time"] < dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
+    await outbox.make_due()
+    await outbox.send_due()
+    assert await outbox.states() == ["DELIVERED", "DELIVERED"]
+    await outbox.add_delivery(3)
+    await outbox.make_due()
+    await outbox.send_due()
+    muted = (await outbox.channel_row())["next_attempt_time"] - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(minutes=9) < muted <= dt.timedelta(minutes=10)
+    assert (await outbox.channel_row())["state"] == "ENABLED"
