@@ -20,6 +20,7 @@ from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 
 _CALL_LABELS: Final = (semconv.REPORT_ORIGIN, semconv.OUTCOME, semconv.USAGE_SOURCE)
+_ATTEMPT_LABELS: Final = (semconv.DEPLOYMENT, semconv.ATTEMPT_OUTCOME)
 _FINDING_LABELS: Final = (semconv.FINDING_KIND, semconv.GEN_AI_PROVIDER_NAME)
 _REFUSAL_LABELS: Final = (semconv.GEN_AI_PROVIDER_NAME, semconv.REFUSAL_REASON)
 _TOKEN_LABELS: Final = (semconv.GEN_AI_REQUEST_MODEL, semconv.GEN_AI_TOKEN_TYPE)
@@ -34,6 +35,7 @@ class SettlementMetrics:
         self._calls: Counter[tuple[str, str, str]] = Counter()
         self._tokens: Counter[tuple[str, str]] = Counter()
         self._findings: Counter[tuple[str, str]] = Counter()
+        self._failed_attempts: Counter[tuple[str, str]] = Counter()
         self._charges_nano_credits: Counter[str] = Counter()
         self._unconfirmed_nano_credits = 0
         self._refusals = ProviderRefusals()
@@ -41,6 +43,7 @@ class SettlementMetrics:
         metrics.total(semconv.SETTLEMENTS, lambda: _labelled(self._calls, _CALL_LABELS))
         metrics.total(semconv.SETTLED_TOKENS, lambda: _labelled(self._tokens, _TOKEN_LABELS))
         metrics.total(semconv.USAGE_FINDINGS, lambda: _labelled(self._findings, _FINDING_LABELS))
+        metrics.total(semconv.FAILED_ATTEMPTS, lambda: _labelled(self._failed_attempts, _ATTEMPT_LABELS))
         metrics.total(semconv.SETTLED_CHARGE, self._read_charges)
         metrics.total(
             semconv.UNCONFIRMED_CHARGE, lambda: [(self._unconfirmed_nano_credits / NANO_CREDITS_PER_CREDIT, {})]
@@ -75,6 +78,8 @@ class SettlementMetrics:
         outcome = "CORRECTED" if record.corrects is not None else resolution.outcome
         self._calls[origin, outcome, resolution.source] += 1
         self._charges_nano_credits[model] += max(0, record.delta_nano_credits)
+        for attempt in record.settlement.failed_attempts if record.corrects is None else ():
+            self._failed_attempts[attempt.place, attempt.happened] += 1
         if resolution.finding is not None:
             for kind in resolution.finding.kinds:
                 self._findings[kind, semconv.provider_name(record.settlement.hold.claims.provider)] += 1

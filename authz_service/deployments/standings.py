@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from gateway_core.model.deployments.health import HEALTHY, caller_of
+from gateway_core.runtime.telemetry import semconv
+from gateway_core.runtime.telemetry.metrics import Labels
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from gateway_core.stores.redis.deployments import NO_STANDINGS, DeploymentStandings, Standings
 
@@ -32,6 +35,7 @@ class KnownStandings:
         self._now_ms = now_ms
         self._known: Standings = NO_STANDINGS
         self._trials: set[str] = set()
+        self._openings: Counter[str] = Counter()
         self.shut: frozenset[str] = _NOWHERE
         """The places that get no call, except for a trial."""
 
@@ -63,13 +67,30 @@ class KnownStandings:
             Errors in `connections.UNAVAILABLE`, if Redis does not answer.
         """
         now_ms = self._now_ms()
-        self._known = await self._store.read(now_ms)
+        before, self._known = self._known, await self._store.read(now_ms)
+        self._count_openings(before, self._known)
         broken = {place: one for place, one in self._known.health.items() if not one.is_closed}
         self._trials &= {place for place, one in broken.items() if one.awaits_trial(now_ms)}
         for place, one in broken.items():
             if one.awaits_trial(now_ms) and place not in self._trials and await self._store.claim_trial(place):
                 self._trials.add(place)
         self.shut = frozenset(broken.keys() - self._trials)
+
+    def _count_openings(self, before: Standings, now: Standings) -> None:
+        if before is NO_STANDINGS:
+            return  # what this process reads first may have opened long ago
+        for place, health in now.health.items():
+            if health.pauses > before.health.get(place, HEALTHY).pauses:
+                self._openings[place] += 1
+
+    def left(self, places: Iterable[str]) -> Iterable[tuple[float, Labels]]:
+        """Returns which of these places calls avoid, for a gauge. Places that left the catalog are not among them."""
+        known = self._known.health
+        return [(not known.get(place, HEALTHY).is_closed, {semconv.DEPLOYMENT: place}) for place in places]
+
+    def openings(self) -> Iterable[tuple[float, Labels]]:
+        """Returns how often this process saw breakers open, for a counter."""
+        return [(count, {semconv.DEPLOYMENT: place}) for place, count in self._openings.copy().items()]
 
     def is_healthy(self, place: str) -> bool:
         """Returns whether the breaker of a place is closed."""

@@ -7,7 +7,6 @@ from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS, RefusedAnswe
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.entries import Deployment
 from gateway_core.model.deployments.health import Observation, Outcome, caller_of
-from gateway_core.model.limits.model_whitelists import qualified_name
 from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.rows import Settlement
 
@@ -45,7 +44,7 @@ def failures_of(settlement: Settlement) -> Iterator[Observation]:
         is_limited = attempt.happened == _TOO_MANY
         wait_s = min(attempt.retry_after_s or 0, _LONGEST_RETRY_AFTER_S)
         yield Observation(
-            place=qualified_name(attempt.served_model, attempt.provider),
+            place=attempt.place,
             outcome=Outcome.LIMITED if is_limited else Outcome.FAILED,
             placed_ms=settlement.hold.placed_epoch_us // _US_PER_MS,
             caller=_caller_of(settlement),

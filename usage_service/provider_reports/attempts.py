@@ -23,9 +23,14 @@ class FailedAttempt:
     retry_after_s: int | None = None
     """When the provider allows the next call, if it said so."""
 
+    @property
+    def place(self) -> str:
+        """The name of the deployment: `azure-eu/gpt-4o`."""
+        return qualified_name(self.served_model, self.provider)
+
     def __str__(self) -> str:
         """Returns the deployment and what happened: `azure-eu/gpt-4o=429`."""
-        return f"{qualified_name(self.served_model, self.provider)}={self.happened}"
+        return f"{self.place}={self.happened}"
 
 
 def failed_attempts_of(rungs: Sequence[Rung], attempts: int, notes: object) -> tuple[FailedAttempt, ...]:

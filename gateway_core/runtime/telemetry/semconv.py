@@ -45,6 +45,8 @@ DEPENDENCY: Final = "megarouter.dependency.name"
 CHANNEL_KIND: Final = "megarouter.channel.kind"
 DELIVERY_OUTCOME: Final = "megarouter.delivery.outcome"
 REFUSAL_REASON: Final = "megarouter.provider.refusal_reason"
+DEPLOYMENT: Final = "megarouter.deployment.name"
+ATTEMPT_OUTCOME: Final = "megarouter.deployment.attempt_outcome"
 TOKEN_OUTCOME: Final = "megarouter.provider.token_outcome"  # noqa: S105 - the name of a label
 
 
@@ -164,6 +166,24 @@ PROVIDER_REFUSALS: Final = Instrument(
     "{call}",
     "Answers of providers that no caller received. Act on every credential, permission and billing one.",
     labels=(GEN_AI_PROVIDER_NAME, REFUSAL_REASON),
+)
+DEPLOYMENT_LEFT: Final = Instrument(
+    "megarouter.deployment.left",
+    "{deployment}",
+    "Whether calls avoid a deployment, because its breaker is open: 1 or 0. Of models with several deployments.",
+    labels=(DEPLOYMENT,),
+)
+DEPLOYMENT_OPENINGS: Final = Instrument(
+    "megarouter.deployment.openings",
+    "{opening}",
+    "How often the breaker of a deployment has opened, as each process saw it: after failures, 429, or a refusal.",
+    labels=(DEPLOYMENT,),
+)
+FAILED_ATTEMPTS: Final = Instrument(
+    "megarouter.deployment.failed_attempts",
+    "{attempt}",
+    "Attempts that failed, after which another deployment was tried within the call, by what happened: a status, or `BROKEN`.",
+    labels=(DEPLOYMENT, ATTEMPT_OUTCOME),
 )
 TOKEN_LIFE: Final = Instrument(
     "megarouter.provider.token_life",

@@ -70,6 +70,11 @@ class CatalogSnapshot:
         return any(model.deployments for model in self.models.values())
 
     @cached_property
+    def places(self) -> tuple[str, ...]:
+        """The deployments of models on offer that have several, sorted."""
+        return tuple(sorted({one.place for model in self.models.values() for one in model.deployments}))
+
+    @cached_property
     def view(self) -> CatalogView:
         """What decisions on calls need to know of the catalog."""
         return CatalogView(
