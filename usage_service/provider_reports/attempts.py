@@ -19,7 +19,7 @@ class FailedAttempt:
     provider: str
     served_model: str
     happened: str
-    """The status, or `BROKEN`."""
+    """The status, or `broken`."""
     retry_after_s: int | None = None
     """When the provider allows the next call, if it said so."""
 

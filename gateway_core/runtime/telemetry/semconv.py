@@ -182,7 +182,7 @@ DEPLOYMENT_OPENINGS: Final = Instrument(
 FAILED_ATTEMPTS: Final = Instrument(
     "megarouter.deployment.failed_attempts",
     "{attempt}",
-    "Attempts that failed, after which another deployment was tried within the call, by what happened: a status, or `BROKEN`.",
+    "Attempts that failed, after which another deployment was tried within the call, by what happened: a status, or `broken`.",
     labels=(DEPLOYMENT, ATTEMPT_OUTCOME),
 )
 TOKEN_LIFE: Final = Instrument(
