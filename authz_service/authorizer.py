@@ -3,11 +3,12 @@
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from authz_service.client_dialects import client_dialect, error_dialect
 from authz_service.deployments.ladders import Ladder, Ladders
 from authz_service.deployments.standings import KnownStandings
 from authz_service.holds.admission import Admissions, SeedingError
@@ -26,26 +27,24 @@ from authz_service.request.parameters import read_parameters
 from authz_service.request.readings import Readings
 from authz_service.request.terms import PreparedTerms, TermsMemory
 from authz_service.request.uploads import read_upload
+from authz_service.request.values import tags_of
 from authz_service.routes import Routes
 from authz_service.stored_objects.forwarding import forward_stored
 from authz_service.stored_objects.lookups import StoredObjects, TooManyLookupsError
 from authz_service.stored_objects.store import Owner
 from authz_service.unserved import explain_unserved
-from gateway_core.contract.headers import DIALECT_VERSION, GEMINI_API_KEY, TAGS
-from gateway_core.contract.path_dialects import dialect_of_path
-from gateway_core.model.call_tags import Tags, TagsError, read_tags
+from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.decision import MICROSECONDS_PER_SECOND, Admission, Parameters, Terms, admit
 from gateway_core.model.calls.holds import sign_hold
 from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.placement_refusals import refuse_placement
 from gateway_core.model.calls.placements import Placed, Refused
 from gateway_core.model.calls.principals import Principal, refuse_principal
-from gateway_core.model.calls.refusals import Refusal, RefusalReason, refuse_parameter
+from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_known_tokens
 from gateway_core.model.endpoints import (
     Dialect,
     Endpoint,
-    FileCall,
     FileUpload,
     Health,
     ModelCall,
@@ -58,12 +57,11 @@ from gateway_core.model.record_decorator import record
 from gateway_core.model.routed_calls.decision import virtual_model_of
 from gateway_core.stores.postgres import connections as postgres
 from gateway_core.stores.redis import connections as redis
+from gateway_core.stores.redis.placing import Rung
 
 logger = logging.getLogger(__name__)
 
 _UNAVAILABLE: Final = (*postgres.UNAVAILABLE, *redis.UNAVAILABLE, SeedingError, TooManyLookupsError)
-# Python 3.11 finds members of enumerations slowly, so these are looked up once.
-_OPENAI, _ANTHROPIC, _GEMINI = Dialect.OPENAI, Dialect.ANTHROPIC, Dialect.GEMINI
 _HEALTHY: Final = '{"status":"ok"}'
 _TRY_AGAIN: Final = Refusal(
     RefusalReason.DEPENDENCY_UNAVAILABLE,
@@ -148,14 +146,14 @@ class Authorizer:
         """Returns the outcome of a call. It refuses the call if a dependency does not answer: no call passes unchecked."""
         path = call.path.partition("?")[0]
         reading = self.readings.find(call)
-        route = reading.route if reading else classify(call.method, path, _client_dialect(call))
+        route = reading.route if reading else classify(call.method, path, client_dialect(call))
         try:
             outcome = await self._authorize(call, path, route, reading.parameters if reading else None)
         except _UNAVAILABLE as error:
             logger.warning("call refused: a dependency is unavailable", extra={"error": type(error).__name__})
             outcome = _TRY_AGAIN
         if isinstance(outcome, Refusal):
-            return Denied(outcome, _error_dialect(call, path, route), self._remembered(call))
+            return Denied(outcome, error_dialect(call, path, route), self._remembered(call))
         return outcome
 
     async def recognize(self, call: Call) -> Principal | Denied:
@@ -164,7 +162,7 @@ class Authorizer:
         Envoy asks this at the headers of a call whose key it does not know, and keeps no byte of the body before.
         """
         path = call.path.partition("?")[0]
-        route = classify(call.method, path, _client_dialect(call))
+        route = classify(call.method, path, client_dialect(call))
         try:
             known = await self._principal_of(call, self.now_ns()) if route else _unserved(call, path)
         except _UNAVAILABLE as error:
@@ -172,7 +170,7 @@ class Authorizer:
             known = _TRY_AGAIN
         if not isinstance(known, Refusal):
             return known[0]
-        return Denied(known, _error_dialect(call, path, route), self._remembered(call))
+        return Denied(known, error_dialect(call, path, route), self._remembered(call))
 
     def _remembered(self, call: Call) -> Principal | None:
         """Returns whose call a refused call is, if the decision has found that out."""
@@ -240,33 +238,22 @@ class Authorizer:
         """Places the hold that the call needs. Returns the refusal in place of parameters as it is."""
         if isinstance(parameters, Refusal):
             return parameters
-        tags = _tags_of(call)
+        tags = tags_of(call)
         if isinstance(tags, Refusal):
             return tags
         if self.hold_writer.is_full:
             return _TRY_AGAIN
         prices, now_epoch_s = self.prices(), now_epoch_us / MICROSECONDS_PER_SECOND
         virtual = virtual_model_of(parameters.model, principal, prices)
+        cheaper: Sequence[Parameters] = ()
         if virtual is not None:
             routed = self.routes.route(
                 call, secret_hash, principal, endpoint, parameters, virtual, prices, tags, now_epoch_s
             )
             if isinstance(routed, Refusal):
                 return routed
-            parameters = routed
-        ladder: Ladder | None = None
-        prepared: PreparedTerms | Refusal
-        model = prices.models.get(parameters.model) if prices.has_deployments else None
-        if model is not None and model.deployments:
-            stored_at = await self._provider_of_references(parameters, principal) if parameters.references else None
-            found = self.ladders.ladder_of(
-                model, secret_hash, principal, endpoint, parameters, prices, now_epoch_s, stored_at
-            )
-            if isinstance(found, Refusal):
-                return found
-            ladder, prepared = found, found.joined
-        else:
-            prepared = self.terms.terms_of(secret_hash, principal, endpoint, parameters, prices, now_epoch_s)
+            parameters, *cheaper = routed
+        prepared, ladder = await self._terms_of(parameters, secret_hash, principal, endpoint, prices, now_epoch_s)
         if isinstance(prepared, Refusal):
             return prepared
         if parameters.references:
@@ -274,14 +261,74 @@ class Authorizer:
             if isinstance(known, Refusal):
                 return known
             parameters = known
-        admission = self._admission_of(call, parameters, prepared, ladder, now_epoch_us, tags)
-        betas = read_betas(call, endpoint.dialect, prepared.terms.provider)
-        placement = await self.admissions.place(
-            admission.hold, prepared.placing, admission.share, partial(line_of, admission)
+        hold_id = hold_id_of(call, now_epoch_us // 1_000, self.random_bytes)
+        admission = self._admission_of(call, parameters, prepared, ladder, now_epoch_us, tags, hold_id)
+        possible = [(prepared, admission)]
+        for other in cheaper:
+            terms = self._cheaper_terms(other, prepared, secret_hash, principal, endpoint, prices, now_epoch_s)
+            if terms is not None:
+                possible.append((terms, self._admission_of(call, other, terms, None, now_epoch_us, tags, hold_id)))
+        return await self._placed(call, possible, principal, is_elsewhere=ladder is not None and ladder.is_elsewhere)
+
+    async def _terms_of(
+        self,
+        parameters: Parameters,
+        secret_hash: bytes,
+        principal: Principal,
+        endpoint: Endpoint,
+        prices: CatalogView,
+        now_epoch_s: float,
+    ) -> tuple[PreparedTerms | Refusal, Ladder | None]:
+        """Returns the terms of a call or the refusal, and the ladder if its model has several deployments."""
+        model = prices.models.get(parameters.model) if prices.has_deployments else None
+        if model is None or not model.deployments:
+            return self.terms.terms_of(secret_hash, principal, endpoint, parameters, prices, now_epoch_s), None
+        stored_at = await self._provider_of_references(parameters, principal) if parameters.references else None
+        found = self.ladders.ladder_of(
+            model, secret_hash, principal, endpoint, parameters, prices, now_epoch_s, stored_at
         )
+        return (found, None) if isinstance(found, Refusal) else (found.joined, found)
+
+    async def _placed(
+        self,
+        call: Call,
+        possible: Sequence[tuple[PreparedTerms, Admission]],
+        principal: Principal,
+        *,
+        is_elsewhere: bool,
+    ) -> Admitted | Refusal:
+        """Places the first of the possible holds that fits: the later ones are for budgets that are nearly used up."""
+        degrade_at, last = principal.routing.policy.degrade_at_percent, possible[-1][1]
+        rungs = [
+            Rung(terms.placing, one.hold, one.share, None if one is last else degrade_at) for terms, one in possible
+        ]
+        placement = await self.admissions.place(rungs, partial(line_of, last))
         if isinstance(placement, Refused):
-            return refuse_placement(admission, placement)
-        return self._admitted(admission, placement, prepared, betas, ladder is not None and ladder.is_elsewhere)
+            return refuse_placement(last, placement)
+        prepared, admission = possible[placement.rung]
+        terms = prepared.terms
+        betas = read_betas(call, terms.claims.endpoint.dialect, terms.provider)
+        return self._admitted(admission, placement, prepared, betas, is_elsewhere and placement.rung == 0)
+
+    def _cheaper_terms(
+        self,
+        parameters: Parameters,
+        chosen: PreparedTerms,
+        secret_hash: bytes,
+        principal: Principal,
+        endpoint: Endpoint,
+        prices: CatalogView,
+        now_epoch_s: float,
+    ) -> PreparedTerms | None:
+        """Returns the terms of the call to a cheaper model; None if one placement cannot choose between it and the chosen one.
+
+        A model with limits of its own has other counters, and one with several deployments has its own way of being placed.
+        """
+        model = prices.models.get(parameters.model)
+        if model is None or model.deployments:
+            return None
+        found = self.terms.terms_of(secret_hash, principal, endpoint, parameters, prices, now_epoch_s)
+        return None if isinstance(found, Refusal) or found.placing.keys != chosen.placing.keys else found
 
     def _admission_of(
         self,
@@ -291,9 +338,9 @@ class Authorizer:
         ladder: Ladder | None,
         now_epoch_us: int,
         tags: Tags,
+        hold_id: str,
     ) -> Admission:
         """Returns the admission with the hold that the call needs, not yet placed."""
-        hold_id = hold_id_of(call, now_epoch_us // 1_000, self.random_bytes)
         size, life_ms = call.body_bytes, self.hold_life_ms
         if ladder is not None:
             return ladder.admit(
@@ -348,35 +395,5 @@ class Authorizer:
         return Admitted(admission, token, betas, prepared.answer, is_awaited, is_elsewhere)
 
 
-def _tags_of(call: Call) -> Tags | Refusal:
-    lines = [value for name, value in call.headers if name == TAGS]
-    if not lines:
-        return ()
-    try:
-        return read_tags(lines)
-    except TagsError as error:
-        return refuse_parameter(TAGS, str(error))
-
-
 def _unserved(call: Call, path: str) -> Refusal:
     return Refusal(RefusalReason.ENDPOINT_NOT_SUPPORTED, explain_unserved(call.method, path))
-
-
-def _error_dialect(call: Call, path: str, route: Route | None) -> Dialect:
-    """Returns the dialect of an error: that of the path, or of the caller's SDK if the path names none."""
-    if isinstance(route, ModelList | FileCall):
-        return route.dialect
-    if isinstance(route, FileUpload):
-        return route.endpoint.dialect
-    by_path = dialect_of_path(path)
-    return _client_dialect(call) if route is None and by_path is Dialect.OPENAI else by_path
-
-
-def _client_dialect(call: Call) -> Dialect:
-    dialect = _OPENAI
-    for name, value in call.headers:
-        if name == DIALECT_VERSION and value:
-            return _ANTHROPIC
-        if name == GEMINI_API_KEY and value:
-            dialect = _GEMINI
-    return dialect

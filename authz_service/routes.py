@@ -13,7 +13,15 @@ from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
-from gateway_core.model.routed_calls.decision import Eligible, asked_of, choose_among, eligible, refusal_of, routed
+from gateway_core.model.routed_calls.decision import (
+    Eligible,
+    asked_of,
+    choose_among,
+    eligible,
+    refusal_of,
+    routed,
+    routed_cheaper,
+)
 from gateway_core.model.routing.choice import Override, Unroutable, Wish
 from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 from gateway_core.runtime.bounded_memory import BoundedMemory
@@ -41,8 +49,11 @@ class Routes:
         prices: CatalogView,
         tags: Tags,
         now_epoch_s: float,
-    ) -> Parameters | Refusal:
-        """Returns the parameters with the model that serves the call, or the refusal."""
+    ) -> tuple[Parameters, ...] | Refusal:
+        """Returns the parameters with the model that serves the call, or the refusal.
+
+        Those with cheaper models follow, which serve once a budget is nearly used up.
+        """
         override = read_override(call, prices)
         if isinstance(override, Refusal):
             return override
@@ -62,7 +73,8 @@ class Routes:
             return refusal_of(found, choice)
         input_tokens, _ = asked.body.input_tokens(choice.chosen)
         self._sessions.remember(conversation, virtual.name, choice.chosen, input_tokens, now_epoch_s)
-        return routed(parameters, found, choice, asked)
+        first = routed(parameters, found, choice, asked)
+        return (first, *routed_cheaper(parameters, found, choice, asked)) if choice.cheaper else (first,)
 
 
 def scores_of(call: Call) -> Scores:

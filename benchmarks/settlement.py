@@ -37,7 +37,7 @@ from gateway_core.stores.postgres.catalog_store import open_catalog_cache
 from gateway_core.stores.postgres.connections import open_pool
 from gateway_core.stores.postgres.hold_store import SpendStore, insert_holds
 from gateway_core.stores.redis.hold_counters import HoldCounters
-from gateway_core.stores.redis.placing import placing_terms
+from gateway_core.stores.redis.placing import Rung, placing_terms
 from tests.contract.usage_service.settlement_cases import (
     SIGNING_KEY,
     make_hold,
@@ -208,7 +208,7 @@ async def _seed(redis: Redis, store: SpendStore, organization: str) -> None:
         hold = replace(call_hold(organization, number), amount_nano_credits=0)
         unlimited = (None,) * len(hold.claims.counters)
         limits = Limits(budgets=unlimited, reset_epoch_s=unlimited)
-        await admissions.place(hold, placing_terms(hold.claims, limits))
+        await admissions.place([Rung(placing_terms(hold.claims, limits), hold)])
 
 
 async def _check_in_step(redis: Redis, pool: asyncpg.Pool, organizations: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -10,7 +10,6 @@ from authz_service.holds.ending_calls import EndingCalls, LineOf, stands_in_no_l
 from authz_service.holds.placement_floors import PlacementFloors
 from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import Missing, Placed, Refused, Taken, Withdrawn
-from gateway_core.model.catalog.reserves import OutputShare
 from gateway_core.model.limits.rollovers import Carry
 from gateway_core.model.limits.throttles import Throttle
 from gateway_core.model.organization.scopes import Scope
@@ -19,7 +18,7 @@ from gateway_core.runtime.unary import say_that_an_answer_comes
 from gateway_core.stores.postgres.hold_store import CounterSnapshot, PoolSnapshot
 from gateway_core.stores.redis.connections import UNAVAILABLE
 from gateway_core.stores.redis.hold_counters import HoldCounters
-from gateway_core.stores.redis.placing import PlacingTerms
+from gateway_core.stores.redis.placing import PlacingTerms, Rung
 
 logger = logging.getLogger(__name__)
 
@@ -94,21 +93,17 @@ class Admissions:
 
     async def place(
         self,
-        hold: Hold,
-        terms: PlacingTerms,
-        share: OutputShare | None = None,
+        rungs: Sequence[Rung],
         line_of: LineOf = stands_in_no_line,
     ) -> Placed | Refused:
-        """Places the hold on every scope, or on none.
+        """Places the first of the holds that fits on every scope, or none.
 
         Envoy asks a second replica about a call that the first one has not answered. Both place the same hold, which counts
         once, and each takes back only its own attempt. If they disagree, the first decision stands: the other replica waits
         for Envoy to take that answer, so that Envoy never takes a refusal while the hold is placed.
 
         Args:
-            hold: the hold to place.
-            terms: `placing_terms` of its claims and limits.
-            share: how the hold shrinks with an output limit; None if the call passes untouched or not at all.
+            rungs: the holds, of which most calls have only one. They have the same id, counters and throttles.
             line_of: returns the line in which a refused call waits for the end of open calls; None if it must not wait.
 
         Raises:
@@ -116,13 +111,14 @@ class Admissions:
             TimeoutError: Envoy may have refused the call meanwhile; the hold is withdrawn in the background.
             Errors of Redis and PostgreSQL pass through.
         """
+        hold = rungs[0].hold
         now_s = asyncio.get_running_loop().time
         begun_s = now_s()
         attempt = self._make_attempt()
         try:
-            placement = await self._place(hold, terms, share, attempt)
+            placement = await self._place(rungs, attempt)
             if isinstance(placement, Refused):
-                again = partial(self._place, hold, terms, share, attempt)
+                again = partial(self._place, rungs, attempt)
                 want = partial(self._counters.want, hold.claims.organization)
                 latest_s = begun_s + _LATEST_S - _LAST_ATTEMPT_S
                 placement = await self._ending_calls.wait(placement, want, again, line_of, latest_s)
@@ -153,15 +149,14 @@ class Admissions:
             return
         logger.error("could not release a hold without a call", extra={"hold_id": hold.hold_id})
 
-    async def _place(
-        self, hold: Hold, terms: PlacingTerms, share: OutputShare | None, attempt: int
-    ) -> Placed | Refused:
+    async def _place(self, rungs: Sequence[Rung], attempt: int) -> Placed | Refused:
+        hold, terms = rungs[0].hold, rungs[0].terms
         organization = hold.claims.organization
         for _ in range(_ATTEMPTS):
             floor = self._floors.known(organization)
             if floor is None:  # rare: the common path must not await
                 floor = await self._floors.of(organization)
-            placement = await self._counters.place_on(terms, hold, floor, share, attempt)
+            placement = await self._counters.place_first(rungs, floor, attempt)
             if isinstance(placement, Placed):
                 self._floors.reached(organization, placement.number)
             if isinstance(placement, Placed | Refused):

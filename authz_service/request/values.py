@@ -1,9 +1,12 @@
-"""Reads single values of a body, and refuses those that are wrong."""
+"""Reads single values of a call, and refuses those that are wrong."""
 
 from collections.abc import Mapping
 from typing import Final
 
+from authz_service.request.call import Call
+from gateway_core.contract.headers import TAGS
 from gateway_core.contract.request_facts import CANDIDATE_COUNT, GENERATION_MAX_OUTPUT_TOKENS, INCLUDE_USAGE
+from gateway_core.model.call_tags import Tags, TagsError, read_tags
 from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 
 MAX_CHOICES: Final = 128
@@ -50,3 +53,14 @@ def integer(name: str, value: object, minimum: int, maximum: int) -> int:
 def invalid(name: str, what: str) -> RefusedError:
     """Returns the refusal of a parameter, to be raised."""
     return RefusedError(refuse_parameter(_WRITTEN.get(name, name), what))
+
+
+def tags_of(call: Call) -> Tags | Refusal:
+    """Returns the tags of a call, or the refusal of what are none."""
+    lines = [value for name, value in call.headers if name == TAGS]
+    if not lines:
+        return ()
+    try:
+        return read_tags(lines)
+    except TagsError as error:
+        return refuse_parameter(TAGS, str(error))

@@ -93,7 +93,9 @@ def _supposed(request: routing_policy_pb2.ExplainRoutingRequest) -> Parameters:
 
 def _response(choice: Choice | Refusal, policy: AppliedPolicy, judged: Sequence[Judged] = ()) -> ExplainRoutingResponse:
     response = ExplainRoutingResponse(
-        mode=RoutingPolicy.Mode.Value(f"MODE_{policy.mode}"), max_loss_basis_points=policy.max_loss_basis_points
+        mode=RoutingPolicy.Mode.Value(f"MODE_{policy.mode}"),
+        max_loss_basis_points=policy.max_loss_basis_points,
+        degrade_at_percent=policy.degrade_at_percent,
     )
     for one in judged:
         response.candidates.add(
@@ -108,4 +110,5 @@ def _response(choice: Choice | Refusal, policy: AppliedPolicy, judged: Sequence[
     response.passes = True
     response.served_model, response.chosen_model = choice.served, choice.chosen
     response.arm, response.reason = choice.arm, choice.reason
+    response.degraded_models.extend(choice.cheaper)
     return response

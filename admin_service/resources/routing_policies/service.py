@@ -81,6 +81,7 @@ def policy_message(row: PolicyRow) -> RoutingPolicy:
         forbid_override=settings.allow_override is False,
         max_price_model=settings.max_price_model or "",
         holdout_percent=settings.holdout_percent,
+        degrade_at_percent=settings.degrade_at_percent,
         update_time=timestamp(row.update_time) if row.update_time else None,
         etag=row.etag,
     )
@@ -118,4 +119,5 @@ def _settings(wanted: RoutingPolicy, models: Mapping[str, str]) -> Settings:
         allow_override=False if wanted.forbid_override else None,
         max_price_model=models[dearest] if dearest else None,
         holdout_percent=wanted.holdout_percent if wanted.HasField("holdout_percent") else None,
+        degrade_at_percent=wanted.degrade_at_percent if wanted.HasField("degrade_at_percent") else None,
     )

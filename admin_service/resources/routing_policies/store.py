@@ -11,7 +11,8 @@ from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.connections import Connection
 
 _GET: Final = """
-SELECT r.mode, r.max_loss_basis_points, r.floors, r.allow_override, r.max_price_model, r.holdout_percent, r.update_time,
+SELECT r.mode, r.max_loss_basis_points, r.floors, r.allow_override, r.max_price_model, r.holdout_percent,
+       r.degrade_at_percent, r.update_time,
        coalesce(g.path, k.group_path, '{}')
   FROM (VALUES ($1::text, $2::text, $3::text)) AS s (organization_id, scope_kind, scope_id)
   LEFT JOIN routing_policies r
@@ -21,12 +22,13 @@ SELECT r.mode, r.max_loss_basis_points, r.floors, r.allow_override, r.max_price_
 """
 _SET: Final = """
 INSERT INTO routing_policies (organization_id, scope_kind, scope_id, mode, max_loss_basis_points, floors, allow_override,
-                              max_price_model, holdout_percent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                              max_price_model, holdout_percent, degrade_at_percent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (organization_id, scope_kind, scope_id) DO UPDATE
 SET mode = excluded.mode, max_loss_basis_points = excluded.max_loss_basis_points, floors = excluded.floors,
     allow_override = excluded.allow_override, max_price_model = excluded.max_price_model,
-    holdout_percent = excluded.holdout_percent, update_time = clock_timestamp()
+    holdout_percent = excluded.holdout_percent, degrade_at_percent = excluded.degrade_at_percent,
+    update_time = clock_timestamp()
 """
 _REMOVE: Final = "DELETE FROM routing_policies WHERE organization_id = $1 AND scope_kind = $2 AND scope_id = $3"
 
@@ -41,6 +43,7 @@ class Settings:
     allow_override: bool | None = None
     max_price_model: str | None = None
     holdout_percent: int | None = None
+    degrade_at_percent: int | None = None
 
 
 NOTHING: Final = Settings()
@@ -68,8 +71,8 @@ async def get_policy(connection: Connection, organization: str, scope: Scope) ->
     row = await connection.fetchrow(_GET, organization, scope.kind, scope.scope_id)
     if row is None:
         raise LookupError("a row of values")
-    mode, loss, floors, override, dearest, holdout, update_time, path = row
-    settings = Settings(mode, loss, json.loads(floors) if floors else None, override, dearest, holdout)
+    mode, loss, floors, override, dearest, holdout, degrade_at, update_time, path = row
+    settings = Settings(mode, loss, json.loads(floors) if floors else None, override, dearest, holdout, degrade_at)
     return PolicyRow(organization, scope, settings, update_time, tuple(path))
 
 
@@ -81,5 +84,5 @@ async def set_policy(connection: Connection, organization: str, scope: Scope, se
     await connection.execute(
         _SET, organization, scope.kind, scope.scope_id, settings.mode, settings.max_loss_basis_points,
         None if settings.floors is None else json.dumps(settings.floors), settings.allow_override, settings.max_price_model,
-        settings.holdout_percent,
+        settings.holdout_percent, settings.degrade_at_percent,
     )  # fmt: skip

@@ -51,6 +51,8 @@ class Placed:
     """Indexes of the counters whose spend has reached their soft threshold."""
     before: PlacedBefore | None = None
     """None if this attempt placed the hold."""
+    rung: int = 0
+    """Which of the holds of a ladder was placed."""
 
 
 @dataclass(frozen=True, slots=True)

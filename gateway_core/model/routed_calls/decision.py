@@ -17,7 +17,7 @@ from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
-from gateway_core.model.routing.choice import Asked, Candidate, Choice, Override, Unroutable, choose
+from gateway_core.model.routing.choice import Arm, Asked, Candidate, Choice, Override, Reason, Unroutable, choose
 from gateway_core.model.routing.conversations import NO_CONVERSATION, Before, Conversation
 from gateway_core.model.routing.needs import Body, needs_of
 from gateway_core.model.routing.routed_as import RoutedAs
@@ -149,6 +149,19 @@ def routed(parameters: Parameters, found: Eligible, choice: Choice, asked: Asked
     """Returns the parameters of the call to the model that serves it."""
     routed_as = _routed_as(found.virtual, choice, asked, found.candidates)
     return parameters.served_by(choice.served, routed_as, asked.conversation.session)
+
+
+def routed_cheaper(parameters: Parameters, found: Eligible, choice: Choice, asked: Asked) -> tuple[Parameters, ...]:
+    """Returns the parameters of the call to each model that serves it once a budget is nearly used up, the dearest first."""
+    return tuple(
+        routed(
+            parameters,
+            found,
+            replace(choice, served=name, chosen=name, arm=Arm.ROUTED, reason=Reason.DEGRADED, cheaper=()),
+            asked,
+        )
+        for name in choice.cheaper
+    )
 
 
 def _candidate(name: str, terms: Terms | Refusal) -> Candidate:

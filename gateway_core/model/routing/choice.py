@@ -57,6 +57,8 @@ class Reason(enum.StrEnum):
     """The conversation is in the middle of what another model could not take over."""
     STALLED = "stalled"
     """A tool keeps returning the same, so a better model has to find the way out."""
+    DEGRADED = "degraded"
+    """A budget is nearly used up, so a cheaper model serves."""
     MODE_OFF = "mode_off"
     SWITCHED_OFF = "switched_off"
     """The kill switch of the virtual model."""
@@ -153,6 +155,8 @@ class Choice:
     is_simple: bool
     """Whether a cheaper model than the baseline is good enough for the call."""
     judged: tuple[Judged, ...]
+    cheaper: tuple[str, ...] = ()
+    """The models that serve instead once a budget is nearly used up, the dearest first; empty if the policy does not want that."""
 
 
 @record(frozen=True, slots=True)
@@ -206,15 +210,19 @@ def choose(
         name = _best(serving.values(), candidates)
         return Choice(name, name, Arm.ROUTED, Reason.BASELINE_UNFIT, is_simple=False, judged=tuple(judged))
     chosen, reason = _chosen(virtual, policy, asked, baseline, cheaper, good)
+    degraded = _degraded(policy, serving, serving[chosen]) if reason in _MAY_DEGRADE else ()
     if chosen == virtual.baseline:
-        return Choice(chosen, chosen, Arm.BASELINE, reason, simple, tuple(judged))
+        return Choice(chosen, chosen, Arm.BASELINE, reason, simple, tuple(judged), degraded)
     if policy.mode is RoutingMode.SHADOW:
         return Choice(virtual.baseline, chosen, Arm.SHADOW, reason, simple, tuple(judged))
     if asked.conversation.is_held_out(policy.holdout_percent):
         return Choice(virtual.baseline, chosen, Arm.HOLDOUT, reason, simple, tuple(judged))
-    return Choice(chosen, chosen, Arm.ROUTED, reason, simple, tuple(judged))
+    return Choice(chosen, chosen, Arm.ROUTED, reason, simple, tuple(judged), degraded)
 
 
+_MAY_DEGRADE: Final = frozenset({Reason.CHEAPEST, Reason.NONE_CHEAPER, Reason.NOT_MEASURED})
+"""Other reasons mean that a conversation is in the middle of something, or that people want this very model."""
+_CHEAPER_MODELS_MAX: Final = 2
 _CAN_SERVE: Final = frozenset({Verdict.FITS, Verdict.LOSS_UNKNOWN, Verdict.LOSS_TOO_HIGH, Verdict.SCORE_TOO_HIGH})
 """The verdicts of models that may and can serve the call, though some of them may be worse than allowed."""
 _ASKED: Final = {
@@ -250,6 +258,14 @@ def _chosen(
         return min(cheaper, key=_price).name, Reason.CHEAPEST
     measured = any(one.name != virtual.baseline for one in good)
     return baseline.name, Reason.NONE_CHEAPER if measured else Reason.NOT_MEASURED
+
+
+def _degraded(policy: AppliedPolicy, serving: Mapping[str, Judged], chosen: Judged) -> tuple[str, ...]:
+    """Returns the next cheaper model and the cheapest one that can serve, however large their loss is."""
+    if policy.degrade_at_percent is None or policy.mode is not RoutingMode.LIVE:
+        return ()
+    cheaper = sorted((one for one in serving.values() if _price(one) < _price(chosen)), key=_price, reverse=True)
+    return tuple(one.name for one in (cheaper[:1] + cheaper[1:][-1:])[:_CHEAPER_MODELS_MAX])
 
 
 def _judge(

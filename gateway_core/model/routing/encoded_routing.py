@@ -85,6 +85,7 @@ def _policy(
     allow_override: bool | None,  # noqa: FBT001 - a column
     max_price_model: str | None,
     holdout_percent: int | None,
+    degrade_at_percent: int | None = None,
 ) -> RoutingPolicy:
     return RoutingPolicy(
         mode=None if mode is None else RoutingMode(mode),
@@ -93,4 +94,5 @@ def _policy(
         allow_override=allow_override,
         max_price_model=max_price_model,
         holdout_percent=holdout_percent,
+        degrade_at_percent=degrade_at_percent,
     )

@@ -38,6 +38,8 @@ class RoutingPolicy:
     """Public name of a model. No dearer one serves a call."""
     holdout_percent: int | None = None
     """How many of 100 conversations the baseline serves although another model was chosen, so that both can be compared."""
+    degrade_at_percent: int | None = None
+    """From what share of a budget on a cheaper model serves."""
 
 
 @record(frozen=True, slots=True, eq=False)
@@ -52,6 +54,8 @@ class AppliedPolicy:
     max_price_models: tuple[str, ...] = ()
     """None may be dearer than any of them."""
     holdout_percent: int = 5
+    degrade_at_percent: int | None = None
+    """None: a budget does not change which model serves."""
 
 
 DEFAULT: Final = AppliedPolicy()
@@ -60,7 +64,7 @@ DEFAULT: Final = AppliedPolicy()
 def applied(policies: Iterable[RoutingPolicy]) -> AppliedPolicy:
     """Returns what applies to a call.
 
-    The mode, the loss, the floors and the share held out are those of the narrowest scope that sets them. What limits callers
+    The mode, the loss, the floors and both shares are those of the narrowest scope that sets them. What limits callers
     binds from every scope: one that forbids overrides, and each highest price.
 
     Args:
@@ -80,5 +84,6 @@ def applied(policies: Iterable[RoutingPolicy]) -> AppliedPolicy:
         holdout_percent=next(
             (one.holdout_percent for one in stated if one.holdout_percent is not None), DEFAULT.holdout_percent
         ),
+        degrade_at_percent=next((one.degrade_at_percent for one in stated if one.degrade_at_percent is not None), None),
         max_price_models=tuple(one.max_price_model for one in stated if one.max_price_model),
     )

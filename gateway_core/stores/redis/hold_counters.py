@@ -20,7 +20,7 @@ from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, throttle_key, withdrawal_key
 from gateway_core.stores.redis.pipelined import ScriptClient
-from gateway_core.stores.redis.placing import Placing, PlacingTerms, placing_terms
+from gateway_core.stores.redis.placing import Placing, PlacingTerms, Rung, placing_terms
 from gateway_core.stores.redis.scripts import AMOUNTS, OPEN_HOLDS, WINDOWS, script_source
 from gateway_core.stores.redis.shared_keys import places_of, shared_keys
 
@@ -122,7 +122,11 @@ class HoldCounters:
         self, terms: PlacingTerms, hold: Hold, floor: int, share: OutputShare | None = None, attempt: int = 0
     ) -> Awaitable[Placement]:
         """Does the same as `place`, with the prepared terms of the hold."""
-        return self._placing.place(terms, hold, floor, share, attempt)
+        return self._placing.place((Rung(terms, hold, share),), floor, attempt)
+
+    def place_first(self, rungs: Sequence[Rung], floor: int, attempt: int = 0) -> Awaitable[Placement]:
+        """Places the first of several holds that fits, or none. They have the same id, counters and throttles."""
+        return self._placing.place(rungs, floor, attempt)
 
     async def release(self, hold: Hold, attempt: int = 0) -> None:
         """Releases a hold that this attempt never recorded, because it makes no call. It stays if other attempts placed it too.

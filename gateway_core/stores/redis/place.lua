@@ -3,7 +3,8 @@
 -- once.
 -- KEYS: pool, open holds, two hashes of refusals by hold (`decisions.lua`), withdrawal of each call, then counters and throttles of all calls, each once
 -- ARGV: floor, number of calls, then for each call: hold id, amount, expiry of the hold in epoch seconds, tokens, share ('' if the
---       call must pass untouched), time in microseconds, terms, attempt, number of counters, number of throttles; for each counter:
+--       call must pass untouched), time in microseconds, terms, attempt, degradation, number of counters, number of throttles; for each
+--       counter:
 --       position among the counters and throttles, limit ('' = unlimited);
 --       for each throttle: position, kind, limit, index of its counter. A limit that begins with 's' is in shadow mode: a call
 --       that it would refuse passes and is reported. 'w', a threshold and ':' before the limit of a counter ask to report it once its
@@ -18,6 +19,7 @@
 --   left, and reset in microseconds of the tightest throttle follow. If counters have reached their threshold, 'reached', how many,
 --   and their indexes follow.
 -- - {'missing', edition of the pool or '', index...}: an index below 0 is the counter of the period before, of the counter -index
+-- - {'skipped'}: another hold of the call's ladder was placed or decides
 -- - {'withdrawn'}
 -- - {'taken'}: another attempt has just decided: the hold is there on other terms or without its terms, or it was refused on other
 --   terms, or so lately that the other attempt is about to answer
@@ -27,6 +29,10 @@
 --
 -- A share is base:price of a token:least:most, as `reserves.OutputShare` describes it. If the amount is more than the share of any
 -- scope (`reserves.share_of`), the call gets the output limit whose amount fits that share, but at least `least`, and holds less.
+--
+-- A ladder: the holds of a call on several models, of which one is placed, follow each other with the same id, counters and throttles.
+-- All but the last have a degradation: a percentage. Such a hold is placed only if no enforced budget is used by more than that
+-- afterward; otherwise the next one is tried. The last one is placed or refused as any other hold, and its terms are those of a refusal.
 --
 -- `open_holds.lua` says how an open hold is kept. Several replicas may be asked about one call, and place its hold: it counts once,
 -- with the time and the amount of the first, and stays until the last of them releases it. Terms are a number that is the same for
@@ -56,7 +62,8 @@ for number = 1, call_count do
         id = ARGV[position], amount = amount_of(ARGV[position + 1]), amount_text = ARGV[position + 1],
         expiry = ARGV[position + 2], tokens = tonumber(ARGV[position + 3]), share = ARGV[position + 4],
         time = ARGV[position + 5], terms = ARGV[position + 6], attempt = ARGV[position + 7],
-        counter_count = tonumber(ARGV[position + 8]), throttle_count = tonumber(ARGV[position + 9]), counters = position + 10,
+        degrade_at = tonumber(ARGV[position + 8]),
+        counter_count = tonumber(ARGV[position + 9]), throttle_count = tonumber(ARGV[position + 10]), counters = position + 11,
     }
     call.throttles = call.counters + 2 * call.counter_count
     position = call.throttles + 4 * call.throttle_count
@@ -260,6 +267,16 @@ local function cut(call)
     end
 end
 
+-- Returns whether a call would use more of a budget than its degradation allows.
+local function degrades(call, limit, used, room)
+    if not call.degrade_at or limit.shadow then
+        return false
+    end
+    local after = sum_of(used, call.amount)
+    local share = {credits = room.credits * call.degrade_at, nanos = room.nanos * call.degrade_at}
+    return exceeds({credits = after.credits * 100, nanos = after.nanos * 100}, share)
+end
+
 -- Judges the budget of a counter with what is carried into its period.
 local function judge_carrying(call, verdict, index, place, limit)
     local counter = counter_at(place)
@@ -272,6 +289,7 @@ local function judge_carrying(call, verdict, index, place, limit)
         verdict.reached[#verdict.reached + 1] = index
     end
     local room = limit.amount and sum_of(limit.amount, carried)
+    verdict.degraded = verdict.degraded or room and degrades(call, limit, counter.used, room)
     if room and (counter.closed or exceeds(sum_of(counter.used, call.amount), room)) then
         local coming = sum_of(later, {credits = -carried.credits, nanos = -carried.nanos})
         refuse(verdict, limit.shadow, index, index, counter.settled, text_of(counter.held), text_of(carried), text_of(coming))
@@ -294,6 +312,7 @@ local function judge_counters(call, verdict)
             if limit.threshold and has_reached(limit, amount_of(counter.settled)) then
                 verdict.reached[#verdict.reached + 1] = index
             end
+            verdict.degraded = verdict.degraded or limit.amount and degrades(call, limit, counter.used, limit.amount)
             if limit.amount and exceeds(sum_of(counter.used, call.amount), limit.amount) then
                 refuse(verdict, limit.shadow, index, index, counter.settled, text_of(counter.held), 0)
             end
@@ -419,6 +438,12 @@ local function placed_before_as(text, call)
     return answer
 end
 
+-- Returns whether a hold that was already placed has the terms of a call.
+local function is_of_terms(text, call)
+    local _, _, terms = attempts_of(entry_of(text))
+    return terms == call.terms
+end
+
 local new_refusals = {}
 local function keep_refusal(call, attempts, text)
     refused[call.id] = table.concat({attempts, call.terms, whole(now_us), text}, ';')
@@ -450,8 +475,14 @@ local function decide(number, call)
         return {'withdrawn'}
     end
     local known = kept_by_id[call.id] or known_holds[number]
+    if known and call.degrade_at and not is_of_terms(known, call) then
+        return nil
+    end
     if known then
         return placed_before_as(known, call)
+    end
+    if call.degrade_at and refused[call.id] and string.match(refused[call.id], '^[^;]*') ~= call.attempt then
+        return nil
     end
     local before = refused[call.id] and refused_before_as(refused[call.id], call)
     if before then
@@ -469,6 +500,9 @@ local function decide(number, call)
     if #verdict.missing > 2 then
         return verdict.missing
     end
+    if call.degrade_at and (verdict.degraded or #verdict.refused > 1) then
+        return nil
+    end
     if #verdict.refused == 1 then
         if refused[call.id] then
             redis.call('HDEL', KEYS[3], call.id)
@@ -481,8 +515,11 @@ local function decide(number, call)
 end
 
 local answers = {generation}
+local is_decided = false
 for number, call in ipairs(calls) do
-    answers[1 + number] = decide(number, call)
+    local answer = not is_decided and decide(number, call)
+    answers[1 + number] = answer or {'skipped'}
+    is_decided = call.degrade_at and (is_decided or answer and true)
 end
 
 keep_decisions(refused_in, new_refusals)

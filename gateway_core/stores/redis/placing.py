@@ -3,7 +3,7 @@
 import sys
 import zlib
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway_core.model.calls.call_limits import Limits
@@ -30,6 +30,7 @@ from gateway_core.stores.redis.pipelined import ScriptClient
 from gateway_core.stores.redis.scripts import AMOUNTS, DECISIONS, OPEN_HOLDS, WINDOWS, script_source
 
 _NEVER: Final = -1
+_SKIPPED: Final = "skipped"
 _PER_LIMIT: Final = 5
 """The number of values that a refusal has for each limit."""
 
@@ -84,12 +85,21 @@ def _comparable(claims: Claims) -> str:
 
 
 @record(frozen=True, slots=True)
-class _Asked:
-    """A call that requests its hold."""
+class Rung:
+    """A hold that a call may get."""
 
     terms: PlacingTerms
     hold: Hold
-    share: OutputShare | None
+    share: OutputShare | None = None
+    degrade_at_percent: int | None = None
+    """If an enforced budget would be used by more than that afterward, the next rung is tried. None for the last one."""
+
+
+@record(frozen=True, slots=True)
+class _Asked:
+    """A call that requests one of the holds of its ladder, which have the same id, counters and throttles."""
+
+    rungs: Sequence[Rung]
     floor: int
     attempt: int
 
@@ -101,26 +111,35 @@ class Placing:
         self._script = client.register_script(script_source("place.lua", AMOUNTS, WINDOWS, OPEN_HOLDS, DECISIONS))
         self._gathering: Gathering[_Asked, Placement] = Gathering(self._send)
 
-    def place(
-        self, terms: PlacingTerms, hold: Hold, floor: int, share: OutputShare | None = None, attempt: int = 0
-    ) -> Awaitable[Placement]:
-        """Returns a future of the placement of a hold. The future raises the errors of Redis.
+    def place(self, rungs: Sequence[Rung], floor: int, attempt: int = 0) -> Awaitable[Placement]:
+        """Returns a future of the placement of the first hold that fits. The future raises the errors of Redis.
 
-        With a `share`, the hold may be placed with less than its amount, and with an output limit. `attempt` says on whose
+        With a `share`, a hold may be placed with less than its amount, and with an output limit. `attempt` says on whose
         behalf: the hold stays until every attempt that placed it has released it.
 
         Raises:
             NotSentError: too many calls of the organization are waiting.
         """
-        return self._gathering.ask(hold.claims.organization, _Asked(terms, hold, share, floor, attempt))
+        return self._gathering.ask(rungs[0].hold.claims.organization, _Asked(rungs, floor, attempt))
 
     async def _send(self, organization: str, calls: Sequence[_Asked]) -> Sequence[Placement]:
         keys, arguments = _command(organization, calls)
         generation, *answers = await self._script(keys=keys, args=arguments)
-        return [
-            _placement(answer, generation, len(asked.terms.limits))
-            for asked, answer in zip(calls, answers, strict=True)
-        ]
+        found, position = [], 0
+        for asked in calls:
+            of_call = answers[position : position + len(asked.rungs)]
+            position += len(asked.rungs)
+            found.append(_first_of(of_call, generation, len(asked.rungs[0].terms.limits)))
+        return found
+
+
+def _first_of(answers: Sequence[Answer], generation: str, counter_count: int) -> Placement:
+    """Returns the placement of the rung that was not skipped."""
+    if len(answers) == 1:
+        return _placement(answers[0], generation, counter_count)
+    rung = next(number for number, answer in enumerate(answers) if isinstance(answer, int) or answer[0] != _SKIPPED)
+    placement = _placement(answers[rung], generation, counter_count)
+    return replace(placement, rung=rung) if isinstance(placement, Placed) else placement
 
 
 def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], list[str | int]]:
@@ -128,18 +147,20 @@ def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], lis
     places: dict[str, int] = {}
     floor = 0
     arguments: list[str | int] = []
-    for asked in calls:
-        hold, terms = asked.hold, asked.terms
+    rungs = [(rung, asked) for asked in calls for rung in asked.rungs]
+    for rung, asked in rungs:
+        hold, terms = rung.hold, rung.terms
         floor = max(floor, asked.floor)
         arguments += (
             hold.hold_id,
             hold.amount_nano_credits,
             -(-hold.expires_epoch_us // 10**6),
             hold.input_tokens + hold.output_tokens,
-            "" if asked.share is None else _encode_share(asked.share),
+            "" if rung.share is None else _encode_share(rung.share),
             hold.placed_epoch_us,
             terms.fingerprint,
             asked.attempt,
+            "" if rung.degrade_at_percent is None else rung.degrade_at_percent,
             len(terms.limits),
             len(terms.throttles),
         )
@@ -148,9 +169,9 @@ def _command(organization: str, calls: Sequence[_Asked]) -> tuple[list[str], lis
             arguments += (places.setdefault(key, len(places) + 1), limit)
         if terms.throttles:
             arguments += _throttle_arguments(terms, places)
-    withdrawals = [withdrawal_key(organization, asked.hold.hold_id, asked.attempt) for asked in calls]
+    withdrawals = [withdrawal_key(organization, rung.hold.hold_id, asked.attempt) for rung, asked in rungs]
     keys = [pool_key(organization), holds_key(organization), *refusals_keys(organization), *withdrawals, *places]
-    return keys, [floor, len(calls), *arguments]
+    return keys, [floor, len(rungs), *arguments]
 
 
 def _carrying(organization: str, terms: PlacingTerms, places: dict[str, int]) -> list[str]:

@@ -8,11 +8,12 @@ import pytest
 
 from benchmarks.routing.scores.weights import WEIGHTS_FILE, read_score_file
 from gateway_core.model.money import charge_nano_credits
-from tests.e2e.conftest import Post, chat
+from tests.e2e.conftest import Post, Reply, chat
 from tests.support.data.tenants import Tenant, until_applied
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
 
+MOST_CALLS = 60
 STRONG, LIGHT = "gpt-4o", "gpt-4o-mini"
 PRICES = {STRONG: (2_500_000_000, 10_000_000_000), LIGHT: (150_000_000, 600_000_000)}
 
@@ -125,6 +126,25 @@ async def test_the_score_of_what_the_user_wrote_decides_where_it_was_measured(po
         for text in texts
     ]
     assert served == [LIGHT, STRONG]
+
+
+async def test_a_budget_that_is_nearly_used_up_brings_the_cheaper_model_and_lasts_longer(
+    post: Post, tenant: Tenant, settled: Settled
+) -> None:
+    await add_virtual_model(tenant)
+    await set_policy(tenant, mode="LIVE", max_loss_basis_points=100, degrade_at_percent=50)
+    await tenant.guard("member", "mia", budget_nano_credits=3_000_000)
+    replies: list[Reply] = []
+    while not replies or (replies[-1].headers["x-megarouter-model"] == STRONG and len(replies) < MOST_CALLS):
+        replies.append(await post(summary(max_tokens=100)))
+        assert replies[-1].status == 200
+    assert replies[0].headers["x-megarouter-model"] == STRONG
+    assert replies[-1].headers["x-megarouter-model"] == LIGHT
+    assert replies[-1].headers["x-megarouter-route"] == "routed; reason=degraded"
+    records = await settled(len(replies))
+    *_, choice = await routed(tenant)
+    assert (choice["chosen_model"], choice["reason"], choice["arm"]) == (LIGHT, "degraded", "ROUTED")
+    assert choice["chosen_nano_credits"] == records[-1]["charge_nano_credits"] < choice["baseline_nano_credits"]
 
 
 async def test_a_whitelist_applies_to_the_virtual_name_and_to_every_candidate(post: Post, tenant: Tenant) -> None:

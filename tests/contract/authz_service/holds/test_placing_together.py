@@ -19,7 +19,7 @@ from gateway_core.model.calls.placements import ExhaustedCounter, Placed, Placed
 from gateway_core.stores.postgres.hold_store import SpendStore
 from gateway_core.stores.redis.hold_counters import CounterEvent, HoldCounters
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key
-from gateway_core.stores.redis.placing import placing_terms
+from gateway_core.stores.redis.placing import Rung, placing_terms
 from tests.support.data.example_hold import HOLD, with_changes
 
 BALANCE = 2**62
@@ -153,7 +153,7 @@ async def test_a_hold_that_is_placed_when_envoy_times_out_is_withdrawn(redis: Re
     one = hold(1, 7)
     terms = placing_terms(one.claims, Limits(budgets=tuple(UNLIMITED), reset_epoch_s=tuple(UNLIMITED)))
     with pytest.raises(TimeoutError):
-        await admissions.place(one, terms)
+        await admissions.place([Rung(terms, one)])
     async with asyncio.timeout(5):
         while await numbers(redis, pool_key(HOLD.claims.organization), "held") != [0]:
             await asyncio.sleep(0.01)

@@ -319,17 +319,17 @@ async def test_a_replica_that_envoy_gave_up_does_not_release_the_hold_of_another
     """
     asked = question()
     frozen = asyncio.Event()
-    place_on = HoldCounters.place_on
+    place_first = HoldCounters.place_first
 
     async def place_and_freeze(*arguments: Any) -> Any:
-        placement = await place_on(*arguments)
+        placement = await place_first(*arguments)
         if isinstance(placement, Placed) and not frozen.is_set():
             frozen.set()
             await asyncio.Event().wait()
         return placement
 
     async with ready(settings) as second:
-        monkeypatch.setattr(HoldCounters, "place_on", place_and_freeze)
+        monkeypatch.setattr(HoldCounters, "place_first", place_and_freeze)
         first = asyncio.create_task(checked(service, asked))
         async with asyncio.timeout(5):
             await frozen.wait()

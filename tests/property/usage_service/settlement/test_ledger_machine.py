@@ -29,7 +29,7 @@ from gateway_core.stores.postgres.ledger_store import post_transfers
 from gateway_core.stores.postgres.organization_wall import acting_for
 from gateway_core.stores.redis.hold_counters import FinishedCall, HoldCounters
 from gateway_core.stores.redis.keys import pool_key
-from gateway_core.stores.redis.placing import placing_terms
+from gateway_core.stores.redis.placing import Rung, placing_terms
 from tests.contract.conftest import (  # noqa: F401
     database_url,
     databases,
@@ -184,7 +184,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for name in names:
             self.model.set_limit(name, self.limit)
         limits = Limits(budgets=(self.limit, self.limit), reset_epoch_s=(None, None))
-        placement = self.books.run(self.admissions.place(hold, placing_terms(hold.claims, limits)))
+        placement = self.books.run(self.admissions.place([Rung(placing_terms(hold.claims, limits), hold)]))
         self.redis_may_be_old = False
         assert isinstance(placement, Placed) == self.model.admits(amount, names)
         self._happened("placed" if isinstance(placement, Placed) else "refused at a limit")

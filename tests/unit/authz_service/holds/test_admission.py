@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import count
+from typing import cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from gateway_core.model.calls.holds import Hold
 from gateway_core.model.calls.placements import BusyThrottle, Missing, Placed, Refused
 from gateway_core.runtime.unary import ANSWER_COMES
 from gateway_core.stores.postgres.hold_store import PoolSnapshot
+from gateway_core.stores.redis.placing import PlacingTerms, Rung
 from tests.support.data.example_hold import HOLD
 
 LATEST_S = 0.3
@@ -28,7 +30,7 @@ class SlowCounters:
         self.attempts: list[object] = []
         self.released: list[tuple[Hold, int]] = []
 
-    async def place_on(self, *arguments: object) -> Placed | Refused:
+    async def place_first(self, *arguments: object) -> Placed | Refused:
         self.attempts.append(arguments[-1])
         await asyncio.sleep(self.takes_s)
         self.takes_s = 0.0
@@ -44,9 +46,9 @@ class SlowCounters:
 class LostPool(SlowCounters):
     """Counters whose pool must be rebuilt first."""
 
-    async def place_on(self, *arguments: object) -> Placed | Refused | Missing:  # type: ignore[override]
+    async def place_first(self, *arguments: object) -> Placed | Refused | Missing:  # type: ignore[override]
         lacks_pool = not self.attempts
-        placement = await super().place_on(*arguments)
+        placement = await super().place_first(*arguments)
         return Missing(pool=True, counters=(), edition="") if lacks_pool else placement
 
     async def seed_pool(self, organization: str, **_: object) -> None:
@@ -65,7 +67,7 @@ async def place(counters: SlowCounters) -> Placed | Refused:
     floors = PlacementFloors(no_placements, asyncio.get_running_loop().time)
     admissions = Admissions(counters, NoSpend(), floors, 0, lambda: "first", count(7).__next__)  # type: ignore[arg-type]
     line = LineName("acme", "mia", 32)
-    return await admissions.place(HOLD, None, line_of=lambda _: line)  # type: ignore[arg-type]
+    return await admissions.place([Rung(cast("PlacingTerms", None), HOLD)], lambda _: line)
 
 
 @pytest.fixture(autouse=True)

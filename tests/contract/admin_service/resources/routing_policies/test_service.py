@@ -63,10 +63,10 @@ async def test_a_policy_says_nothing_until_it_is_set_and_nothing_again_once_clea
     floor = RoutingPolicy.Floor(use_case="contracts", tier=RoutingPolicy.TIER_TOP)
     made = await set_policy(
         client, "organization", mode=RoutingPolicy.MODE_LIVE, max_loss_basis_points=0, floors=[floor],
-        forbid_override=True, max_price_model=f"openai/{STRONG}", holdout_percent=0,
+        forbid_override=True, max_price_model=f"openai/{STRONG}", holdout_percent=0, degrade_at_percent=80,
     )  # fmt: skip
     assert (made.mode, made.max_loss_basis_points, made.HasField("max_loss_basis_points")) == (3, 0, True)
-    assert (made.holdout_percent, made.HasField("holdout_percent")) == (0, True)
+    assert (made.holdout_percent, made.HasField("holdout_percent"), made.degrade_at_percent) == (0, True, 80)
     assert (list(made.floors), made.forbid_override, made.max_price_model) == ([floor], True, STRONG)
     assert await policy_of(client, "organization", "member") == made
     request = routing_policy_pb2.UpdateRoutingPolicyRequest(

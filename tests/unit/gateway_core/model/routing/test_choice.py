@@ -85,40 +85,6 @@ def test_a_loss_exactly_at_the_limit_is_allowed_and_one_above_it_is_not() -> Non
     assert (found.served, verdicts(found)["light"]) == ("middle", Verdict.LOSS_TOO_HIGH)
 
 
-PLAIN_LOSSES, SCORED_LOSSES = losses_of(
-    [("proofs", "light", 900), ("proofs", "light", 100, 2, 77, -5), ("proofs", "light", 30, 2, 77, -20)]
-)
-SCORED = replace(VIRTUAL, losses=PLAIN_LOSSES, scored_losses=SCORED_LOSSES)
-
-
-@pytest.mark.parametrize(
-    ("scores", "allowed", "verdict", "loss"),
-    [
-        (Scores(77, (99, -5)), 100, Verdict.FITS, 100),
-        (Scores(77, (99, -20)), 100, Verdict.FITS, 30),
-        (Scores(77, (99, -4)), 100, Verdict.SCORE_TOO_HIGH, 900),
-        (Scores(77, (99, -5)), 99, Verdict.SCORE_TOO_HIGH, 900),
-        (Scores(77, (99, -20)), 29, Verdict.LOSS_TOO_HIGH, 900),
-        (Scores(78, (99, -20)), 100, Verdict.SCORE_TOO_HIGH, 900),  # other weights
-        (Scores(77, (-99,)), 100, Verdict.SCORE_TOO_HIGH, 900),
-        (NO_SCORES, 100, Verdict.SCORE_TOO_HIGH, 900),
-        (NO_SCORES, 900, Verdict.FITS, 900),
-    ],
-)
-def test_a_score_refines_the_loss_of_a_use_case_for_which_it_was_measured(
-    scores: Scores, allowed: int, verdict: Verdict, loss: int
-) -> None:
-    policy = AppliedPolicy(mode=RoutingMode.LIVE, max_loss_basis_points=allowed)
-    found = choose(SCORED, policy, ALL, asked("proofs", scores=scores))
-    assert isinstance(found, Choice)
-    light = found.judged[-1]
-    assert (light.verdict, light.loss_basis_points) == (verdict, loss)
-    assert found.served == ("light" if verdict is Verdict.FITS else "top")
-    poems = choose(SCORED, policy, ALL, asked("poems", scores=scores))
-    assert isinstance(poems, Choice)
-    assert poems.served == "top", "the score of a use case that was not measured says nothing"
-
-
 def test_an_unknown_use_case_goes_to_the_baseline() -> None:
     found = chosen(call=asked("poems"))
     assert (found.served, found.arm, found.reason) == ("top", Arm.BASELINE, Reason.NOT_MEASURED)
@@ -207,3 +173,58 @@ def test_every_tier_is_reached_by_some_call() -> None:
         assert isinstance(found, Choice)
         served.add(found.served)
     assert served == {"top", "middle", "light"}
+
+
+PLAIN_LOSSES, SCORED_LOSSES = losses_of(
+    [("proofs", "light", 900), ("proofs", "light", 100, 2, 77, -5), ("proofs", "light", 30, 2, 77, -20)]
+)
+DEGRADING = AppliedPolicy(mode=RoutingMode.LIVE, degrade_at_percent=80)
+
+
+@pytest.mark.parametrize(
+    ("policy", "call", "cheaper"),
+    [
+        (DEGRADING, asked("poems"), ("middle", "light")),
+        (replace(DEGRADING, max_loss_basis_points=10), asked(), ("light",)),
+        (DEGRADING, asked(), ()),
+        (LIVE, asked("poems"), ()),
+        (replace(DEGRADING, mode=RoutingMode.SHADOW), asked("poems"), ()),
+        (replace(DEGRADING, floors={"poems": Tier.STANDARD}), asked("poems"), ("middle",)),
+        (DEGRADING, asked("poems", names_stored=True), ()),
+    ],
+)
+def test_a_nearly_used_up_budget_brings_the_next_cheaper_and_then_the_cheapest_model(
+    policy: AppliedPolicy, call: Asked, cheaper: tuple[str, ...]
+) -> None:
+    assert chosen(policy, call).cheaper == cheaper
+
+
+SCORED = replace(VIRTUAL, losses=PLAIN_LOSSES, scored_losses=SCORED_LOSSES)
+
+
+@pytest.mark.parametrize(
+    ("scores", "allowed", "verdict", "loss"),
+    [
+        (Scores(77, (99, -5)), 100, Verdict.FITS, 100),
+        (Scores(77, (99, -20)), 100, Verdict.FITS, 30),
+        (Scores(77, (99, -4)), 100, Verdict.SCORE_TOO_HIGH, 900),
+        (Scores(77, (99, -5)), 99, Verdict.SCORE_TOO_HIGH, 900),
+        (Scores(77, (99, -20)), 29, Verdict.LOSS_TOO_HIGH, 900),
+        (Scores(78, (99, -20)), 100, Verdict.SCORE_TOO_HIGH, 900),  # other weights
+        (Scores(77, (-99,)), 100, Verdict.SCORE_TOO_HIGH, 900),
+        (NO_SCORES, 100, Verdict.SCORE_TOO_HIGH, 900),
+        (NO_SCORES, 900, Verdict.FITS, 900),
+    ],
+)
+def test_a_score_refines_the_loss_of_a_use_case_for_which_it_was_measured(
+    scores: Scores, allowed: int, verdict: Verdict, loss: int
+) -> None:
+    policy = AppliedPolicy(mode=RoutingMode.LIVE, max_loss_basis_points=allowed)
+    found = choose(SCORED, policy, ALL, asked("proofs", scores=scores))
+    assert isinstance(found, Choice)
+    light = found.judged[-1]
+    assert (light.verdict, light.loss_basis_points) == (verdict, loss)
+    assert found.served == ("light" if verdict is Verdict.FITS else "top")
+    poems = choose(SCORED, policy, ALL, asked("poems", scores=scores))
+    assert isinstance(poems, Choice)
+    assert poems.served == "top", "the score of a use case that was not measured says nothing"

@@ -66,6 +66,7 @@ def _facts(session: Session, policy: RoutingPolicy) -> list[tuple[str, str]]:
         ("callers choose", "no" if policy.forbid_override else _unset(policy, "yes")),
         ("no dearer than", policy.max_price_model),
         ("held out", f"{policy.holdout_percent}%" if policy.HasField("holdout_percent") else _unset(policy, "5%")),
+        ("cheaper from", f"{policy.degrade_at_percent}% of a budget" if policy.HasField("degrade_at_percent") else ""),
         ("changed", session.ago(policy.update_time)),
     ]
 
@@ -101,6 +102,10 @@ def set_policy(
         int | None,
         Option(metavar="PERCENT", minimum=0, text="Share of conversations that the baseline serves for comparison."),
     ] = None,
+    degrade_at: Annotated[
+        int | None,
+        Option(metavar="PERCENT", minimum=1, text="Share of a budget from which on a cheaper model serves."),
+    ] = None,
     *,
     forbid_override: Annotated[bool, Option("--forbid-override", text="Callers may not choose by x-route.")] = False,
     clear: Annotated[bool, Option("--clear", text="Remove what is not given.")] = False,
@@ -116,6 +121,8 @@ def set_policy(
         policy.mode = RoutingPolicy.Mode.Value(f"MODE_{mode.name}")
     if holdout is not None:
         policy.holdout_percent = holdout
+    if degrade_at is not None:
+        policy.degrade_at_percent = degrade_at
     if max_loss:
         policy.max_loss_basis_points = basis_points(max_loss)
     request = UpdateRoutingPolicyRequest(routing_policy=policy, update_mask=FieldMask(paths=["*"]) if clear else None)
@@ -162,10 +169,17 @@ def explain(
             ("chosen", answer.chosen_model if answer.chosen_model != answer.served_model else ""),
             ("mode", label(RoutingPolicy.Mode.Name(answer.mode), "MODE_")),
             ("loss at most", _percent(answer.max_loss_basis_points)),
+            ("cheaper", _cheaper(answer)),
         ],
     )
     if not session.output.json:
         session.output.rows(_CANDIDATES, list(answer.candidates), "no candidates")
+
+
+def _cheaper(answer: ExplainRoutingResponse) -> str:
+    if not answer.degraded_models:
+        return ""
+    return f"{', then '.join(answer.degraded_models)} from {answer.degrade_at_percent}% of a budget"
 
 
 _CANDIDATES = (
