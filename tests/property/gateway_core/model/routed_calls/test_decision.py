@@ -18,11 +18,11 @@ from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import parse_whitelist
-from gateway_core.model.routed_calls.decision import asked_of, choose_among, eligible, routed
+from gateway_core.model.routed_calls.decision import asked_of, choose_among, eligible, routed, routed_cheaper
 from gateway_core.model.routing.caller_routing import CallerRouting
 from gateway_core.model.routing.choice import Arm, Override, Reason, Unroutable, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
-from gateway_core.model.routing.virtual_models import VirtualModel
+from gateway_core.model.routing.virtual_models import ScoredLoss, Scores, VirtualModel
 from tests.support.data.examples import NOW_EPOCH_US, SCOPES, principal
 
 NOW_EPOCH_S = NOW_EPOCH_US / 10**6
@@ -79,7 +79,12 @@ policies = st.builds(
     floors=st.dictionaries(st.just("assistant"), st.sampled_from(Tier), max_size=1),
     allow_override=st.booleans(),
     max_price_models=st.lists(st.sampled_from(NAMES), max_size=1).map(tuple),
+    degrade_at_percent=st.none() | st.integers(1, 99),
 )
+scored_losses = st.builds(
+    ScoredLoss, st.integers(-100, 300), number=st.integers(1, 2), version=st.just(1), at_most=st.integers(-5, 5)
+)
+NEVER = 10_000
 overrides = (
     st.none()
     | st.builds(Override, st.sampled_from([Wish.BEST, Wish.CHEAPEST]))
@@ -94,7 +99,12 @@ def test_a_routed_call_is_served_only_by_a_model_that_may_and_can(data: st.DataO
     prices = CatalogView(catalog, PROVIDERS)
     candidates = tuple(data.draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True)))
     losses = data.draw(st.dictionaries(st.sampled_from(NAMES), st.integers(-100, 300)))
-    virtual = VirtualModel("vm", "assistant", None, candidates, candidates[0], 1, losses={"assistant": losses})
+    scored = data.draw(st.dictionaries(st.sampled_from(NAMES), st.lists(scored_losses, max_size=2).map(tuple)))
+    scores = Scores(data.draw(st.sampled_from([1, 2])), (data.draw(st.integers(-5, 5)),))
+    virtual = VirtualModel(
+        "vm", "assistant", None, candidates, candidates[0], 1,
+        losses={"assistant": losses}, scored_losses={"assistant": scored},
+    )  # fmt: skip
     rails: dict[Any, Guardrail] = {}
     for scope in SCOPES[:2]:
         listed = data.draw(whitelists)
@@ -118,30 +128,41 @@ def test_a_routed_call_is_served_only_by_a_model_that_may_and_can(data: st.DataO
     if isinstance(found, Refusal):
         assert not who.may_call("assistant", VIRTUAL_PROVIDER)
         return
-    asked = asked_of(endpoint, parameters, body_bytes, virtual, (), data.draw(overrides))
+    asked = asked_of(endpoint, parameters, body_bytes, virtual, (), data.draw(overrides), scores=scores)
     choice = choose_among(found, asked)
     if isinstance(choice, Unroutable):
         return
 
-    served = catalog[choice.served]
-    assert choice.served in candidates
-    assert who.may_call("assistant", VIRTUAL_PROVIDER)
-    assert who.may_call(served.name, served.provider)
-    assert endpoint in served.endpoints
-    assert asked.needs <= served.capabilities
-    usual, most = asked.body.input_tokens(served.upstream_name)
-    needed = usual if choice.served == virtual.baseline else most
-    assert needed + min(parameters.output_limit or 0, served.max_output_tokens) <= served.context_window_tokens
-    called = routed(parameters, found, choice, asked)
-    terms = agree(who, endpoint, called, prices, NOW_EPOCH_S, clock)
-    assert not isinstance(terms, Refusal)
-    assert (terms.claims.requested_model, terms.claims.price_version) == (served.name, terms.schedule.version)
-    assert terms.route.rewrite_model
+    calls = (routed(parameters, found, choice, asked), *routed_cheaper(parameters, found, choice, asked))
+    assert [call.model for call in calls] == [choice.served, *choice.cheaper]
+    for call in calls:
+        served = catalog[call.model]
+        assert served.name in candidates
+        assert who.may_call("assistant", VIRTUAL_PROVIDER)
+        assert who.may_call(served.name, served.provider)
+        assert endpoint in served.endpoints
+        assert asked.needs <= served.capabilities
+        usual, most = asked.body.input_tokens(served.upstream_name)
+        needed = usual if served.name == virtual.baseline else most
+        assert needed + min(parameters.output_limit or 0, served.max_output_tokens) <= served.context_window_tokens
+        terms = agree(who, endpoint, call, prices, NOW_EPOCH_S, clock)
+        assert not isinstance(terms, Refusal)
+        assert (terms.claims.requested_model, terms.claims.price_version) == (served.name, terms.schedule.version)
+        assert terms.route.rewrite_model
 
     policy = who.routing.policy
+    served = catalog[choice.served]
+    if choice.cheaper:
+        assert policy.degrade_at_percent is not None
+        assert (policy.mode, asked.override) == (RoutingMode.LIVE, None)
+        if "assistant" in policy.floors:
+            allowed = [catalog[name] for name in choice.cheaper if name != virtual.baseline]
+            assert not any(is_below(one.tier, policy.floors["assistant"]) for one in allowed)
     if choice.served != virtual.baseline and choice.arm is Arm.ROUTED and choice.reason is not Reason.BASELINE_UNFIT:
         assert policy.mode is RoutingMode.LIVE
-        assert losses[choice.served] <= policy.max_loss_basis_points
+        whole = losses.get(choice.served, NEVER)
+        parts = [one.loss_basis_points for one in scored.get(choice.served, ()) if one.covers(scores)]
+        assert min([whole, *parts]) <= policy.max_loss_basis_points
         assert not ("assistant" in policy.floors and is_below(served.tier, policy.floors["assistant"]))
     if choice.arm is Arm.OVERRIDDEN:
         assert policy.allow_override
