@@ -1385,7 +1385,7 @@ CREATE FUNCTION public.routing_of(organization text, path text[], of_key text) R
               FROM virtual_models v
              WHERE v.organization_id = organization AND (v.owner_kind = 'organization' OR v.owner_id = ANY (path))) AS models,
            (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_basis_points, p.floors, p.allow_override,
-                                               p.max_price_model, p.holdout_percent)) AS list
+                                               p.max_price_model, p.holdout_percent, p.degrade_at_percent)) AS list
               FROM routing_policies p
              WHERE p.organization_id = organization
                AND (p.scope_kind = 'organization' OR p.scope_kind = 'group' AND p.scope_id = ANY (path)
@@ -2431,6 +2431,8 @@ CREATE TABLE public.routing_policies (
     max_price_model text,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     holdout_percent integer,
+    degrade_at_percent integer,
+    CONSTRAINT routing_policies_degrade_at_percent_check CHECK (((degrade_at_percent >= 1) AND (degrade_at_percent <= 99))),
     CONSTRAINT routing_policies_floors_check CHECK ((jsonb_typeof(floors) = 'object'::text)),
     CONSTRAINT routing_policies_holdout_percent_check CHECK (((holdout_percent >= 0) AND (holdout_percent <= 50))),
     CONSTRAINT routing_policies_max_loss_basis_points_check CHECK (((max_loss_basis_points >= 0) AND (max_loss_basis_points <= 10000))),
