@@ -1,6 +1,7 @@
 """Whatever the candidates, the guardrails, the policy and the body: no routed call is served by a model that may not or cannot."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import parse_whitelist
 from gateway_core.model.routed_calls.decision import asked_of, choose_among, eligible, routed, routed_cheaper
 from gateway_core.model.routing.caller_routing import CallerRouting
-from gateway_core.model.routing.choice import Arm, Override, Reason, Unroutable, Wish
+from gateway_core.model.routing.choice import Arm, Asked, Choice, Override, Reason, Unroutable, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import ScoredLoss, Scores, VirtualModel
 from tests.support.data.examples import NOW_EPOCH_US, SCOPES, principal
@@ -92,6 +93,32 @@ overrides = (
 )
 
 
+def assert_the_policy_allows(
+    choice: Choice, asked: Asked, policy: AppliedPolicy, virtual: VirtualModel, catalog: Mapping[str, Model]
+) -> None:
+    served = catalog[choice.served]
+    if choice.cheaper:
+        assert policy.degrade_at_percent is not None
+        assert (policy.mode, asked.override) == (RoutingMode.LIVE, None)
+        if "assistant" in policy.floors:
+            allowed = [catalog[name] for name in choice.cheaper if name != virtual.baseline]
+            assert not any(is_below(one.tier, policy.floors["assistant"]) for one in allowed)
+    if choice.served != virtual.baseline and choice.arm is Arm.ROUTED and choice.reason is not Reason.BASELINE_UNFIT:
+        assert policy.mode is RoutingMode.LIVE
+        whole = virtual.losses["assistant"].get(choice.served, NEVER)
+        parts = [
+            one.loss_basis_points
+            for one in virtual.scored_losses["assistant"].get(choice.served, ())
+            if one.covers(asked.scores)
+        ]
+        assert min([whole, *parts]) <= policy.max_loss_basis_points
+        assert not ("assistant" in policy.floors and is_below(served.tier, policy.floors["assistant"]))
+    if choice.arm is Arm.OVERRIDDEN:
+        assert policy.allow_override
+    if policy.mode is not RoutingMode.LIVE and choice.arm in {Arm.BASELINE, Arm.SHADOW}:
+        assert choice.served == virtual.baseline
+
+
 @settings(max_examples=300)
 @given(st.data())
 def test_a_routed_call_is_served_only_by_a_model_that_may_and_can(data: st.DataObject) -> None:
@@ -150,21 +177,4 @@ def test_a_routed_call_is_served_only_by_a_model_that_may_and_can(data: st.DataO
         assert (terms.claims.requested_model, terms.claims.price_version) == (served.name, terms.schedule.version)
         assert terms.route.rewrite_model
 
-    policy = who.routing.policy
-    served = catalog[choice.served]
-    if choice.cheaper:
-        assert policy.degrade_at_percent is not None
-        assert (policy.mode, asked.override) == (RoutingMode.LIVE, None)
-        if "assistant" in policy.floors:
-            allowed = [catalog[name] for name in choice.cheaper if name != virtual.baseline]
-            assert not any(is_below(one.tier, policy.floors["assistant"]) for one in allowed)
-    if choice.served != virtual.baseline and choice.arm is Arm.ROUTED and choice.reason is not Reason.BASELINE_UNFIT:
-        assert policy.mode is RoutingMode.LIVE
-        whole = losses.get(choice.served, NEVER)
-        parts = [one.loss_basis_points for one in scored.get(choice.served, ()) if one.covers(scores)]
-        assert min([whole, *parts]) <= policy.max_loss_basis_points
-        assert not ("assistant" in policy.floors and is_below(served.tier, policy.floors["assistant"]))
-    if choice.arm is Arm.OVERRIDDEN:
-        assert policy.allow_override
-    if policy.mode is not RoutingMode.LIVE and choice.arm in {Arm.BASELINE, Arm.SHADOW}:
-        assert choice.served == virtual.baseline
+    assert_the_policy_allows(choice, asked, who.routing.policy, virtual, catalog)
