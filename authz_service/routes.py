@@ -22,7 +22,8 @@ from gateway_core.model.routed_calls.decision import (
     routed,
     routed_cheaper,
 )
-from gateway_core.model.routing.choice import Override, Unroutable, Wish
+from gateway_core.model.routing.choice import Unroutable
+from gateway_core.model.routing.override_header import Override, Wish
 from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 from gateway_core.runtime.bounded_memory import BoundedMemory
 

@@ -9,11 +9,14 @@ from google.protobuf import struct_pb2
 from authz_service.request.call import Call
 from gateway_core.contract.headers import ANTHROPIC_BETA, CONTENT_ENCODING, CONTENT_TYPE
 from gateway_core.contract.metadata import CONVERSATION_NAMESPACE, REQUEST_NAMESPACE
+from gateway_core.contract.request_facts import APPLICATION, TURNS
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.endpoints import ModelCall
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
+_UNREAD: Final = frozenset({APPLICATION, TURNS})
+"""What no choice depends on yet."""
 _ENTRIES: Final = 4_096
 _LONGEST_BYTES: Final = 1_024
 """What has larger facts, a longer path or longer headers is read each time, so the memory stays below some 20 MB."""
@@ -51,7 +54,8 @@ def read_conversation(metadata: base_pb2.Metadata) -> Facts:
     namespaces = metadata.filter_metadata
     if CONVERSATION_NAMESPACE not in namespaces:
         return NO_FACTS
-    return {name: _value(value) for name, value in namespaces[CONVERSATION_NAMESPACE].fields.items()}
+    fields = namespaces[CONVERSATION_NAMESPACE].fields
+    return {name: _value(value) for name, value in fields.items() if name not in _UNREAD}
 
 
 def _value(value: struct_pb2.Value) -> Value:

@@ -4,7 +4,7 @@ authz_service decides with it, and admin_service explains with it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,9 +17,10 @@ from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
-from gateway_core.model.routing.choice import Arm, Asked, Candidate, Choice, Override, Reason, Unroutable, choose
+from gateway_core.model.routing.choice import Arm, Asked, Candidate, Choice, Reason, Unroutable, choose
 from gateway_core.model.routing.conversations import NO_CONVERSATION, Before, Conversation
 from gateway_core.model.routing.needs import Body, needs_of
+from gateway_core.model.routing.override_header import Override
 from gateway_core.model.routing.routed_as import RoutedAs
 from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 
@@ -36,6 +37,8 @@ _ROUTED: Final = frozenset(
 )
 """The operations whose answers are text of any model. Vectors of two models, for instance, cannot be compared."""
 _DAY_S: Final = 86_400
+_CHOICES_MAX: Final = 256
+"""Callers name use cases as they like."""
 
 
 @record(frozen=True, slots=True, eq=False)
@@ -50,6 +53,8 @@ class Eligible:
     dearest: tuple[Candidate, ...]
     refusals: Mapping[str, Refusal]
     """Why candidates may not be called, by name."""
+    choices: dict[tuple[object, ...], RoutedAs] = field(default_factory=dict)
+    """What holds say about the choices that were made lately."""
 
     def holds_for(self, virtual: VirtualModel, principal: Principal, prices: CatalogView, now_epoch_s: float) -> bool:
         """Returns whether `eligible` would return the same now."""
@@ -132,7 +137,7 @@ def asked_of(
     specials = parameters.specials
     has_tools = parameters.has_tools or bool(specials and specials.asked.tools)
     return Asked(
-        use_case=next((value for name, value in tags if name == USE_CASE_TAG), virtual.name),
+        use_case=next((value for name, value in tags if name == USE_CASE_TAG), virtual.name) if tags else virtual.name,
         needs=needs_of(parameters.size, has_tools=has_tools, thinks=parameters.thinking_tokens > 0),
         body=Body(endpoint, body_bytes, parameters.size),
         output_limit=parameters.output_limit,
@@ -147,7 +152,14 @@ def asked_of(
 
 def routed(parameters: Parameters, found: Eligible, choice: Choice, asked: Asked) -> Parameters:
     """Returns the parameters of the call to the model that serves it."""
-    routed_as = _routed_as(found.virtual, choice, asked, found.candidates)
+    # Members of enumerations are hashed slowly, and never go away.
+    compared = _can_compare(found.virtual, choice)
+    key = (choice.served, choice.chosen, id(choice.arm), id(choice.reason), choice.is_simple, compared, asked.use_case)
+    routed_as = found.choices.get(key)
+    if routed_as is None:
+        if len(found.choices) >= _CHOICES_MAX:
+            found.choices.clear()
+        routed_as = found.choices[key] = _routed_as(found.virtual, choice, asked, found.candidates)
     return parameters.served_by(choice.served, routed_as, asked.conversation.session)
 
 
@@ -168,9 +180,16 @@ def _candidate(name: str, terms: Terms | Refusal) -> Candidate:
     return Candidate(name) if isinstance(terms, Refusal) else Candidate(name, terms.model, terms.schedule)
 
 
+def _can_compare(virtual: VirtualModel, choice: Choice) -> bool:
+    """Returns whether the baseline could serve the call."""
+    for one in choice.judged:
+        if one.name == virtual.baseline:
+            return one.cost_nano_credits is not None
+    return False
+
+
 def _routed_as(virtual: VirtualModel, choice: Choice, asked: Asked, candidates: Sequence[Candidate]) -> RoutedAs:
     versions = {one.name: one.schedule.version for one in candidates if one.schedule is not None}
-    can_compare = any(one.name == virtual.baseline and one.cost_nano_credits is not None for one in choice.judged)
     return RoutedAs(
         virtual_model=virtual.name,
         revision=virtual.revision,
@@ -179,7 +198,7 @@ def _routed_as(virtual: VirtualModel, choice: Choice, asked: Asked, candidates: 
         is_simple=choice.is_simple,
         use_case=asked.use_case,
         baseline=virtual.baseline,
-        baseline_price_version=versions.get(virtual.baseline, 0) if can_compare else 0,
+        baseline_price_version=versions.get(virtual.baseline, 0) if _can_compare(virtual, choice) else 0,
         chosen=choice.chosen,
         chosen_price_version=versions[choice.chosen],
     )

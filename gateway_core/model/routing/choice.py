@@ -15,7 +15,7 @@ from gateway_core.model.money import charge_nano_credits
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.conversations import NO_CONVERSATION, Before, Conversation
 from gateway_core.model.routing.needs import Body
-from gateway_core.model.routing.override_header import OVERRIDE
+from gateway_core.model.routing.override_header import OVERRIDE, Override, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import NO_SCORES, ScoredLoss, Scores, VirtualModel
 
@@ -81,23 +81,6 @@ class Arm(enum.StrEnum):
     """The baseline, which is the chosen one."""
     OVERRIDDEN = "OVERRIDDEN"
     """The one that the caller asked for."""
-
-
-class Wish(enum.StrEnum):
-    """What a caller can ask for instead of a choice."""
-
-    BEST = "best"
-    CHEAPEST = "cheapest"
-    MODEL = "model"
-
-
-@record(frozen=True, slots=True)
-class Override:
-    """What the caller asks for."""
-
-    wish: Wish
-    model: str = ""
-    """The public name of the model, if that is the wish."""
 
 
 @record(frozen=True, slots=True)
@@ -174,6 +157,35 @@ class Unroutable:
         return bool(self.judged) and all(one.verdict is Verdict.NOT_OFFERED for one in self.judged)
 
 
+# Python 3.11 finds members of enumerations slowly, and hashes them slowly, so they are looked up once and compared by identity.
+_FITS: Final = Verdict.FITS
+_NOT_OFFERED: Final = Verdict.NOT_OFFERED
+_LACKS_CAPABILITY: Final = Verdict.LACKS_CAPABILITY
+_WINDOW_TOO_SMALL: Final = Verdict.WINDOW_TOO_SMALL
+_BELOW_FLOOR: Final = Verdict.BELOW_FLOOR
+_TOO_DEAR: Final = Verdict.TOO_DEAR
+_LOSS_UNKNOWN: Final = Verdict.LOSS_UNKNOWN
+_LOSS_TOO_HIGH: Final = Verdict.LOSS_TOO_HIGH
+_SCORE_TOO_HIGH: Final = Verdict.SCORE_TOO_HIGH
+_CHEAPEST: Final = Reason.CHEAPEST
+_NONE_CHEAPER: Final = Reason.NONE_CHEAPER
+_NOT_MEASURED: Final = Reason.NOT_MEASURED
+_BASELINE_UNFIT: Final = Reason.BASELINE_UNFIT
+_CONTINUED: Final = Reason.CONTINUED
+_KEPT: Final = Reason.KEPT
+_STALLED: Final = Reason.STALLED
+_MODE_OFF: Final = Reason.MODE_OFF
+_SWITCHED_OFF: Final = Reason.SWITCHED_OFF
+_ROUTED: Final = Arm.ROUTED
+_HOLDOUT: Final = Arm.HOLDOUT
+_BASELINE: Final = Arm.BASELINE
+_OVERRIDDEN: Final = Arm.OVERRIDDEN
+_ARM_SHADOW: Final = Arm.SHADOW
+_SHADOW: Final = RoutingMode.SHADOW
+_OFF: Final = RoutingMode.OFF
+_LIVE: Final = RoutingMode.LIVE
+
+
 def choose(
     virtual: VirtualModel,
     policy: AppliedPolicy,
@@ -190,13 +202,13 @@ def choose(
         asked: the call.
         dearest: the models of `policy.max_price_models`.
     """
-    most_nano_credits = min((_cost(one, asked) for one in dearest), default=None)
+    most_nano_credits = min((_cost_of(one, asked) for one in dearest), default=None) if dearest else None
     judged = [_judge(one, virtual, policy, asked, most_nano_credits) for one in candidates]
     serving = {one.name: one for one in judged if one.verdict in _CAN_SERVE}
     if not serving:
         return _unroutable(virtual, judged)
     baseline = serving.get(virtual.baseline)
-    good = [one for one in judged if one.verdict is Verdict.FITS]
+    good = [one for one in judged if one.verdict is _FITS]
     cheaper = [one for one in good if baseline and _price(one) < _price(baseline)]
     simple = bool(cheaper)
     if asked.override is not None:
@@ -205,25 +217,26 @@ def choose(
         wished = _wished(asked.override, serving, baseline, candidates)
         if isinstance(wished, Unroutable):
             return wished
-        return Choice(wished, wished, Arm.OVERRIDDEN, _ASKED[asked.override.wish], simple, tuple(judged))
+        return Choice(wished, wished, _OVERRIDDEN, _ASKED[asked.override.wish], simple, tuple(judged))
     if baseline is None:
         name = _best(serving.values(), candidates)
-        return Choice(name, name, Arm.ROUTED, Reason.BASELINE_UNFIT, is_simple=False, judged=tuple(judged))
+        return Choice(name, name, _ROUTED, _BASELINE_UNFIT, is_simple=False, judged=tuple(judged))
     chosen, reason = _chosen(virtual, policy, asked, baseline, cheaper, good)
-    degraded = _degraded(policy, serving, serving[chosen]) if reason in _MAY_DEGRADE else ()
+    degrades = policy.degrade_at_percent is not None and reason in _MAY_DEGRADE
+    degraded = _degraded(policy, serving, serving[chosen]) if degrades else ()
     if chosen == virtual.baseline:
-        return Choice(chosen, chosen, Arm.BASELINE, reason, simple, tuple(judged), degraded)
-    if policy.mode is RoutingMode.SHADOW:
-        return Choice(virtual.baseline, chosen, Arm.SHADOW, reason, simple, tuple(judged))
+        return Choice(chosen, chosen, _BASELINE, reason, simple, tuple(judged), degraded)
+    if policy.mode is _SHADOW:
+        return Choice(virtual.baseline, chosen, _ARM_SHADOW, reason, simple, tuple(judged))
     if asked.conversation.is_held_out(policy.holdout_percent):
-        return Choice(virtual.baseline, chosen, Arm.HOLDOUT, reason, simple, tuple(judged))
-    return Choice(chosen, chosen, Arm.ROUTED, reason, simple, tuple(judged), degraded)
+        return Choice(virtual.baseline, chosen, _HOLDOUT, reason, simple, tuple(judged))
+    return Choice(chosen, chosen, _ROUTED, reason, simple, tuple(judged), degraded)
 
 
-_MAY_DEGRADE: Final = frozenset({Reason.CHEAPEST, Reason.NONE_CHEAPER, Reason.NOT_MEASURED})
+_MAY_DEGRADE: Final = (_CHEAPEST, _NONE_CHEAPER, _NOT_MEASURED)
 """Other reasons mean that a conversation is in the middle of something, or that people want this very model."""
 _CHEAPER_MODELS_MAX: Final = 2
-_CAN_SERVE: Final = frozenset({Verdict.FITS, Verdict.LOSS_UNKNOWN, Verdict.LOSS_TOO_HIGH, Verdict.SCORE_TOO_HIGH})
+_CAN_SERVE: Final = (_FITS, _LOSS_UNKNOWN, _LOSS_TOO_HIGH, _SCORE_TOO_HIGH)
 """The verdicts of models that may and can serve the call, though some of them may be worse than allowed."""
 _ASKED: Final = {
     Wish.BEST: Reason.ASKED_BEST,
@@ -244,25 +257,25 @@ def _chosen(
     good: Sequence[Judged],
 ) -> tuple[str, Reason]:
     if virtual.is_switched_off:
-        return baseline.name, Reason.SWITCHED_OFF
-    if policy.mode is RoutingMode.OFF:
-        return baseline.name, Reason.MODE_OFF
+        return baseline.name, _SWITCHED_OFF
+    if policy.mode is _OFF:
+        return baseline.name, _MODE_OFF
     if asked.names_stored:
-        return baseline.name, Reason.CONTINUED
+        return baseline.name, _CONTINUED
     if cheaper and asked.conversation.is_stalled:
-        return baseline.name, Reason.STALLED
+        return baseline.name, _STALLED
     before = asked.before
     if before and asked.conversation.is_unfinished and any(one.name == before.model for one in good):
-        return before.model, Reason.KEPT
+        return before.model, _KEPT
     if cheaper:
-        return min(cheaper, key=_price).name, Reason.CHEAPEST
+        return min(cheaper, key=_price).name, _CHEAPEST
     measured = any(one.name != virtual.baseline for one in good)
-    return baseline.name, Reason.NONE_CHEAPER if measured else Reason.NOT_MEASURED
+    return baseline.name, _NONE_CHEAPER if measured else _NOT_MEASURED
 
 
 def _degraded(policy: AppliedPolicy, serving: Mapping[str, Judged], chosen: Judged) -> tuple[str, ...]:
     """Returns the next cheaper model and the cheapest one that can serve, however large their loss is."""
-    if policy.degrade_at_percent is None or policy.mode is not RoutingMode.LIVE:
+    if policy.mode is not _LIVE:
         return ()
     cheaper = sorted((one for one in serving.values() if _price(one) < _price(chosen)), key=_price, reverse=True)
     return tuple(one.name for one in (cheaper[:1] + cheaper[1:][-1:])[:_CHEAPER_MODELS_MAX])
@@ -273,29 +286,31 @@ def _judge(
 ) -> Judged:
     model = candidate.model
     if model is None or candidate.schedule is None:
-        return Judged(candidate.name, Verdict.NOT_OFFERED)
+        return Judged(candidate.name, _NOT_OFFERED)
     if not asked.needs <= model.capabilities:
-        return Judged(candidate.name, Verdict.LACKS_CAPABILITY)
-    if not _fits_window(model, asked, is_baseline=candidate.name == virtual.baseline):
-        return Judged(candidate.name, Verdict.WINDOW_TOO_SMALL)
-    cost = _cost(candidate, asked)
+        return Judged(candidate.name, _LACKS_CAPABILITY)
+    is_baseline = candidate.name == virtual.baseline
+    tokens = asked.body.input_tokens(model.upstream_name)
+    if not _fits_window(model, tokens, asked.output_limit, is_baseline=is_baseline):
+        return Judged(candidate.name, _WINDOW_TOO_SMALL)
+    cost = _cost(candidate.name, model, candidate.schedule, tokens[0], asked)
     if most_nano_credits is not None and cost > most_nano_credits:
-        return Judged(candidate.name, Verdict.TOO_DEAR, cost)
-    if candidate.name == virtual.baseline:
-        return Judged(candidate.name, Verdict.FITS, cost, 0)
+        return Judged(candidate.name, _TOO_DEAR, cost)
+    if is_baseline:
+        return Judged(candidate.name, _FITS, cost, 0)
     floor = policy.floors.get(asked.use_case)
     if floor is not None and is_below(model.tier, floor):
-        return Judged(candidate.name, Verdict.BELOW_FLOOR, cost)
+        return Judged(candidate.name, _BELOW_FLOOR, cost)
     loss = virtual.losses.get(asked.use_case, _NO_LOSSES).get(candidate.name)
     if loss is not None and loss <= policy.max_loss_basis_points:
-        return Judged(candidate.name, Verdict.FITS, cost, loss)
+        return Judged(candidate.name, _FITS, cost, loss)
     if scored := virtual.scored_losses.get(asked.use_case, _NO_SCORED).get(candidate.name):
         covered = [one.loss_basis_points for one in scored if one.covers(asked.scores)]
         if covered and min(covered) <= policy.max_loss_basis_points:
-            return Judged(candidate.name, Verdict.FITS, cost, min(covered))
+            return Judged(candidate.name, _FITS, cost, min(covered))
         if any(one.loss_basis_points <= policy.max_loss_basis_points for one in scored):
-            return Judged(candidate.name, Verdict.SCORE_TOO_HIGH, cost, loss)
-    verdict = Verdict.LOSS_UNKNOWN if loss is None and not scored else Verdict.LOSS_TOO_HIGH
+            return Judged(candidate.name, _SCORE_TOO_HIGH, cost, loss)
+    verdict = _LOSS_UNKNOWN if loss is None and not scored else _LOSS_TOO_HIGH
     return Judged(candidate.name, verdict, cost, loss)
 
 
@@ -303,32 +318,34 @@ _NO_LOSSES: Final[Mapping[str, int]] = {}
 _NO_SCORED: Final[Mapping[str, tuple[ScoredLoss, ...]]] = {}
 
 
-def _fits_window(model: Model, asked: Asked, *, is_baseline: bool) -> bool:
+def _fits_window(model: Model, tokens: tuple[int, int], output_limit: int | None, *, is_baseline: bool) -> bool:
     """Whether a call fits for certain: a token of text is at least one byte.
 
     The baseline is what callers would get without routing, so for it the usual size decides.
     """
-    usual_tokens, most_tokens = asked.body.input_tokens(model.upstream_name)
+    usual_tokens, most_tokens = tokens
     input_tokens = usual_tokens if is_baseline else most_tokens
-    return input_tokens + min(asked.output_limit or 0, model.max_output_tokens) <= model.context_window_tokens
+    return input_tokens + min(output_limit or 0, model.max_output_tokens) <= model.context_window_tokens
 
 
-def _cost(candidate: Candidate, asked: Asked) -> int:
+def _cost(name: str, model: Model, schedule: PriceSchedule, input_tokens: int, asked: Asked) -> int:
     """Returns what the call is expected to cost in nano-credits. What the model has cached costs less, and filling a cache more."""
-    if candidate.model is None or candidate.schedule is None:
-        return 0
-    input_tokens, _ = asked.body.input_tokens(candidate.model.upstream_name)
-    prices = candidate.schedule.prices_for(input_tokens)
-    output_tokens = min(
-        asked.output_limit or USUAL_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS, candidate.model.max_output_tokens
-    )
+    prices = schedule.prices_for(input_tokens)
+    output_tokens = min(asked.output_limit or USUAL_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS, model.max_output_tokens)
     cost = charge_nano_credits(output_tokens, prices.output)
     before = asked.before
-    warm_tokens = min(before.warm_tokens, input_tokens) if before and before.model == candidate.name else 0
+    warm_tokens = min(before.warm_tokens, input_tokens) if before and before.model == name else 0
     if warm_tokens:
         cost += charge_nano_credits(warm_tokens, prices.by_category["cache_read"])
     cold = prices.by_category["cache_write_5m"] if asked.marks_cache else prices.input
     return cost + charge_nano_credits(input_tokens - warm_tokens, cold)
+
+
+def _cost_of(candidate: Candidate, asked: Asked) -> int:
+    model = candidate.model
+    if model is None or candidate.schedule is None:
+        return 0
+    return _cost(candidate.name, model, candidate.schedule, asked.body.input_tokens(model.upstream_name)[0], asked)
 
 
 def _price(judged: Judged) -> int:
@@ -362,11 +379,11 @@ def _wished(
 
 
 _WORDS: Final = {
-    Verdict.NOT_OFFERED: "not for this call",
-    Verdict.LACKS_CAPABILITY: "cannot do what the body asks for",
-    Verdict.WINDOW_TOO_SMALL: "its context window is too small",
-    Verdict.BELOW_FLOOR: "below the floor of the use case",
-    Verdict.TOO_DEAR: "dearer than the policy allows",
+    _NOT_OFFERED: "not for this call",
+    _LACKS_CAPABILITY: "cannot do what the body asks for",
+    _WINDOW_TOO_SMALL: "its context window is too small",
+    _BELOW_FLOOR: "below the floor of the use case",
+    _TOO_DEAR: "dearer than the policy allows",
 }
 
 

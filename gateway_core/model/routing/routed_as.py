@@ -1,5 +1,6 @@
 """What a hold says about the routing of its call, so that its settlement can compare what both models cost."""
 
+from dataclasses import field
 from typing import Final
 
 from gateway_core.model.record_decorator import record
@@ -16,8 +17,9 @@ class RoutedAs:
     """The name that the caller used."""
     revision: int
     """Of the virtual model."""
-    arm: Arm
-    reason: Reason
+    # Python 3.11 hashes members of enumerations slowly, and the rest tells nearly all choices apart.
+    arm: Arm = field(hash=False)
+    reason: Reason = field(hash=False)
     is_simple: bool
     use_case: str
     baseline: str

@@ -1,7 +1,6 @@
 """Whatever the candidates, the guardrails, the policy and the body: no routed call is served by a model that may not or cannot."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +9,10 @@ from hypothesis import strategies as st
 
 from gateway_core.model.calls.decision import Parameters, agree
 from gateway_core.model.calls.named_models import CatalogView
+from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.capabilities import Capability, Tier, is_below
-from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER, Model
-from gateway_core.model.catalog.providers.provider import Provider
+from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER, Model, Provider
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
@@ -21,7 +20,8 @@ from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import parse_whitelist
 from gateway_core.model.routed_calls.decision import asked_of, choose_among, eligible, routed, routed_cheaper
 from gateway_core.model.routing.caller_routing import CallerRouting
-from gateway_core.model.routing.choice import Arm, Asked, Choice, Override, Reason, Unroutable, Wish
+from gateway_core.model.routing.choice import Arm, Asked, Reason, Unroutable
+from gateway_core.model.routing.override_header import Override, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import ScoredLoss, Scores, VirtualModel
 from tests.support.data.examples import NOW_EPOCH_US, SCOPES, principal
@@ -93,30 +93,21 @@ overrides = (
 )
 
 
-def assert_the_policy_allows(
-    choice: Choice, asked: Asked, policy: AppliedPolicy, virtual: VirtualModel, catalog: Mapping[str, Model]
-) -> None:
-    served = catalog[choice.served]
-    if choice.cheaper:
-        assert policy.degrade_at_percent is not None
-        assert (policy.mode, asked.override) == (RoutingMode.LIVE, None)
-        if "assistant" in policy.floors:
-            allowed = [catalog[name] for name in choice.cheaper if name != virtual.baseline]
-            assert not any(is_below(one.tier, policy.floors["assistant"]) for one in allowed)
-    if choice.served != virtual.baseline and choice.arm is Arm.ROUTED and choice.reason is not Reason.BASELINE_UNFIT:
-        assert policy.mode is RoutingMode.LIVE
-        whole = virtual.losses["assistant"].get(choice.served, NEVER)
-        parts = [
-            one.loss_basis_points
-            for one in virtual.scored_losses["assistant"].get(choice.served, ())
-            if one.covers(asked.scores)
-        ]
-        assert min([whole, *parts]) <= policy.max_loss_basis_points
-        assert not ("assistant" in policy.floors and is_below(served.tier, policy.floors["assistant"]))
-    if choice.arm is Arm.OVERRIDDEN:
-        assert policy.allow_override
-    if policy.mode is not RoutingMode.LIVE and choice.arm in {Arm.BASELINE, Arm.SHADOW}:
-        assert choice.served == virtual.baseline
+def check_served(call: Parameters, served: Model, who: Principal, asked: Asked, prices: CatalogView) -> None:
+    """The caller may call the model, it can do what the body needs, its window is large enough, and its price is recorded."""
+    routed_as = call.routed
+    assert routed_as is not None
+    assert who.may_call("assistant", VIRTUAL_PROVIDER)
+    assert who.may_call(served.name, served.provider)
+    assert asked.body.endpoint in served.endpoints
+    assert asked.needs <= served.capabilities
+    usual, most = asked.body.input_tokens(served.upstream_name)
+    needed = usual if served.name == routed_as.baseline else most
+    assert needed + min(call.output_limit or 0, served.max_output_tokens) <= served.context_window_tokens
+    terms = agree(who, asked.body.endpoint, call, prices, NOW_EPOCH_S, PeriodClock())
+    assert not isinstance(terms, Refusal)
+    assert (terms.claims.requested_model, terms.claims.price_version) == (served.name, terms.schedule.version)
+    assert terms.route.rewrite_model
 
 
 @settings(max_examples=300)
@@ -162,19 +153,25 @@ def test_a_routed_call_is_served_only_by_a_model_that_may_and_can(data: st.DataO
 
     calls = (routed(parameters, found, choice, asked), *routed_cheaper(parameters, found, choice, asked))
     assert [call.model for call in calls] == [choice.served, *choice.cheaper]
+    assert {call.model for call in calls} <= set(candidates)
     for call in calls:
-        served = catalog[call.model]
-        assert served.name in candidates
-        assert who.may_call("assistant", VIRTUAL_PROVIDER)
-        assert who.may_call(served.name, served.provider)
-        assert endpoint in served.endpoints
-        assert asked.needs <= served.capabilities
-        usual, most = asked.body.input_tokens(served.upstream_name)
-        needed = usual if served.name == virtual.baseline else most
-        assert needed + min(parameters.output_limit or 0, served.max_output_tokens) <= served.context_window_tokens
-        terms = agree(who, endpoint, call, prices, NOW_EPOCH_S, clock)
-        assert not isinstance(terms, Refusal)
-        assert (terms.claims.requested_model, terms.claims.price_version) == (served.name, terms.schedule.version)
-        assert terms.route.rewrite_model
+        check_served(call, catalog[call.model], who, asked, prices)
 
-    assert_the_policy_allows(choice, asked, who.routing.policy, virtual, catalog)
+    policy = who.routing.policy
+    served = catalog[choice.served]
+    if choice.cheaper:
+        assert policy.degrade_at_percent is not None
+        assert (policy.mode, asked.override) == (RoutingMode.LIVE, None)
+        if "assistant" in policy.floors:
+            allowed = [catalog[name] for name in choice.cheaper if name != virtual.baseline]
+            assert not any(is_below(one.tier, policy.floors["assistant"]) for one in allowed)
+    if choice.served != virtual.baseline and choice.arm is Arm.ROUTED and choice.reason is not Reason.BASELINE_UNFIT:
+        assert policy.mode is RoutingMode.LIVE
+        whole = losses.get(choice.served, NEVER)
+        parts = [one.loss_basis_points for one in scored.get(choice.served, ()) if one.covers(scores)]
+        assert min([whole, *parts]) <= policy.max_loss_basis_points
+        assert not ("assistant" in policy.floors and is_below(served.tier, policy.floors["assistant"]))
+    if choice.arm is Arm.OVERRIDDEN:
+        assert policy.allow_override
+    if policy.mode is not RoutingMode.LIVE and choice.arm in {Arm.BASELINE, Arm.SHADOW}:
+        assert choice.served == virtual.baseline

@@ -9,20 +9,10 @@ import pytest
 from gateway_core.model.capabilities import Capability, Tier
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.endpoints import Endpoint
-from gateway_core.model.routing.choice import (
-    Arm,
-    Asked,
-    Candidate,
-    Choice,
-    Override,
-    Reason,
-    Unroutable,
-    Verdict,
-    Wish,
-    choose,
-)
+from gateway_core.model.routing.choice import Arm, Asked, Candidate, Choice, Reason, Unroutable, Verdict, choose
 from gateway_core.model.routing.encoded_routing import losses_of
 from gateway_core.model.routing.needs import Body
+from gateway_core.model.routing.override_header import Override, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 
