@@ -82,6 +82,7 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.connections import UNAVAILABLE, open_pool, until_available
 from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.redis.connections import open_pipelined
+from gateway_core.stores.redis.deployments import DeploymentStandings
 from gateway_core.stores.redis.pipelined import PipelinedClient
 
 logger = logging.getLogger(__name__)
@@ -215,7 +216,7 @@ def _apis(
         AnomaliesApi(pool, page_tokens),
         ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
         AuditLogApi(pool, page_tokens),
-        CatalogApi(pool, page_tokens),
+        CatalogApi(pool, page_tokens, DeploymentStandings(redis)),
         ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
         CredentialsApi(
             pool,

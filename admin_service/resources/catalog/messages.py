@@ -1,13 +1,14 @@
 """Converts the catalog to messages."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from megarouter.admin.v1 import catalog_pb2
 from megarouter.admin.v1.catalog_pb2 import (
     CategoryPrice,
     LongContextPrice,
+    ModelDeployment,
     ModelPrice,
     PriceMultiplier,
     TokenCategory,
@@ -17,14 +18,21 @@ from megarouter.admin.v1.catalog_pb2 import (
 from admin_service.api.names import MODELS, PROVIDERS
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.catalog.store import ModelRow, PriceRow, ProviderRow
+from gateway_core.model.catalog.entries import Deployment
 from gateway_core.model.catalog.prices import Multiplier, Prices, PriceSchedule
+from gateway_core.model.deployments.health import HEALTHY, Health
 
 _DEGRADED_FROM: Final = 10
 """A provider is degraded if more than one call in this many failed."""
 
 
-def model_message(row: ModelRow) -> catalog_pb2.Model:
-    """Returns the model as a resource."""
+def model_message(row: ModelRow, health: Mapping[str, Health] | None) -> catalog_pb2.Model:
+    """Returns the model as a resource.
+
+    Args:
+        row: the model.
+        health: that of deployments, by place; None if it is not known.
+    """
     model = row.model
     return catalog_pb2.Model(
         name=f"{MODELS}/{model.name}",
@@ -36,6 +44,22 @@ def model_message(row: ModelRow) -> catalog_pb2.Model:
         retired=not row.is_offered,
         current_price=price_message(row.price) if row.price else None,
         aliases=model.aliases,
+        deployments=[_deployment_message(one, health) for one in model.deployments],
+    )
+
+
+def _deployment_message(deployment: Deployment, health: Mapping[str, Health] | None) -> ModelDeployment:
+    state = ModelDeployment.STATE_UNSPECIFIED
+    if health is not None:
+        is_closed = health.get(deployment.place, HEALTHY).is_closed
+        state = ModelDeployment.STATE_SERVING if is_closed else ModelDeployment.STATE_LEFT
+    return ModelDeployment(
+        provider=f"{PROVIDERS}/{deployment.provider}",
+        upstream_name=deployment.upstream_name,
+        weight=deployment.weight,
+        priority=deployment.priority,
+        region=deployment.region or "",
+        state=state,
     )
 
 

@@ -1,7 +1,8 @@
 """Serves `megarouter.admin.v1.Catalog`."""
 
 import datetime as dt
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import asyncpg
@@ -23,6 +24,10 @@ from admin_service.resources.guardrails.named_principals import named_principal
 from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.stores.postgres.catalog_store import load_snapshot
+from gateway_core.stores.redis.connections import UNAVAILABLE
+from gateway_core.stores.redis.deployments import DeploymentStandings
+
+logger = logging.getLogger(__name__)
 
 _EVERYBODY: Final = ""
 """No organization: all of them share one catalog."""
@@ -72,9 +77,10 @@ class CatalogApi:
 
     service = catalog_pb2.DESCRIPTOR.services_by_name["Catalog"]
 
-    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens) -> None:
+    def __init__(self, pool: asyncpg.Pool, page_tokens: PageTokens, standings: DeploymentStandings) -> None:
         self._pool = pool
         self._page_tokens = page_tokens
+        self._standings = standings
         self.handlers: Mapping[str, Handle] = {
             "GetModel": self.get_model,
             "ListModels": self.list_models,
@@ -92,7 +98,8 @@ class CatalogApi:
             row = await connection.fetchrow(_MODEL, _id_in(MODELS, request.name))
         if row is None:
             raise _absent(request.name)
-        return model_message(store.model_row(*row))
+        [message] = await self._messages([store.model_row(*row)])
+        return message
 
     async def list_models(
         self, request: catalog_pb2.ListModelsRequest, _caller: UserCaller
@@ -103,8 +110,17 @@ class CatalogApi:
         async with self._pool.acquire() as connection:
             page = await query.read(connection)
         return catalog_pb2.ListModelsResponse(
-            models=map(model_message, page.rows), next_page_token=page.next_page_token
+            models=await self._messages(page.rows), next_page_token=page.next_page_token
         )
+
+    async def _messages(self, rows: Sequence[store.ModelRow]) -> list[catalog_pb2.Model]:
+        health = None
+        if any(row.model.deployments for row in rows):
+            try:
+                health = (await self._standings.read(0)).health
+            except UNAVAILABLE as error:
+                logger.info("the health of deployments is not known", extra={"error": type(error).__name__})
+        return [model_message(row, health) for row in rows]
 
     async def list_prices(
         self, request: catalog_pb2.ListModelPricesRequest, _caller: UserCaller
@@ -156,7 +172,7 @@ class CatalogApi:
             organization = caller.resource.organization
             page = await _MODELS.query(request, self._page_tokens, organization, among_them).read(connection)
         return catalog_pb2.ListUsableModelsResponse(
-            models=map(model_message, page.rows), next_page_token=page.next_page_token
+            models=await self._messages(page.rows), next_page_token=page.next_page_token
         )
 
 

@@ -1,6 +1,7 @@
 """A fallback hides no deployment that fails: metrics say which calls avoid, and which attempts failed."""
 
 import asyncio
+import json
 import urllib.request
 
 from deploy.local.supervision.embedded_stack import Stack
@@ -31,12 +32,26 @@ async def until(stack: Stack, service: str, series: str, least: float) -> None:
             await asyncio.sleep(0.1)
 
 
+def states(stack: Stack, model: str) -> dict[str, str]:
+    """Returns the state of each deployment of a model, by provider, as the admin API shows it."""
+    environment = stack.environment
+    request = urllib.request.Request(  # noqa: S310 - our own address
+        f"{environment['MEGAROUTER_ADMIN_URL']}/v1/models/{model}",
+        headers={"authorization": f"Bearer {environment['MEGAROUTER_ADMIN_TOKEN']}"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own address
+        deployments = json.load(answer)["deployments"]
+    return {one["provider"].removeprefix("providers/"): one["state"] for one in deployments}
+
+
 async def test_a_deployment_out_of_quota_is_seen_although_no_caller_notices(
     calls: Metering, upstreams: Upstreams, deployed_stack: Stack
 ) -> None:
+    assert states(deployed_stack, "backed") == {"alpha": "STATE_SERVING", "beta": "STATE_SERVING"}
     before = figure(deployed_stack, "usage", LIMITED)
     upstreams.alpha.choose(lambda _request: json_answer({"error": {"message": "quota"}}, 429, {"retry-after": "5"}))
     assert (await calls.call(chat(model="backed"))).status == 200
     await calls.charged()
     await until(deployed_stack, "usage", LIMITED, before + 1)
     await until(deployed_stack, "authz", LEFT, 1)
+    assert states(deployed_stack, "backed") == {"alpha": "STATE_LEFT", "beta": "STATE_SERVING"}
