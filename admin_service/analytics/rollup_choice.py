@@ -52,18 +52,18 @@ def choose(query: UsageQuery, granularity: Granularity, measures: Collection[str
         Dimension.PROVIDER,
         Dimension.ENDPOINT,
     }.isdisjoint(query.group_by)
-    only_group = None if uses_tree_of_now else _only_group(query)
+    one_group = None if uses_tree_of_now else only_group(query)
     sources = [Source.HOURS]
     if not only_hours and granularity is not Granularity.HOUR:
         sources.insert(0, Source.DAYS)
         of_callers = (uses_key or uses_member) and not uses_model
-        needs_path = uses_groups and not uses_tree_of_now and (uses_key or only_group is None)
+        needs_path = uses_groups and not uses_tree_of_now and (uses_key or one_group is None)
         has_months = of_callers and not needs_path and not query.with_latencies
         if has_months and granularity in {Granularity.TOTAL, Granularity.MONTH}:
             sources.insert(0, Source.MONTHS)
         if measures is not None and of_callers and granularity is Granularity.TOTAL and set(measures) <= _RUNNING:
             # Months of a group are only those of its members. Other months are as many as the years of all callers.
-            of_group = has_months and only_group is not None
+            of_group = has_months and one_group is not None
             sources = [Source.MONTHS if of_group else Source.YEAR_TOTALS, Source.RUNNING_TOTALS, Source.HOURS]
     if uses_key:
         day_scope: tuple[str, str | None] = ("api_key", None)
@@ -72,16 +72,16 @@ def choose(query: UsageQuery, granularity: Granularity, measures: Collection[str
     elif not uses_groups:
         day_scope = ("organization", query.organization)
     else:
-        day_scope = ("group", only_group) if only_group is not None else ("leaf", None)
+        day_scope = ("group", one_group) if one_group is not None else ("leaf", None)
     month_scope: tuple[str, str | None] = ("organization", query.organization)
     if uses_key:
         month_scope = ("api_key", None)
-    elif only_group is not None:
-        month_scope = ("group", only_group)
+    elif one_group is not None:
+        month_scope = ("group", one_group)
     return Choice(sources, day_scope, month_scope)
 
 
-def _only_group(query: UsageQuery) -> str | None:
+def only_group(query: UsageQuery) -> str | None:
     """Returns the one group that confines a query that does not tell groups apart; None if there is no such."""
     confining = query.filter.groups | ({query.reach.group} if query.reach.group else set())
     if len(confining) != 1 or _GROUPS & set(query.group_by):

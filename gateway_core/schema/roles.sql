@@ -147,7 +147,7 @@ GRANT SELECT, INSERT, UPDATE (call_count, update_time), DELETE ON refused_calls 
 
 -- admin_service -------------------------------------------------------------------------------------------------------------------
 
-GRANT EXECUTE ON FUNCTION bigint_sum(bigint), member_union(bit varying, bit varying), member_union(bit varying),
+GRANT EXECUTE ON FUNCTION bigint_sum(bigint), member_intersection(bit varying, bit varying), member_union(bit varying, bit varying), member_union(bit varying),
     identity_of_key(bytea), invite_of_token(bytea, text), my_accounts(), provider_outcomes(),
     present_spend(text, text, text), present_use(text, text, text),
     last_use_of_api_key(text, text),
