@@ -237,6 +237,27 @@ async def test_deliveries_of_a_deleted_channel_are_canceled(outbox: Outbox) -> N
     assert (await outbox.states(), outbox.receiver.posted) == (["CANCELED"], [])
 
 
+async def test_what_waits_is_sent_although_its_rule_is_deleted(outbox: Outbox) -> None:
+    await outbox.add_channel("ops")
+    event = await outbox.add_delivery(1)
+    await outbox.owner.execute("DELETE FROM notification_rules")
+    await outbox.send_due()
+    assert (outbox.receiver.ids, await outbox.states()) == ([event], ["DELIVERED"])
+
+
+async def test_two_channels_with_the_same_url_get_an_alert_each_with_the_same_id(outbox: Outbox) -> None:
+    for channel in ("one", "other"):
+        await outbox.add_channel(channel, target="https://receiver.example/hook")
+    event = await outbox.add_delivery(1, "one")
+    await outbox.owner.execute(
+        "INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)"
+        " VALUES ('acme', 'dlv-other', 'other', $1)",
+        event,
+    )
+    await outbox.send_due()
+    assert outbox.receiver.ids == [event, event]
+
+
 async def test_what_a_receiver_echoes_is_bounded_and_without_secrets(outbox: Outbox) -> None:
     await outbox.add_channel("ops")
     await outbox.add_delivery(1)

@@ -256,3 +256,25 @@ async def test_who_has_left_the_group_of_a_rule_gets_nothing_more(
     await follower.follow_once()
     rows = await owner.fetch("SELECT member_id FROM inbox_entries ORDER BY create_time, member_id")
     assert [row[0] for row in rows] == ["ada", "sue", "sue"]
+
+
+async def test_a_member_who_moves_is_reported_to_the_admins_of_the_new_group_from_then_on(
+    owner: asyncpg.Connection, follower: AlertFollower
+) -> None:
+    await owner.execute("INSERT INTO users VALUES ('u-bob', NULL, 'Bob')")
+    await owner.execute(
+        "INSERT INTO groups (organization_id, group_id, path, display_name) VALUES ('acme', 'ops', '{ops}', 'Ops')"
+    )
+    await owner.execute(
+        "INSERT INTO members (organization_id, member_id, user_id, group_id, role)"
+        " VALUES ('acme', 'bob', 'u-bob', 'ops', 'L1_ADMIN')"
+    )
+    for _ in range(2):
+        await calls(owner, 8 if not await told(owner) else 1)
+        await follower.follow_once()
+        await owner.execute("UPDATE members SET group_id = 'ops' WHERE member_id = 'mia'")
+    rows = await owner.fetch(
+        "SELECT e.threshold, array_agg(i.member_id ORDER BY i.member_id) AS members FROM inbox_entries i"
+        " JOIN alert_events e USING (organization_id, event_id) GROUP BY 1 ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [("80%", ["ada", "mia"]), ("90%", ["bob", "mia"])]

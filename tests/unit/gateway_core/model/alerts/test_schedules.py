@@ -107,3 +107,13 @@ def test_digests_are_sent_at_eight(frequency: Frequency, now: str, sent: str) ->
 def test_a_digest_waits_for_the_end_of_quiet_hours() -> None:
     late = Schedule(Frequency.DAILY, replace(NIGHT, end_minute=10 * 60))
     assert late.time_of("WARNING", at("2026-06-10 12:00"), BERLIN) == at("2026-06-11 10:00")
+
+
+@pytest.mark.parametrize(("day", "utc_hour"), [("2026-03-28", 8), ("2026-10-24", 9)])
+def test_a_digest_after_a_night_in_which_the_clock_is_changed_is_sent_when_quiet_hours_end(
+    day: str, utc_hour: int
+) -> None:
+    late = Schedule(Frequency.DAILY, replace(NIGHT, end_minute=10 * 60))
+    sent = late.time_of("WARNING", at(f"{day} 12:00"), BERLIN)
+    following = dt.date.fromisoformat(day) + dt.timedelta(days=1)
+    assert sent == dt.datetime(following.year, following.month, following.day, utc_hour, tzinfo=dt.UTC)
