@@ -19,7 +19,7 @@ from notification_service.outbox.store import Taken, Turn
 
 logger = logging.getLogger(__name__)
 
-MOST_OF_A_BATCH: Final = 64
+MOST_OF_A_BATCH: Final = 32
 MOST_BATCHES: Final = 2
 """At the same time, so that PostgreSQL has work while this process prepares the next one."""
 
