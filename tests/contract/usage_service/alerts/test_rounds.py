@@ -88,3 +88,10 @@ async def test_an_organization_has_its_turn_again_after_a_failed_one(
         await quiet.follow_lately()
     await quiet.follow_lately()
     assert await told(owner) == ["80%"]
+
+
+async def test_a_new_organization_is_followed_within_a_round(owner: asyncpg.Connection, quiet: AlertFollower) -> None:
+    """Its first rules are new. What happens before it is followed would be history."""
+    await owner.execute("INSERT INTO organizations (organization_id, display_name) VALUES ('newcomer', 'Newcomer')")
+    await quiet.follow_lately()
+    assert await owner.fetchval("SELECT true FROM alert_positions WHERE organization_id = 'newcomer'")
