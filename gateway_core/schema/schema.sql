@@ -678,6 +678,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.member_intersection(one bit varying, other bit varying) RETURNS bit varying
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT substring(one FROM 1 FOR least(length(one), length(other))) & substring(other FROM 1 FOR least(length(one), length(other)))
+$$;
+
 CREATE FUNCTION public.member_union(one bit varying, other bit varying) RETURNS bit varying
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -5359,6 +5365,9 @@ GRANT ALL ON FUNCTION public.mail_channels(organization text, members text[]) TO
 REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.member_intersection(one bit varying, other bit varying) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.member_intersection(one bit varying, other bit varying) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.member_union(one bit varying, other bit varying) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.member_union(one bit varying, other bit varying) TO megarouter_usage;
