@@ -12,7 +12,8 @@ from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.capabilities import Capability, Tier, is_below
-from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER, Model, Provider
+from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER, Model
+from gateway_core.model.catalog.providers.provider import Provider
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
