@@ -1,7 +1,8 @@
 """Learns the score of texts that Envoy's module computes: `python -m tools.routing_scores DATA`.
 
 It learns from prompts whose outcomes with pairs of models are known. It writes the weights, and beside them how good they are.
-The same prompts give the same weights.
+The same prompts give the same weights. They are learned on one half of the prompts; how good they are, and the losses that
+`./dev route-eval --losses` prints, is measured on the other.
 """
 
 import argparse
@@ -30,9 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     except OutcomesError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    found = ScoreFile((learned(answered),))
+    known, others = (
+        [[one for one in prompts if one.is_learned is side] for prompts in answered] for side in (True, False)
+    )
+    found = ScoreFile((learned(known),))
     options.output.write_bytes(found.encode())
-    quality = quality_of(pairs, answered)
+    quality = quality_of(pairs, others, found.weights[0])
     text = json.dumps({"version": found.version, "separation_in_use_cases": quality}, indent=1)
     options.output.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(f"{text}\n")
@@ -55,20 +59,17 @@ def learned(answered: Iterable[Sequence[Prompt]]) -> Weights:
     """Returns the weights of what the gaps of use cases leave over, of all pairs together."""
     examples = []
     for prompts in answered:
-        gaps = mean_gaps(prompts)
+        gaps = mean_gaps(prompts) if prompts else {}
         examples += [(one.buckets, one.gap - gaps[one.use_case]) for one in prompts]
     return rounded(linear.learn(examples))[0]
 
 
-def quality_of(pairs: Sequence[Pair], answered: Sequence[Sequence[Prompt]]) -> Mapping[str, float]:
-    """Returns for each pair how well weights of one half of the prompts tell the other half apart: 0.5 is a coin, 1 is perfect."""
+def quality_of(pairs: Iterable[Pair], answered: Iterable[Sequence[Prompt]], weights: Weights) -> Mapping[str, float]:
+    """Returns how well weights tell the prompts of each pair apart, within use cases: 0.5 is a coin, 1 is perfect."""
     found: dict[str, float] = {}
-    halves = [[[one for one in prompts if one.number % 2 == side] for prompts in answered] for side in (0, 1)]
-    weights = [learned(prompts for prompts in half if prompts) for half in halves]
-    for index, pair in enumerate(pairs):
-        both = [_separated(halves[1 - side][index], weights[side]) for side in (0, 1)]
-        right, all_pairs = (sum(values) for values in zip(*both, strict=True))
-        found[f"{pair.weak},{pair.strong}"] = round(right / all_pairs, _DECIMALS) if all_pairs else 0.5
+    for pair, prompts in zip(pairs, answered, strict=True):
+        right, count = _separated(prompts, weights)
+        found[f"{pair.weak},{pair.strong}"] = round(right / count, _DECIMALS) if count else 0.5
     return found
 
 

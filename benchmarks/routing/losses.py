@@ -16,7 +16,7 @@ Scored = tuple[int, Prompt]
 
 
 def stated_losses(prompts: Sequence[Prompt], weak: str, file: ScoreFile, allowed_percent: float) -> Iterable[str]:
-    """Yields the options `--loss` of a virtual model, for the use cases with enough prompts.
+    """Yields the options `--loss` of a virtual model, by the prompts that weights are not learned from.
 
     A limit of a score is the highest with which each half of the prompts loses no more than allowed. It is stated if the whole use
     case would lose more, and if the gap rises with the score, in both halves and not by chance.
@@ -29,7 +29,8 @@ def stated_losses(prompts: Sequence[Prompt], weak: str, file: ScoreFile, allowed
     """
     by_use_case: dict[str, list[Prompt]] = defaultdict(list)
     for one in prompts:
-        by_use_case[one.use_case].append(one)
+        if not one.is_learned:
+            by_use_case[one.use_case].append(one)
     for use_case, found in sorted(by_use_case.items()):
         if len(found) < _PROMPTS_MIN:
             continue
@@ -50,7 +51,7 @@ def _loss(routed: Iterable[Prompt], everything: Iterable[Prompt]) -> float:
 
 
 def _limit(scored: Sequence[Scored], allowed_percent: float) -> int | None:
-    halves = [[one for one in scored if one[1].number % 2 == side] for side in (0, 1)]
+    halves = [[one for one in scored if one[1].number >> 16 & 1 == side] for side in (0, 1)]
     if not all(rises([(score, one.gap) for score, one in half]) for half in halves):
         return None
     limits = [_highest(half, allowed_percent) for half in halves]

@@ -40,6 +40,11 @@ class Prompt:
     strong_usd: float
 
     @property
+    def is_learned(self) -> bool:
+        """Whether `tools.routing_scores` learns from it. What the weights are worth is measured on the others."""
+        return self.number % 2 == 0
+
+    @property
     def gap(self) -> float:
         """How much worse the weak answer is."""
         return self.strong_score - self.weak_score
