@@ -124,14 +124,16 @@ class Worker:
         return await self._record(Sent(lease, attempted.attempt, attempted.following))
 
     async def _record(self, sent: Sent) -> Lease | None:
-        backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+        backoff, has_failed = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S), False
         try:
             async with asyncio.timeout(_RECORDING_S):
                 while True:
-                    claim = "" if self._is_stopping else self._new_claim()
+                    # What comes next must not keep from being recorded what was sent.
+                    claim = "" if self._is_stopping or has_failed else self._new_claim()
                     try:
                         taken = await self._turns.take(Turn(sent.lease.key, sent, claim))
                     except _FAILURES as error:
+                        has_failed = True
                         logger.info("cannot record an attempt yet", extra={"error": type(error).__name__})
                         await asyncio.sleep(backoff.failed())
                     else:

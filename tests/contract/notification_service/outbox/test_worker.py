@@ -237,6 +237,25 @@ async def test_deliveries_of_a_deleted_channel_are_canceled(outbox: Outbox) -> N
     assert (await outbox.states(), outbox.receiver.posted) == (["CANCELED"], [])
 
 
+async def test_what_was_sent_is_recorded_although_nothing_further_can_be_leased(outbox: Outbox) -> None:
+    """Seen to be sent again: both are done in one transaction."""
+    await outbox.add_channel("ops")
+    for number in (1, 2):
+        await outbox.add_delivery(number)
+    release = asyncio.Event()
+    outbox.receiver.wait = lambda _url: release
+    worker = outbox.worker()
+    await worker.begin_due()
+    async with asyncio.timeout(10):
+        while not outbox.receiver.posted:
+            await asyncio.sleep(0.01)
+    await outbox.owner.execute("ALTER TABLE alert_events RENAME TO away")
+    release.set()
+    await worker.until_idle()
+    await outbox.owner.execute("ALTER TABLE away RENAME TO alert_events")
+    assert (len(outbox.receiver.posted), await outbox.states()) == (1, ["DELIVERED", "PENDING"])
+
+
 async def test_what_waits_is_sent_although_its_rule_is_deleted(outbox: Outbox) -> None:
     await outbox.add_channel("ops")
     event = await outbox.add_delivery(1)
