@@ -69,6 +69,9 @@ SELECT coalesce(r.time_zone, o.time_zone) AS time_zone, r.generation, coalesce(r
 """
 
 
+# How many rows an answer reads depends on its period and its callers. A plan for any of them reads the months of everyone: 190 ms
+# instead of 33 for the largest members of a year.
+_BY_VALUES: Final = "SET LOCAL plan_cache_mode = force_custom_plan"
 _FILTER_OF_CALLERS: Final = {Dimension.API_KEY: "api_keys", Dimension.MEMBER: "members"}
 _TAGGED: Final = {Source.HOURS: Source.TAGGED_HOURS}
 
@@ -194,6 +197,7 @@ async def position_of(
         UnknownOrganizationError: there is no such organization.
         InvalidQueryError: the ledger has not reached the position of `past`.
     """
+    await connection.execute(_BY_VALUES)
     row = await connection.fetchrow(_POSITION, query.organization, query.end)
     if row is None:
         raise UnknownOrganizationError(query.organization)
