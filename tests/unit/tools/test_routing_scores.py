@@ -38,7 +38,9 @@ def test_the_quality_of_the_modules_weights_is_that_of_their_version() -> None:
     stored = json.loads(WEIGHTS_FILE.with_suffix(".json").read_text())
     assert stored["version"] == read_score_file(WEIGHTS_FILE).version
     quality = stored["separation_in_use_cases"].values()
-    assert f"they reach {min(quality):.2f} to {max(quality):.2f}" in DOCUMENT.read_text(), "the page quotes other figures"
+    assert f"they reach {min(quality):.2f} to {max(quality):.2f}" in DOCUMENT.read_text(), (
+        "the page quotes other figures"
+    )
 
 
 def test_outcomes_that_cannot_be_read_leave_the_weights(tmp_path: Path) -> None:
