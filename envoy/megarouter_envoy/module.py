@@ -62,7 +62,7 @@ def _fingerprint(compiler: Path) -> str:
     versions = sorted(path.name for path in compiler.parent.parent.glob("ziglang-*.dist-info"))
     for fact in (*OPTIONS, *versions):
         digest.update(f"{fact}\0".encode())
-    for source in sorted((*SOURCES.glob("*.zig"), SOURCES / "scores.bin")):
+    for source in sorted((*SOURCES.glob("*.zig"), *SOURCES.glob("*.bin"))):
         digest.update(f"{source.name}\0".encode() + hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

@@ -78,7 +78,7 @@ ALLOWED = {
     # The domain defines the served paths and the format of a catalog file.
     ("gateway_core/model/endpoints.py", dialects.ANTHROPIC_ROOT),
     ("gateway_core/model/endpoints.py", dialects.GEMINI_ROOT),
-    *(("gateway_core/model/catalog/entries.py", name) for name in headers.API_KEY_HEADERS),
+    *(("gateway_core/model/catalog/providers/provider.py", name) for name in headers.API_KEY_HEADERS),
 }
 
 SOURCES = sorted(
