@@ -1,4 +1,4 @@
-"""Writes a token so that Envoy, which watches its folder, reads the old one or the new one, and nobody else reads either."""
+"""Writes a token into the file that Envoy reads. Envoy watches the folder, and never sees a part of a token."""
 
 import os
 from pathlib import Path

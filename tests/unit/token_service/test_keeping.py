@@ -10,7 +10,7 @@ from token_service.sources import TokenSource
 
 
 class Server:
-    """Gives what it is told to give."""
+    """Answers with what a test has set."""
 
     def __init__(self) -> None:
         self.answer: Token | TokenError = Token("first-token", 3_600)

@@ -8,8 +8,6 @@ from pydantic import Field, model_validator
 from gateway_core.model.catalog.prices import Entry
 
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]{1,9}){1,3}-\d{1,2}$")]
-
-
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$")]
 
 
@@ -48,7 +46,7 @@ class MicrosoftEntra(Entry):
 
 
 def may_carry_secrets(url: str) -> bool:
-    """Returns whether nobody else can read what is sent to a URL: it is HTTPS, or on this machine."""
+    """Returns whether a secret can be sent to a URL: only by HTTPS, or to this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})
 

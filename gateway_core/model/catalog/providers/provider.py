@@ -12,8 +12,6 @@ from gateway_core.model.endpoints import Dialect, Endpoint
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
 ToolType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 BetaFlag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._=-]{0,127}$")]
-
-
 EndpointPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]{1,64}){1,8}$")]
 
 
