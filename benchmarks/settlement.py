@@ -171,12 +171,14 @@ async def make_organizations(owner: asyncpg.Connection, database_url: str, organ
 
 
 def call_hold(organization: str, number: int, tags: Tags = ()) -> Hold:
-    """Returns the hold of a call of an organization, of one of its keys."""
+    """Returns the hold of a call that an organization makes now, with one of its keys."""
     hold = make_hold(organization)
     key, *others = hold.claims.counters
     name = f"key-{number % KEYS}"
     claims = replace(hold.claims, api_key=name, counters=(replace(key, scope_id=name), *others))
-    return replace(hold, claims=claims, placement=number + 1, tags=tags)
+    # Rollups treat calls of hours that are over in another way, which costs more.
+    placed_epoch_us = time.time_ns() // 1_000
+    return replace(hold, claims=claims, placement=number + 1, placed_epoch_us=placed_epoch_us, tags=tags)
 
 
 @asynccontextmanager

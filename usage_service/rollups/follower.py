@@ -12,7 +12,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -29,7 +29,7 @@ from usage_service.rollups.generations import (
     to_begin,
     to_retire,
 )
-from usage_service.rollups.store import RollupStore
+from usage_service.rollups.store import RollupStore, Step
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,13 @@ EVENTS_PER_STEP: Final = 5_000
 _STEPS_PER_ROUND: Final = 4
 """Of one generation, before the next organization has its turn."""
 _ROWS_PER_DELETION: Final = 5_000
+_CLOSING_S: Final = 0.25
+"""How long a round closes hours. Answers are complete without it, so new calls do not wait until everyone's hours are closed."""
 _ROWS_PER_CLOSING: Final = 50_000
 """Each day and month is written once for each step that has rows of it. So small steps write much."""
 _ORGANIZATIONS_PER_PAGE: Final = 500
+_ORGANIZATIONS_TOGETHER: Final = 50
+"""Whose events are added in one transaction. A transaction of its own costs an organization more than a few events do."""
 _MOST_CHANGED: Final = 10_000
 """Organizations that a round can be about. With more, the next round looks at all."""
 _FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
@@ -126,41 +130,86 @@ class RollupFollower:
             self._note(changed)
             raise
 
-    async def _follow(self, ledgers: AsyncIterator[Ledger]) -> bool:
+    async def _follow(self, pages: AsyncIterator[Sequence[Ledger]]) -> bool:
         started_s = time.monotonic()
         await self._open_months()
         is_behind, has_failed, lag_events = False, False, 0
-        async for ledger in ledgers:
+        to_close: list[tuple[str, Generation]] = []
+        async for ledger, added in self._added_together(pages):
             lag_events += ledger.lag_events
             try:
-                has_more = await self._turn(ledger)
+                has_more = await self._turn(ledger, added)
             except _FAILURES as error:
-                has_failed = has_more = True
-                logger.warning(
-                    "rollups stay behind", extra={"organization": ledger.organization, "error": type(error).__name__}
-                )
-            else:
-                is_behind |= has_more
+                has_failed = True
+                self._stays_behind(ledger.organization, error)
+                continue
+            is_behind |= has_more
             if has_more:
                 self._note([ledger.organization])
+            elif ledger.current is not None and has_hours_to_close(ledger.current, self._clock()):
+                to_close.append((ledger.organization, ledger.current))
         self.lag_events = lag_events
         if not is_behind and not has_failed:
             self._in_step_s = started_s
+        return await self._close_hours(to_close) or is_behind
+
+    def _stays_behind(self, organization: str, error: Exception) -> None:
+        logger.warning("rollups stay behind", extra={"organization": organization, "error": type(error).__name__})
+        self._note([organization])
+
+    async def _close_hours(self, generations: Sequence[tuple[str, Generation]]) -> bool:
+        """Closes hours that are over, one organization after another, for a bounded time. Returns whether there is more to do."""
+        until_s, is_behind = time.monotonic() + _CLOSING_S, False
+        for number, (organization, generation) in enumerate(generations):
+            if time.monotonic() >= until_s:
+                self._note(name for name, _ in generations[number:])
+                return True
+            try:
+                has_more = await self._store.close_hours(
+                    organization, generation.number, self._clock(), _ROWS_PER_CLOSING
+                )
+            except _FAILURES as error:
+                self._stays_behind(organization, error)
+                continue
+            if has_more:
+                is_behind = True
+                self._note([organization])
         return is_behind
 
-    async def _every_unfinished(self) -> AsyncIterator[Ledger]:
+    async def _every_unfinished(self) -> AsyncIterator[Sequence[Ledger]]:
         after, is_last = "", False
         while not is_last:
             page = await self._store.unfinished(after, _ORGANIZATIONS_PER_PAGE, self._clock())
-            for ledger in page:
-                yield ledger
+            yield page
             is_last = len(page) < _ORGANIZATIONS_PER_PAGE
             after = "" if is_last else page[-1].organization
 
-    async def _ledgers_of(self, organizations: Sequence[str]) -> AsyncIterator[Ledger]:
+    async def _ledgers_of(self, organizations: Sequence[str]) -> AsyncIterator[Sequence[Ledger]]:
         for first in range(0, len(organizations), _ORGANIZATIONS_PER_PAGE):
-            for ledger in await self._store.ledgers(organizations[first : first + _ORGANIZATIONS_PER_PAGE]):
-                yield ledger
+            yield await self._store.ledgers(organizations[first : first + _ORGANIZATIONS_PER_PAGE])
+
+    async def _added_together(
+        self, pages: AsyncIterator[Sequence[Ledger]]
+    ) -> AsyncIterator[tuple[Ledger, Step | None]]:
+        """Adds the next events of many ledgers at a time. Yields each ledger with what was added to its generations."""
+        async for page in pages:
+            for first in range(0, len(page), _ORGANIZATIONS_TOGETHER):
+                ledgers = page[first : first + _ORGANIZATIONS_TOGETHER]
+                steps = await self._advance_together(ledgers) if len(ledgers) > 1 else {}
+                for ledger in ledgers:
+                    yield ledger, steps.get(ledger.organization)
+
+    async def _advance_together(self, ledgers: Sequence[Ledger]) -> Mapping[str, Step]:
+        """Returns what was added for each organization: nothing if it failed. Their turns then find out which one is the reason."""
+        current = [(one.organization, one.current.number) for one in ledgers if one.current is not None]
+        if not current:
+            return {}
+        try:
+            steps = await self._store.advance_together(current, EVENTS_PER_STEP // len(current))
+        except _FAILURES as error:
+            logger.info("rollups are added one by one", extra={"error": type(error).__name__})
+            return {}
+        return {step.organization: step for step in steps}
 
     def _note(self, organizations: Iterable[str]) -> None:
         """Remembers whose turn comes in the next round."""
@@ -174,8 +223,13 @@ class RollupFollower:
             await self._store.open_month(now, now + _MONTH_AHEAD)
             self._open_until = now + _MONTH_AHEAD
 
-    async def _turn(self, ledger: Ledger) -> bool:
-        """Does a bounded part of an organization's work. Returns whether there is more."""
+    async def _turn(self, ledger: Ledger, added: Step | None) -> bool:
+        """Does a bounded part of an organization's work. Returns whether there is more.
+
+        Args:
+            ledger: of the organization.
+            added: what has been added to its current generation already.
+        """
         organization = ledger.organization
         if (outdated := to_retire(ledger)) is not None:
             await self._store.retire(organization, outdated.number)
@@ -188,7 +242,8 @@ class RollupFollower:
         for generation in ledger.generations:
             match generation.state:
                 case State.CURRENT:
-                    is_behind |= await self._keep_up(organization, generation)
+                    has_all = added is not None and added.sequence >= added.head
+                    is_behind |= not has_all and await self._advance(organization, generation)
                 case State.BUILDING:
                     is_behind |= await self._build(organization, generation)
                 case State.RETIRED:
@@ -196,20 +251,17 @@ class RollupFollower:
         return is_behind
 
     async def _build(self, organization: str, generation: Generation) -> bool:
-        if await self._keep_up(organization, generation):
+        """Adds events, closes hours once there are no more, and then puts a generation in its place. Returns whether to go on."""
+        if await self._advance(organization, generation):
+            return True
+        now = self._clock()
+        if has_hours_to_close(generation, now) and await self._store.close_hours(
+            organization, generation.number, now, _ROWS_PER_CLOSING
+        ):
             return True
         if await self._store.replace(organization, generation.number):
             logger.info("rollups were rebuilt", extra={"organization": organization, "time_zone": generation.time_zone})
         return True
-
-    async def _keep_up(self, organization: str, generation: Generation) -> bool:
-        """Adds events, and closes hours once there are no more. Returns whether there is more to do."""
-        if await self._advance(organization, generation):
-            return True
-        now = self._clock()
-        if not has_hours_to_close(generation, now):
-            return False
-        return await self._store.close_hours(organization, generation.number, now, _ROWS_PER_CLOSING)
 
     async def _advance(self, organization: str, generation: Generation) -> bool:
         """Adds a bounded number of events. Returns whether there are more."""

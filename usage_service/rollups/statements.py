@@ -40,10 +40,10 @@ def _added(table: str, names: Iterable[str]) -> str:
     )
 
 
-def _add(table: str, key: tuple[str, ...], names: tuple[str, ...], rows: str) -> str:
+def _add(table: str, key: tuple[str, ...], names: tuple[str, ...], rows: str, owner: str = "$1, $2") -> str:
     return f"""
         INSERT INTO {table} (organization_id, generation, {", ".join((*key, *names))})
-        SELECT $1, $2, {", ".join((*key, *names))} FROM ({rows}) AS added
+        SELECT {owner}, {", ".join((*key, *names))} FROM ({rows}) AS added
         ON CONFLICT (organization_id, generation, {", ".join(key)}) DO UPDATE SET {_added(table, names)}"""  # noqa: S608
 
 
@@ -229,17 +229,37 @@ WITH facts_by_hour AS MATERIALIZED (
     {HOURS_OF_FACTS.format(zone="$4", condition="organization_id = $1 AND sequence > $3 AND sequence <= $5")}
 ), added_hours AS ({_add("usage_hours", HOUR_KEY, _ALL, "SELECT * FROM facts_by_hour")}
 )"""  # noqa: S608
-_MOVE_ON: Final = (
-    "UPDATE usage_rollups SET sequence = $5, update_time = now() WHERE organization_id = $1 AND generation = $2"
-)
+ROLL_UP_LATE: Final = f"""{_FACTS_BY_HOUR}, {_ADD_TO_DAYS}
+UPDATE usage_rollups SET sequence = $5, update_time = now() WHERE organization_id = $1 AND generation = $2"""  # noqa: S608
+"""Adds the facts after one position up to another to their hours and days, and stores it.
 
-ROLL_UP: Final = f"{_FACTS_BY_HOUR} {_MOVE_ON}"
-"""Adds the facts after one position up to another to their hours, and stores it. No fact may be of an hour that is in its day.
-
-Parameters: organization, generation, position, time zone, new position.
+Parameters: organization, generation, position, time zone, new position, instant before which hours are in days.
 """
-ROLL_UP_LATE: Final = f"{_FACTS_BY_HOUR}, {_ADD_TO_DAYS} {_MOVE_ON}"
-"""The same, also for hours that are in days already. One more parameter: the instant before which hours are in days."""
+
+_OWNER: Final = "organization_id, generation"
+_STEPS: Final = """
+steps AS (
+    SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::bigint[])
+        AS s (organization_id, generation, before, zone, upto)
+)"""
+
+
+def _of_steps(hours_of_facts: str, also: str = "") -> str:
+    """Returns the query for the hours of the facts of each step. One after another: a join would read the facts of everyone."""
+    condition = "organization_id = s.organization_id AND sequence > s.before AND sequence <= s.upto"
+    hours = hours_of_facts.format(zone="s.zone", condition=condition + also)
+    return f"SELECT s.organization_id, s.generation, h.* FROM steps s CROSS JOIN LATERAL ({hours}) AS h"  # noqa: S608
+
+
+ROLL_UP: Final = f"""
+WITH {_STEPS}, added_hours AS ({_add("usage_hours", HOUR_KEY, _ALL, _of_steps(HOURS_OF_FACTS), _OWNER)}
+)
+UPDATE usage_rollups r SET sequence = s.upto, update_time = now() FROM steps s
+ WHERE r.organization_id = s.organization_id AND r.generation = s.generation"""  # noqa: S608 - our own names
+"""Adds facts of several generations to their hours, and stores the positions. No fact may be of an hour that is in its day.
+
+Parameters, an array with an entry for each generation: organizations, generations, positions, time zones, new positions.
+"""
 
 SETS_AGAIN: Final = f"""
 WITH changed AS MATERIALIZED (
@@ -266,44 +286,47 @@ Only a call that turns out to have failed no longer counts.
 # the statement's snapshot, as are the facts up to it, so it tells what they are.
 CLAIM_EVENTS: Final = """
 WITH claimed AS MATERIALIZED (
-    SELECT r.sequence, r.time_zone, h.sequence AS head, r.days_until, least(r.sequence + $3::bigint, h.sequence) AS upto
-      FROM usage_rollups r JOIN ledger_heads h ON h.organization_id = r.organization_id
-     WHERE r.organization_id = $1 AND r.generation = $2 AND r.state <> 'RETIRED' FOR UPDATE OF r SKIP LOCKED)
+    SELECT r.organization_id, r.generation, r.sequence, r.time_zone, h.sequence AS head, r.days_until,
+           least(r.sequence + $3::bigint, h.sequence) AS upto
+      FROM unnest($1::text[], $2::integer[]) AS wanted (organization_id, generation)
+      JOIN usage_rollups r ON r.organization_id = wanted.organization_id AND r.generation = wanted.generation
+      JOIN ledger_heads h ON h.organization_id = r.organization_id
+     WHERE r.state <> 'RETIRED' FOR UPDATE OF r SKIP LOCKED)
 SELECT n.*,
        EXISTS (SELECT FROM usage_records
-                WHERE organization_id = $1 AND sequence > n.sequence AND sequence <= n.upto AND tags IS NOT NULL)
+                WHERE organization_id = n.organization_id AND sequence > n.sequence AND sequence <= n.upto AND tags IS NOT NULL)
        OR EXISTS (SELECT FROM usage_corrections c JOIN usage_records u ON u.hold_id = c.hold_id
-                   WHERE c.organization_id = $1 AND c.sequence > n.sequence AND c.sequence <= n.upto AND u.tags IS NOT NULL),
+                   WHERE c.organization_id = n.organization_id AND c.sequence > n.sequence AND c.sequence <= n.upto
+                     AND u.tags IS NOT NULL),
        EXISTS (SELECT FROM usage_records
-                WHERE organization_id = $1 AND sequence > n.sequence AND sequence <= n.upto AND place_time < n.days_until)
+                WHERE organization_id = n.organization_id AND sequence > n.sequence AND sequence <= n.upto
+                  AND place_time < n.days_until)
        OR EXISTS (SELECT FROM usage_corrections
-                   WHERE organization_id = $1 AND sequence > n.sequence AND sequence <= n.upto AND place_time < n.days_until)
+                   WHERE organization_id = n.organization_id AND sequence > n.sequence AND sequence <= n.upto
+                     AND place_time < n.days_until)
   FROM claimed n
 """
-"""Locks the position of a generation, unless another transaction has, and looks at the next facts.
+"""Locks the positions of generations, unless another transaction has, and looks at the next facts.
 
-Columns: position, time zone, head of the ledger, instant before which hours are in days, position after the next facts, whether
-some of these have tags, and whether some are before that instant. Parameters: organization, generation, how many events at most.
+Columns: organization, generation, position, time zone, head of the ledger, instant before which hours are in days, position after
+the next facts, whether some of these have tags, and whether some are before that instant. Parameters: organizations, generations,
+how many events of each at most.
 """
 
-_TAGGED_FACTS: Final = TAGGED_HOURS_OF_FACTS.format(
-    zone="$4", condition="organization_id = $1 AND sequence > $3 AND sequence <= $5 AND tags IS NOT NULL"
-)
 ROLL_UP_TAGGED: Final = f"""
-WITH facts_by_hour AS MATERIALIZED ({_TAGGED_FACTS}
-), added AS ({_add("usage_tagged_hours", TAGGED_HOUR_KEY, _ALL, "SELECT * FROM facts_by_hour")}
-), tagged AS MATERIALIZED (SELECT DISTINCT hour_start, tags FROM facts_by_hour
+WITH {_STEPS}, facts_by_hour AS MATERIALIZED ({_of_steps(TAGGED_HOURS_OF_FACTS, " AND tags IS NOT NULL")}
+), added AS ({_add("usage_tagged_hours", TAGGED_HOUR_KEY, _ALL, "SELECT * FROM facts_by_hour", _OWNER)}
+), tagged AS MATERIALIZED (SELECT DISTINCT organization_id, generation, hour_start, tags FROM facts_by_hour
 ), calendar AS MATERIALIZED (
-    SELECT hour_start, cycle_start_at('DAILY', $4, hour_start) AS day_start FROM (SELECT DISTINCT hour_start FROM tagged) AS hours
+    SELECT organization_id, generation, hour_start, cycle_start_at('DAILY', s.zone, hour_start) AS day_start
+      FROM (SELECT DISTINCT organization_id, generation, hour_start FROM tagged) AS hours
+      JOIN steps s USING (organization_id, generation)
 )
 INSERT INTO usage_tag_days (organization_id, generation, name, value, day_start)
-SELECT DISTINCT $1, $2::integer, tag.key, tag.value, c.day_start
-  FROM tagged t JOIN calendar c ON c.hour_start = t.hour_start CROSS JOIN LATERAL jsonb_each_text(t.tags) AS tag
+SELECT DISTINCT organization_id, generation, tag.key, tag.value, day_start
+  FROM tagged JOIN calendar USING (organization_id, generation, hour_start) CROSS JOIN LATERAL jsonb_each_text(tags) AS tag
 ON CONFLICT DO NOTHING"""  # noqa: S608 - our own names
-"""Adds the facts with tags after one position up to another, in the transaction of `ROLL_UP`.
-
-Parameters: organization, generation, position, time zone, new position.
-"""
+"""Adds the facts with tags of several generations, in the transaction of `ROLL_UP`, and with its parameters."""
 
 CLOSE_HOURS: Final = f"""
 WITH facts_by_hour AS MATERIALIZED (

@@ -90,11 +90,33 @@ SELECT open_usage_month(month)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one transaction added."""
+    """What one transaction added to a generation."""
 
+    organization: str
+    generation: int
     before: int
     sequence: int
     head: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A generation whose position is locked, and what `CLAIM_EVENTS` tells of its next facts."""
+
+    organization: str
+    generation: int
+    before: int
+    zone: str
+    head: int
+    days_until: dt.datetime
+    upto: int
+    has_tagged: bool
+    has_late: bool
+
+    @property
+    def facts(self) -> tuple[str, int, int, str, int]:
+        """The parameters of a statement about its facts."""
+        return self.organization, self.generation, self.before, self.zone, self.upto
 
 
 class RollupStore:
@@ -145,21 +167,36 @@ class RollupStore:
         Raises:
             asyncpg.CheckViolationError: a month has no partition yet. Nothing was added (`open_months`).
         """
-        async with acting_for(self._pool, organization) as connection:
-            claimed = await connection.fetchrow(CLAIM_EVENTS, organization, generation, most)
-            if claimed is None:
-                return None
-            before, zone, head, days_until, upto, has_tagged, has_late = claimed
-            if upto > before:
-                facts = (organization, generation, before, zone, upto)
-                if has_tagged:
-                    await connection.execute(ROLL_UP_TAGGED, *facts)
-                if has_late:
-                    await connection.execute(ROLL_UP_LATE, *facts, days_until)
-                    await connection.execute(SETS_AGAIN, *facts, days_until)
-                else:
-                    await connection.execute(ROLL_UP, *facts)
-        return Step(before, upto, head)
+        (step,) = await self.advance_together([(organization, generation)], most) or (None,)
+        return step
+
+    async def advance_together(self, generations: Sequence[tuple[str, int]], most: int) -> Sequence[Step]:
+        """Adds at most `most` events of each ledger to its generation, in one transaction.
+
+        Args:
+            generations: organizations with numbers of their generations, one or more.
+            most: how many events of each.
+
+        Returns:
+            What was added, without the generations that another process is at work on.
+
+        Raises:
+            asyncpg.CheckViolationError: a month has no partition yet. Nothing was added (`open_months`).
+        """
+        organizations, numbers = zip(*generations, strict=True)
+        async with acting_for(self._pool, *dict.fromkeys(organizations)) as connection:
+            rows = await connection.fetch(CLAIM_EVENTS, organizations, numbers, most)
+            claims = [_Claim(*row) for row in rows]
+            news = [claim for claim in claims if claim.upto > claim.before]
+            if tagged := [claim for claim in news if claim.has_tagged]:
+                await connection.execute(ROLL_UP_TAGGED, *_columns(tagged))
+            if timely := [claim for claim in news if not claim.has_late]:
+                await connection.execute(ROLL_UP, *_columns(timely))
+            for claim in news:
+                if claim.has_late:
+                    await connection.execute(ROLL_UP_LATE, *claim.facts, claim.days_until)
+                    await connection.execute(SETS_AGAIN, *claim.facts, claim.days_until)
+        return [Step(claim.organization, claim.generation, claim.before, claim.upto, claim.head) for claim in claims]
 
     async def close_hours(self, organization: str, generation: int, now: dt.datetime, most: int) -> bool:
         """Adds hours that are over to their days and months, about `most` rows. Returns whether there are more.
@@ -259,6 +296,11 @@ class RollupStore:
                     "DELETE FROM usage_rollups WHERE organization_id = $1 AND generation = $2", organization, generation
                 )
             return not left
+
+
+def _columns(claims: Sequence[_Claim]) -> Sequence[Sequence[object]]:
+    """Returns the parameters of a statement about the facts of several generations."""
+    return list(zip(*(claim.facts for claim in claims), strict=True))
 
 
 def _generation(number: int, state: str, time_zone: str, sequence: int, days_until: dt.datetime) -> Generation:
