@@ -70,6 +70,7 @@ from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
 from admin_service.sign_in.issuers import Issuers, IssuersError, read_issuers
 from admin_service.sign_in.people import BearerTokens, IdentityTokens
+from gateway_core.model.alerts.targets import AllowedTargets
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.ids import make_id
 from gateway_core.runtime.background import in_background
@@ -201,6 +202,7 @@ def _apis(
     maker = SignInLinkMaker(pepper, _new_id, secrets.token_bytes, lives, link_life, settings.sign_in_page_url)
     personal_accounts = PersonalAccounts(_new_id, are_offered=settings.personal_accounts)
     groups = GroupsApi(pool, page_tokens, _new_id)
+    allowed = AllowedTargets.parse(settings.notification_allowed_targets)
     invites = InvitesApi(pool, page_tokens, settings.peppers, _new_id, secrets.token_bytes, settings.invite_page_url)
     return (
         AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
@@ -233,12 +235,12 @@ def _apis(
         invites,
         MemberAccessTokensApi(pool, page_tokens),
         MembersApi(pool, page_tokens, links, MemberImports(invites.issue, groups.create).run),
-        NotificationChannelsApi(pool, page_tokens, _new_id, secrets.token_bytes, settings.sealing_key),
+        NotificationChannelsApi(pool, page_tokens, _new_id, secrets.token_bytes, settings.sealing_key, allowed),
         NotificationDeliveriesApi(pool, page_tokens),
         NotificationRulesApi(pool, page_tokens, _new_id),
         NotificationsApi(pool, page_tokens),
         MailPreferencesApi(pool),
-        PersonalChannelsApi(pool, _new_id, secrets.token_bytes, settings.sealing_key),
+        PersonalChannelsApi(pool, _new_id, secrets.token_bytes, settings.sealing_key, allowed),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
         RoutingPoliciesApi(pool, RoutingExplainer(pool, _now_us), SavingsReader(pool, _now)),

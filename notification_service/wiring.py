@@ -10,6 +10,7 @@ from typing import Final
 
 import grpc
 
+from gateway_core.model.alerts.targets import AllowedTargets
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.settings import NotificationSettings
 from gateway_core.runtime.telemetry import dependencies
@@ -30,7 +31,6 @@ from notification_service.transport.guarded_connections import SystemResolver
 from notification_service.transport.mail_server import MailAccount, MailServer
 from notification_service.transport.outward import Outward
 from notification_service.transport.posting import Poster
-from notification_service.transport.targets import AllowedTargets
 
 ROLE: Final = "megarouter_notification"
 

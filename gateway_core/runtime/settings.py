@@ -209,7 +209,15 @@ def _require_addresses(value: str) -> str:
     return value
 
 
-class NotificationSettings(DatabaseSettings):
+class TargetSettings(ServiceSettings):
+    """Settings of services that read targets of alerts."""
+
+    notification_allowed_targets: Annotated[str, AfterValidator(_require_addresses)] = ""
+    """Internal servers that alerts may be sent to, `host:port` separated by commas. To these, `http://` is allowed, too. All
+    other targets must be `https://` on port 443 with public addresses."""
+
+
+class NotificationSettings(DatabaseSettings, TargetSettings):
     """Settings of notification_service."""
 
     notification_database_url: SecretStr
@@ -218,10 +226,6 @@ class NotificationSettings(DatabaseSettings):
     """64 hexadecimal digits that seal the targets and secrets of notification channels."""
     previous_channel_key: HexKey | None = None
     """While the key is replaced: the old one. What it sealed can still be opened."""
-    notification_allowed_targets: Annotated[str, AfterValidator(_require_addresses)] = ""
-    """Internal servers that alerts may be sent to, `host:port` separated by commas. To these, `http://` is allowed, too. All
-    other targets must be `https://` on port 443 with public addresses."""
-
     smtp_address: Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")] | None = None
     """Mail server, `host:port`. None: requests of invoices wait, and alerts go to no address."""
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
@@ -244,7 +248,7 @@ class NotificationSettings(DatabaseSettings):
         return self.notification_database_url
 
 
-class AdminSettings(DatabaseSettings):
+class AdminSettings(DatabaseSettings, TargetSettings):
     """Settings of admin_service."""
 
     admin_database_url: SecretStr

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from html import escape
 from typing import Final
 
+from gateway_core.model.alerts.targets import MAIL_SCHEME
 from notification_service.channels.messages import (
     DELIVERED,
     Alert,
@@ -22,7 +23,6 @@ from notification_service.channels.messages import (
     beginning,
 )
 from notification_service.channels.wording import Card, card_of
-from notification_service.transport.targets import MAIL_SCHEME
 
 _ACCEPTED: Final = 250
 _PERMANENT: Final = range(500, 600)

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import httpcore
 
-from notification_service.transport.addresses import is_public
-from notification_service.transport.targets import AllowedTargets
+from gateway_core.model.alerts.addresses import is_public
+from gateway_core.model.alerts.targets import AllowedTargets
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the numeric addresses of a host, for a port."""

@@ -4,9 +4,9 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Protocol
 
+from gateway_core.model.alerts.targets import MAIL_SCHEME
 from notification_service.transport.lines import Line
 from notification_service.transport.posting import Exchange
-from notification_service.transport.targets import MAIL_SCHEME
 
 
 class Posts(Protocol):

@@ -40,25 +40,45 @@ class Call:
     correction: int | None
 
 
+@dataclass(frozen=True)
+class Records:
+    """What an organization's ledger and tree have, read at once."""
+
+    records: Sequence[asyncpg.Record]
+    corrections: Sequence[asyncpg.Record]
+    paths: Mapping[str, Sequence[str]]
+    """The groups of each member now."""
+
+    def at(self, sequence: int) -> list[Call]:
+        """Returns every call that is recorded up to a number of the ledger."""
+        corrections = {row["hold_id"]: row for row in self.corrections if row["sequence"] <= sequence}
+        calls = []
+        for record in self.records:
+            if record["sequence"] > sequence:
+                continue
+            correction = corrections.get(record["hold_id"])
+            outcome = correction or record
+            delta: int | None = correction["delta_nano_credits"] if correction else None
+            now = self.paths.get(record["member_id"], [])
+            calls.append(
+                Call(record["place_time"], outcome["outcome"], record["group_path"], now, record, outcome, delta)
+            )
+        return calls
+
+
+async def read_records(connection: asyncpg.Connection, organization: str) -> Records:
+    """Reads an organization's records."""
+    members = await connection.fetch("SELECT * FROM members WHERE organization_id = $1", organization)
+    return Records(
+        await connection.fetch("SELECT * FROM usage_records WHERE organization_id = $1", organization),
+        await connection.fetch("SELECT * FROM usage_corrections WHERE organization_id = $1", organization),
+        {row["member_id"]: row["group_path"] for row in members},
+    )
+
+
 async def calls_at(connection: asyncpg.Connection, organization: str, sequence: int) -> list[Call]:
-    """Returns every call that is recorded up to a number of the ledger."""
-    paths = {
-        row["member_id"]: row["group_path"]
-        for row in await connection.fetch("SELECT * FROM members WHERE organization_id = $1", organization)
-    }
-    corrections = {
-        row["hold_id"]: row
-        for row in await connection.fetch("SELECT * FROM usage_corrections WHERE sequence <= $1", sequence)
-    }
-    calls = []
-    records = "SELECT * FROM usage_records WHERE organization_id = $1 AND sequence <= $2"
-    for record in await connection.fetch(records, organization, sequence):
-        correction = corrections.get(record["hold_id"])
-        outcome = correction or record
-        delta: int | None = correction["delta_nano_credits"] if correction else None
-        now = paths.get(record["member_id"], [])
-        calls.append(Call(record["place_time"], outcome["outcome"], record["group_path"], now, record, outcome, delta))
-    return calls
+    """Returns every call of an organization that is recorded up to a number of its ledger."""
+    return (await read_records(connection, organization)).at(sequence)
 
 
 def is_wanted(call: Call, query: UsageQuery) -> bool:

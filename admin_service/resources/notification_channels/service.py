@@ -32,6 +32,7 @@ from admin_service.resources.notification_channels.targets import PAGERDUTY_URL,
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.alerts.event_data import VERSION
+from gateway_core.model.alerts.targets import AllowedTargets
 from gateway_core.stores.channel_seals import Place, Use, seal
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
@@ -74,6 +75,7 @@ class NotificationChannelsApi:
         make_id: Callable[[str], str],
         random_bytes: Callable[[int], bytes],
         channel_key: bytes | None,
+        allowed: AllowedTargets,
     ) -> None:
         """Prepares the handlers.
 
@@ -83,12 +85,14 @@ class NotificationChannelsApi:
             make_id: returns a new id with a prefix.
             random_bytes: returns this many random bytes.
             channel_key: seals targets and secrets. None: the deployment has no channels.
+            allowed: internal servers to which alerts may go.
         """
         self._pool = pool
         self._page_tokens = page_tokens
         self._make_id = make_id
         self._random_bytes = random_bytes
         self._key = channel_key
+        self._allowed = allowed
         self.handlers: Mapping[str, Handle] = {
             "GetNotificationChannel": self.get,
             "ListNotificationChannels": self.list,
@@ -101,9 +105,16 @@ class NotificationChannelsApi:
             "DeleteNotificationChannel": delete,
         }
         self.rules: Mapping[str, Rule] = {
-            "CreateNotificationChannel": _check_new,
+            "CreateNotificationChannel": self._check_new,
             "UpdateNotificationChannel": _check_update,
         }
+
+    def _check_new(
+        self, request: notification_channel_pb2.CreateNotificationChannelRequest
+    ) -> Iterable[FieldViolation]:
+        wanted = request.notification_channel
+        for field, problem in problems(_kind(wanted), wanted.target, wanted.secret, self._allowed):
+            yield FieldViolation(f"notification_channel.{field}", problem)
 
     async def get(
         self, _request: notification_channel_pb2.GetNotificationChannelRequest, caller: Caller
@@ -170,7 +181,7 @@ class NotificationChannelsApi:
         row = await _existing(connection, name, _WRITE)
         check_etag(asked.etag, row.etag)
         fields = updated_fields(request.update_mask, asked)
-        if violations := list(_update_problems(row.kind, asked, fields)):
+        if violations := list(_update_problems(row.kind, asked, fields, self._allowed)):
             raise invalid_fields(*violations)
         if "display_name" in fields:
             await store.rename_channel(connection, row, asked.display_name)
@@ -267,12 +278,6 @@ def channel_message(row: ChannelRow) -> NotificationChannel:
     )
 
 
-def _check_new(request: notification_channel_pb2.CreateNotificationChannelRequest) -> Iterable[FieldViolation]:
-    wanted = request.notification_channel
-    for field, problem in problems(_kind(wanted), wanted.target, wanted.secret):
-        yield FieldViolation(f"notification_channel.{field}", problem)
-
-
 def _check_update(request: notification_channel_pb2.UpdateNotificationChannelRequest) -> Iterable[FieldViolation]:
     if request.notification_channel.target and not host_of(request.notification_channel.target):
         yield FieldViolation(
@@ -280,8 +285,10 @@ def _check_update(request: notification_channel_pb2.UpdateNotificationChannelReq
         )
 
 
-def _update_problems(kind: str, asked: NotificationChannel, fields: frozenset[str]) -> Iterable[FieldViolation]:
-    for field, problem in problems(kind, asked.target, asked.secret):
+def _update_problems(
+    kind: str, asked: NotificationChannel, fields: frozenset[str], allowed: AllowedTargets
+) -> Iterable[FieldViolation]:
+    for field, problem in problems(kind, asked.target, asked.secret, allowed):
         if field in fields and (field != "target" or asked.target or kind == "PAGERDUTY"):
             yield FieldViolation(f"notification_channel.{field}", problem)
 

@@ -1,6 +1,6 @@
 """What the target and the secret of each kind of channel look like. Pure.
 
-Which addresses may be connected to is decided by notification_service when it connects.
+notification_service checks the URLs again, and the addresses of their hosts when it connects.
 """
 
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from admin_service.api.validation import is_email
+from gateway_core.model.alerts.targets import AllowedTargets, TargetError, checked_url
 
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 _SIGNED_BY_SECRET: Final = frozenset({"FEISHU", "DINGTALK"})
@@ -23,13 +24,14 @@ def host_of(target: str) -> str:
         return ""
 
 
-def problems(kind: str, target: str, secret: str) -> Iterable[tuple[str, str]]:
+def problems(kind: str, target: str, secret: str, allowed: AllowedTargets) -> Iterable[tuple[str, str]]:
     """Yields fields with what they must be, for a channel that is not as its kind needs it.
 
     Args:
         kind: such as `SLACK`.
         target: the URL or address; empty if none is set.
         secret: empty if none is set.
+        allowed: internal servers to which alerts may go.
     """
     if kind == "PAGERDUTY":
         if target:
@@ -41,20 +43,18 @@ def problems(kind: str, target: str, secret: str) -> Iterable[tuple[str, str]]:
         if not is_email(target):
             yield "target", "must be an e-mail address"
     else:
-        yield from _problems_of_url(target)
+        yield from _problems_of_url(target, allowed)
     if kind == "CALLBACK" and secret:
         yield "secret", "must be empty: the secret of a callback is made for you"
     elif kind not in _SIGNED_BY_SECRET and secret:
         yield "secret", "must be empty for this kind"
 
 
-def _problems_of_url(target: str) -> Iterable[tuple[str, str]]:
-    try:
-        parts = urlsplit(target)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        valid = False
-    if not valid or not target.isprintable() or " " in target:
+def _problems_of_url(target: str, allowed: AllowedTargets) -> Iterable[tuple[str, str]]:
+    if not target.isprintable() or " " in target:
         yield "target", "must be a URL that begins with https://"
-    elif parts.username is not None or parts.password is not None:
-        yield "target", "must not contain a user or password"
+        return
+    try:
+        checked_url(target, allowed)
+    except TargetError as error:
+        yield "target", f"cannot be used: {error}"

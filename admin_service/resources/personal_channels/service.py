@@ -24,6 +24,7 @@ from admin_service.resources.personal_channels import store
 from admin_service.resources.personal_channels.store import PersonalRow
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
+from gateway_core.model.alerts.targets import AllowedTargets
 from gateway_core.stores.channel_seals import Place, Use, seal
 from gateway_core.stores.postgres.organization_wall import acting_for
 
@@ -42,6 +43,7 @@ class PersonalChannelsApi:
         make_id: Callable[[str], str],
         random_bytes: Callable[[int], bytes],
         channel_key: bytes | None,
+        allowed: AllowedTargets,
     ) -> None:
         """Prepares the handlers.
 
@@ -50,18 +52,25 @@ class PersonalChannelsApi:
             make_id: returns a new id with a prefix.
             random_bytes: returns this many random bytes.
             channel_key: seals targets and secrets. None: the deployment has no channels.
+            allowed: internal servers to which alerts may go.
         """
         self._pool = pool
         self._make_id = make_id
         self._random_bytes = random_bytes
         self._key = channel_key
+        self._allowed = allowed
         self.handlers: Mapping[str, Handle] = {"GetPersonalChannel": self.get}
         self.changes: Mapping[str, MakeChange] = {
             "SetPersonalChannel": self.set,
             "ClearPersonalChannel": clear,
             "TestPersonalChannel": self.test,
         }
-        self.rules: Mapping[str, Rule] = {"SetPersonalChannel": _check}
+        self.rules: Mapping[str, Rule] = {"SetPersonalChannel": self._check}
+
+    def _check(self, request: personal_channel_pb2.SetPersonalChannelRequest) -> Iterable[FieldViolation]:
+        kind = NotificationChannel.Kind.Name(request.kind).removeprefix(_KIND)
+        for field, problem in problems(kind, request.target, request.secret, self._allowed):
+            yield FieldViolation(field, problem)
 
     async def get(self, _request: personal_channel_pb2.GetPersonalChannelRequest, caller: Caller) -> PersonalChannel:
         """GetPersonalChannel returns the caller's channel, or one without a kind."""
@@ -148,12 +157,6 @@ async def clear(_request: personal_channel_pb2.ClearPersonalChannelRequest, chan
         path = await store.path_of_person(change.connection, organization, member)
         change.record(change.caller.resource, _message(organization, row), gone, group_path=path or ())
     return gone
-
-
-def _check(request: personal_channel_pb2.SetPersonalChannelRequest) -> Iterable[FieldViolation]:
-    kind = NotificationChannel.Kind.Name(request.kind).removeprefix(_KIND)
-    for field, problem in problems(kind, request.target, request.secret):
-        yield FieldViolation(field, problem)
 
 
 def _message(organization: str, row: PersonalRow | None) -> PersonalChannel:

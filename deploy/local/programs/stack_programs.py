@@ -126,7 +126,7 @@ def _service_child(plan: StackPlan, service: str, worker: int) -> ChildCommand:
         environment.setdefault(INVITE_PAGE_URL, f"{plan.listeners.url(plan.ports.admin)}/invites")
         environment.setdefault(MODEL_URL, plan.listeners.url(plan.ports.model))
         environment.setdefault(OPERATORS, DEMO_OPERATORS)
-    if service == "notification":
+    if service in {"admin", "notification"}:
         allowed = environment.get(ALLOWED_TARGETS)
         environment[ALLOWED_TARGETS] = ",".join(filter(None, (f"{HOST}:{plan.ports.inbox}", allowed)))
     account = python_account(environment)

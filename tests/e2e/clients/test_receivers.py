@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from gateway_core.model.alerts.targets import AllowedTargets
 from notification_service.channels import callback
 from notification_service.channels.messages import Alert, Endpoint
 from notification_service.transport.guarded_connections import SystemResolver
 from notification_service.transport.lines import Line
 from notification_service.transport.posting import Poster
-from notification_service.transport.targets import AllowedTargets
 from tests.support.ports import free_port
 from tests.support.repository import ROOT
 from tools import sdk as clients

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway_core.model.alerts.targets import AllowedTargets
 from notification_service.mail.store import tell_whether_mail_is_sent
 from notification_service.transport.guarded_connections import SystemResolver
 from notification_service.transport.mail_server import MailAccount, MailServer
 from notification_service.transport.outward import Outward
 from notification_service.transport.posting import Poster
-from notification_service.transport.targets import AllowedTargets
 from tests.contract.notification_service.outbox.deliveries import Outbox
 from tests.support.chats.mail_server import Mailbox, running_mail_server
 

@@ -8,12 +8,12 @@ import ssl
 import asyncpg
 import pytest
 
+from gateway_core.model.alerts.targets import AllowedTargets
 from notification_service.channels.kinds import MERGING
 from notification_service.outbox.store import ChannelKey, Taken, Turn, take_turns
 from notification_service.outbox.worker import Worker
 from notification_service.transport.guarded_connections import SystemResolver
 from notification_service.transport.posting import Answer, Poster
-from notification_service.transport.targets import AllowedTargets
 from tests.contract.notification_service.outbox.deliveries import Outbox
 from tests.support.chats.dingtalk_server import MOST_A_MINUTE, SECRET, Robot, running_robot
 

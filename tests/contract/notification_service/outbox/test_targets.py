@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from gateway_core.model.alerts.targets import AllowedTargets
 from notification_service.transport.guarded_connections import Resolve, SystemResolver
 from notification_service.transport.posting import Answer, Poster
-from notification_service.transport.targets import AllowedTargets
 from tests.contract.notification_service.outbox.deliveries import Outbox
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from gateway_core.model.alerts.targets import AllowedTargets
 from notification_service.transport.lines import Line
 from notification_service.transport.posting import MAX_BODY_BYTES, Exchange, Poster
-from notification_service.transport.targets import AllowedTargets
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 TLS = ssl.create_default_context()

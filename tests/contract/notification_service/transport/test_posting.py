@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway_core.model.alerts.targets import AllowedTargets
 from notification_service.transport.guarded_connections import SystemResolver
 from notification_service.transport.lines import Line
 from notification_service.transport.posting import MAX_BODY_BYTES, Exchange, Poster
-from notification_service.transport.targets import AllowedTargets
 from tests.support.servers.certificates import Authority
 
 Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

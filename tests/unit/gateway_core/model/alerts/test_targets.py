@@ -1,6 +1,6 @@
 import pytest
 
-from notification_service.transport.targets import AllowedTargets, TargetError, checked_url
+from gateway_core.model.alerts.targets import AllowedTargets, TargetError, checked_url
 
 ALLOWED = AllowedTargets.parse("127.0.0.1:8080, inbox.internal:443,[::1]:9000")
 
@@ -12,6 +12,9 @@ ALLOWED = AllowedTargets.parse("127.0.0.1:8080, inbox.internal:443,[::1]:9000")
     "https://127.0.0.1:8080/alerts",
     "http://INBOX.internal:443/",
     "http://[::1]:9000/",
+    "https://93.184.216.34/",
+    "https://[2606:2800:220:1:248:1893:25c8:1946]/",
+    "https://internal.example/",
 ])  # fmt: skip
 def test_these_may_be_sent_to(url: str) -> None:
     assert str(checked_url(url, ALLOWED))
@@ -32,6 +35,20 @@ def test_these_may_be_sent_to(url: str) -> None:
     ("https://127.0.0.1:8080@receiver.example/", "user"),
     ("https://receiver.example:port/", "malformed"),
     (f"https://receiver.example/{'a' * 2_048}", "longer"),
+    ("https://127.0.0.1/", "not public"),
+    ("https://10.1.2.3/hook", "not public"),
+    ("https://169.254.169.254/latest/meta-data", "not public"),
+    ("https://[::1]/", "not public"),
+    ("https://[::ffff:10.0.0.1]/", "not public"),
+    ("https://2130706433/", "not public"),
+    ("https://0x7f.1/", "not public"),
+    ("https://0177.0.0.1/", "malformed"),
+    ("https://127.1/", "not public"),
+    ("https://localhost/", "not public"),
+    ("https://LOCALHOST./", "not public"),
+    ("https://redis/", "not public"),
+    ("https://metadata.google.internal/", "not public"),
+    ("https://printer.local/", "not public"),
 ])  # fmt: skip
 def test_these_may_not(url: str, reason: str) -> None:
     with pytest.raises(TargetError, match=reason) as refused:

@@ -2,7 +2,7 @@ import ipaddress
 
 import pytest
 
-from notification_service.transport.addresses import REFUSED, is_public
+from gateway_core.model.alerts.addresses import REFUSED, is_public
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "93.184.215.14", "2606:4700::1111", "2a00:1450:4001::200e"])

@@ -1,0 +1,1 @@
+"""The year of demo data, asked about in every way."""
