@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from admin_service.analytics.query import Dimension, Filter, Granularity, Metric, Reach, TagDimension, Tree, UsageQuery
 
+_MOST_HOURS = dt.timedelta(days=90)
+"""With more hours, an answer of twenty groups would be refused."""
+
 Value = TypeVar("Value", bound=Hashable)
 
 
@@ -39,6 +42,8 @@ def some_query(chance: random.Random, zone: ZoneInfo, about: Subjects, moments: 
         return frozenset(chance.sample(values, chance.randint(1, 2))) if chance.random() < 0.25 else frozenset()
 
     granularity = chance.choice(list(Granularity))
+    if granularity is Granularity.HOUR:
+        end = min(end, start + _MOST_HOURS)
     return UsageQuery(
         organization=about.organization,
         start=start,
