@@ -11,14 +11,14 @@ from typing import Final
 from authz_service.client_dialects import client_dialect, error_dialect
 from authz_service.deployments.ladders import Ladder, Ladders
 from authz_service.deployments.standings import KnownStandings
+from authz_service.feedback.ratings import Ratings
 from authz_service.holds.admission import Admissions, SeedingError
 from authz_service.holds.ending_calls import line_of
 from authz_service.holds.hold_ids import hold_id_of
 from authz_service.holds.hold_writer import HoldWriter, PlacedHold
 from authz_service.identities.cache import IdentityCache
 from authz_service.identities.replaced_peppers import ReplacedPeppers
-from authz_service.model_list import list_models
-from authz_service.model_pages import read_page
+from authz_service.model_list import list_page
 from authz_service.request.betas import Betas, read_betas
 from authz_service.request.call import Call
 from authz_service.request.credentials import UNKNOWN_KEY, KeyHashes, find_api_key
@@ -45,6 +45,7 @@ from gateway_core.model.calls.stored_objects import named, refuse_unknown, with_
 from gateway_core.model.endpoints import (
     Dialect,
     Endpoint,
+    Feedback,
     FileUpload,
     Health,
     ModelCall,
@@ -122,6 +123,7 @@ class Authorizer:
     admissions: Admissions
     hold_writer: HoldWriter
     stored_objects: StoredObjects
+    ratings: Ratings
     prices: Callable[[], CatalogView]
     secrets: Secrets
     hold_life_ms: int
@@ -208,17 +210,16 @@ class Authorizer:
         if isinstance(route, ModelCall):
             parameters = known or self._read(call, route)
             return await self._admit(call, route.endpoint, parameters, principal, secret_hash, now_ns // 1_000)
-        if isinstance(route, ModelList):
-            page = read_page(route.dialect, call.query)
-            if isinstance(page, Refusal):
-                return page
-            listing = list_models(route, principal, self.prices(), now_ns / 10**9, page)
-            return listing if isinstance(listing, Refusal) else Answered(listing)
+        if isinstance(route, ModelList | Feedback):
+            if isinstance(route, ModelList):
+                body = list_page(route, call.query, principal, self.prices(), now_ns / 10**9)
+            else:
+                body = await self.ratings.take(call, principal)
+            return body if isinstance(body, Refusal) else Answered(body)
         if isinstance(route, FileUpload):
             upload = read_upload(call, route.endpoint, self.prices().models)
             return await self._admit(call, route.endpoint, upload, principal, secret_hash, now_ns // 1_000)
-        principal = principal.at(now_ns / 10**9)
-        return await forward_stored(route, call, principal, self.stored_objects, self.prices())
+        return await forward_stored(route, call, principal.at(now_ns / 10**9), self.stored_objects, self.prices())
 
     def _read(self, call: Call, route: ModelCall) -> Parameters | Refusal:
         parameters = read_parameters(call, route)

@@ -3,12 +3,20 @@
 import json
 from datetime import UTC, datetime, time
 
-from authz_service.model_pages import WHOLE_LIST, Page, next_token
+from authz_service.model_pages import WHOLE_LIST, Page, next_token, read_page
 from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.catalog.entries import VIRTUAL_PROVIDER, Model
 from gateway_core.model.endpoints import GEMINI_VERBS, Dialect, ModelList
+
+
+def list_page(
+    route: ModelList, query: str, principal: Principal, prices: CatalogView, now_epoch_s: float
+) -> str | Refusal:
+    """Returns the page that a query asks for as JSON, or the refusal."""
+    page = read_page(route.dialect, query)
+    return page if isinstance(page, Refusal) else list_models(route, principal, prices, now_epoch_s, page)
 
 
 def list_models(

@@ -6,7 +6,7 @@ The memory is that of one process. A conversation that it does not know is decid
 from typing import Final
 
 from authz_service.request.call import Call
-from gateway_core.contract.request_facts import HAS_SIGNED_THINKING, IN_TOOL_LOOP, REPEATED_RESULTS, SESSION
+from gateway_core.contract.request_facts import HAS_SIGNED_THINKING, IN_TOOL_LOOP, REPEATED_RESULTS, SESSION, TURNS
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.conversations import (
     CACHE_LIFE_S,
@@ -41,13 +41,14 @@ class Sessions:
         found = call.conversation
         if not found:
             return NO_CONVERSATION
-        session, repeated = found.get(SESSION), found.get(REPEATED_RESULTS)
+        session, repeated, turns = found.get(SESSION), found.get(REPEATED_RESULTS), found.get(TURNS)
         is_session = isinstance(session, str) and len(session) == _HASH_LENGTH
         return Conversation(
             session=keyed_session(str(session), organization, self._key) if is_session else "",
             in_tool_loop=IN_TOOL_LOOP in found,
             has_signed_thinking=HAS_SIGNED_THINKING in found,
             repeated_results=int(repeated) if isinstance(repeated, float) else 0,
+            turns=int(turns) if isinstance(turns, float) else 0,
         )
 
     def before(self, conversation: Conversation, virtual_model: str, now_epoch_s: float) -> Before | None:

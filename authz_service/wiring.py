@@ -11,6 +11,8 @@ from typing import Final
 from authz_service.authorizer import Authorizer, Secrets
 from authz_service.check import AuthzService
 from authz_service.deployments.standings import KnownStandings
+from authz_service.feedback.ratings import Ratings
+from authz_service.feedback.store import RatingStore
 from authz_service.holds import confirmation
 from authz_service.holds.admission import Admissions
 from authz_service.holds.confirmation import Confirmations
@@ -99,6 +101,7 @@ async def open_service(
             admissions=_admissions(settings, counters, spend),
             hold_writer=hold_writer,
             stored_objects=StoredObjects(StoredObjectStore(pool)),
+            ratings=Ratings(RatingStore(pool)),
             prices=lambda: catalog.snapshot.view,
             secrets=Secrets(
                 key_bytes(settings.hold_signing_key),

@@ -22,7 +22,7 @@ from gateway_core.contract.module_errors import MODULE_ERRORS
 from gateway_core.contract.refused_answers import REFUSED_ANSWER_DETAILS, RefusedAnswer
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.service import STANDARD_NAMES
-from gateway_core.model.endpoints import ANTHROPIC_BASE, Dialect
+from gateway_core.model.endpoints import ANTHROPIC_BASE, FEEDBACK_PATH, Dialect
 
 CONTRACT_FILE: Final = Path(__file__).resolve().parents[1] / "envoy" / "module" / "contract.zig"
 _HEAD: Final = """\
@@ -66,6 +66,7 @@ def _constants() -> Iterator[str]:
         "anthropic_base": ANTHROPIC_BASE,
         "gemini_root": dialects.GEMINI_ROOT,
         "gemini_models_root": dialects.GEMINI_MODELS_ROOT,
+        "feedback_path": FEEDBACK_PATH,
         "authorization": headers.AUTHORIZATION,
         "dialect_version": headers.DIALECT_VERSION,
         "identity": headers.IDENTITY,

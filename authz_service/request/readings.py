@@ -9,13 +9,13 @@ from google.protobuf import struct_pb2
 from authz_service.request.call import Call
 from gateway_core.contract.headers import ANTHROPIC_BETA, CONTENT_ENCODING, CONTENT_TYPE
 from gateway_core.contract.metadata import CONVERSATION_NAMESPACE, REQUEST_NAMESPACE
-from gateway_core.contract.request_facts import APPLICATION, TURNS
+from gateway_core.contract.request_facts import APPLICATION
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.endpoints import ModelCall
 from gateway_core.model.record_decorator import record
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
-_UNREAD: Final = frozenset({APPLICATION, TURNS})
+_UNREAD: Final = frozenset({APPLICATION})
 """What no choice depends on yet."""
 _ENTRIES: Final = 4_096
 _LONGEST_BYTES: Final = 1_024

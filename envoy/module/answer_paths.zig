@@ -9,7 +9,7 @@ const StoredKind = @import("stored_ids.zig").Kind;
 
 /// Which counter of delivered text a place belongs to. Some servers send the same reasoning under two names, so each has
 /// its own counter.
-pub const Counter = enum { text, reasoning, reasoning_content, event_delta, transcript };
+pub const Counter = enum { text, reasoning, reasoning_content, event_delta, transcript, refusal };
 
 /// How much of a fact is kept: its whole value, the beginning of a string, or the beginning of a string or a number.
 pub const Shape = enum { whole, string, scalar };
@@ -32,6 +32,8 @@ pub const Role = union(enum) {
     /// Content of Gemini's grounding, and one query of it.
     grounding,
     grounding_query,
+    /// Why the answer ended.
+    ending,
     /// The id of something that the provider stores.
     stored: StoredKind,
 };
@@ -108,7 +110,7 @@ fn message(comptime root: []const u8) [10]Place {
         .{ .path = root ++ ".content[].thinking[].text", .role = text },
         .{ .path = root ++ ".reasoning_content", .role = .{ .text = .reasoning_content } },
         .{ .path = root ++ ".reasoning", .role = .{ .text = .reasoning } },
-        .{ .path = root ++ ".refusal", .role = text },
+        .{ .path = root ++ ".refusal", .role = .{ .text = .refusal } },
         .{ .path = root ++ ".tool_calls[].function.arguments", .role = .arguments },
         .{ .path = root ++ ".tool_calls[].custom.input", .role = .arguments },
         .{ .path = root ++ ".function_call.arguments", .role = .arguments },
@@ -133,7 +135,7 @@ const openai_places = message("choices[].delta") ++ message("choices[].message")
     .{ .path = "output[].type", .role = .item_type },
     .{ .path = "output[].action.type", .role = .item_action },
     .{ .path = "output[].content[].text", .role = text },
-    .{ .path = "output[].content[].refusal", .role = text },
+    .{ .path = "output[].content[].refusal", .role = .{ .text = .refusal } },
     .{ .path = "output[].content[].transcript", .role = text },
     .{ .path = "output[].summary[].text", .role = text },
     .{ .path = "output[].arguments", .role = .arguments },
@@ -163,6 +165,16 @@ const gemini_places = [_]Place{
     .{ .path = "candidates[].groundingMetadata.groundingChunks[]", .role = .grounding },
     .{ .path = "candidates[].groundingMetadata.groundingSupports[]", .role = .grounding },
     .{ .path = "candidates[].groundingMetadata.searchEntryPoint", .role = .grounding },
+};
+
+const ending_places = [_]Place{
+    .{ .path = "choices[].finish_reason", .role = .ending },
+    .{ .path = "incomplete_details.reason", .role = .ending },
+    .{ .path = "response.incomplete_details.reason", .role = .ending },
+    .{ .path = "stop_reason", .role = .ending },
+    .{ .path = "delta.stop_reason", .role = .ending },
+    .{ .path = "candidates[].finishReason", .role = .ending },
+    .{ .path = "promptFeedback.blockReason", .role = .ending },
 };
 
 /// No place is deeper, even inside an array of documents.
@@ -229,7 +241,7 @@ const tree = built: {
     var built: Tree = .{};
     built.branches[documents].element = document;
     for (facts, 0..) |fact, index| built.add(fact.path, .{ .fact = index });
-    for (openai_places ++ anthropic_places ++ gemini_places ++ stored_places) |place| built.add(place.path, place.role);
+    for (openai_places ++ anthropic_places ++ gemini_places ++ stored_places ++ ending_places) |place| built.add(place.path, place.role);
     break :built built.branches[0..built.count].*;
 };
 

@@ -174,9 +174,14 @@ pub fn writeFacts(stream: envoy.Stream, facts: *usage.Facts) error{OutOfMemory}!
     if (envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts)) |notes| {
         if (ladders.countOf(notes) > 1) try facts.setText(.attempts, notes);
     }
+    if (facts.ending != .regular and isRouted(stream)) try facts.setText(.ending, @tagName(facts.ending));
     try text.ensureTotalCapacity(allocator, text_bytes_usual);
     try facts.write(&text);
     if (text.items.len > 0) envoy.setMetadataText(stream, contract.rewriter_namespace, contract.usage, text.items);
+}
+
+fn isRouted(stream: envoy.Stream) bool {
+    return envoy.metadataText(stream, contract.decision_namespace, @tagName(contract.DecisionKey.routed)) != null;
 }
 
 /// Reads the events in `pieces`, which begin at offset `from` of the piece `first`.

@@ -26,6 +26,7 @@ pub const anthropic_root = "/v1/messages";
 pub const anthropic_base = "/anthropic";
 pub const gemini_root = "/v1beta";
 pub const gemini_models_root = "/v1/models/";
+pub const feedback_path = "/v1/feedback";
 pub const authorization = "authorization";
 pub const dialect_version = "anthropic-version";
 pub const identity = "x-megarouter-identity";
@@ -123,6 +124,10 @@ pub const RequestFact = enum {
     input_characters,
     is_excessive,
     unreadable,
+    feedback_id,
+    feedback_rating,
+    feedback_reason,
+    feedback_other,
 };
 
 /// What the choice of a model depends on: keys of `conversation_namespace`.
@@ -190,6 +195,7 @@ pub const UsageFact = enum {
     refused_answer,
     attempts,
     retry_after,
+    ending,
 };
 
 /// Why the module answers a call itself although the provider has answered.

@@ -16,7 +16,7 @@ pub fn costOf(quote: *const Quote, facts: *const usage.Facts) ?u64 {
             .model => quote.isOf(textOf(facts, name)),
             .service_tier => plain_reports.isStandard(textOf(facts, name)),
             .tool_usage => isZero(textOf(facts, name)),
-            .response_id, .delivered_bytes, .stored_ids => true,
+            .response_id, .delivered_bytes, .stored_ids, .ending => true,
             else => name == report,
         };
         if (!is_harmless) return null;

@@ -4,6 +4,7 @@
 const std = @import("std");
 const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
+const feedback = @import("feedback.zig");
 const fact_fields = @import("fact_fields.zig");
 const multipart = @import("multipart_reader.zig");
 const request_facts = @import("request_facts.zig");
@@ -27,6 +28,7 @@ const number_key = "reading";
 const Kind = union(enum) {
     empty,
     json: request_facts.Facts,
+    rating: feedback.Feedback,
     form: Form,
     bad_boundary,
     unreadable,
@@ -70,7 +72,7 @@ pub const Reading = struct {
         defer pieces.deinit();
         try pieces.read(stream, &.{.received_request});
         if (pieces.length() == 0) return;
-        if (self.kind == .empty) try self.begin(envoy.header(stream, .request, contract.content_type) orelse "", isMaybeLarge(stream));
+        if (self.kind == .empty) try self.begin(stream, envoy.header(stream, .request, contract.content_type) orelse "", isMaybeLarge(stream));
         self.length += pieces.length();
         for (pieces.slices()) |piece| switch (self.kind) {
             .json => |*json| {
@@ -79,13 +81,18 @@ pub const Reading = struct {
                     self.is_refused_ahead = !ahead.push(piece.bytes());
                 };
             },
+            .rating => |*rating| try rating.push(piece.bytes()),
             .form => |*form| form.push(piece.bytes()) catch return,
             else => return,
         };
     }
 
-    fn begin(self: *Reading, content_type: []const u8, is_large: bool) !void {
+    fn begin(self: *Reading, stream: envoy.Stream, content_type: []const u8, is_large: bool) !void {
         if (request_facts.isJson(content_type)) {
+            if (feedback.isFeedback(envoy.header(stream, .request, ":path") orelse "")) {
+                self.kind = .{ .rating = .init(self.arena.allocator()) };
+                return;
+            }
             if (is_large) self.ahead = .init(std.heap.c_allocator);
             self.kind = .{ .json = .init(self.arena.allocator()) };
             return;
@@ -169,6 +176,7 @@ pub const Reading = struct {
                 try fields.ensureTotalCapacity(allocator, fields_bytes_usual);
                 try json.finish(fields);
             },
+            .rating => |*rating| try rating.finish(fields),
             .form => |*form| {
                 if (form.reader.fault == null) form.finish() catch {};
                 if (form.reader.fault) |fault| return fact_fields.appendUnreadable(allocator, fields, @tagName(fault));

@@ -18,6 +18,7 @@ const rewriting = @import("rewriting.zig");
 const scores = @import("scores.zig");
 const usage = @import("usage.zig");
 const Conversation = @import("conversation.zig").Conversation;
+const Feedback = @import("feedback.zig").Feedback;
 const Form = @import("form_facts.zig").Form;
 
 const allocator = std.heap.c_allocator;
@@ -86,6 +87,17 @@ export fn megarouter_request_facts(input: *const Input, out: *const Output) call
     var fields: std.ArrayList(u8) = .empty;
     pushAll(&facts, input.*) catch return fault;
     facts.finish(&fields) catch return fault;
+    return out.write(fields.items);
+}
+
+/// Writes the serialized `Struct` of the facts of a rating.
+export fn megarouter_feedback_facts(input: *const Input, out: *const Output) callconv(.c) isize {
+    var arena = std.heap.ArenaAllocator.init(allocator);
+    defer arena.deinit();
+    var rating: Feedback = .init(arena.allocator());
+    var fields: std.ArrayList(u8) = .empty;
+    pushAll(&rating, input.*) catch return fault;
+    rating.finish(&fields) catch return fault;
     return out.write(fields.items);
 }
 
@@ -229,6 +241,27 @@ export fn megarouter_stream_usage(input: *const Input, out: *const Output) callc
     if (is_changed) return fault; // it must hide nothing
     stream.finish() catch return fault;
     return writtenFacts(&stream.facts, out);
+}
+
+/// Writes how an answer ended: one document, or a stream.
+export fn megarouter_ending(input: *const Input, is_stream: bool, out: *const Output) callconv(.c) isize {
+    if (is_stream) {
+        var stream: events.Stream = .init(allocator, false);
+        defer stream.deinit();
+        var shown: std.ArrayList(u8) = .empty;
+        defer shown.deinit(allocator);
+        _ = passThrough(&stream, input.*, &shown) catch return fault;
+        stream.finish() catch return fault;
+        return out.write(@tagName(stream.facts.ending));
+    }
+    var reader: json.Reader(usage.Document) = .init(allocator, .{ .allocator = allocator });
+    defer reader.deinit();
+    defer reader.visitor.deinit();
+    pushAll(&reader, input.*) catch return fault;
+    var facts: usage.Facts = .{ .allocator = allocator };
+    defer facts.deinit();
+    _ = reader.visitor.addTo(&facts) catch return fault;
+    return out.write(@tagName(facts.ending));
 }
 
 /// Writes what a caller who did not ask for usage sees of a stream.

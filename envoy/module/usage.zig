@@ -9,6 +9,7 @@ const json_text = @import("json_text.zig");
 const numbers = @import("numbers.zig");
 const paths = @import("answer_paths.zig");
 const tools = @import("hosted_tools.zig");
+const Ending = @import("endings.zig").Ending;
 const StoredIds = @import("stored_ids.zig").StoredIds;
 const Text = json_text.Text;
 
@@ -82,6 +83,8 @@ pub const Facts = struct {
     finished_tools: tools.Counts = .{},
     listed_tools: tools.Counts = .{},
     stored_ids: StoredIds = .{},
+    /// It is a fact only of calls whose model was chosen.
+    ending: Ending = .regular,
 
     pub fn deinit(self: *Facts) void {
         for (&self.facts.values) |*fact| fact.text.deinit(self.allocator);
@@ -216,6 +219,7 @@ pub const Document = struct {
     grounding_queries: usize = 0,
     is_grounded: bool = false,
     stored_ids: StoredIds = .{},
+    ending: Ending = .regular,
 
     const Event = enum { other, failed, item_done, audio_delta, named };
 
@@ -240,6 +244,7 @@ pub const Document = struct {
         self.grounding_queries = 0;
         self.is_grounded = false;
         self.stored_ids.clear();
+        self.ending = .regular;
     }
 
     pub fn top(self: *Document, kind: json.Kind) json.Failure!void {
@@ -274,7 +279,7 @@ pub const Document = struct {
                 self.choices = if (member.kind == .array and self.choices != .other) .empty else .other;
             },
             .choice => self.choices = .other,
-            .event_type, .item_type, .item_action, .stored => return if (member.kind == .string) .characters else .nothing,
+            .event_type, .item_type, .item_action, .stored, .ending => return if (member.kind == .string) .characters else .nothing,
             .listed_item, .single_item => self.item = .{},
             .grounding => self.is_grounded = true,
             .grounding_query => {
@@ -330,6 +335,9 @@ pub const Document = struct {
             .listed_item => self.listed_tools.add(self.item),
             .single_item => self.finished_tools.add(self.item),
             .stored => |kind| if (value.text) |text| try self.stored_ids.add(self.allocator, kind, text),
+            .ending => if (value.text) |text| {
+                self.ending = self.ending.worseOf(.of(text));
+            },
             else => {},
         }
     }
@@ -381,6 +389,7 @@ pub const Document = struct {
         facts.listed_tools = .greatest(facts.listed_tools, self.listed_tools);
         if (self.stored_ids.count > 0) try facts.stored_ids.addAll(facts.allocator, &self.stored_ids);
         if (self.event == .item_done) facts.finished_tools.addAll(self.finished_tools);
+        facts.ending = facts.ending.worseOf(if (self.counted.get(.refusal) > 0) .refused else self.ending);
         const bytes = self.deliveredBytes();
         facts.delivered_bytes += bytes;
         if (is_covering) facts.covered_bytes = facts.delivered_bytes;
@@ -392,7 +401,7 @@ pub const Document = struct {
         const delta = if (self.event == .audio_delta) 0 else self.counted.get(.event_delta);
         // The last event of a transcript repeats its deltas.
         const transcript = if (self.event == .other) self.counted.get(.transcript) else 0;
-        return self.counted.get(.text) + reasoning + delta + transcript;
+        return self.counted.get(.text) + self.counted.get(.refusal) + reasoning + delta + transcript;
     }
 
     /// Returns whether the error has a text, a type, a code or a status.

@@ -66,6 +66,12 @@ IS_EXCESSIVE: Final = "is_excessive"
 """True if the body names more references, tools or models than the module lists, or one that is too long."""
 UNREADABLE: Final = "unreadable"
 """Present if the module could not read the body. For a form it says why: see `form_faults`."""
+FEEDBACK_ID: Final = "feedback_id"
+"""Only of a rating: the call that it is about. The other facts of a rating come with no other body either."""
+FEEDBACK_RATING: Final = "feedback_rating"
+FEEDBACK_REASON: Final = "feedback_reason"
+FEEDBACK_OTHER: Final = "feedback_other"
+"""True if a rating has other members. What they say stays in Envoy."""
 
 ALL: Final = (
     MODEL,
@@ -110,6 +116,10 @@ ALL: Final = (
     INPUT_CHARACTERS,
     IS_EXCESSIVE,
     UNREADABLE,
+    FEEDBACK_ID,
+    FEEDBACK_RATING,
+    FEEDBACK_REASON,
+    FEEDBACK_OTHER,
 )
 
 # What the choice of a model needs to know of a conversation: keys of `metadata.CONVERSATION_NAMESPACE`.

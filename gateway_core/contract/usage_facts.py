@@ -50,3 +50,5 @@ class UsageFact(enum.StrEnum):
     """What became of several attempts, the last one included: see `metadata.ATTEMPTS`."""
     RETRY_AFTER = "retry_after"
     """After how many seconds the provider allows a retry of a call that failed."""
+    ENDING = "ending"
+    """How an answer ended that did not end by itself: `length` or `refused`. Only of calls whose model was chosen."""

@@ -256,14 +256,22 @@ class ModelList:
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """A rating of an answer. It names no model, and authz_service takes it itself."""
+
+    dialect: Dialect
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """A question whether the gateway answers. It needs no key."""
 
 
-Route = ModelCall | StoredCall | FileUpload | FileCall | ModelList | Health
+Route = ModelCall | StoredCall | FileUpload | FileCall | ModelList | Feedback | Health
 """What a request may ask for."""
 
 HEALTH_PATH: Final = "/health"
+FEEDBACK_PATH: Final = "/v1/feedback"
 _API_ROOT: Final = "/v1"
 ANTHROPIC_BASE: Final = "/anthropic"
 _BASES: Final = {"/openai": Dialect.OPENAI, ANTHROPIC_BASE: Dialect.ANTHROPIC}
@@ -302,12 +310,14 @@ def _dialect(route: Route | None) -> Dialect | None:
         return route.endpoint.dialect
     if isinstance(route, StoredCall):
         return Dialect.OPENAI
-    return route.dialect if isinstance(route, ModelList | FileCall) else None
+    return route.dialect if isinstance(route, ModelList | FileCall | Feedback) else None
 
 
-def _classify_post(path: str, client: Dialect) -> ModelCall | FileUpload | None:
+def _classify_post(path: str, client: Dialect) -> ModelCall | FileUpload | Feedback | None:
     if endpoint := _POST_PATHS.get(path):
         return ModelCall(endpoint)
+    if path == FEEDBACK_PATH:
+        return Feedback(client)
     if match := _GEMINI_PATH.fullmatch(path):
         return ModelCall(GEMINI_VERBS[match[2]], unquote(match[1]), match[2] == _STREAM_VERB)
     upload = _UPLOADS.get(client) if path == _UPLOAD_PATH else None

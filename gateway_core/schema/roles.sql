@@ -72,7 +72,8 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
     stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text), is_switched_off(text),
-    open_carry(text, text, text), rehash_api_key(bytea, bytea), routing_of(text, text[], text)
+    open_carry(text, text, text), rehash_api_key(bytea, bytea), routing_of(text, text[], text),
+    rate_call(text, text, text, text, text, boolean)
     TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions, catalog_virtual_models TO megarouter_authz;
 -- To rebuild a pool or a counter in Redis.
@@ -92,7 +93,10 @@ GRANT EXECUTE ON FUNCTION unpacked(text), forget_expired_objects(integer), soft_
 GRANT INSERT (provider_id, kind, object_id, organization_id, member_id, api_key_id, response_id, requested_model, tokens, expire_time)
     ON stored_objects TO megarouter_usage;
 GRANT SELECT ON organizations, guardrails, budget_carries, providers, models, price_versions, catalog_virtual_models TO megarouter_usage;
-GRANT SELECT, INSERT, UPDATE (baseline_nano_credits, chosen_nano_credits) ON routed_calls TO megarouter_usage;
+GRANT SELECT, INSERT, UPDATE (baseline_nano_credits, chosen_nano_credits, request_id, signals) ON routed_calls TO megarouter_usage;
+-- What callers think of answers comes in by authz_service's function.
+GRANT SELECT ON call_ratings TO megarouter_usage, megarouter_admin, megarouter_audit;
+GRANT EXECUTE ON FUNCTION match_ratings() TO megarouter_usage;
 GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies TO megarouter_usage;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_usage;

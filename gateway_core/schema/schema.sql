@@ -678,6 +678,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.match_ratings() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    matched bigint;
+BEGIN
+    UPDATE call_ratings w SET hold_id = c.hold_id
+      FROM routed_calls c JOIN usage_records r ON r.hold_id = c.hold_id
+     WHERE w.hold_id IS NULL AND c.organization_id = w.organization_id AND c.request_id = w.request_id
+       AND r.member_id = w.member_id;
+    GET DIAGNOSTICS matched = ROW_COUNT;
+    DELETE FROM call_ratings WHERE hold_id IS NULL AND create_time < now() - interval '1 day';
+    RETURN matched;
+END $$;
+
 CREATE FUNCTION public.member_intersection(one bit varying, other bit varying) RETURNS bit varying
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -1190,6 +1206,35 @@ CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answe
                           ORDER BY u.settle_time DESC LIMIT 100) AS r
      GROUP BY p.provider_id
 $$;
+
+CREATE FUNCTION public.rate_call(of_organization text, of_member text, of_request text, given text, given_reason text, may_wait boolean) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    most_waiting CONSTANT integer := 100;
+    rated text;
+BEGIN
+    SELECT c.hold_id INTO rated
+      FROM routed_calls c JOIN usage_records r ON r.hold_id = c.hold_id
+     WHERE c.organization_id = of_organization AND c.request_id = of_request AND r.member_id = of_member
+       AND c.place_time > now() - interval '7 days';
+    IF rated IS NULL AND (
+        NOT may_wait
+        OR EXISTS (SELECT FROM routed_calls c WHERE c.organization_id = of_organization AND c.request_id = of_request)
+        OR NOT EXISTS (SELECT FROM holds h WHERE h.organization_id = of_organization AND h.member_id = of_member AND h.state = 'HELD')
+        OR (SELECT count(*) FROM call_ratings w
+             WHERE w.organization_id = of_organization AND w.member_id = of_member AND w.hold_id IS NULL) >= most_waiting
+    ) THEN
+        RETURN 'unknown';
+    END IF;
+    INSERT INTO call_ratings (organization_id, request_id, member_id, hold_id, rating, reason)
+    VALUES (of_organization, of_request, of_member, rated, given, given_reason)
+    ON CONFLICT (organization_id, request_id, member_id) DO UPDATE
+       SET hold_id = coalesce(excluded.hold_id, call_ratings.hold_id), rating = excluded.rating, reason = excluded.reason,
+           update_time = clock_timestamp();
+    RETURN CASE WHEN rated IS NULL THEN 'pending' ELSE 'recorded' END;
+END $$;
 
 CREATE FUNCTION public.record_carries(r public.guardrails, time_zone text) RETURNS void
     LANGUAGE plpgsql
@@ -1836,6 +1881,19 @@ CREATE TABLE public.budget_events (
     deliver_time timestamp with time zone
 );
 
+CREATE TABLE public.call_ratings (
+    organization_id text NOT NULL,
+    request_id text NOT NULL,
+    member_id text NOT NULL,
+    hold_id text,
+    rating text NOT NULL,
+    reason text,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT call_ratings_rating_check CHECK ((rating = ANY (ARRAY['good'::text, 'bad'::text]))),
+    CONSTRAINT call_ratings_reason_check CHECK ((reason = ANY (ARRAY['incorrect'::text, 'incomplete'::text, 'off_topic'::text, 'refused'::text, 'too_long'::text, 'too_slow'::text, 'wrong_format'::text, 'other'::text])))
+);
+
 CREATE TABLE public.catalog_virtual_models (
     model_name text NOT NULL,
     definition jsonb NOT NULL
@@ -2423,6 +2481,11 @@ CREATE TABLE public.routed_calls (
     saved_nano_credits bigint GENERATED ALWAYS AS ((baseline_nano_credits - chosen_nano_credits)) STORED,
     place_time timestamp with time zone NOT NULL,
     session text,
+    request_id text,
+    virtual_model_id text DEFAULT ''::text NOT NULL,
+    max_loss_basis_points integer DEFAULT 0 NOT NULL,
+    turns integer,
+    signals text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT routed_calls_arm_check CHECK ((arm = ANY (ARRAY['ROUTED'::text, 'HOLDOUT'::text, 'SHADOW'::text, 'BASELINE'::text, 'OVERRIDDEN'::text])))
 );
 
@@ -3486,6 +3549,9 @@ ALTER TABLE ONLY public.budget_carries
 ALTER TABLE ONLY public.budget_events
     ADD CONSTRAINT budget_events_pkey PRIMARY KEY (organization_id, counter);
 
+ALTER TABLE ONLY public.call_ratings
+    ADD CONSTRAINT call_ratings_pkey PRIMARY KEY (organization_id, request_id, member_id);
+
 ALTER TABLE ONLY public.catalog_virtual_models
     ADD CONSTRAINT catalog_virtual_models_pkey PRIMARY KEY (model_name);
 
@@ -3800,6 +3866,10 @@ CREATE INDEX budget_carries_by_period ON public.budget_carries USING btree (orga
 
 CREATE INDEX budget_events_waiting ON public.budget_events USING btree (organization_id, create_time) WHERE (deliver_time IS NULL);
 
+CREATE UNIQUE INDEX call_ratings_by_call ON public.call_ratings USING btree (hold_id) WHERE (hold_id IS NOT NULL);
+
+CREATE INDEX call_ratings_waiting ON public.call_ratings USING btree (organization_id, member_id) WHERE (hold_id IS NULL);
+
 CREATE INDEX claim_mappings_by_value ON public.claim_mappings USING btree (issuer, claim, value);
 
 CREATE INDEX claim_memberships_by_user ON public.claim_memberships USING btree (user_id, issuer);
@@ -3925,6 +3995,8 @@ CREATE INDEX present_members_below_4 ON public.members USING btree (organization
 CREATE INDEX refused_calls_by_age ON public.refused_calls USING btree (minute);
 
 CREATE INDEX request_replays_by_age ON public.request_replays USING btree (create_time);
+
+CREATE INDEX routed_calls_by_request ON public.routed_calls USING btree (organization_id, request_id) WHERE (request_id IS NOT NULL);
 
 CREATE INDEX routed_calls_by_time ON public.routed_calls USING btree (organization_id, place_time);
 
@@ -4259,6 +4331,9 @@ ALTER TABLE ONLY public.budget_carries
 ALTER TABLE ONLY public.budget_events
     ADD CONSTRAINT budget_events_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.call_ratings
+    ADD CONSTRAINT call_ratings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.claim_mappings
     ADD CONSTRAINT claim_mappings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -4553,6 +4628,8 @@ CREATE POLICY audit_reads ON public.budget_carries FOR SELECT TO megarouter_audi
 
 CREATE POLICY audit_reads ON public.budget_events FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.call_ratings FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.claim_mappings FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.claim_memberships FOR SELECT TO megarouter_audit USING (true);
@@ -4675,6 +4752,8 @@ ALTER TABLE public.budget_carries ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.budget_events ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.call_ratings ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.claim_mappings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.claim_memberships ENABLE ROW LEVEL SECURITY;
@@ -4712,6 +4791,8 @@ CREATE POLICY every_organization_lock ON public.audit_log FOR UPDATE TO megarout
 CREATE POLICY every_organization_lock ON public.budget_carries FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.budget_events FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.call_ratings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.claim_mappings FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -4856,6 +4937,8 @@ CREATE POLICY every_organization_read ON public.audit_log FOR SELECT TO megarout
 CREATE POLICY every_organization_read ON public.budget_carries FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.budget_events FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.call_ratings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.claim_mappings FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -5052,6 +5135,8 @@ CREATE POLICY organization_wall ON public.audit_log TO megarouter_admin, megarou
 CREATE POLICY organization_wall ON public.budget_carries TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.budget_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.call_ratings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.claim_mappings TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -5366,6 +5451,9 @@ REVOKE ALL ON FUNCTION public.mark_carries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.mark_soft_budgets() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.match_ratings() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.match_ratings() TO megarouter_usage;
+
 REVOKE ALL ON FUNCTION public.member_intersection(one bit varying, other bit varying) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.member_intersection(one bit varying, other bit varying) TO megarouter_admin;
 
@@ -5465,6 +5553,9 @@ GRANT ALL ON FUNCTION public.provider_health() TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.provider_outcomes() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.provider_outcomes() TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.rate_call(of_organization text, of_member text, of_request text, given text, given_reason text, may_wait boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rate_call(of_organization text, of_member text, of_request text, given text, given_reason text, may_wait boolean) TO megarouter_authz;
 
 REVOKE ALL ON FUNCTION public.record_carries(r public.guardrails, time_zone text) FROM PUBLIC;
 
@@ -5704,6 +5795,10 @@ GRANT INSERT(threshold_nano_credits) ON TABLE public.budget_events TO megarouter
 GRANT INSERT(spent_nano_credits) ON TABLE public.budget_events TO megarouter_usage;
 
 GRANT UPDATE(deliver_time) ON TABLE public.budget_events TO megarouter_admin;
+
+GRANT SELECT ON TABLE public.call_ratings TO megarouter_usage;
+GRANT SELECT ON TABLE public.call_ratings TO megarouter_admin;
+GRANT SELECT ON TABLE public.call_ratings TO megarouter_audit;
 
 GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_authz;
 GRANT SELECT ON TABLE public.catalog_virtual_models TO megarouter_usage;
@@ -6044,6 +6139,10 @@ GRANT SELECT ON TABLE public.routed_calls TO megarouter_audit;
 GRANT UPDATE(baseline_nano_credits) ON TABLE public.routed_calls TO megarouter_usage;
 
 GRANT UPDATE(chosen_nano_credits) ON TABLE public.routed_calls TO megarouter_usage;
+
+GRANT UPDATE(request_id) ON TABLE public.routed_calls TO megarouter_usage;
+
+GRANT UPDATE(signals) ON TABLE public.routed_calls TO megarouter_usage;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.routing_policies TO megarouter_admin;
 

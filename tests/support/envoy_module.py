@@ -51,6 +51,8 @@ def _library() -> CDLL:
         "read_json",
         "request_facts",
         "form_facts",
+        "feedback_facts",
+        "ending",
         "conversation",
         "rewrite_form",
         "rewrite",
@@ -89,6 +91,12 @@ def request_facts(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | Non
     if isinstance(fields, int):
         return None
     return dict(json_format.MessageToDict(struct_pb2.Struct.FromString(fields)))
+
+
+def feedback_facts(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | None:
+    """Returns the facts of a rating, or None for an unreadable one."""
+    fields = _call("feedback_facts", body, cuts)
+    return None if isinstance(fields, int) else dict(json_format.MessageToDict(struct_pb2.Struct.FromString(fields)))
 
 
 def conversation(body: bytes, cuts: Sequence[int] = ()) -> dict[str, Any] | None:
@@ -190,6 +198,13 @@ def document_usage(document: bytes, cuts: Sequence[int] = ()) -> dict[str, Any]:
 def stream_usage(stream: bytes, cuts: Sequence[int] = ()) -> dict[str, Any]:
     """Returns the facts that the module extracts from a stream of events."""
     return _facts("stream_usage", stream, cuts)
+
+
+def ending(answer: bytes, *, is_stream: bool) -> str:
+    """Returns how an answer ended: `regular`, `length` or `refused`."""
+    result = _call("ending", answer, (), c_bool(is_stream))
+    assert isinstance(result, bytes)
+    return result.decode()
 
 
 def told_cost(document: bytes, quote: str, cuts: Sequence[int] = ()) -> str | None:

@@ -15,6 +15,7 @@ from usage_service.provider_reports.attempts import FailedAttempt
 from usage_service.provider_reports.findings import reported_text
 from usage_service.routed_calls.comparison import UNKNOWN, Compared
 from usage_service.routed_calls.rows import Row, routed_row
+from usage_service.routed_calls.signals import signals_of
 from usage_service.settlement.charge_decision import CallReport, Resolution, UsageSource
 from usage_service.stored_objects.handed_out import Answer, may_hand_out, rows_of
 
@@ -94,7 +95,10 @@ class RecordedSettlement:
     def routed_row(self) -> Row:
         """The choice about a call to a virtual model, as a row."""
         settlement = self.settlement
-        return routed_row(settlement.hold, self.sequence, settlement.compared_nano_credits)
+        signals = signals_of(settlement.report.facts, settlement.resolution.detail)
+        return routed_row(
+            settlement.hold, self.sequence, settlement.compared_nano_credits, settlement.report.request_id, signals
+        )
 
     @property
     def delta_nano_credits(self) -> int:

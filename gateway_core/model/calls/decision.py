@@ -70,13 +70,15 @@ class Parameters:
     """Which deployment of the model is to serve the call, as an index; None if the model has only one, or any may."""
     session: str = ""
     """The conversation of a call whose model was chosen, as a keyed hash; empty if it is not known."""
+    turns: int = 0
+    """How many turns that conversation has; 0 if it is not known."""
 
     @property
     def named(self) -> str:
         """The model as the caller named it."""
         return self.routed.virtual_model if self.routed else self.model
 
-    def served_by(self, model: str, routed: RoutedAs, session: str) -> "Parameters":
+    def served_by(self, model: str, routed: RoutedAs, session: str, turns: int) -> "Parameters":
         """Returns the parameters of the call to the model that serves it.
 
         It does not use `dataclasses.replace`, which would cost a tenth of the choice.
@@ -98,6 +100,7 @@ class Parameters:
             routed=routed,
             deployment=self.deployment,
             session=session,
+            turns=turns,
         )
 
 
@@ -359,5 +362,6 @@ def admit(
         shadow_refusals=terms.shadow_refusals,
         tags=tags,
         session=parameters.session,
+        turns=parameters.turns,
     )
     return Admission(hold=hold, terms=terms, share=reserved.share)

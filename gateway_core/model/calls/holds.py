@@ -115,6 +115,8 @@ class Hold:
     tags: Tags = ()
     session: str = ""
     """The conversation of a call whose model was chosen, as a keyed hash; empty if it is not known."""
+    turns: int = 0
+    """How many turns that conversation has; 0 if it is not known."""
 
     def placed(self, number: int, shadow_refusals: tuple[int, ...], amount_nano_credits: int) -> "Hold":
         """Returns the hold as Redis placed it.
@@ -133,6 +135,7 @@ class Hold:
             shadow_refusals=shadow_refusals,
             tags=self.tags,
             session=self.session,
+            turns=self.turns,
         )
 
     def placed_at(self, placed_epoch_us: int) -> "Hold":
@@ -179,7 +182,7 @@ def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = No
     """Returns the token of a hold: `v2.<claims>.<call>.<code>`.
 
     `<claims>` is JSON in base64url. `<call>` has the values of this call in a fixed order, separated by commas. The tags come next,
-    as JSON in base64url, and only if there are any, or a session, which comes last.
+    as JSON in base64url, and only if there are any, or a session, which comes last with the number of its turns.
     `<code>` is the keyed BLAKE2b (RFC 7693) of everything before it, in base64url. Base64url has no padding here.
 
     Args:
@@ -192,10 +195,11 @@ def sign_hold(hold: Hold, signing_key: bytes, encoded: EncodedClaims | None = No
         f"{hold.hold_id},{hold.amount_nano_credits},{hold.input_tokens},{hold.output_tokens},{hold.placed_epoch_us},"
         f"{hold.expires_epoch_us},{hold.placement},{':'.join(map(str, hold.shadow_refusals))}"
     )
-    if hold.tags or hold.session:
+    has_conversation = bool(hold.session or hold.turns)
+    if hold.tags or has_conversation:
         call += f",{_text_of(hold.tags) if hold.tags else ''}"
-    if hold.session:
-        call += f",{hold.session}"
+    if has_conversation:
+        call += f",{hold.session},{hold.turns}"
     return f"{encoded.text}{call}.{_code(encoded, call)}"
 
 
@@ -252,6 +256,7 @@ def _hold_of(claims: Claims, call: str) -> Hold:
         shadow_refusals=tuple(map(int, shadows.split(":"))) if shadows else (),
         tags=_tags_of(rest[0]) if rest and rest[0] else (),
         session=rest[1] if len(rest) > 1 else "",
+        turns=int(rest[2]) if len(rest) > 2 else 0,
     )
 
 

@@ -51,6 +51,8 @@ class RefusalReason(enum.StrEnum):
     """Name a response to one of your own calls, of the last 30 days. Otherwise send the conversation in `input`."""
     STORED_OBJECT_NOT_FOUND = "stored_object_not_found"
     """Name only what an answer to one of your own calls handed out, or ask the operator to register the id for you."""
+    CALL_NOT_FOUND = "call_not_found"
+    """Send the `x-request-id` of an answer to one of your own calls to a virtual model, of the last 7 days."""
     BUDGET_EXHAUSTED = "budget_exhausted"
     """`error.limits` lists every budget that refused, narrowest first. Lower `max_tokens`, wait for a reset, or ask your admin."""
     BUDGET_IN_USE = "budget_in_use"
@@ -63,6 +65,8 @@ class RefusalReason(enum.StrEnum):
     """Wait for `retry-after` seconds. Without that header the call exceeds the whole limit: lower `max_tokens`."""
     TOO_MANY_CONCURRENT_CALLS = "too_many_concurrent_calls"
     """Retry when one of your calls has ended."""
+    TOO_MANY_RATINGS = "too_many_ratings"
+    """Wait for `retry-after` seconds."""
     UNREADABLE_BODY = "unreadable_body"
     """Send one complete JSON object that has each key once and no escaped keys, or a form as HTTP clients build it."""
     UNSUPPORTED_CONTENT_TYPE = "unsupported_content_type"
@@ -91,12 +95,14 @@ _STATUS = {
     RefusalReason.ENDPOINT_NOT_SUPPORTED: 404,
     RefusalReason.PREVIOUS_RESPONSE_NOT_FOUND: 404,
     RefusalReason.STORED_OBJECT_NOT_FOUND: 404,
+    RefusalReason.CALL_NOT_FOUND: 404,
     RefusalReason.BUDGET_EXHAUSTED: 402,
     RefusalReason.BUDGET_IN_USE: 429,
     RefusalReason.CREDIT_EXHAUSTED: 402,
     RefusalReason.RATE_LIMITED: 429,
     RefusalReason.TOKENS_RATE_LIMITED: 429,
     RefusalReason.TOO_MANY_CONCURRENT_CALLS: 429,
+    RefusalReason.TOO_MANY_RATINGS: 429,
     RefusalReason.UNREADABLE_BODY: 400,
     RefusalReason.UNSUPPORTED_CONTENT_TYPE: 400,
     RefusalReason.UNSUPPORTED_CONTENT_ENCODING: 400,
@@ -109,6 +115,7 @@ _WORTH_RETRYING = {
     RefusalReason.RATE_LIMITED,
     RefusalReason.TOKENS_RATE_LIMITED,
     RefusalReason.TOO_MANY_CONCURRENT_CALLS,
+    RefusalReason.TOO_MANY_RATINGS,
     RefusalReason.DEPENDENCY_UNAVAILABLE,
 }
 

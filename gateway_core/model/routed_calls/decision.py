@@ -3,7 +3,7 @@
 authz_service decides with it, and admin_service explains with it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -159,8 +159,9 @@ def routed(parameters: Parameters, found: Eligible, choice: Choice, asked: Asked
     if routed_as is None:
         if len(found.choices) >= _CHOICES_MAX:
             found.choices.clear()
-        routed_as = found.choices[key] = _routed_as(found.virtual, choice, asked, found.candidates)
-    return parameters.served_by(choice.served, routed_as, asked.conversation.session)
+        routed_as = found.choices[key] = _routed_as(found, choice, asked)
+    conversation = asked.conversation
+    return parameters.served_by(choice.served, routed_as, conversation.session, conversation.turns)
 
 
 def routed_cheaper(parameters: Parameters, found: Eligible, choice: Choice, asked: Asked) -> tuple[Parameters, ...]:
@@ -188,8 +189,9 @@ def _can_compare(virtual: VirtualModel, choice: Choice) -> bool:
     return False
 
 
-def _routed_as(virtual: VirtualModel, choice: Choice, asked: Asked, candidates: Sequence[Candidate]) -> RoutedAs:
-    versions = {one.name: one.schedule.version for one in candidates if one.schedule is not None}
+def _routed_as(found: Eligible, choice: Choice, asked: Asked) -> RoutedAs:
+    virtual = found.virtual
+    versions = {one.name: one.schedule.version for one in found.candidates if one.schedule is not None}
     return RoutedAs(
         virtual_model=virtual.name,
         revision=virtual.revision,
@@ -201,4 +203,6 @@ def _routed_as(virtual: VirtualModel, choice: Choice, asked: Asked, candidates: 
         baseline_price_version=versions.get(virtual.baseline, 0) if _can_compare(virtual, choice) else 0,
         chosen=choice.chosen,
         chosen_price_version=versions[choice.chosen],
+        virtual_model_id=virtual.virtual_model_id,
+        max_loss_basis_points=found.principal.routing.policy.max_loss_basis_points,
     )

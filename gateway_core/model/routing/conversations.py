@@ -25,6 +25,8 @@ class Conversation:
     """A turn has thoughts that only the model that had them can read."""
     repeated_results: int = 0
     """How often the result of a tool has just repeated itself."""
+    turns: int = 0
+    """How many turns it has; 0 if it is not known. No choice depends on it."""
 
     @property
     def is_unfinished(self) -> bool:

@@ -1,12 +1,13 @@
 """What a hold says about the routing of its call, so that its settlement can compare what both models cost."""
 
+from collections.abc import Sequence
 from dataclasses import field
-from typing import Final
+from typing import Any, Final
 
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.choice import Arm, Reason
 
-Encoded = tuple[str, int, str, str, bool, str, str, int, str, int]
+Encoded = tuple[str, int, str, str, bool, str, str, int, str, int, str, int]
 
 
 @record(frozen=True, slots=True)
@@ -27,6 +28,10 @@ class RoutedAs:
     """0 if the baseline could not serve the call, so that nothing is compared with it."""
     chosen: str
     chosen_price_version: int
+    virtual_model_id: str = ""
+    """Empty for one of the catalog."""
+    max_loss_basis_points: int = 0
+    """The loss that the policy of the caller allows."""
 
     def encode(self) -> Encoded:
         """Returns the values in the order of the fields, for JSON."""
@@ -41,18 +46,15 @@ class RoutedAs:
             self.baseline_price_version,
             self.chosen,
             self.chosen_price_version,
+            self.virtual_model_id,
+            self.max_loss_basis_points,
         )
 
 
-def decode_routed_as(values: Encoded) -> RoutedAs:
-    """Returns what `RoutedAs.encode` wrote."""
-    virtual_model, revision, arm, reason, is_simple, use_case, baseline, baseline_version, chosen, chosen_version = (
-        values
-    )
-    return RoutedAs(
-        virtual_model, revision, _ARMS[arm], _REASONS[reason], is_simple,
-        use_case, baseline, baseline_version, chosen, chosen_version,
-    )  # fmt: skip
+def decode_routed_as(values: Sequence[Any]) -> RoutedAs:
+    """Returns what `RoutedAs.encode` wrote. Holds of an earlier release have less at the end."""
+    virtual_model, revision, arm, reason, *rest = values
+    return RoutedAs(virtual_model, revision, _ARMS[arm], _REASONS[reason], *rest)
 
 
 _ARMS: Final = {arm.value: arm for arm in Arm}

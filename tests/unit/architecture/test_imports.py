@@ -41,7 +41,7 @@ ROOMS = {
         "routed_calls",
         "anomalies",
     ),
-    "authz_service": ("request", "identities", "stored_objects", "holds", "deployments"),
+    "authz_service": ("request", "identities", "stored_objects", "feedback", "holds", "deployments"),
     "usage_service": (
         "provider_reports",
         "stored_objects",

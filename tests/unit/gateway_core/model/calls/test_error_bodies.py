@@ -30,6 +30,7 @@ STATUSES = {
         "model_not_allowed",
     },
     404: {
+        "call_not_found",
         "endpoint_not_supported",
         "model_not_found",
         "model_without_price",
@@ -37,7 +38,13 @@ STATUSES = {
         "stored_object_not_found",
     },
     400: {"unreadable_body", "unsupported_content_type", "unsupported_content_encoding", "invalid_parameter"},
-    429: {"budget_in_use", "rate_limited", "tokens_rate_limited", "too_many_concurrent_calls"},
+    429: {
+        "budget_in_use",
+        "rate_limited",
+        "tokens_rate_limited",
+        "too_many_concurrent_calls",
+        "too_many_ratings",
+    },
     503: {"dependency_unavailable"},
 }
 

@@ -63,6 +63,8 @@ holds = st.builds(
     placement=numbers,
     shadow_refusals=st.lists(numbers, max_size=7).map(tuple),
     tags=st.dictionaries(texts, texts, max_size=5).map(lambda tags: tuple(sorted(tags.items()))),
+    session=st.sampled_from(["", "5e55" * 4]),
+    turns=numbers,
 )
 WRITTEN_BEFORE = (
     "v2.eyJvcmciOiJhY21lIiwiZ3JvdXBzIjpbImcxIiwiZzIiXSwibWVtYmVyIjoibWlhIiwia2V5Ijoia2V5LTEiLCJlbmRwb2ludCI6Im1lc3NhZ2VzIiwi"
