@@ -48,7 +48,8 @@ from usage_service.rollups import follower as rollup_follower
 from usage_service.rollups import retention
 from usage_service.rollups.follower import RollupFollower
 from usage_service.rollups.retention import HoursRetention
-from usage_service.routed_calls import rating_matches
+from usage_service.routed_calls import quality_watch, rating_matches
+from usage_service.routed_calls.quality_watch import QualityWatch
 from usage_service.settlement import open_holds, pipeline, sweeper
 from usage_service.settlement.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement, Settlement
@@ -166,7 +167,8 @@ class _Following:
 
 @asynccontextmanager
 async def _following(pool: asyncpg.Pool, settings: UsageSettings, metrics: Metrics) -> AsyncIterator[_Following]:
-    """Keeps rollups, the anomalies that are found in them, standings, alerts and ratings in step with the ledger."""
+    """Keeps rollups, the anomalies that are found in them, standings, alerts, ratings and the quality of routing in step with the
+    ledger."""
     account_refusals = AccountRefusals()
     following = _Following(RollupFollower(pool), account_refusals, AlertFollower(pool, account_refusals))
     publish_alerts(metrics, following.alerts)
@@ -180,6 +182,7 @@ async def _following(pool: asyncpg.Pool, settings: UsageSettings, metrics: Metri
         alert_retention.running(pool, settings.alert_retention_days),
         disabled_channels.running(DisabledChannels(pool)),
         rating_matches.running(pool),
+        quality_watch.running(QualityWatch(pool)),
     ):
         yield following
 

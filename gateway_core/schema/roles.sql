@@ -97,6 +97,12 @@ GRANT SELECT, INSERT, UPDATE (baseline_nano_credits, chosen_nano_credits, reques
 -- What callers think of answers comes in by authz_service's function.
 GRANT SELECT ON call_ratings TO megarouter_usage, megarouter_admin, megarouter_audit;
 GRANT EXECUTE ON FUNCTION match_ratings() TO megarouter_usage;
+-- Only admin_service lifts a return.
+GRANT SELECT, INSERT ON routing_returns TO megarouter_usage;
+GRANT SELECT, UPDATE (lift_time) ON routing_returns TO megarouter_admin;
+GRANT SELECT ON routing_returns TO megarouter_audit;
+GRANT SELECT (organization_id, mode) ON routing_policies TO megarouter_usage;
+GRANT SELECT (organization_id, virtual_model_id, model_name, owner_kind, owner_id, revision) ON virtual_models TO megarouter_usage;
 GRANT SELECT, INSERT ON ledger_transfers, usage_records, usage_corrections, usage_findings, usage_quarantine,
     usage_discrepancies TO megarouter_usage;
 GRANT SELECT, UPDATE (sequence) ON ledger_heads TO megarouter_usage;

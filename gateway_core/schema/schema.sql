@@ -1432,7 +1432,11 @@ CREATE FUNCTION public.routing_of(organization text, path text[], of_key text) R
     AS $$
     SELECT CASE WHEN num_nonnulls(models.list, policies.list) > 0 THEN jsonb_build_array(models.list, policies.list) END
       FROM (SELECT jsonb_agg(jsonb_build_array(v.virtual_model_id, v.model_name, v.owner_kind, v.owner_id, v.candidates, v.baseline_model,
-                                               v.revision, v.state = 'DISABLED', v.losses)) AS list
+                                               v.revision, v.state = 'DISABLED', v.losses,
+                                               (SELECT coalesce(jsonb_agg(r.use_case ORDER BY r.use_case), '[]')
+                                                  FROM routing_returns r
+                                                 WHERE r.organization_id = v.organization_id
+                                                   AND r.virtual_model_id = v.virtual_model_id AND r.lift_time IS NULL))) AS list
               FROM virtual_models v
              WHERE v.organization_id = organization AND (v.owner_kind = 'organization' OR v.owner_id = ANY (path))) AS models,
            (SELECT jsonb_agg(jsonb_build_array(p.scope_kind, p.scope_id, p.mode, p.max_loss_basis_points, p.floors, p.allow_override,
@@ -2507,6 +2511,24 @@ CREATE TABLE public.routing_policies (
     CONSTRAINT routing_policies_max_loss_basis_points_check CHECK (((max_loss_basis_points >= 0) AND (max_loss_basis_points <= 10000))),
     CONSTRAINT routing_policies_mode_check CHECK ((mode = ANY (ARRAY['OFF'::text, 'SHADOW'::text, 'LIVE'::text]))),
     CONSTRAINT routing_policies_scope_kind_check CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'group'::text, 'api_key'::text])))
+);
+
+CREATE TABLE public.routing_returns (
+    organization_id text NOT NULL,
+    return_id text NOT NULL,
+    virtual_model_id text NOT NULL,
+    use_case text NOT NULL,
+    measure text NOT NULL,
+    routed_count bigint NOT NULL,
+    routed_bad bigint NOT NULL,
+    held_out_count bigint NOT NULL,
+    held_out_bad bigint NOT NULL,
+    loss_basis_points integer NOT NULL,
+    low_basis_points integer NOT NULL,
+    allowed_basis_points integer NOT NULL,
+    return_time timestamp with time zone DEFAULT now() NOT NULL,
+    lift_time timestamp with time zone,
+    CONSTRAINT routing_returns_measure_check CHECK ((measure = ANY (ARRAY['rated_bad'::text, 'troubled'::text])))
 );
 
 CREATE TABLE public.schema_migrations (
@@ -3690,6 +3712,9 @@ ALTER TABLE ONLY public.routed_calls
 ALTER TABLE ONLY public.routing_policies
     ADD CONSTRAINT routing_policies_pkey PRIMARY KEY (organization_id, scope_kind, scope_id);
 
+ALTER TABLE ONLY public.routing_returns
+    ADD CONSTRAINT routing_returns_pkey PRIMARY KEY (organization_id, return_id);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
 
@@ -4000,6 +4025,10 @@ CREATE INDEX routed_calls_by_request ON public.routed_calls USING btree (organiz
 
 CREATE INDEX routed_calls_by_time ON public.routed_calls USING btree (organization_id, place_time);
 
+CREATE INDEX routing_returns_by_time ON public.routing_returns USING btree (organization_id, return_time);
+
+CREATE UNIQUE INDEX routing_returns_one_in_force ON public.routing_returns USING btree (organization_id, virtual_model_id, use_case) WHERE (lift_time IS NULL);
+
 CREATE INDEX scim_group_members_by_member ON public.scim_group_members USING btree (organization_id, member_id);
 
 CREATE UNIQUE INDEX scim_users_by_name ON public.scim_users USING btree (organization_id, lower(user_name)) WHERE (delete_time IS NULL);
@@ -4245,6 +4274,10 @@ CREATE TRIGGER replace_unknown_attempt BEFORE INSERT ON public.delivery_attempts
 CREATE TRIGGER routing_policies_notify AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
 
 CREATE CONSTRAINT TRIGGER routing_policies_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.routing_policies DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
+
+CREATE TRIGGER routing_returns_notify AFTER INSERT OR DELETE OR UPDATE ON public.routing_returns FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE CONSTRAINT TRIGGER routing_returns_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.routing_returns DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
 CREATE TRIGGER top_up_requests_decided_once BEFORE UPDATE ON public.top_up_requests FOR EACH ROW WHEN ((old.state <> 'PENDING'::text)) EXECUTE FUNCTION public.refuse_change();
 
@@ -4499,6 +4532,9 @@ ALTER TABLE ONLY public.request_replays
 ALTER TABLE ONLY public.routing_policies
     ADD CONSTRAINT routing_policies_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
+ALTER TABLE ONLY public.routing_returns
+    ADD CONSTRAINT routing_returns_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.scim_group_members
     ADD CONSTRAINT scim_group_members_organization_id_group_id_fkey FOREIGN KEY (organization_id, group_id) REFERENCES public.scim_groups(organization_id, group_id);
 
@@ -4690,6 +4726,8 @@ CREATE POLICY audit_reads ON public.routed_calls FOR SELECT TO megarouter_audit 
 
 CREATE POLICY audit_reads ON public.routing_policies FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.routing_returns FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.scim_group_members FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.scim_groups FOR SELECT TO megarouter_audit USING (true);
@@ -4854,6 +4892,8 @@ CREATE POLICY every_organization_lock ON public.routed_calls FOR UPDATE TO megar
 
 CREATE POLICY every_organization_lock ON public.routing_policies FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.routing_returns FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.scim_group_members FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.scim_groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -4999,6 +5039,8 @@ CREATE POLICY every_organization_read ON public.refused_calls FOR SELECT TO mega
 CREATE POLICY every_organization_read ON public.routed_calls FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.routing_policies FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.routing_returns FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.scim_group_members FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -5198,6 +5240,8 @@ CREATE POLICY organization_wall ON public.routed_calls TO megarouter_admin, mega
 
 CREATE POLICY organization_wall ON public.routing_policies TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.routing_returns TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.scim_group_members TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.scim_groups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -5265,6 +5309,8 @@ ALTER TABLE public.refused_calls ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.routed_calls ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.routing_policies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.routing_returns ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.scim_group_members ENABLE ROW LEVEL SECURITY;
 
@@ -6146,6 +6192,16 @@ GRANT UPDATE(signals) ON TABLE public.routed_calls TO megarouter_usage;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.routing_policies TO megarouter_admin;
 
+GRANT SELECT(organization_id) ON TABLE public.routing_policies TO megarouter_usage;
+
+GRANT SELECT(mode) ON TABLE public.routing_policies TO megarouter_usage;
+
+GRANT SELECT,INSERT ON TABLE public.routing_returns TO megarouter_usage;
+GRANT SELECT ON TABLE public.routing_returns TO megarouter_admin;
+GRANT SELECT ON TABLE public.routing_returns TO megarouter_audit;
+
+GRANT UPDATE(lift_time) ON TABLE public.routing_returns TO megarouter_admin;
+
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_authz;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_usage;
 GRANT SELECT ON TABLE public.schema_migrations TO megarouter_admin;
@@ -6332,5 +6388,17 @@ GRANT UPDATE(display_name) ON TABLE public.user_identities TO megarouter_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO megarouter_admin;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_models TO megarouter_admin;
+
+GRANT SELECT(organization_id) ON TABLE public.virtual_models TO megarouter_usage;
+
+GRANT SELECT(virtual_model_id) ON TABLE public.virtual_models TO megarouter_usage;
+
+GRANT SELECT(model_name) ON TABLE public.virtual_models TO megarouter_usage;
+
+GRANT SELECT(owner_kind) ON TABLE public.virtual_models TO megarouter_usage;
+
+GRANT SELECT(owner_id) ON TABLE public.virtual_models TO megarouter_usage;
+
+GRANT SELECT(revision) ON TABLE public.virtual_models TO megarouter_usage;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE megarouter REVOKE ALL ON FUNCTIONS FROM PUBLIC;

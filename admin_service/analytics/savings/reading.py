@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import asyncpg
+
 from admin_service.analytics.kept_conditions import kept_conditions
 from admin_service.analytics.query import Filter, Reach
 from admin_service.analytics.savings.comparison import Sessions
 from admin_service.listing.sql_parameters import Parameters
+from gateway_core.model.routing.quality import Share
 from gateway_core.stores.postgres.connections import Connection
+from gateway_core.stores.postgres.routed_calls.conversation_counts import COUNTED, counting, share_of
 
 _COLUMNS: Final = {"members": "r.member_id"}
 _FOUND: Final = "SELECT c.*, r.output_tokens FROM routed_calls c JOIN usage_records r USING (hold_id)"
@@ -35,6 +39,14 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """How often something went wrong."""
+
+    routed: Share
+    held_out: Share
+
+
+@dataclass(frozen=True, slots=True)
 class Savings:
     """What routing saved in a period."""
 
@@ -43,6 +55,8 @@ class Savings:
     shadow: Sums
     routed_sessions: Sessions
     held_out_sessions: Sessions
+    quality: Mapping[str, Compared]
+    """By what went wrong."""
 
 
 async def read_savings(
@@ -79,6 +93,7 @@ async def read_savings(
          GROUP BY arm""",  # noqa: S608 - our own names
         *parameters.values,
     )
+    counts = {row["arm"]: row for row in await connection.fetch(counting(found), *parameters.values)}
     by_kind: dict[tuple[bool, bool], Sums] = {
         (row["is_shadow"], row["is_simple"]): Sums(row["calls"], row["unknown"], row["baseline"], row["saved"])
         for row in sums
@@ -93,4 +108,9 @@ async def read_savings(
         shadow=by_kind.get((True, True), Sums()) + by_kind.get((True, False), Sums()),
         routed_sessions=by_arm.get("ROUTED", Sessions()),
         held_out_sessions=by_arm.get("HOLDOUT", Sessions()),
+        quality={one: Compared(_share(counts, "ROUTED", one), _share(counts, "HOLDOUT", one)) for one in COUNTED},
     )
+
+
+def _share(counts: Mapping[str, asyncpg.Record], arm: str, what: str) -> Share:
+    return share_of(counts[arm], what) if arm in counts else Share(0, 0)

@@ -5,12 +5,18 @@ from collections.abc import Callable
 
 import asyncpg
 from megarouter.admin.v1 import routing_policy_pb2
-from megarouter.admin.v1.routing_policy_pb2 import HoldoutEstimate, QueryRoutingSavingsResponse, RoutingSavings
+from megarouter.admin.v1.routing_policy_pb2 import (
+    HoldoutEstimate,
+    QualityMeasure,
+    QueryRoutingSavingsResponse,
+    RoutingSavings,
+)
 
 from admin_service.access.authorization import Caller
 from admin_service.analytics.savings.comparison import estimate, output_ratio
-from admin_service.analytics.savings.reading import Savings, Sums, read_savings
+from admin_service.analytics.savings.reading import Compared, Savings, Sums, read_savings
 from admin_service.resources.analytics.questions import period_of, reach_of
+from gateway_core.model.routing.quality import difference
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 _WHOLE = 10_000
@@ -42,6 +48,7 @@ def savings_message(found: Savings) -> QueryRoutingSavingsResponse:
         complex=_sums(found.complex),
         shadow=_sums(found.shadow),
         holdout=_holdout(found),
+        quality=[_measure(name, compared) for name, compared in found.quality.items()],
     )
 
 
@@ -63,6 +70,22 @@ def _holdout(found: Savings) -> HoldoutEstimate:
         message.saved_basis_points_high = _points(compared.high)
     if (ratio := output_ratio(routed, held_out)) is not None:
         message.output_basis_points = _points(ratio)
+    return message
+
+
+def _measure(name: str, compared: Compared) -> QualityMeasure:
+    routed, held_out = compared.routed, compared.held_out
+    message = QualityMeasure(
+        name=name,
+        routed_session_count=routed.count,
+        routed_bad_session_count=routed.bad,
+        held_out_session_count=held_out.count,
+        held_out_bad_session_count=held_out.bad,
+    )
+    if found := difference(routed, held_out):
+        message.difference_basis_points = _points(found.value)
+        message.difference_basis_points_low = _points(found.low)
+        message.difference_basis_points_high = _points(found.high)
     return message
 
 

@@ -57,6 +57,8 @@ class Reason(enum.StrEnum):
     """The conversation is in the middle of what another model could not take over."""
     STALLED = "stalled"
     """A tool keeps returning the same, so a better model has to find the way out."""
+    RETURNED = "returned"
+    """Routed conversations of the use case turned out to be worse than allowed, so the baseline serves until that is lifted."""
     DEGRADED = "degraded"
     """A budget is nearly used up, so a cheaper model serves."""
     MODE_OFF = "mode_off"
@@ -174,6 +176,7 @@ _BASELINE_UNFIT: Final = Reason.BASELINE_UNFIT
 _CONTINUED: Final = Reason.CONTINUED
 _KEPT: Final = Reason.KEPT
 _STALLED: Final = Reason.STALLED
+_RETURNED: Final = Reason.RETURNED
 _MODE_OFF: Final = Reason.MODE_OFF
 _SWITCHED_OFF: Final = Reason.SWITCHED_OFF
 _ROUTED: Final = Arm.ROUTED
@@ -262,6 +265,8 @@ def _chosen(
         return baseline.name, _MODE_OFF
     if asked.names_stored:
         return baseline.name, _CONTINUED
+    if asked.use_case in virtual.returned:
+        return baseline.name, _RETURNED
     if cheaper and asked.conversation.is_stalled:
         return baseline.name, _STALLED
     before = asked.before

@@ -47,6 +47,7 @@ def virtual_model_of_row(
     revision: int,
     is_switched_off: bool,  # noqa: FBT001 - a column
     losses: Sequence[LossRow],
+    returned: Sequence[str] = (),
 ) -> VirtualModel:
     """Returns the virtual model that a row is."""
     return VirtualModel(
@@ -58,6 +59,7 @@ def virtual_model_of_row(
         revision,
         is_switched_off,
         *losses_of(losses),
+        frozenset(returned),
     )
 
 

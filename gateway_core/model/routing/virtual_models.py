@@ -72,6 +72,8 @@ class VirtualModel:
     """Whether the baseline serves every call: the kill switch."""
     losses: Losses = field(default_factory=dict)
     scored_losses: ScoredLosses = field(default_factory=dict)
+    returned: frozenset[str] = frozenset()
+    """The use cases that are back on the baseline, because routed conversations turned out to be worse than allowed."""
 
 
 def of_catalog(offered: OfferedVirtualModel) -> VirtualModel:

@@ -32,8 +32,8 @@ def at(instant: dt.datetime) -> Timestamp:
     return stamp
 
 
-async def add(owner: asyncpg.Connection, number: int, **columns: Any) -> None:
-    """Adds a settled call of the member `sales`, with what both models cost."""
+async def add(owner: asyncpg.Connection, number: int, rating: str | None = None, **columns: Any) -> None:
+    """Adds a settled call of the member `sales`, with what both models cost, and a rating."""
     hold = make_hold(member="sales", api_key="key-sales", group_path=GROUPS["sales"])
     await settle_batch(owner, [make_settlement(hold)])
     values = {
@@ -48,6 +48,12 @@ async def add(owner: asyncpg.Connection, number: int, **columns: Any) -> None:
         f" VALUES ('acme', $1, $2, 'assistant', 1, {marks})",
         hold.hold_id, number, *values.values(),
     )  # fmt: skip
+    if rating is not None:
+        await owner.execute(
+            "INSERT INTO call_ratings (organization_id, request_id, member_id, hold_id, rating)"
+            " VALUES ('acme', $1, 'sales', $1, $2)",
+            hold.hold_id, rating,
+        )  # fmt: skip
 
 
 async def savings(client: Client, member: str = "super") -> QueryRoutingSavingsResponse:
@@ -101,3 +107,76 @@ async def test_a_month_without_routed_calls_saved_nothing(client: Client) -> Non
     found = await savings(client)
     assert sums(found.overall) == (0, 0, 0, 0)
     assert not found.holdout.HasField("saved_basis_points")
+
+
+def counts(found: QueryRoutingSavingsResponse) -> dict[str, tuple[int, int, int, int]]:
+    return {
+        one.name: (
+            one.routed_bad_session_count,
+            one.routed_session_count,
+            one.held_out_bad_session_count,
+            one.held_out_session_count,
+        )
+        for one in found.quality
+    }
+
+
+async def test_what_went_wrong_is_counted_by_conversation_for_routed_ones_and_those_held_out(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    await add(owner, 1, session="a", signals=["truncated"], turns=1)
+    await add(owner, 2, session="a", signals=["refused"], turns=2)
+    await add(owner, 3, session="b", signals=["failed"], turns=1)
+    await add(owner, 4, session="c", signals=["abandoned"], rating="bad")
+    await add(owner, 5, session="c", rating="good")
+    await add(owner, 6, session="d", rating="good")
+    await add(owner, 7, session="x", arm="HOLDOUT", rating="good")
+    await add(owner, 8, session="y", arm="HOLDOUT", signals=["truncated"])
+    assert counts(await savings(client)) == {
+        "rated_bad": (1, 2, 0, 1),
+        "asked_again": (0, 4, 0, 2),
+        "refused": (1, 4, 0, 2),
+        "truncated": (1, 4, 1, 2),
+        "abandoned": (1, 4, 0, 2),
+        "troubled": (2, 4, 1, 2),
+        "failed": (1, 4, 0, 2),
+    }
+    [rated, *_] = (await savings(client)).quality
+    assert rated.difference_basis_points == 5_000
+    assert rated.difference_basis_points_low < 0 < 5_000 < rated.difference_basis_points_high
+
+
+@pytest.mark.parametrize(
+    ("turns", "minutes", "signals", "again"),
+    [
+        ((3, 3), 1, [], 1),
+        ((3, 5), 1, [], 0),
+        ((3, 3), 10, [], 0),
+        ((None, None), 1, [], 0),
+        ((3, 3), 1, ["failed"], 0),
+    ],
+)
+async def test_a_call_with_as_many_turns_soon_after_asks_again_unless_the_first_failed(
+    client: Client,
+    owner: asyncpg.Connection,
+    turns: tuple[int | None, int | None],
+    minutes: int,
+    signals: list[str],
+    again: int,
+) -> None:
+    await add(owner, 1, session="a", turns=turns[0], signals=signals)
+    await add(owner, 2, session="a", turns=turns[1], place_time=START + dt.timedelta(minutes=minutes))
+    await add(owner, 3, session="b", turns=turns[0])
+    assert counts(await savings(client))["asked_again"][:2] == (again, 2)
+
+
+async def test_calls_without_a_counterpart_say_nothing_of_quality(client: Client, owner: asyncpg.Connection) -> None:
+    broken: dict[str, Any] = {"signals": ["truncated"]}
+    await add(owner, 1, session="a", arm="SHADOW", **broken)
+    await add(owner, 2, session="b", arm="BASELINE", chosen_model="top", **broken)
+    await add(owner, 3, session="c", reason="degraded", **broken)
+    await add(owner, 4, session="d", baseline_price_version=0, **broken)
+    await add(owner, 5, session=None, **broken)
+    found = await savings(client)
+    assert set(counts(found).values()) == {(0, 0, 0, 0)}
+    assert not any(one.HasField("difference_basis_points") for one in found.quality)

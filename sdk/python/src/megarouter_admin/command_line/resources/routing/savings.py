@@ -1,6 +1,11 @@
 """The command `megarouter routing savings`."""
 
-from megarouter.admin.v1.messages import HoldoutEstimate, QueryRoutingSavingsRequest, RoutingSavings
+from megarouter.admin.v1.messages import (
+    HoldoutEstimate,
+    QualityMeasure,
+    QueryRoutingSavingsRequest,
+    RoutingSavings,
+)
 
 from megarouter_admin.command_line.parsing.commands import Section, command
 from megarouter_admin.command_line.rendering.tables import Column, Kind
@@ -14,7 +19,7 @@ application = Section()
 
 @command(application, "savings", "routing savings", "routing savings --since 2026-11-01 --until 2026-12-01")
 def show_savings(session: Session, since: FromOption = "", until: UntilOption = "") -> None:
-    """Show what routing saved against the baselines, or cost more, and what a comparison with the baseline shows."""
+    """Show what routing saved against the baselines, or cost more, and what a comparison shows of cost and quality."""
     request = QueryRoutingSavingsRequest(name=session.organization, time_range=period(session, since, until))
     answer = session.router.routing_policies.QueryRoutingSavings(request)
     if session.output.json:
@@ -28,6 +33,10 @@ def show_savings(session: Session, since: FromOption = "", until: UntilOption = 
     ]
     session.output.rows(_COLUMNS, rows, "")
     session.output.document(f"\n{_compared(answer.holdout)}\n")
+    measures = [one for one in answer.quality if one.routed_session_count and one.held_out_session_count]
+    if measures:
+        session.output.document("\n")
+        session.output.rows(_MEASURES, measures, "")
 
 
 def _share(savings: RoutingSavings) -> str:
@@ -52,6 +61,41 @@ def _compared(found: HoldoutEstimate) -> str:
     return f"By comparison, a routed conversation cost {saved} less ({low} to {high}; {sessions}).{length}"
 
 
+_NAMES = {
+    "rated_bad": "a bad rating",
+    "asked_again": "asked again",
+    "refused": "refused",
+    "truncated": "cut off",
+    "abandoned": "abandoned",
+    "troubled": "one of the four above",
+    "failed": "provider failed",
+}
+
+
+def _rate(bad: int, count: int) -> str:
+    return f"{100 * bad / count:.1f}% of {count:,}"
+
+
+def _difference(measure: QualityMeasure) -> str:
+    points = (
+        measure.difference_basis_points,
+        measure.difference_basis_points_low,
+        measure.difference_basis_points_high,
+    )
+    value, low, high = (f"{one / 100:+.1f}%" for one in points)
+    return f"{value} ({low} to {high})"
+
+
+_MEASURES = (
+    Column[QualityMeasure]("conversations with", lambda one: _NAMES.get(one.name, one.name)),
+    Column[QualityMeasure](
+        "routed", lambda one: _rate(one.routed_bad_session_count, one.routed_session_count), Kind.MEASURE
+    ),
+    Column[QualityMeasure](
+        "held out", lambda one: _rate(one.held_out_bad_session_count, one.held_out_session_count), Kind.MEASURE
+    ),
+    Column[QualityMeasure]("difference", _difference, Kind.MEASURE),
+)
 _COLUMNS = (
     Column[tuple[str, RoutingSavings]]("calls to virtual models", lambda row: row[0]),
     Column[tuple[str, RoutingSavings]]("calls", lambda row: row[1].call_count, Kind.NUMBER),

@@ -1,0 +1,1 @@
+"""Routed calls, as more than one service reads them."""
