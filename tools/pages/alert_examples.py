@@ -108,6 +108,20 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "simple": {"savedNanoCredits": "1840000000000", "baselineNanoCredits": "2960000000000", "callCount": "31000"},
         "complex": {"savedNanoCredits": "0", "baselineNanoCredits": "1640000000000", "callCount": "17000"},
     },
+    types.ROUTING_RETURNED: {
+        "virtualModel": f"{_ACME}/virtualModels/vm-01abc",
+        "modelName": "assistant",
+        "useCase": "contracts",
+        "measure": "troubled",
+        "routedCount": "5124",
+        "routedBadCount": "1025",
+        "heldOutCount": "268",
+        "heldOutBadCount": "27",
+        "lossBasisPoints": 965,
+        "lossBasisPointsLow": 233,
+        "allowedLossBasisPoints": 100,
+        "returnTime": "2026-11-30T14:05:00Z",
+    },
 }
 
 

@@ -27,7 +27,7 @@ from admin_service.listing.sql_parameters import Condition
 from admin_service.listing.subtrees import visible_groups
 from admin_service.resources.virtual_models import store
 from admin_service.resources.virtual_models.checks import check_names, stored_settings
-from admin_service.resources.virtual_models.store import Settings, VirtualModelRow
+from admin_service.resources.virtual_models.store import Returned, Settings, VirtualModelRow
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -71,6 +71,7 @@ class VirtualModelsApi:
             "CreateVirtualModel": self.create,
             "UpdateVirtualModel": update,
             "DeleteVirtualModel": delete,
+            "LiftReturn": lift_return,
         }
         # An update is checked as a whole, with what it leaves as it was.
         self.rules: Mapping[str, Rule] = {"CreateVirtualModel": _check_creation}
@@ -141,6 +142,17 @@ async def delete(_request: virtual_model_pb2.DeleteVirtualModelRequest, change: 
     return virtual_model_message(row)
 
 
+async def lift_return(request: virtual_model_pb2.LiftReturnRequest, change: Change) -> VirtualModel:
+    """LiftReturn lets routing choose models for a use case again."""
+    name = change.caller.resource
+    row = await _existing(change.connection, name, _WRITE)
+    if not await store.lift_return(change.connection, row.organization, row.virtual_model, request.use_case):
+        return virtual_model_message(row)
+    after = await _existing(change.connection, name, _WRITE)
+    change.record(name, virtual_model_message(row), virtual_model_message(after), group_path=row.group_path)
+    return virtual_model_message(after)
+
+
 def virtual_model_message(row: VirtualModelRow) -> VirtualModel:
     """Returns a virtual model as callers see it."""
     settings = row.settings
@@ -156,6 +168,22 @@ def virtual_model_message(row: VirtualModelRow) -> VirtualModel:
         create_time=timestamp(row.create_time),
         update_time=timestamp(row.update_time),
         etag=row.etag,
+        returns=map(_return, row.returns),
+    )
+
+
+def _return(one: Returned) -> VirtualModel.Return:
+    return VirtualModel.Return(
+        use_case=one.use_case,
+        measure=one.measure,
+        routed_session_count=one.routed_count,
+        routed_bad_session_count=one.routed_bad,
+        held_out_session_count=one.held_out_count,
+        held_out_bad_session_count=one.held_out_bad,
+        loss_basis_points=one.loss_basis_points,
+        loss_basis_points_low=one.low_basis_points,
+        allowed_loss_basis_points=one.allowed_basis_points,
+        return_time=timestamp(one.return_time),
     )
 
 

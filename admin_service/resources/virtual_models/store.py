@@ -4,7 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from admin_service.api.etags import etag_of
 from gateway_core.model.organization.scopes import Scope, ScopeKind
@@ -13,7 +13,12 @@ from gateway_core.stores.postgres.connections import Connection
 
 COLUMNS: Final = """
 v.organization_id, v.virtual_model_id, v.owner_kind, v.owner_id, v.model_name, v.candidates, v.baseline_model, v.losses,
-v.state = 'DISABLED', v.revision, v.create_time, v.update_time, coalesce(g.path, '{}')
+v.state = 'DISABLED', v.revision, v.create_time, v.update_time, coalesce(g.path, '{}'),
+(SELECT coalesce(jsonb_agg(jsonb_build_array(t.use_case, t.measure, t.routed_count, t.routed_bad, t.held_out_count, t.held_out_bad,
+                                             t.loss_basis_points, t.low_basis_points, t.allowed_basis_points, t.return_time)
+                           ORDER BY t.use_case), '[]')
+   FROM routing_returns t
+  WHERE t.organization_id = v.organization_id AND t.virtual_model_id = v.virtual_model_id AND t.lift_time IS NULL)
 """
 SOURCE: Final = """
 virtual_models v
@@ -34,6 +39,11 @@ ON CONFLICT (organization_id, virtual_model_id) DO UPDATE
        losses = excluded.losses, state = excluded.state, revision = virtual_models.revision + 1, update_time = clock_timestamp()
 """
 _DELETE: Final = "DELETE FROM virtual_models WHERE organization_id = $1 AND virtual_model_id = $2"
+_LIFT: Final = """
+UPDATE routing_returns SET lift_time = clock_timestamp()
+ WHERE organization_id = $1 AND virtual_model_id = $2 AND use_case = $3 AND lift_time IS NULL
+RETURNING 1
+"""
 # Every name by which callers reach a model on offer. A model's own name comes first.
 _NAMES_OF_MODELS: Final = """
 SELECT named.name, m.model_name
@@ -57,6 +67,22 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """A use case that went back to the baseline, and what was measured."""
+
+    use_case: str
+    measure: str
+    routed_count: int
+    routed_bad: int
+    held_out_count: int
+    held_out_bad: int
+    loss_basis_points: int
+    low_basis_points: int
+    allowed_basis_points: int
+    return_time: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualModelRow:
     """A stored virtual model."""
 
@@ -68,6 +94,7 @@ class VirtualModelRow:
     create_time: dt.datetime
     update_time: dt.datetime
     group_path: tuple[str, ...]
+    returns: tuple[Returned, ...]
 
     @property
     def etag(self) -> str:
@@ -89,13 +116,25 @@ def make_row(
     create_time: dt.datetime,
     update_time: dt.datetime,
     path: Sequence[str],
+    returns: str,
 ) -> VirtualModelRow:
     """Makes a row from `COLUMNS`."""
     measured = [tuple(values) for values in json.loads(losses)]
     settings = Settings(model_name, list(candidates), baseline, measured, is_disabled)
     owner = Scope(ScopeKind(owner_kind), owner_id)
+    gone: list[Any] = json.loads(returns)
+    for one in gone:
+        one[-1] = dt.datetime.fromisoformat(one[-1])
     return VirtualModelRow(
-        organization, virtual_model, owner, settings, revision, create_time, update_time, tuple(path)
+        organization,
+        virtual_model,
+        owner,
+        settings,
+        revision,
+        create_time,
+        update_time,
+        tuple(path),
+        tuple(Returned(*one) for one in gone),
     )
 
 
@@ -131,6 +170,11 @@ async def put_virtual_model(
         _PUT, organization, virtual_model, owner.kind, owner.scope_id, settings.model_name, list(settings.candidates),
         settings.baseline, json.dumps(settings.losses), "DISABLED" if settings.is_disabled else "ENABLED",
     )  # fmt: skip
+
+
+async def lift_return(connection: Connection, organization: str, virtual_model: str, use_case: str) -> bool:
+    """Lets routing choose models for a use case again. Returns False if it is not back on the baseline."""
+    return await connection.fetchval(_LIFT, organization, virtual_model, use_case) is not None
 
 
 async def delete_virtual_model(connection: Connection, organization: str, virtual_model: str) -> None:

@@ -331,6 +331,23 @@ class SavingsEvent(EventData):
     complex: Saved
 
 
+class ReturnEvent(EventData):
+    """What was measured: `rated_bad` or `troubled`, in conversations that were routed and in those held out for comparison."""
+
+    virtual_model: Name
+    model_name: str
+    use_case: str
+    measure: Literal["rated_bad", "troubled"]
+    routed_count: Count
+    routed_bad_count: Count
+    held_out_count: Count
+    held_out_bad_count: Count
+    loss_basis_points: int
+    loss_basis_points_low: int
+    allowed_loss_basis_points: int
+    return_time: Time
+
+
 EVENT_DATA: Final[dict[str, type[EventData]]] = {
     types.THRESHOLD_REACHED: BudgetEvent,
     types.EXHAUSTED: BudgetEvent,
@@ -367,6 +384,7 @@ EVENT_DATA: Final[dict[str, type[EventData]]] = {
     types.WEEKLY_SUMMARY: SummaryEvent,
     types.MONTHLY_SUMMARY: SummaryEvent,
     types.MONTHLY_SAVINGS: SavingsEvent,
+    types.ROUTING_RETURNED: ReturnEvent,
 }
 """The data of each type that a rule can name."""
 

@@ -75,6 +75,8 @@ MONTHLY_SUMMARY: Final = "summary.monthly"
 """A month has ended in which the scope of the rule had calls."""
 MONTHLY_SAVINGS: Final = "savings.monthly"
 """A month has ended in which routing chose models: what it saved against the baselines, or cost more."""
+ROUTING_RETURNED: Final = "routing.returned"
+"""A use case of a virtual model went back to its baseline, because routed conversations turned out to be worse than allowed."""
 ALERT_CLOSED: Final = "alert.closed"
 """What an alert told of is over without a recovery: its rule was changed, switched off or deleted, or its period ended.
 
@@ -99,7 +101,7 @@ OF_RULES: Final = (
     MEMBER_JOINED, MEMBER_REMOVED, INVITE_USED, GUARDRAIL_CHANGED,
     ANOMALY_FOUND, USAGE_UNCONFIRMED, USAGE_DOUBTFUL,
     ACCOUNT_REFUSED, ACCOUNT_ACCEPTED, PROVIDER_DOWN, PROVIDER_RECOVERED, WEEKLY_SUMMARY, MONTHLY_SUMMARY,
-    MONTHLY_SAVINGS,
+    MONTHLY_SAVINGS, ROUTING_RETURNED,
 )  # fmt: skip
 """Those that a rule can name. The others do not follow from rules, or say how a rule sends."""
 OF_PERCENTS: Final = frozenset({SEATS_REACHED, SEATS_RECOVERED, KEYS_REACHED, KEYS_RECOVERED})

@@ -104,6 +104,11 @@ def _savings(name: str, data: Mapping[str, Any]) -> str:
     return f"Smart routing saved {name} {credits_text(saved)} last month, compared with its baseline models"
 
 
+def _returned(_name: str, data: Mapping[str, Any]) -> str:
+    model, use_case = one_line(data.get("modelName") or "", 50), one_line(data.get("useCase") or "", 40)
+    return f"{model} sends {use_case} back to its baseline: routed answers were worse than allowed"
+
+
 def _digest(name: str, data: Mapping[str, Any]) -> str:
     count = mapping_in(data, "digest").get("count")
     return f"{_number(count)} alert{'' if count == 1 else 's'} about {name}"
@@ -170,6 +175,7 @@ SENTENCES: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = {
     types.WEEKLY_SUMMARY: lambda name, data: _summary(name, data, "week"),
     types.MONTHLY_SUMMARY: lambda name, data: _summary(name, data, "month"),
     types.MONTHLY_SAVINGS: _savings,
+    types.ROUTING_RETURNED: _returned,
     types.TEST: lambda _name, _data: "This is a test: alerts arrive here",
 }
 """What each type of event says, of the name of its scope and its data."""

@@ -132,3 +132,19 @@ async def test_an_explanation_considers_the_size_and_the_whitelists(client: Clie
 async def test_a_name_that_is_no_virtual_model_in_reach_is_refused(client: Client) -> None:
     request = routing_policy_pb2.ExplainRoutingRequest(name=f"{ACME}/members/member", model_name=STRONG)
     assert (await client.failure("ExplainRouting", request)).fields == ("model_name",)
+
+
+async def test_an_explanation_says_that_a_use_case_is_back_on_the_baseline(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    await add_virtual_model(client)
+    await set_policy(client, "organization", mode=RoutingPolicy.MODE_LIVE)
+    await owner.execute(
+        "INSERT INTO routing_returns (organization_id, return_id, virtual_model_id, use_case, measure, routed_count, routed_bad,"
+        " held_out_count, held_out_bad, loss_basis_points, low_basis_points, allowed_basis_points)"
+        " SELECT 'acme', 'rr-1', virtual_model_id, 'summaries', 'troubled', 1000, 400, 200, 20, 2970, 2064, 100 FROM virtual_models"
+    )
+    found = await explained(client, use_case="summaries")
+    assert (found.served_model, found.arm, found.reason) == (STRONG, "BASELINE", "returned")
+    await owner.execute("UPDATE routing_returns SET lift_time = now()")
+    assert (await explained(client, use_case="summaries")).reason == "cheapest"

@@ -153,3 +153,46 @@ async def test_an_organization_has_a_bounded_number(client: Client, owner: async
         " baseline_model) SELECT 'acme', 'vm-' || n, 'v' || n, 'organization', 'acme', '{m}', 'm' FROM generate_series(1, 100) n"
     )
     assert (await client.failure("CreateVirtualModel", creation())).reason == "VIRTUAL_MODEL_LIMIT_REACHED"
+
+
+async def add_return(owner: asyncpg.Connection, made: VirtualModel, use_case: str = "summaries") -> None:
+    """Sends a use case back to the baseline, as usage_service does."""
+    await owner.execute(
+        "INSERT INTO routing_returns (organization_id, return_id, virtual_model_id, use_case, measure, routed_count, routed_bad,"
+        " held_out_count, held_out_bad, loss_basis_points, low_basis_points, allowed_basis_points)"
+        " VALUES ('acme', 'rr-' || $2, $1, $2, 'troubled', 1000, 400, 200, 20, 2970, 2064, 100)",
+        made.name.rpartition("/")[2], use_case,
+    )  # fmt: skip
+
+
+def lift(made: VirtualModel, use_case: str = "summaries") -> virtual_model_pb2.LiftReturnRequest:
+    return virtual_model_pb2.LiftReturnRequest(name=made.name, use_case=use_case)
+
+
+async def test_a_return_is_shown_with_what_was_measured_until_an_admin_lifts_it(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    made = await client.call("CreateVirtualModel", creation())
+    assert not made.returns
+    await add_return(owner, made)
+    await add_return(owner, made, "contracts")
+    found = await client.call("GetVirtualModel", virtual_model_pb2.GetVirtualModelRequest(name=made.name), "member")
+    assert [one.use_case for one in found.returns] == ["contracts", "summaries"]
+    shown = found.returns[1]
+    assert (shown.measure, shown.loss_basis_points, shown.loss_basis_points_low) == ("troubled", 2_970, 2_064)
+    assert (shown.routed_bad_session_count, shown.routed_session_count) == (400, 1_000)
+    assert (shown.held_out_bad_session_count, shown.held_out_session_count) == (20, 200)
+    assert (shown.allowed_loss_basis_points, shown.HasField("return_time")) == (100, True)
+    assert await client.code("LiftReturn", lift(made), "member") is DENIED
+    lifted = await client.call("LiftReturn", lift(made))
+    assert [one.use_case for one in lifted.returns] == ["contracts"]
+    assert await client.call("LiftReturn", lift(made)) == lifted
+    [entry] = await owner.fetch("SELECT before, after FROM audit_log WHERE method LIKE '%/LiftReturn'")
+    assert '"useCase": "summaries"' in entry["before"]
+    assert '"useCase": "summaries"' not in entry["after"]
+
+
+async def test_a_return_is_lifted_by_the_admins_of_the_owner(client: Client, owner: asyncpg.Connection) -> None:
+    made = await client.call("CreateVirtualModel", creation(f"{ACME}/groups/platform"), "sub")
+    await add_return(owner, made)
+    assert not (await client.call("LiftReturn", lift(made), "sub")).returns

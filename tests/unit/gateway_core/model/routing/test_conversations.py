@@ -49,6 +49,15 @@ def test_the_baseline_serves_an_unfinished_conversation_that_it_began() -> None:
     assert (found.served, found.arm, found.reason) == ("top", Arm.BASELINE, Reason.KEPT)
 
 
+def test_a_use_case_that_went_back_is_served_by_the_baseline_also_in_the_middle_of_a_conversation() -> None:
+    back = replace(VIRTUAL, returned=frozenset({"summaries"}))
+    for call in (asked("summaries"), asked("summaries", conversation=IN_LOOP, before=Before("light"))):
+        found = decided(back, ALL, call)
+        assert (found.served, found.arm, found.reason) == ("top", Arm.BASELINE, Reason.RETURNED)
+    assert decided(VIRTUAL, ALL, asked("summaries")).served == "light"
+    assert decided(replace(VIRTUAL, returned=frozenset({"contracts"})), ALL, asked("summaries")).served == "light"
+
+
 def test_a_tool_that_keeps_failing_brings_the_baseline() -> None:
     def served(repeated: int) -> str:
         stuck = Conversation(in_tool_loop=True, repeated_results=repeated)

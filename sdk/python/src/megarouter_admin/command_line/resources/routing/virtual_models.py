@@ -10,6 +10,7 @@ from megarouter.admin.v1.messages import (
     CreateVirtualModelRequest,
     DeleteVirtualModelRequest,
     GetVirtualModelRequest,
+    LiftReturnRequest,
     ListVirtualModelsRequest,
     UpdateVirtualModelRequest,
     VirtualModel,
@@ -62,6 +63,16 @@ def _state(virtual: VirtualModel) -> str:
     return "off" if virtual.disabled else "on"
 
 
+def _returns(virtual: VirtualModel) -> str:
+    return ", ".join(f"{one.use_case} ({_why(one)})" for one in virtual.returns)
+
+
+def _why(one: VirtualModel.Return) -> str:
+    what = "bad ratings" if one.measure == "rated_bad" else "trouble"
+    lost, at_least = _percent(one.loss_basis_points), _percent(one.loss_basis_points_low)
+    return f"{what} {lost} more often, at least {at_least}; {_percent(one.allowed_loss_basis_points)} allowed"
+
+
 def _facts(session: Session, virtual: VirtualModel) -> list[tuple[str, str]]:
     return [
         ("virtual model", virtual.name),
@@ -71,6 +82,7 @@ def _facts(session: Session, virtual: VirtualModel) -> list[tuple[str, str]]:
         ("baseline", virtual.baseline_model),
         ("losses", _losses(virtual)),
         ("state", _state(virtual)),
+        ("back on the baseline", _returns(virtual)),
         ("revision", str(virtual.revision)),
         ("changed", session.ago(virtual.update_time)),
     ]
@@ -167,6 +179,18 @@ def switch_model(
     changed = VirtualModel(name=session.name(Collection.VIRTUAL_MODELS, virtual_model), disabled=off)
     request = UpdateVirtualModelRequest(virtual_model=changed, update_mask=FieldMask(paths=["disabled"]))
     made = session.router.virtual_models.UpdateVirtualModel(request)
+    session.output.one(made, _facts(session, made))
+
+
+@command(application, "lift-return", "routing lift-return vm-01abc summaries")
+def lift_return(
+    session: Session,
+    virtual_model: VirtualModelArgument,
+    use_case: Annotated[str, Argument(metavar="USE_CASE", text="A use case that is back on the baseline.")],
+) -> None:
+    """Let routing choose models for a use case again that went back to the baseline because answers were worse than allowed."""
+    name = session.name(Collection.VIRTUAL_MODELS, virtual_model)
+    made = session.router.virtual_models.LiftReturn(LiftReturnRequest(name=name, use_case=use_case))
     session.output.one(made, _facts(session, made))
 
 
