@@ -154,10 +154,10 @@ class OperatorsApi:
         )
 
     async def issue_sign_in_link(
-        self, _request: operator_pb2.IssueSignInLinkRequest, change: Change
+        self, request: operator_pb2.IssueSignInLinkRequest, change: Change
     ) -> operator_pb2.IssueSignInLinkResponse:
         """IssueSignInLink makes a sign-in link for a member of any role."""
-        return await self._sign_in_links.issue(change)
+        return await self._sign_in_links.issue(request, change)
 
     async def link_identity(
         self, request: operator_pb2.LinkUserIdentityRequest, change: Change

@@ -10,7 +10,7 @@ from typing import Final
 
 import grpc
 from megarouter.admin.v1 import sign_in_link_pb2
-from megarouter.admin.v1.operator_pb2 import IssueSignInLinkResponse
+from megarouter.admin.v1.operator_pb2 import IssueSignInLinkRequest, IssueSignInLinkResponse
 from megarouter.admin.v1.sign_in_link_pb2 import CreateSignInLinkResponse, ExchangeSignInLinkResponse, SignInLink
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
@@ -18,7 +18,13 @@ from admin_service.access.authorization import Caller, OperatorCaller, UserCalle
 from admin_service.access.directory import Membership
 from admin_service.access.permissions import Actor, Permission, Role, Target, TargetKind, is_below, may
 from admin_service.access.tree_places import MAX_SHOWN
-from admin_service.api.errors import AdminError, permission_denied, sign_in_link_invalid
+from admin_service.api.errors import (
+    AdminError,
+    FieldViolation,
+    invalid_fields,
+    permission_denied,
+    sign_in_link_invalid,
+)
 from admin_service.api.names import ACCESS_TOKENS, MEMBERS, ResourceName, parse_name
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.access_tokens.lives import TokenLives
@@ -79,15 +85,16 @@ class SignInLinkMaker:
             row = await add_new_member(change, wanted.new_member, self._make_id)
         else:
             row = await _member_below(change, wanted.member)
-        made, secret = await self._make(change, row, (caller.user, caller.actor.member))
+        made, secret = await self._make(change, row, (caller.user, caller.actor.member), self._link_life)
         change.repeat_answer = CreateSignInLinkResponse(sign_in_link=made, secret_already_issued=True)
         return CreateSignInLinkResponse(sign_in_link=made, secret=secret, link=invite_link(self._page_url, secret))
 
-    async def issue(self, change: Change) -> IssueSignInLinkResponse:
+    async def issue(self, request: IssueSignInLinkRequest, change: Change) -> IssueSignInLinkResponse:
         """IssueSignInLink makes a link as an operator."""
         caller: OperatorCaller = change.caller
+        life = self._life_of(request)
         row = await _member(change.connection, caller.named, Permission.OPERATORS_WRITE, str(caller.named))
-        made, secret = await self._make(change, row, (caller.user, None))
+        made, secret = await self._make(change, row, (caller.user, None), life)
         change.repeat_answer = IssueSignInLinkResponse(sign_in_link=made, secret_already_issued=True)
         return IssueSignInLinkResponse(sign_in_link=made, secret=secret, link=invite_link(self._page_url, secret))
 
@@ -140,7 +147,22 @@ class SignInLinkMaker:
             super_admin_end_time=super_admin_end,
         )
 
-    async def _make(self, change: Change, member: MemberRow, maker: tuple[str, str | None]) -> tuple[SignInLink, str]:
+    def _life_of(self, request: IssueSignInLinkRequest) -> dt.timedelta:
+        """Returns how long the link can be used.
+
+        Raises:
+            AdminError: FIELD_INVALID, the requested life is not within that of the deployment.
+        """
+        if not request.HasField("ttl"):
+            return self._link_life
+        longest_s = int(self._link_life.total_seconds())
+        if not 0 < request.ttl.seconds + request.ttl.nanos / 1e9 <= longest_s:
+            raise invalid_fields(FieldViolation("ttl", f"must be more than 0 and at most {longest_s} seconds"))
+        return request.ttl.ToTimedelta()
+
+    async def _make(
+        self, change: Change, member: MemberRow, maker: tuple[str, str | None], life: dt.timedelta
+    ) -> tuple[SignInLink, str]:
         """Makes a link, and revokes the earlier ones for the member."""
         connection, organization = change.connection, member.organization
         await refuse_in_personal_account(connection, organization)
@@ -153,7 +175,7 @@ class SignInLinkMaker:
             _record(change, row, await store.get_link(connection, organization, row.link))
         secret, link = SIGN_IN_LINK.make(self._random_bytes(SECRET_BYTES)), self._make_id("link")
         secret_hash = hash_secret(secret, self._pepper)
-        await store.add_link(connection, organization, link, member.member, secret_hash, maker, self._link_life)
+        await store.add_link(connection, organization, link, member.member, secret_hash, maker, life)
         after = await store.get_link(connection, organization, link)
         _record(change, None, after)
         if after is None:

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from megarouter.admin.v1 import (
     access_token_pb2,
@@ -375,3 +376,16 @@ async def test_a_token_without_the_permission_to_invite_adds_no_one(client: Clie
     )
     assert (await client.failure("CreateSignInLink", add())).metadata["permission"] == "invites:write"
     await made(client)
+
+
+async def test_an_operator_chooses_a_shorter_life(client: Client) -> None:
+    issue = operator_pb2.IssueSignInLinkRequest(name=f"{PARENT}/members/l1", ttl=Duration(seconds=120))
+    link = (await client.call("IssueSignInLink", issue, "operator")).sign_in_link
+    assert link.expire_time.ToSeconds() - link.create_time.ToSeconds() == pytest.approx(120, abs=1)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 86_401])
+async def test_no_link_lives_longer_than_the_deployment_allows(client: Client, seconds: int) -> None:
+    issue = operator_pb2.IssueSignInLinkRequest(name=f"{PARENT}/members/l1", ttl=Duration(seconds=seconds))
+    failure = await client.failure("IssueSignInLink", issue, "operator")
+    assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")

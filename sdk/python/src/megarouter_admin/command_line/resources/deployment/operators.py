@@ -37,6 +37,7 @@ from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import format_credits, parse_credits
 from megarouter_admin.command_line.values.filters import all_of
 from megarouter_admin.command_line.values.names import Collection, full_name, organization_name, short_name
+from megarouter_admin.command_line.values.times import duration, parse_duration
 
 application = Section()
 
@@ -248,12 +249,16 @@ def link(
     session.output.one(answer, [("linked to", answer.member)])
 
 
-@command(application, "sign-in-link", "operator sign-in-link organizations/acme/members/olivia")
+@command(application, "sign-in-link", "operator sign-in-link organizations/acme/members/olivia --ttl 10m")
 def sign_in_link(
     session: Session,
     member: Annotated[str, Argument(metavar="MEMBER", text="organizations/ORG/members/ID, or ID with --organization.")],
+    ttl: Annotated[
+        str, Option(metavar="DURATION", text="How long it is valid, such as 10m. Default: the longest.")
+    ] = "",
 ) -> None:
     """Create a link with which a member of any role signs in once, such as the first Super Admin of an organization."""
     organization = "" if member.startswith("organizations/") else session.organization
     name = full_name(organization, Collection.MEMBERS, member)
-    show_new_link(session, session.router.operators.IssueSignInLink(IssueSignInLinkRequest(name=name)))
+    request = IssueSignInLinkRequest(name=name, ttl=duration(parse_duration(ttl)) if ttl else None)
+    show_new_link(session, session.router.operators.IssueSignInLink(request))
