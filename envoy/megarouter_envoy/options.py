@@ -86,6 +86,27 @@ class AdminApi:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleAsset:
+    """A file of the web console that never changes: its name contains a hash of its content."""
+
+    name: str
+    content: bytes  # compressed with gzip
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The web console: see `replies.console_files.read_console`.
+
+    Envoy's configuration contains the files, so that it can restart while somebody builds the console again.
+    """
+
+    page: bytes  # compressed with gzip
+    assets: tuple[ConsoleAsset, ...]
+    model_url: str  # where the page says that models are called
+    issuers: tuple[str, ...] = ()  # origins at which people may sign in
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSockets:
     """Unix sockets of the four services."""
 
@@ -200,6 +221,7 @@ class BootstrapOptions:
     admin_allowed_origins: tuple[str, ...] = ()  # exact origins of browsers that may call the admin API
     model_allowed_origins: tuple[str, ...] = ()  # the same for model calls
     identity_providers: tuple[IdentityProvider, ...] = ()
+    console: Console | None = None  # None: none is served
     control_prefix: str = ""  # begins the names of headers that control a mock provider; real ones never receive them
     authorities_path: Path | None = None  # certificate authorities to trust for providers; None: the system's
     front_proxies: FrontProxies = field(default_factory=FrontProxies)

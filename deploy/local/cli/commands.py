@@ -14,6 +14,7 @@ from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
 from rich.console import Group
 
 from deploy.local.cli import logs as log_reader
+from deploy.local.cli.console_commands import console_command
 from deploy.local.cli.demo_commands import bring_up_with_demo_data, load_demo_data
 from deploy.local.cli.options import HomeOption, fail
 from deploy.local.cli.report import is_healthy, process_table, providers_line
@@ -88,6 +89,7 @@ def up(
 
 
 application.command("demo-data")(load_demo_data)
+application.command("console")(console_command)
 
 
 @application.command()

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from deploy.local.cli.console_commands import console_line
 from deploy.local.cli.options import HomeOption, fail
 from deploy.local.cli.terminal import console
 from deploy.local.cli.up import bring_up
+from deploy.local.stack.environment import parse_environment
 from deploy.local.stack.specification import DEFAULT_HOME, StackSpecification, home_in
 from deploy.local.supervision.background import running_state, stop_stack
 
@@ -52,6 +54,8 @@ def bring_up_with_demo_data(specification: StackSpecification, *, detach: bool) 
         console.print(f"no demo data: {error}", markup=False, soft_wrap=True)
     except demo_data.DemoDataError as error:
         raise fail(str(error)) from error
+    environment = parse_environment(specification.home.environment_file.read_text(encoding="utf-8"))
+    console.print(console_line(environment), markup=False, soft_wrap=True)
     if detach:
         return
     console.print("Ctrl-C stops everything.")

@@ -87,6 +87,7 @@ def _print_already_running(home: Home) -> None:
 
 
 def _print_stack(home: Home, state: StackState) -> None:
+    from deploy.local.cli.console_commands import console_line  # noqa: PLC0415
     from deploy.local.cli.report import keys_table, process_table, providers_line, tour  # noqa: PLC0415
     from deploy.local.cli.terminal import console  # noqa: PLC0415
     from deploy.local.stack.environment import parse_environment  # noqa: PLC0415 - see `_start`
@@ -98,6 +99,7 @@ def _print_stack(home: Home, state: StackState) -> None:
     console.print(f"API keys: {home.demo_file}", markup=False, soft_wrap=True)
     console.print(f"Super Admin token: MEGAROUTER_ADMIN_TOKEN in {home.environment_file}", markup=False, soft_wrap=True)
     environment = parse_environment(home.environment_file.read_text(encoding="utf-8"))
+    console.print(console_line(environment), markup=False, soft_wrap=True)
     console.print()
     for step in tour(environment, state, home.directory, _home_option(home)):
         console.print(step, markup=False, soft_wrap=True)

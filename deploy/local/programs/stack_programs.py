@@ -19,7 +19,9 @@ from deploy.local.stack.environment import (
     METRICS_LISTEN,
     MODEL_URL,
     OPERATORS,
+    SIGN_IN_PAGE_URL,
     Backends,
+    console_url,
     inbox_url,
     service_environment,
 )
@@ -123,7 +125,9 @@ def _service_child(plan: StackPlan, service: str, worker: int) -> ChildCommand:
     if service == "usage":
         environment[ENVOY_ADMIN_URL] = f"unix:{plan.home.envoy_admin_socket}"
     if service == "admin":
-        environment.setdefault(INVITE_PAGE_URL, f"{plan.listeners.url(plan.ports.admin)}/invites")
+        admin_url = plan.listeners.url(plan.ports.admin)
+        environment.setdefault(INVITE_PAGE_URL, f"{admin_url}/invites")
+        environment.setdefault(SIGN_IN_PAGE_URL, f"{console_url(admin_url)}sign-in")
         environment.setdefault(MODEL_URL, plan.listeners.url(plan.ports.model))
         environment.setdefault(OPERATORS, DEMO_OPERATORS)
     if service in {"admin", "notification"}:

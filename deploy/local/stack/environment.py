@@ -37,6 +37,8 @@ JOURNAL_FILE = "MEGAROUTER_JOURNAL_FILE"
 CATALOG_FILE = "MEGAROUTER_CATALOG_FILE"
 ENVOY_ADMIN_URL = "MEGAROUTER_ENVOY_ADMIN_URL"
 INVITE_PAGE_URL = "MEGAROUTER_INVITE_PAGE_URL"
+SIGN_IN_PAGE_URL = "MEGAROUTER_SIGN_IN_PAGE_URL"
+CONSOLE_URL = "MEGAROUTER_CONSOLE_URL"
 MODEL_URL = "MEGAROUTER_MODEL_URL"
 OPERATORS = "MEGAROUTER_OPERATORS"
 DEMO_OPERATORS = "user:acme-olivia"
@@ -108,6 +110,7 @@ _NOT_INHERITED = frozenset(
         ),
         *("MEGAROUTER_BASE_URL", "MEGAROUTER_API_KEY", "MEGAROUTER_ADMIN_URL", "MEGAROUTER_ADMIN_ADDRESS"),
         *("MEGAROUTER_ADMIN_TOKEN", "MEGAROUTER_ORGANIZATION", "MEGAROUTER_TEST_HOME", "MEGAROUTER_TEST_PORT_BASE"),
+        CONSOLE_URL,
         *("MEGAROUTER_LOGIN_ISSUER", "MEGAROUTER_LOGIN_CLIENT_ID", "MEGAROUTER_CA_FILE"),
     }
 )
@@ -243,7 +246,13 @@ def client_environment(
         **database_environment(backends),
         REDIS_URL: backends.redis_url,
         INBOX_URL: inbox_url(ports),
+        CONSOLE_URL: console_url(url_of(ports.admin)),
     }
+
+
+def console_url(admin_url: str) -> str:
+    """Returns the URL of the console, which the admin listener serves."""
+    return f"{admin_url}/console/"
 
 
 def inbox_url(ports: Ports) -> str:

@@ -11,11 +11,12 @@ from deploy.local.toolchain.paths import Repository
 from deploy.local.toolchain.progress import BootstrapError
 
 DEVELOPER_COMMANDS = frozenset({"test", "lint", "protos", "sdk"})
+BUILD_CONSOLE = ["console", "--build"]
 
 
 def groups_of(arguments: Sequence[str]) -> frozenset[str]:
     """Returns the dependency groups that a command line needs."""
-    developer = bool(arguments) and arguments[0] in DEVELOPER_COMMANDS
+    developer = bool(arguments) and (arguments[0] in DEVELOPER_COMMANDS or list(arguments) == BUILD_CONSOLE)
     return environments.LOCAL | {"dev"} if developer else environments.LOCAL
 
 

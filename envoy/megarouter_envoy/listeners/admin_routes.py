@@ -9,6 +9,7 @@ from megarouter_envoy.listeners.browsers import allowed_browsers
 from megarouter_envoy.listeners.refused_requests import connect_refused
 from megarouter_envoy.names import ADMIN_CLUSTER
 from megarouter_envoy.options import BootstrapOptions
+from megarouter_envoy.replies.console import body_limit_bytes, console_routes
 from megarouter_envoy.replies.invite_page import invite_page
 from megarouter_envoy.replies.sign_in_page import sign_in_page
 from megarouter_envoy.typed_config import content_type_is_grpc, seconds, set_header
@@ -19,7 +20,7 @@ METHODS = ("GET", "POST", "PATCH", "DELETE")
 
 
 def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
-    """Returns routes that send everything to admin_service, except two pages that Envoy itself has and what it refuses.
+    """Returns routes that send everything to admin_service, except the pages that Envoy itself has and what it refuses.
 
     The translator has already refused what is neither gRPC nor a path of the API. A route with a direct response would
     not do for REST, because Envoy applies no CORS to it.
@@ -40,7 +41,8 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
         routes=[
             grpc,
             invite_page(),
-            sign_in_page(options.identity_providers),
+            sign_in_page(options.identity_providers, options.console.model_url if options.console else None),
+            *(console_routes(options.console) if options.console else []),
             rest,
             connect_refused(),
         ],
@@ -49,7 +51,10 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
         host.typed_per_filter_config = allowed_browsers(
             options.admin_allowed_origins, METHODS, REQUEST_HEADERS, RESPONSE_HEADERS
         )
-    return route.RouteConfiguration(name="admin", virtual_hosts=[host])
+    routes = route.RouteConfiguration(name="admin", virtual_hosts=[host])
+    if options.console:
+        routes.max_direct_response_body_size_bytes = body_limit_bytes(options.console)
+    return routes
 
 
 def _to_admin_service(longest_s: int) -> route.RouteAction:

@@ -22,6 +22,8 @@ from gateway_core.contract.doors import (
 from gateway_core.contract.errors import ERROR_DOMAIN, ERROR_INFO_TYPE
 from gateway_core.contract.headers import JSON
 from gateway_core.contract.metadata import DECISION_NAMESPACE, REFUSED
+from megarouter_envoy.replies.console import asset_pattern
+from megarouter_envoy.replies.console_files import ASSET_TYPES
 from megarouter_envoy.replies.invite_page import CONTENT_TYPE
 from megarouter_envoy.replies.local_replies import Filter, metadata_is, status_is
 from megarouter_envoy.replies.sign_in_page import SIGN_IN_PATH
@@ -101,14 +103,26 @@ def admin_replies() -> hcm.LocalReplyConfig:
 
 
 def _pages() -> list[hcm.ResponseMapper]:
-    """Passes the page for signing in and the invite page unchanged: the only such responses that are not errors."""
-    path = route.HeaderMatcher(name=":path", string_match=matcher.StringMatcher(prefix=SIGN_IN_PATH))
-    is_sign_in = Filter(header_filter=accesslog.HeaderFilter(header=path))
-    sign_in = Filter(and_filter=accesslog.AndFilter(filters=[status_is(200), is_sign_in]))
+    """Passes Envoy's own pages unchanged: the only such responses that are not errors."""
+    sign_in = _page(matcher.StringMatcher(prefix=SIGN_IN_PATH))
+    assets = {
+        content_type: _page(matcher.StringMatcher(safe_regex=matcher.RegexMatcher(regex=asset_pattern(suffix))))
+        for suffix, content_type in ASSET_TYPES.items()
+    }
     return [
         hcm.ResponseMapper(filter=sign_in, body_format_override=_unchanged(JSON)),
+        *(
+            hcm.ResponseMapper(filter=asset, body_format_override=_unchanged(content_type))
+            for content_type, asset in assets.items()
+        ),
         hcm.ResponseMapper(filter=status_is(200), body_format_override=_unchanged(CONTENT_TYPE)),
     ]
+
+
+def _page(path: matcher.StringMatcher) -> Filter:
+    """Matches the response to a path that is not an error."""
+    header = accesslog.HeaderFilter(header=route.HeaderMatcher(name=":path", string_match=path))
+    return Filter(and_filter=accesslog.AndFilter(filters=[status_is(200), Filter(header_filter=header)]))
 
 
 def _unchanged(content_type: str) -> core.SubstitutionFormatString:

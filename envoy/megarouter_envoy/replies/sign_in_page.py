@@ -1,4 +1,7 @@
-"""What a client must know to sign in: the identity providers that the admin API accepts, as JSON. It contains no secret."""
+"""What a client must know before it signs in, as JSON: the identity providers that the admin API accepts, and where models are.
+
+It contains no secret.
+"""
 
 import json
 from typing import Final
@@ -13,10 +16,12 @@ from megarouter_envoy.typed_config import pack, set_header
 SIGN_IN_PATH: Final = "/.well-known/megarouter"
 
 
-def sign_in_page(providers: tuple[IdentityProvider, ...]) -> route.Route:
+def sign_in_page(providers: tuple[IdentityProvider, ...], model_url: str | None) -> route.Route:
     """Returns the route. Envoy answers from its memory, so a flood of questions reaches no service."""
     get = route.HeaderMatcher(name=":method", string_match=matcher.StringMatcher(exact="GET"))
-    document = {"identity_providers": [_described(provider) for provider in providers]}
+    document: dict[str, object] = {"identity_providers": [_described(provider) for provider in providers]}
+    if model_url:
+        document["model_url"] = model_url
     return route.Route(
         name="sign_in_page",
         match=route.RouteMatch(path=SIGN_IN_PATH, headers=[get]),

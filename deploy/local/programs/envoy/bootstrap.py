@@ -20,6 +20,7 @@ from megarouter_envoy.options import (
 
 from deploy.local.process.children import StartError
 from deploy.local.process.private_files import write_private
+from deploy.local.programs.envoy.console import planned_console
 from deploy.local.stack.layout import Home
 from deploy.local.stack.listeners.public_listeners import PublicListeners
 from deploy.local.stack.plan import StackPlan
@@ -71,6 +72,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None, drain_grace_s: i
         allow_plain_http=plan.listeners.allow_plain_http,
         front_proxies=plan.front_proxies,
         identity_providers=plan.admin_edge.identity_providers,
+        console=planned_console(plan),
         control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
         limits=Limits(drain_grace_s=drain_grace_s),
         module_path=_module(),

@@ -14,6 +14,7 @@ from megarouter_envoy.module import ModuleNotBuiltError, find_module
 from deploy.local.process.children import StartError
 from deploy.local.process.ownership import give_away
 from deploy.local.process.private_files import write_private
+from deploy.local.programs.envoy.console import planned_console
 from deploy.local.programs.envoy.drain_grace import drain_grace_s
 from deploy.local.stack.environment import OTLP_ENDPOINT
 from deploy.local.stack.layout import Home
@@ -133,6 +134,7 @@ def _source(plan: StackPlan) -> str:
         plan.model_origins,
         plan.listeners,
         plan.front_proxies,
+        planned_console(plan),
         otlp_address(plan.environment),
         drain_grace_s(plan.environment),
         binary,

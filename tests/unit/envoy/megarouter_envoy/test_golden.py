@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from megarouter_envoy.bootstrap import build_bootstrap
+from megarouter_envoy.options import Console, ConsoleAsset
 
 from tests.support.repository import GOLDEN
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
@@ -24,6 +25,12 @@ LISTENER_PARTS = {
     "tracing": "tracing",
 }
 """Fields of a listener's connection manager that have separate files."""
+CONSOLE = Console(
+    page=b"the page",
+    assets=(ConsoleAsset("index-0a1b2c3d.js", b"an asset"),),
+    model_url="http://127.0.0.1:10000",
+    issuers=("https://id.example",),
+)
 
 
 def features() -> dict[str, Any]:
@@ -35,6 +42,7 @@ def features() -> dict[str, Any]:
         admin_json_path=root / "admin_json.lua",
         authorities_path=root / "authorities.pem",
         fallbacks=(("openai", "mock"), ("openai", "bedrock")),
+        console=CONSOLE,
     )
     document = json.loads(build_bootstrap(fixed))
     resources = document.pop("static_resources")

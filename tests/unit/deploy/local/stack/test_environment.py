@@ -120,6 +120,7 @@ def test_the_env_file_has_exactly_the_documented_variables() -> None:
         **LOGINS,
         "MEGAROUTER_REDIS_URL": "redis://own",
         "MEGAROUTER_INBOX_URL": "http://127.0.0.1:18011",
+        "MEGAROUTER_CONSOLE_URL": "http://127.0.0.1:18001/console/",
     }
 
 

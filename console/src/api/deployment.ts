@@ -1,0 +1,17 @@
+import { useSuspenseQuery } from "@tanstack/react-query";
+
+/** What the gateway announces to everyone. */
+export interface Deployment {
+  /** Where models are called, without `/v1`. */
+  readonly model_url: string;
+}
+
+async function announced(): Promise<Deployment> {
+  const answer = await fetch("/.well-known/megarouter");
+  if (!answer.ok) throw new Error(`the gateway announces nothing (${answer.status})`);
+  return (await answer.json()) as Deployment;
+}
+
+export function useDeployment(): Deployment {
+  return useSuspenseQuery({ queryKey: ["deployment"], queryFn: announced, staleTime: Number.POSITIVE_INFINITY }).data;
+}

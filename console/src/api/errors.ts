@@ -1,0 +1,20 @@
+import { Code, MegaRouterError } from "@megarouter/admin";
+
+export function isSignedOut(error: unknown): boolean {
+  return error instanceof MegaRouterError && error.code === Code.Unauthenticated;
+}
+
+export function isDenied(error: unknown): boolean {
+  return error instanceof MegaRouterError && error.code === Code.PermissionDenied;
+}
+
+/** The id that the gateway gave the call; empty if it never arrived there. */
+export function requestIdOf(error: unknown): string {
+  return error instanceof MegaRouterError ? (error.cause.metadata.get("x-request-id") ?? "") : "";
+}
+
+/** The service's own sentence, without the code before it. */
+export function messageOf(error: unknown): string {
+  if (error instanceof MegaRouterError) return error.cause.rawMessage;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,23 @@
+/** Resource names: `organizations/acme/apiKeys/ci`. The path of a page after `/console/` is the name of what it shows. */
+
+export function organizationName(id: string): string {
+  return `organizations/${id}`;
+}
+
+export function idOf(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
+}
+
+export function organizationIdOf(name: string): string {
+  return name.split("/")[1] ?? "";
+}
+
+/** Quotes a value for a filter (AIP-160). */
+export function quoted(value: string): string {
+  return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+}
+
+/** Joins the parts of a filter that are not empty. */
+export function allOf(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(" AND ");
+}

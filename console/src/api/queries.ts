@@ -1,0 +1,8 @@
+import { QueryClient } from "@tanstack/react-query";
+
+const freshMs = 15_000;
+
+/** What was read stays for the session. The client of the API retries by itself. */
+export const queryClient = new QueryClient({
+  defaultOptions: { queries: { retry: false, staleTime: freshMs }, mutations: { retry: false } },
+});

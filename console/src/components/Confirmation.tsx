@@ -1,0 +1,33 @@
+import { Trans } from "@lingui/react/macro";
+import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+
+import { ErrorNotice } from "./ErrorNotice";
+
+interface ConfirmationProps {
+  readonly opened: boolean;
+  readonly close: () => void;
+  readonly title: ReactNode;
+  readonly verb: ReactNode;
+  readonly danger?: boolean;
+  readonly mutation: { readonly isPending: boolean; readonly isError: boolean; readonly error: unknown };
+  readonly confirm: () => void;
+  /** The exact effect. */
+  readonly children: ReactNode;
+}
+
+/** Says what will happen before it happens. */
+export function Confirmation({ opened, close, title, verb, danger = false, mutation, confirm, children }: ConfirmationProps) {
+  return (
+    <Modal opened={opened} onClose={close} title={<Text fw={600}>{title}</Text>} centered>
+      <Stack gap="md">
+        <Text size="sm">{children}</Text>
+        {mutation.isError && <ErrorNotice error={mutation.error} />}
+        <Group justify="flex-end" gap="sm">
+          <Button variant="default" onClick={close} data-autofocus><Trans>Cancel</Trans></Button>
+          <Button {...(danger ? { color: "red" } : {})} loading={mutation.isPending} onClick={confirm}>{verb}</Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

@@ -1,0 +1,14 @@
+import { Trans } from "@lingui/react/macro";
+import { Button } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+
+import { EmptyState } from "../ui/EmptyState";
+
+export function NotFound() {
+  return (
+    <EmptyState
+      title={<Trans>There is no such page</Trans>} step={<Trans>Check the address, or begin at the start.</Trans>}
+      action={<Button component={Link} to="/" variant="default"><Trans>To the start</Trans></Button>}
+    />
+  );
+}

@@ -1,0 +1,39 @@
+import { Box, Group, Text, Title } from "@mantine/core";
+import type { ReactNode } from "react";
+
+import { AppLink } from "../ui/AppLink";
+import { Icon } from "../ui/Icon";
+
+export interface Crumb {
+  readonly label: string;
+  readonly to: string;
+}
+
+interface PageHeaderProps {
+  readonly title: ReactNode;
+  readonly crumbs?: readonly Crumb[];
+  readonly hint?: ReactNode;
+  readonly actions?: ReactNode;
+}
+
+export function PageHeader({ title, crumbs = [], hint, actions }: PageHeaderProps) {
+  return (
+    <Group justify="space-between" align="flex-end" mb="lg" gap="md">
+      <Box style={{ minWidth: 0, flex: "1 1 280px" }}>
+        {crumbs.length > 0 && (
+          <Group component="nav" gap={4} mb={4} c="dimmed" aria-label={crumbs.map((crumb) => crumb.label).join(" / ")}>
+            {crumbs.map((crumb) => (
+              <Group key={crumb.to} gap={4} wrap="nowrap">
+                <AppLink to={crumb.to} c="dimmed">{crumb.label}</AppLink>
+                <Icon name="right" size={12} />
+              </Group>
+            ))}
+          </Group>
+        )}
+        <Title order={1} style={{ overflowWrap: "anywhere" }}>{title}</Title>
+        {hint !== undefined && <Text c="dimmed" size="sm" mt={4}>{hint}</Text>}
+      </Box>
+      {actions}
+    </Group>
+  );
+}

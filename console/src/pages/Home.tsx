@@ -1,0 +1,205 @@
+import { useSuspenseQuery } from "@connectrpc/connect-query";
+import {
+  Analytics, ApiKeys, ApiKeyView, Credits, Members, Notifications, UsageDimension, UsageForecast_State, UsageGranularity,
+} from "@megarouter/admin";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+
+import { idOf, quoted } from "../api/names";
+import { SpendChart } from "../charts/SpendChart";
+import { Part } from "../components/Part";
+import { Severity } from "../components/Severity";
+import { BudgetTree } from "../components/BudgetTree";
+import { isAdmin, usePlace } from "../hooks/account";
+import { useLanguage } from "../hooks/language";
+import { PageHeader } from "../layouts/PageHeader";
+import { pathOf, pathsOf } from "../paths";
+import { AppLink } from "../ui/AppLink";
+import { Amount } from "../ui/Amount";
+import { EmptyState } from "../ui/EmptyState";
+import { Figure } from "../ui/Figure";
+import { Meter } from "../ui/Meter";
+import { Surface } from "../ui/Surface";
+import { Time } from "../ui/Time";
+import { formatCredits } from "../util/credits";
+import { changePercent, formatPercent } from "../util/numbers";
+import { formatDay, startOf } from "../util/times";
+import { useNow } from "../hooks/now";
+
+export function Home() {
+  const { account, organization } = usePlace();
+  const paths = pathsOf(account.organization);
+  const admin = isAdmin(account);
+  return (
+    <>
+      <PageHeader
+        title={organization.displayName || <Trans>Personal account</Trans>} hint={admin ? <Trans>What the people you administer use</Trans> : <Trans>What you use</Trans>}
+        actions={<Button component={Link} to={paths.newKey}><Trans>Create an API key</Trans></Button>}
+      />
+      <Stack gap="lg">
+        <Part height={132}><Figures /></Part>
+        <SimpleGrid cols={{ base: 1, lg: admin ? 2 : 1 }} spacing="lg">
+          <Surface title={<Trans>Spend by day</Trans>} hint={<Trans>Credits, the last 30 days</Trans>}>
+            <Part height={240}><DailySpend /></Part>
+          </Surface>
+          {admin && <Surface title={<Trans>Groups</Trans>} hint={<Trans>Spend against the budget of the present cycle</Trans>}><Part height={240}><BudgetTree heightPx={312} /></Part></Surface>}
+        </SimpleGrid>
+        <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
+          <Surface title={<Trans>Open alerts</Trans>} actions={<AppLink to={paths.alerts}><Trans>All alerts</Trans></AppLink>}>
+            <Part><OpenAlerts /></Part>
+          </Surface>
+          <Surface title={<Trans>My keys</Trans>} actions={<AppLink to={paths.keys}><Trans>All keys</Trans></AppLink>}>
+            <Part><MyKeys /></Part>
+          </Surface>
+        </SimpleGrid>
+        {admin && <Surface title={<Trans>Top movers</Trans>} hint={<Trans>The last 7 days against the 7 days before</Trans>}><Part><TopMovers /></Part></Surface>}
+      </Stack>
+    </>
+  );
+}
+
+function Figures() {
+  const { account } = usePlace();
+  const { t } = useLingui();
+  const language = useLanguage();
+  const parent = account.organization;
+  const { data: forecast } = useSuspenseQuery(Analytics.method.getUsageForecast, { name: parent });
+  const budget = forecast.budgetNanoCredits;
+  const spent = forecast.spentNanoCredits;
+  const expected = forecast.expectedNanoCredits;
+  const end = forecast.timeRange?.endTime;
+  return (
+    <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} spacing="lg" className="surface" p={20}>
+      <Figure
+        label={<Trans>Spent in this cycle</Trans>} value={<Amount nanoCredits={spent} decimals={2} />}
+        note={end && <Trans>until {formatDay(end, language, forecast.timeZone)}</Trans>}
+      />
+      <Figure
+        label={<Trans>Left</Trans>} value={budget === undefined ? "—" : <Amount nanoCredits={budget > spent ? budget - spent : 0n} decimals={2} />}
+        note={budget === undefined ? <Trans>No budget</Trans> : <Stack gap={4} mt={4}><Meter used={spent} limit={budget} label={t`Budget`} /><span className="figures"><Trans>of {formatCredits(budget, language, 2)}</Trans></span></Stack>}
+      />
+      <Figure
+        label={<Trans>Forecast</Trans>} value={expected === undefined ? "—" : <Amount nanoCredits={expected} decimals={2} c={forecast.state === UsageForecast_State.EXCEEDED ? "red" : undefined} />}
+        note={<ForecastNote state={forecast.state} low={forecast.lowNanoCredits} high={forecast.highNanoCredits} />}
+      />
+      <Part height={90} denied={<MySpend />}><Pool /></Part>
+    </SimpleGrid>
+  );
+}
+
+function ForecastNote({ state, low, high }: { readonly state: UsageForecast_State; readonly low: bigint | undefined; readonly high: bigint | undefined }) {
+  const language = useLanguage();
+  if (state === UsageForecast_State.EXCEEDED) return <Text span size="sm" c="red"><Trans>Above the budget</Trans></Text>;
+  if (state === UsageForecast_State.NONE) return <Trans>Nothing spent yet</Trans>;
+  if (low === undefined || high === undefined) return <Trans>Too few days to tell</Trans>;
+  return <span className="figures"><Trans>{formatCredits(low, language, 0)} to {formatCredits(high, language, 0)} likely</Trans></span>;
+}
+
+function Pool() {
+  const parent = usePlace().account.organization;
+  const { data } = useSuspenseQuery(Credits.method.getCreditBalance, { name: `${parent}/creditBalance` });
+  return (
+    <Figure
+      label={<Trans>Credit balance</Trans>} value={<Amount nanoCredits={data.balanceNanoCredits} decimals={2} />}
+      note={<AppLink to={pathsOf(parent).credit}><Trans>Ledger</Trans></AppLink>}
+    />
+  );
+}
+
+/** For those who may not see the pool: what they spent themselves. */
+function MySpend() {
+  const { account } = usePlace();
+  const { data } = useSuspenseQuery(Members.method.getMember, { name: account.member });
+  return <Figure label={<Trans>My spend</Trans>} value={<Amount nanoCredits={data.spentNanoCredits} decimals={2} />} note={data.budgetNanoCredits === undefined ? <Trans>No budget</Trans> : undefined} />;
+}
+
+function DailySpend() {
+  const { account, organization } = usePlace();
+  const now = useNow();
+  const { data } = useSuspenseQuery(Analytics.method.queryUsage, {
+    name: account.organization, timeRange: { startTime: startOf("30d", now, organization.timeZone) }, granularity: UsageGranularity.DAY,
+  });
+  return <SpendChart answer={data} height={272} />;
+}
+
+function OpenAlerts() {
+  const parent = usePlace().account.organization;
+  const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize: 5, filter: "acknowledged = false" });
+  if (data.notifications.length === 0) return <EmptyState title={<Trans>No open alerts</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} command="megarouter alerts rules" />;
+  return (
+    <Stack gap="sm">
+      {data.notifications.map((one) => (
+        <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
+          <Severity severity={one.severity} />
+          <Text size="sm" style={{ flex: 1, overflowWrap: "anywhere" }}>{one.summary}</Text>
+          <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
+        </Group>
+      ))}
+    </Stack>
+  );
+}
+
+function MyKeys() {
+  const { account } = usePlace();
+  const paths = pathsOf(account.organization);
+  const { data } = useSuspenseQuery(ApiKeys.method.listApiKeys, {
+    parent: account.organization, pageSize: 5, filter: `member = ${quoted(account.member)}`, orderBy: "last_use_time desc", view: ApiKeyView.FULL,
+  });
+  if (data.apiKeys.length === 0) {
+    return (
+      <EmptyState
+        title={<Trans>You have no key yet</Trans>} step={<Trans>A key lets a program call models in your name.</Trans>} command="megarouter keys create laptop"
+        action={<Button component={Link} to={paths.newKey} size="xs"><Trans>Create an API key</Trans></Button>}
+      />
+    );
+  }
+  return (
+    <Stack gap="sm">
+      {data.apiKeys.map((key) => (
+        <Group key={key.name} justify="space-between" wrap="nowrap" gap="sm">
+          <AppLink to={pathOf(key.name)} className="cut">{key.displayName || idOf(key.name)}</AppLink>
+          <Group gap="md" wrap="nowrap">
+            <Text size="sm" c="dimmed">{key.lastUseTime ? <Time value={key.lastUseTime} ago /> : <Trans>never used</Trans>}</Text>
+            <Amount nanoCredits={key.spentNanoCredits} size="sm" fw={600} />
+          </Group>
+        </Group>
+      ))}
+    </Stack>
+  );
+}
+
+function TopMovers() {
+  const { account, organization } = usePlace();
+  const language = useLanguage();
+  const now = useNow();
+  const { data } = useSuspenseQuery(Analytics.method.listTopConsumers, {
+    parent: account.organization, pageSize: 50, dimension: UsageDimension.MEMBER, timeRange: { startTime: startOf("7d", now, organization.timeZone) }, compareWithPrevious: true,
+  });
+  const moved = data.topConsumers
+    .map((one) => ({ one, difference: (one.total?.chargeNanoCredits ?? 0n) - (one.previousTotal?.chargeNanoCredits ?? 0n) }))
+    .sort((a, b) => Number(absolute(b.difference) - absolute(a.difference)))
+    .slice(0, 6);
+  if (moved.length === 0) return <EmptyState title={<Trans>No calls in the last 7 days</Trans>} command="megarouter usage top" />;
+  return (
+    <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="md">
+      {moved.map(({ one, difference }) => {
+        const change = changePercent(one.total?.chargeNanoCredits ?? 0n, one.previousTotal?.chargeNanoCredits ?? 0n);
+        const name = one.consumer?.value ?? "";
+        return (
+          <Group key={name} justify="space-between" wrap="nowrap" gap="sm">
+            <AppLink to={pathOf(name)} className="cut">{one.consumer?.displayName || idOf(name)}</AppLink>
+            <Text size="sm" className="figures" style={{ whiteSpace: "nowrap" }} c={difference > 0n ? undefined : "dimmed"}>
+              {difference > 0n ? "▲" : "▼"} {formatCredits(absolute(difference), language)}
+              {change !== undefined && ` (${formatPercent(Math.abs(change), language)})`}
+            </Text>
+          </Group>
+        );
+      })}
+    </SimpleGrid>
+  );
+}
+
+function absolute(amount: bigint): bigint {
+  return amount < 0n ? -amount : amount;
+}

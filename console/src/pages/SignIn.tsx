@@ -1,0 +1,104 @@
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Alert, Box, Button, Group, Loader, PasswordInput, SegmentedControl, Stack, Text, Title } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { Navigate, useNavigate, useSearch } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+
+import { isSignedOut } from "../api/errors";
+import { linkPrefix, signInWithLink, signInWithToken } from "../api/signing_in";
+import { ErrorNotice } from "../components/ErrorNotice";
+import { activate, useLanguage } from "../hooks/language";
+import { type Language, changePreferences } from "../stores/preferences";
+import { useSession } from "../stores/session";
+import { Icon } from "../ui/Icon";
+import icon from "../ui/icon.svg";
+
+/** Takes the secret of a link out of the address, so that neither the history nor a bookmark keeps it. */
+function takeSecret(): string {
+  const secret = window.location.hash.slice(1);
+  if (secret !== "") window.history.replaceState(window.history.state, "", window.location.pathname + window.location.search);
+  return secret;
+}
+
+// The page takes it once, however often React renders.
+const arrived = takeSecret();
+let isUsed = false;
+
+export function SignIn() {
+  const { to } = useSearch({ from: "/sign-in" });
+  const session = useSession();
+  const navigate = useNavigate();
+  const { t } = useLingui();
+  const [text, setText] = useState("");
+  const signIn = useMutation({
+    mutationFn: (secret: string) => (secret.startsWith(linkPrefix) ? signInWithLink(secret) : signInWithToken(secret)),
+    throwOnError: false,
+    onSuccess: () => navigate({ to: to ?? "/", replace: true }),
+  });
+  const { mutate } = signIn;
+  useEffect(() => {
+    if (arrived === "" || isUsed) return;
+    isUsed = true;
+    mutate(arrived);
+  }, [mutate]);
+  if (session !== undefined && !signIn.isPending) return <Navigate to={to ?? "/"} replace />;
+  return (
+    <Box component="main" mih="100vh" style={{ display: "grid", placeItems: "center" }} p="md">
+      <Stack w="100%" maw={420} gap="lg">
+        <Group gap="sm">
+          <img src={icon} alt="" width={36} height={36} />
+          <Title order={1} fz={24}><Trans>Sign in to MegaRouter</Trans></Title>
+        </Group>
+        <Box className="surface" p="lg">
+          {signIn.isPending ? (
+            <Group gap="sm" role="status"><Loader size="sm" /><Text><Trans>Signing in…</Trans></Text></Group>
+          ) : (
+            <form
+              onSubmit={(event) => {
+                event.preventDefault();
+                if (text.trim() !== "") mutate(text.trim());
+              }}
+            >
+              <Stack gap="md">
+                {signIn.isError && <Failure error={signIn.error} />}
+                <PasswordInput
+                  label={t`Access token or sign-in link`} value={text} onChange={(event) => setText(event.currentTarget.value)} autoComplete="off" autoFocus
+                  description={t`The page exchanges it at once for a token of its own, and keeps neither.`}
+                />
+                <Button type="submit" disabled={text.trim() === ""} fullWidth><Trans>Sign in</Trans></Button>
+              </Stack>
+            </form>
+          )}
+        </Box>
+        <Text size="sm" c="dimmed">
+          <Trans>You are signed in until you close or reload this page. No secret is stored in the browser.</Trans>
+        </Text>
+        <Language />
+      </Stack>
+    </Box>
+  );
+}
+
+function Failure({ error }: { readonly error: unknown }) {
+  if (!isSignedOut(error)) return <ErrorNotice error={error} />;
+  return (
+    <Alert color="red" variant="light" role="alert" title={<Trans>This does not sign you in</Trans>} icon={<Icon name="key" />}>
+      <Trans>A link works once and for a short time. Ask for a new one, or run ./dev console on the machine that runs the gateway.</Trans>
+    </Alert>
+  );
+}
+
+function Language() {
+  const language = useLanguage();
+  const { t } = useLingui();
+  return (
+    <SegmentedControl
+      size="xs" aria-label={t`Language`} value={language} style={{ alignSelf: "flex-start" }}
+      onChange={(value) => {
+        changePreferences({ language: value as Language });
+        void activate(value as Language);
+      }}
+      data={[{ value: "en", label: "English" }, { value: "zh", label: "中文" }]}
+    />
+  );
+}

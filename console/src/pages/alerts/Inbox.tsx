@@ -1,0 +1,82 @@
+import { useMutation, useSuspenseQuery } from "@connectrpc/connect-query";
+import { type Notification, Notifications } from "@megarouter/admin";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Button, Group, SegmentedControl, Stack, Text } from "@mantine/core";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+
+import { queryClient } from "../../api/queries";
+import { ErrorNotice } from "../../components/ErrorNotice";
+import { Part } from "../../components/Part";
+import { Severity } from "../../components/Severity";
+import { useParent } from "../../hooks/account";
+import { pageSize, usePaging } from "../../hooks/paging";
+import { PageHeader } from "../../layouts/PageHeader";
+import { Pager } from "../../table/Pager";
+import { EmptyState } from "../../ui/EmptyState";
+import { Surface } from "../../ui/Surface";
+import { Time } from "../../ui/Time";
+
+const from = "/organizations/$organization/notifications";
+
+/** The alerts of the person. */
+export function Inbox() {
+  const { t } = useLingui();
+  const { show = "open" } = useSearch({ from });
+  const navigate = useNavigate({ from });
+  return (
+    <>
+      <PageHeader
+        title={<Trans>Alerts</Trans>} hint={<Trans>What the rules of your organization report to you</Trans>}
+        actions={
+          <SegmentedControl
+            aria-label={t`Which alerts`} size="xs" value={show} onChange={(chosen) => void navigate({ to: ".", search: { show: chosen as "open" | "all" } })}
+            data={[{ value: "open", label: t`Open` }, { value: "all", label: t`All` }]}
+          />
+        }
+      />
+      <Surface flush><Part height={320}><Found show={show} /></Part></Surface>
+    </>
+  );
+}
+
+function Found({ show }: { readonly show: "open" | "all" }) {
+  const parent = useParent();
+  const paging = usePaging(show);
+  const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize, pageToken: paging.token, filter: show === "open" ? "acknowledged = false" : "" });
+  if (data.notifications.length === 0 && paging.back === undefined) {
+    return <EmptyState title={show === "open" ? <Trans>No open alerts</Trans> : <Trans>No alerts yet</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} command="megarouter alerts rules" />;
+  }
+  return (
+    <>
+      <Stack component="ul" gap={0} m={0} p={0} style={{ listStyle: "none" }}>
+        {data.notifications.map((one, index) => <Item key={one.name} notification={one} isFirst={index === 0} />)}
+      </Stack>
+      <Pager paging={paging} nextToken={data.nextPageToken} />
+    </>
+  );
+}
+
+function Item({ notification, isFirst }: { readonly notification: Notification; readonly isFirst: boolean }) {
+  const read = useMutation(Notifications.method.acknowledgeNotification);
+  const { t } = useLingui();
+  return (
+    <Group component="li" p={20} gap="md" align="flex-start" style={{ borderTop: isFirst ? undefined : "1px solid var(--line)" }}>
+      <Severity severity={notification.severity} />
+      <div style={{ flex: "1 1 240px", minWidth: 0 }}>
+        <Text size="sm" fw={500} style={{ overflowWrap: "anywhere" }}>{notification.summary}</Text>
+        <Text size="xs" c="dimmed">{notification.eventType} · <Time value={notification.occurTime} ago /></Text>
+        {read.isError && <ErrorNotice error={read.error} />}
+      </div>
+      {notification.acknowledgeTime === undefined ? (
+        <Button
+          size="xs" variant="default" loading={read.isPending} aria-label={t`Mark as read: ${notification.summary}`}
+          onClick={() => read.mutate({ name: notification.name }, { onSuccess: () => void queryClient.invalidateQueries() })}
+        >
+          <Trans>Mark as read</Trans>
+        </Button>
+      ) : (
+        <Text size="xs" c="dimmed"><Trans>Read</Trans> <Time value={notification.acknowledgeTime} ago /></Text>
+      )}
+    </Group>
+  );
+}

@@ -1,0 +1,84 @@
+import { useSuspenseQuery } from "@connectrpc/connect-query";
+import { type Group, GroupView, Groups } from "@megarouter/admin";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { SimpleGrid, Stack, Text } from "@mantine/core";
+import { useParams } from "@tanstack/react-router";
+
+import { idOf, quoted } from "../../api/names";
+import { Part } from "../../components/Part";
+import { SpendOf } from "../../components/SpendOf";
+import { usePlace } from "../../hooks/account";
+import { useLanguage } from "../../hooks/language";
+import { PageHeader } from "../../layouts/PageHeader";
+import { pathOf, pathsOf } from "../../paths";
+import { type Column, DataTable } from "../../table/DataTable";
+import { AppLink } from "../../ui/AppLink";
+import { Copyable } from "../../ui/Copyable";
+import { Properties } from "../../ui/Properties";
+import { Surface } from "../../ui/Surface";
+import { Time } from "../../ui/Time";
+import { formatCredits } from "../../util/credits";
+import { formatCount } from "../../util/numbers";
+import { MemberTable } from "./People";
+
+const mostShown = 200;
+
+export function GroupPage() {
+  const { account } = usePlace();
+  const paths = pathsOf(account.organization);
+  const { t } = useLingui();
+  const language = useLanguage();
+  const { group: id } = useParams({ from: "/organizations/$organization/groups/$group" });
+  const name = `${account.organization}/groups/${id}`;
+  const { data: group } = useSuspenseQuery(Groups.method.getGroup, { name });
+  const { data: above } = useSuspenseQuery(Groups.method.listGroups, { parent: account.organization, pageSize: 500 });
+  const nameOf = (one: string): string => above.groups.find((found) => found.name === one)?.displayName ?? idOf(one);
+  return (
+    <>
+      <PageHeader
+        crumbs={[{ label: t`Organization`, to: paths.people }, ...group.path.slice(0, -1).map((one) => ({ label: nameOf(one), to: pathOf(one) }))]} title={group.displayName}
+        hint={group.figuresHidden ? undefined : <Trans>{formatCount(group.subtreeMemberCount, language)} members</Trans>}
+      />
+      <Stack gap="lg">
+        {!group.figuresHidden && (
+          <SpendOf
+            scope={name} spent={group.spentNanoCredits} budget={group.budgetNanoCredits} carried={group.carriedNanoCredits}
+            links={<><AppLink to={paths.analytics} search={{ group: id }}><Trans>Analytics</Trans></AppLink>{" · "}<AppLink to={paths.calls} search={{ group: id }}><Trans>Calls</Trans></AppLink></>}
+          />
+        )}
+        <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
+          <Surface title={<Trans>The group</Trans>}>
+            <Properties
+              entries={[
+                [<Trans>Id</Trans>, <Copyable text={id} label={t`id`} />],
+                [<Trans>Level</Trans>, group.level],
+                [<Trans>Created</Trans>, <Time value={group.createTime} />],
+                [<Trans>Changed</Trans>, <Time value={group.updateTime} />],
+                [<Trans>Deleted</Trans>, group.deleteTime === undefined ? undefined : <Time value={group.deleteTime} />],
+              ]}
+            />
+          </Surface>
+          <Surface flush title={<Trans>Groups below</Trans>}><Part><Below name={name} /></Part></Surface>
+        </SimpleGrid>
+        <Surface flush title={<Trans>Members</Trans>} hint={<Trans>Of this group and below, the highest spend first</Trans>}>
+          <Part height={300}><MemberTable question={{ group: name, withDescendants: true, orderBy: "spent_nano_credits desc" }} /></Part>
+        </Surface>
+      </Stack>
+    </>
+  );
+}
+
+function Below({ name }: { readonly name: string }) {
+  const { account } = usePlace();
+  const { t } = useLingui();
+  const language = useLanguage();
+  const { data } = useSuspenseQuery(Groups.method.listGroups, { parent: account.organization, pageSize: mostShown, filter: `parent_group = ${quoted(name)}`, view: GroupView.FULL });
+  if (data.groups.length === 0) return <Text size="sm" c="dimmed" px={20} pb={20}><Trans>None</Trans></Text>;
+  const columns: readonly Column<Group>[] = [
+    { id: "name", header: <Trans>Name</Trans>, cell: (group) => <AppLink to={pathOf(group.name)} className="cut">{group.displayName}</AppLink> },
+    { id: "members", header: <Trans>Members</Trans>, cell: (group) => formatCount(group.subtreeMemberCount, language), align: "right", shown: "wide" },
+    { id: "spent", header: <Trans>Spent</Trans>, cell: (group) => formatCredits(group.spentNanoCredits, language, 2), align: "right" },
+    { id: "budget", header: <Trans>Budget</Trans>, cell: (group) => (group.budgetNanoCredits === undefined ? "—" : formatCredits(group.budgetNanoCredits, language, 2)), align: "right" },
+  ];
+  return <DataTable caption={t`Groups below`} columns={columns} rows={data.groups} keyOf={(group) => group.name} />;
+}

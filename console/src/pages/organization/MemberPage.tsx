@@ -1,0 +1,79 @@
+import { useSuspenseQuery } from "@connectrpc/connect-query";
+import { type ApiKey, ApiKeyView, ApiKeys, Members } from "@megarouter/admin";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Badge, SimpleGrid, Stack } from "@mantine/core";
+import { useParams } from "@tanstack/react-router";
+
+import { idOf, quoted } from "../../api/names";
+import { Part } from "../../components/Part";
+import { SpendOf } from "../../components/SpendOf";
+import { usePlace } from "../../hooks/account";
+import { useKeyState, useRoleName } from "../../hooks/labels";
+import { useLanguage } from "../../hooks/language";
+import { PageHeader } from "../../layouts/PageHeader";
+import { pathOf, pathsOf } from "../../paths";
+import { type Column, DataTable } from "../../table/DataTable";
+import { AppLink } from "../../ui/AppLink";
+import { Copyable } from "../../ui/Copyable";
+import { EmptyState } from "../../ui/EmptyState";
+import { Properties } from "../../ui/Properties";
+import { Surface } from "../../ui/Surface";
+import { Time } from "../../ui/Time";
+import { formatCredits } from "../../util/credits";
+import { colorOf } from "../keys/KeyList";
+import { MemberState } from "./MemberState";
+
+const mostShown = 100;
+
+export function MemberPage() {
+  const { account } = usePlace();
+  const paths = pathsOf(account.organization);
+  const { t } = useLingui();
+  const roleName = useRoleName();
+  const { member: id } = useParams({ from: "/organizations/$organization/members/$member" });
+  const name = `${account.organization}/members/${id}`;
+  const { data: member } = useSuspenseQuery(Members.method.getMember, { name });
+  return (
+    <>
+      <PageHeader crumbs={[{ label: t`Organization`, to: paths.people }]} title={member.displayName || member.email || id} hint={<MemberState state={member.state} />} />
+      <Stack gap="lg">
+        <SpendOf
+          scope={name} spent={member.spentNanoCredits} budget={member.budgetNanoCredits} carried={member.carriedNanoCredits}
+          links={<AppLink to={paths.calls} search={{ member: id, period: "30d" }}><Trans>Calls</Trans></AppLink>}
+        />
+        <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
+          <Surface title={<Trans>The member</Trans>}>
+            <Properties
+              entries={[
+                [<Trans>Id</Trans>, <Copyable text={id} label={t`id`} />],
+                [<Trans>Address</Trans>, member.email || undefined],
+                [<Trans>Role</Trans>, roleName(member.role)],
+                [<Trans>Group</Trans>, member.group === "" ? t`none` : <AppLink to={pathOf(member.group)}>{member.groupDisplayName || idOf(member.group)}</AppLink>],
+                [<Trans>Joined</Trans>, <Time value={member.createTime} />],
+                [<Trans>Changed</Trans>, <Time value={member.updateTime} />],
+              ]}
+            />
+          </Surface>
+          <Surface flush title={<Trans>Keys</Trans>}><Part><Keys member={name} /></Part></Surface>
+        </SimpleGrid>
+      </Stack>
+    </>
+  );
+}
+
+function Keys({ member }: { readonly member: string }) {
+  const { account } = usePlace();
+  const { t } = useLingui();
+  const language = useLanguage();
+  const stateName = useKeyState();
+  const { data } = useSuspenseQuery(ApiKeys.method.listApiKeys, {
+    parent: account.organization, pageSize: mostShown, filter: `member = ${quoted(member)}`, view: ApiKeyView.FULL, orderBy: "last_use_time desc",
+  });
+  if (data.apiKeys.length === 0) return <EmptyState title={<Trans>No keys</Trans>} command={`megarouter keys create laptop --member ${idOf(member)}`} />;
+  const columns: readonly Column<ApiKey>[] = [
+    { id: "name", header: <Trans>Name</Trans>, cell: (key) => <AppLink to={pathOf(key.name)} className="cut">{key.displayName || idOf(key.name)}</AppLink> },
+    { id: "state", header: <Trans>State</Trans>, cell: (key) => <Badge variant="light" radius="sm" tt="none" color={colorOf(key.state)}>{stateName(key.state)}</Badge> },
+    { id: "spent", header: <Trans>Spent</Trans>, cell: (key) => formatCredits(key.spentNanoCredits, language), align: "right" },
+  ];
+  return <DataTable caption={t`Keys`} columns={columns} rows={data.apiKeys} keyOf={(key) => key.name} />;
+}

@@ -1,0 +1,49 @@
+import { Table, VisuallyHidden } from "@mantine/core";
+import type { ReactNode } from "react";
+
+/** A column of a list. `shown` says from which width on it fits. */
+export interface Column<Row> {
+  readonly id: string;
+  readonly header: ReactNode;
+  readonly cell: (row: Row) => ReactNode;
+  readonly align?: "right";
+  readonly shown?: "wide" | "very-wide";
+}
+
+interface DataTableProps<Row> {
+  readonly caption: string;
+  readonly columns: readonly Column<Row>[];
+  readonly rows: readonly Row[];
+  readonly keyOf: (row: Row) => string;
+}
+
+/** One page of a list. The first cell of a row has the link to what it is about. */
+export function DataTable<Row>({ caption, columns, rows, keyOf }: DataTableProps<Row>) {
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={caption}>
+      <Table highlightOnHover verticalSpacing="sm">
+        <Table.Caption p={0} m={0}><VisuallyHidden>{caption}</VisuallyHidden></Table.Caption>
+        <Table.Thead>
+          <Table.Tr>
+            {columns.map((column) => (
+              <Table.Th key={column.id} scope="col" ta={column.align ?? "left"} className={classOf(column)}>{column.header}</Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <Table.Tr key={keyOf(row)}>
+              {columns.map((column) => (
+                <Table.Td key={column.id} ta={column.align ?? "left"} className={classOf(column)}>{column.cell(row)}</Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
+  );
+}
+
+function classOf<Row>(column: Column<Row>): string | undefined {
+  return column.shown === undefined ? undefined : `${column.shown}-only`;
+}

@@ -1,0 +1,24 @@
+import { Stack, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+
+import { Copyable } from "./Copyable";
+
+interface EmptyStateProps {
+  readonly title: ReactNode;
+  readonly step?: ReactNode;
+  readonly command?: string;
+  readonly commandLabel?: string;
+  readonly action?: ReactNode;
+}
+
+/** Says that there is nothing, what to do next, and the command that does it. */
+export function EmptyState({ title, step, command, commandLabel, action }: EmptyStateProps) {
+  return (
+    <Stack align="center" gap="xs" py={48} px="md" ta="center">
+      <Text fw={600}>{title}</Text>
+      {step !== undefined && <Text size="sm" c="dimmed" maw={460}>{step}</Text>}
+      {action}
+      {command !== undefined && <Copyable text={command} label={commandLabel ?? command} />}
+    </Stack>
+  );
+}

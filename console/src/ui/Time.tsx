@@ -1,0 +1,17 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+
+import { useLanguage } from "../hooks/language";
+import { formatAgo, formatTime } from "../util/times";
+
+/** A moment. `ago` shows how long ago it was, and the moment itself on hover. */
+export function Time({ value, ago = false }: { readonly value: Timestamp | undefined; readonly ago?: boolean }) {
+  const language = useLanguage();
+  if (value === undefined) return <>—</>;
+  const full = formatTime(value, language);
+  return (
+    <time dateTime={timestampDate(value).toISOString()} title={full} style={{ whiteSpace: "nowrap" }}>
+      {ago ? formatAgo(value, new Date(), language) : full}
+    </time>
+  );
+}

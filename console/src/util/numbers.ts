@@ -1,0 +1,22 @@
+export function formatCount(count: bigint | number, language: string): string {
+  return new Intl.NumberFormat(language).format(count);
+}
+
+/** Formats a large count in a few characters: 1.2M. */
+export function formatCompact(count: bigint | number, language: string): string {
+  return new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(count);
+}
+
+export function formatPercent(percent: number, language: string, decimals = 0): string {
+  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: decimals }).format(percent / 100);
+}
+
+/** How much `now` differs from `before` in percent; undefined if there is nothing to compare with. */
+export function changePercent(now: bigint, before: bigint): number | undefined {
+  return before === 0n ? undefined : Number(((now - before) * 1000n) / before) / 10;
+}
+
+export function formatMilliseconds(milliseconds: bigint, language: string): string {
+  if (milliseconds < 1000n) return `${formatCount(milliseconds, language)} ms`;
+  return `${new Intl.NumberFormat(language, { maximumFractionDigits: 2 }).format(Number(milliseconds) / 1000)} s`;
+}
