@@ -2,6 +2,7 @@ import "./ui/styles";
 
 import { createRoot } from "react-dom/client";
 
+import { isDenied } from "./api/errors";
 import { App } from "./components/App";
 import { activate } from "./hooks/language";
 import { loadPreferences } from "./stores/preferences";
@@ -13,7 +14,12 @@ async function start(): Promise<void> {
   await activate(preferences.language);
   const root = document.getElementById("root");
   if (root === null) throw new Error("the page has no root");
-  createRoot(root).render(<App theme={preferences.theme} />);
+  createRoot(root, { onCaughtError: report }).render(<App theme={preferences.theme} />);
+}
+
+/** Reports an error that the page shows. That a role may not see a part is none. */
+function report(error: unknown): void {
+  if (!isDenied(error)) console.error(error);
 }
 
 void start();

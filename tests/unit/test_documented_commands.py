@@ -34,6 +34,7 @@ NOT_RUN = {
     "python -m usage_service.stored_objects": "the contract test of registrations runs it on its own data",
     "python -m usage_service.rollups": "the contract test of rebuilds runs it on its own data",
     "./dev bench": "takes minutes; its options are checked below",
+    "./dev console": "a test makes the same link and opens it; `tests/browser` builds the console",
     "./dev lint": "CI runs it in addition to the suite",
     "./dev protos": "writes into the repository; its options are checked below, and tests run its checks",
     "./dev route-eval": "its tests run it on the sample and on outcomes of their own",

@@ -60,6 +60,20 @@ def build(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*.gz"))
 
 
+def check() -> None:
+    """Checks the types of the console. Its packages must be installed: see `prepare`.
+
+    Raises:
+        ClientError: a type is wrong. The message has the lines of the compiler.
+    """
+    run([*tool("tsc"), "--noEmit"], node_environment(), CONSOLE)
+
+
+def is_prepared() -> bool:
+    """Returns whether everything is there to check the types of the console."""
+    return (CONSOLE / "node_modules").is_dir() and (TYPESCRIPT / "generated").is_dir()
+
+
 def tool(name: str) -> list[str]:
     """Returns the command of a program among the console's packages, for the Node version in the lock file."""
     return [str(NODE / "bin" / "node"), str(CONSOLE / "node_modules" / ".bin" / name)]

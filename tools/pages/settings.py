@@ -11,6 +11,7 @@ from admin_service.demo.settings import DemoSettings
 from deploy.local.stack.environment import (
     ALLOW_PLAIN_HTTP,
     ALLOWED_ORIGINS,
+    CONSOLE_URL,
     DRAIN_GRACE,
     IDENTITY_PROVIDERS_FILE,
     INBOX_URL,
@@ -86,6 +87,7 @@ OF_CLIENTS: Final = {
     OWNER_URL: "The database of the stack, logging in as its owner.",
     **{variable: f"The same, logging in as `{role}`." for role, variable in SERVICE_URLS.items()},
     REDIS_URL: "The Redis that the stack uses.",
+    CONSOLE_URL: "The web console. `./dev console` prints a link that signs in.",
     INBOX_URL: "The inbox that receives the demo's alerts. `GET /messages` returns them.",
 }
 READ_BY_CLIENTS: Final = {

@@ -1,5 +1,5 @@
 import { Trans } from "@lingui/react/macro";
-import { Button } from "@mantine/core";
+import { Button, Title } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 
 import { EmptyState } from "../ui/EmptyState";
@@ -7,7 +7,7 @@ import { EmptyState } from "../ui/EmptyState";
 export function NotFound() {
   return (
     <EmptyState
-      title={<Trans>There is no such page</Trans>} step={<Trans>Check the address, or begin at the start.</Trans>}
+      title={<Title order={1}><Trans>There is no such page</Trans></Title>} step={<Trans>Check the address, or begin at the start.</Trans>}
       action={<Button component={Link} to="/" variant="default"><Trans>To the start</Trans></Button>}
     />
   );

@@ -1,4 +1,5 @@
-import { Box } from "@mantine/core";
+import { Trans } from "@lingui/react/macro";
+import { Box, Title } from "@mantine/core";
 import { Navigate } from "@tanstack/react-router";
 
 import { queryClient } from "../api/queries";
@@ -12,5 +13,5 @@ export function RouteError({ error, reset }: { readonly error: unknown; readonly
     void queryClient.resetQueries();
     reset();
   };
-  return <Box p="md" maw={640}><ErrorNotice error={error} retry={retry} /></Box>;
+  return <Box maw={640}><Title order={1} mb="lg"><Trans>This page cannot be shown</Trans></Title><ErrorNotice error={error} retry={retry} /></Box>;
 }

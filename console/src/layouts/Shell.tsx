@@ -4,7 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { AppShell, Badge, Box, Burger, Button, Group, NavLink, Skeleton, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { Link, Navigate, Outlet, useParams, useRouterState } from "@tanstack/react-router";
-import { Suspense, useEffect } from "react";
+import { Suspense, useEffect, useState } from "react";
 
 import { organizationName } from "../api/names";
 import { CommandPalette } from "../components/CommandPalette";
@@ -18,14 +18,18 @@ import { SettingsMenu } from "./SettingsMenu";
 
 /** What every page about an organization has around it. */
 export function Shell() {
-  const session = useSession();
-  const location = useRouterState({ select: (state) => state.location });
-  if (session === undefined) return <Navigate to="/sign-in" search={{ to: location.href }} replace />;
+  if (useSession() === undefined) return <SignedOut />;
   return (
     <Suspense fallback={<Skeleton height="100vh" radius={0} />}>
       <InOrganization />
     </Suspense>
   );
+}
+
+/** Leads to the sign-in, which leads back. The address is that of the beginning, because it changes on the way. */
+function SignedOut() {
+  const [to] = useState(useRouterState({ select: (state) => state.location.href }));
+  return <Navigate to="/sign-in" search={{ to }} replace />;
 }
 
 function InOrganization() {

@@ -70,7 +70,7 @@ function Figures() {
   const expected = forecast.expectedNanoCredits;
   const end = forecast.timeRange?.endTime;
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} spacing="lg" className="surface" p={20}>
+    <SimpleGrid cols={{ base: 2, md: 4 }} spacing="lg" className="surface" p={20}>
       <Figure
         label={<Trans>Spent in this cycle</Trans>} value={<Amount nanoCredits={spent} decimals={2} />}
         note={end && <Trans>until {formatDay(end, language, forecast.timeZone)}</Trans>}

@@ -10,7 +10,7 @@ export function Time({ value, ago = false }: { readonly value: Timestamp | undef
   if (value === undefined) return <>—</>;
   const full = formatTime(value, language);
   return (
-    <time dateTime={timestampDate(value).toISOString()} title={full} style={{ whiteSpace: "nowrap" }}>
+    <time dateTime={timestampDate(value).toISOString()} title={full}>
       {ago ? formatAgo(value, new Date(), language) : full}
     </time>
   );

@@ -8,7 +8,7 @@ export function formatCompact(count: bigint | number, language: string): string 
 }
 
 export function formatPercent(percent: number, language: string, decimals = 0): string {
-  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: decimals }).format(percent / 100);
+  return new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(percent / 100);
 }
 
 /** How much `now` differs from `before` in percent; undefined if there is nothing to compare with. */

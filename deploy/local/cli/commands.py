@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from megarouter_envoy.module import SOURCES as MODULE_SOURCES
-from megarouter_envoy.module import ModuleNotBuiltError, find_compiler
 from rich.console import Group
 
 from deploy.local.cli import logs as log_reader
 from deploy.local.cli.console_commands import console_command
 from deploy.local.cli.demo_commands import bring_up_with_demo_data, load_demo_data
+from deploy.local.cli.linting import lint
 from deploy.local.cli.options import HomeOption, fail
 from deploy.local.cli.report import is_healthy, process_table, providers_line
 from deploy.local.cli.restart import UnknownProcessError, processes_to_restart
@@ -44,8 +43,6 @@ application = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-LINT_MODULES = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 
 @application.command()
@@ -90,6 +87,7 @@ def up(
 
 application.command("demo-data")(load_demo_data)
 application.command("console")(console_command)
+application.command()(lint)
 
 
 @application.command()
@@ -381,19 +379,3 @@ def vulnerabilities(
 
     status = check(REPOSITORY, index, accept or (), lambda line: console.print(line, markup=False, soft_wrap=True))
     raise typer.Exit(status)
-
-
-@application.command()
-def lint() -> None:
-    """Run the static checks: ruff, formatting and types."""
-    try:
-        zig_format = (str(find_compiler()), "fmt", "--check", str(MODULE_SOURCES.relative_to(REPOSITORY)))
-    except ModuleNotBuiltError as error:
-        raise fail(str(error)) from error
-    failed = []
-    for command in (*((sys.executable, "-m", *module) for module in LINT_MODULES), zig_format):
-        result = subprocess.run(command, cwd=REPOSITORY, check=False)
-        if result.returncode != 0:
-            failed.append(" ".join(command))
-    if failed:
-        raise fail("failed: " + "; ".join(failed))

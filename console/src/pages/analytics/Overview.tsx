@@ -44,7 +44,7 @@ export function Overview() {
 function Totals({ total, before }: { readonly total: UsageMeasures; readonly before: UsageMeasures | undefined }) {
   const language = useLanguage();
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} spacing="lg" className="surface" p={20}>
+    <SimpleGrid cols={{ base: 2, md: 4 }} spacing="lg" className="surface" p={20}>
       <Figure label={<Trans>Spent</Trans>} value={<Amount nanoCredits={total.chargeNanoCredits} decimals={2} />} note={<Change now={total.chargeNanoCredits} before={before?.chargeNanoCredits} />} />
       <Figure label={<Trans>Calls</Trans>} value={formatCount(total.callCount, language)} note={<Change now={total.callCount} before={before?.callCount} />} />
       <Figure label={<Trans>Tokens</Trans>} value={formatCompact(total.tokenCount, language)} note={<Change now={total.tokenCount} before={before?.tokenCount} />} />
@@ -67,7 +67,7 @@ function Averages({ summary }: { readonly summary: UsageSummary }) {
   if (averages === undefined) return null;
   return (
     <Surface title={<Trans>Averages</Trans>} hint={<Trans>Members and service accounts with at least one call</Trans>}>
-      <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} spacing="lg">
+      <SimpleGrid cols={{ base: 2, md: 4 }} spacing="lg">
         <Figure label={<Trans>Active members</Trans>} value={formatCount(averages.activeMemberCount, language)} />
         <Figure label={<Trans>Tokens per member</Trans>} value={formatCompact(averages.tokenCountPerMember, language)} />
         <Figure label={<Trans>Spend per member</Trans>} value={<Amount nanoCredits={averages.chargeNanoCreditsPerMember} />} />

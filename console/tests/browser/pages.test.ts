@@ -1,0 +1,78 @@
+import axe from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { go, home, launch, openAs, variable } from "./support";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+const pages = [
+  "", "/analytics", "/analytics/models", "/analytics/top", "/calls", "/people", "/groups/engineering", "/members/emma", "/apiKeys", "/apiKeys/emma-default", "/new/apiKey",
+  "/notifications?show=all", "/credit",
+];
+
+/** What axe finds, each with the first place where it is. */
+async function violations(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const found = await (window as unknown as { axe: typeof axe }).axe.run(document, { resultTypes: ["violations"] });
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
+  });
+}
+
+describe.each([
+  ["light", "en-US"],
+  ["dark", "en-US"],
+  ["light", "zh-CN"],
+  ["dark", "zh-CN"],
+] as const)("in the %s theme, in %s", (colorScheme, locale) => {
+  test("every page is accessible, and breaks no rule of its security policy", async () => {
+    const { page, problems } = await openAs(browser, "olivia", { colorScheme, locale });
+    const found: Record<string, readonly string[]> = {};
+    for (const path of pages) {
+      await go(page, home + path);
+      const wrong = await violations(page);
+      if (wrong.length > 0) found[path] = wrong;
+    }
+    expect(found).toEqual({});
+    expect(problems).toEqual([]);
+  });
+});
+
+test("the sign-in is accessible", async () => {
+  const page = await browser.newPage();
+  await page.goto(variable("MEGAROUTER_CONSOLE_URL"));
+  await page.getByRole("heading", { name: "Sign in to MegaRouter" }).waitFor();
+  expect(await violations(page)).toEqual([]);
+});
+
+test.each([1440, 1024, 390])("nothing sticks out at a width of %i pixels", async (width) => {
+  const { page } = await openAs(browser, "olivia", { viewport: { width, height: 900 } });
+  const wide: string[] = [];
+  for (const path of pages) {
+    await go(page, home + path);
+    if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) wide.push(path);
+  }
+  expect(wide).toEqual([]);
+});
+
+test("a chart can be read bar by bar with the keyboard, and as a table", async () => {
+  const { page } = await openAs(browser, "olivia");
+  const chart = page.getByRole("group", { name: /Spend in credits/ });
+  await chart.getByRole("img").last().focus();
+  await page.keyboard.press("ArrowLeft");
+  const read = await page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
+  expect(read).toMatch(/^\w+, \w+ \d+, \d{4}: [\d.,]+$/);
+  await page.getByRole("button", { name: "Show as table" }).click();
+  expect(await page.getByRole("region", { name: "Spend in credits" }).getByRole("row").count()).toBe(31);
+});
+
+test("an unknown page says so", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/no-such-page`);
+  await page.getByText("There is no such page").waitFor();
+});

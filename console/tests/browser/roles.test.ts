@@ -1,0 +1,47 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { go, home, launch, openAs } from "./support";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+test("a member sees only their own keys and themselves", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, `${home}/apiKeys`);
+  expect(await page.getByText("olivia-admin").count()).toBe(0);
+  await page.getByRole("link", { name: "emma-default" }).waitFor();
+  await go(page, `${home}/people`);
+  expect(await page.getByRole("region", { name: "Members" }).getByRole("row").count()).toBe(2);
+});
+
+test.each(["/apiKeys/olivia-admin", "/members/olivia", "/groups/sales"])("a member who types the address %s sees nothing of it", async (path) => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, home + path);
+  await page.getByText("You may not see or do this.").waitFor();
+});
+
+test("a member learns that the credit is not theirs to see, and the home shows their own spend instead", async () => {
+  const { page } = await openAs(browser, "emma");
+  await page.getByText("My spend").waitFor();
+  expect(await page.getByText("Top movers").count()).toBe(0);
+  await go(page, `${home}/credit`);
+  await page.getByText("You may not see the credit").waitFor();
+});
+
+test("another organization in the address leads to one's own", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, home.replace("/acme", "/other"));
+  await page.getByText("You may not see or do this.").waitFor();
+});
+
+test("an admin of a group sees the group, and not the one beside it", async () => {
+  const { page } = await openAs(browser, "liam");
+  await go(page, `${home}/people`);
+  await page.getByRole("link", { name: "Engineering" }).first().waitFor();
+  await go(page, `${home}/groups/sales`);
+  await page.getByText("You may not see or do this.").waitFor();
+});

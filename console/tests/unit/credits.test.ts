@@ -1,0 +1,39 @@
+import { describe, expect, test } from "vitest";
+
+import { formatCredits, parseCredits, percentOf } from "../../src/util/credits";
+
+describe("an amount of credits", () => {
+  test.each([
+    [0n, "0.00"],
+    [1_234_567_890_000n, "1,234.57"],
+    [100_000_000n, "0.10"],
+    [8_200_000n, "0.0082"],
+    [627_450n, "0.000627"],
+    [999n, "0.000000999"],
+    [-5_500_000_000n, "−5.50"],
+  ])("%s is shown as %s", (nanoCredits, shown) => {
+    expect(formatCredits(nanoCredits, "en")).toBe(shown);
+  });
+
+  test("beyond doubles keeps every digit", () => {
+    expect(formatCredits(9_007_199_254_740_993_000_000_001n, "en", 9)).toBe("9,007,199,254,740,993.000000001");
+  });
+
+  test("rounds half up", () => {
+    expect(formatCredits(1_005_000_000n, "en", 2)).toBe("1.01");
+  });
+});
+
+describe("a typed amount", () => {
+  test.each([["25", 25_000_000_000n], ["0.5", 500_000_000n], [" 7.000000001 ", 7_000_000_001n]])("%s is read", (text, nanoCredits) => {
+    expect(parseCredits(text)).toBe(nanoCredits);
+  });
+
+  test.each(["", "-1", "1,5", "1e3", "0.0000000001", "1234567890"])("%s is none", (text) => {
+    expect(parseCredits(text)).toBeUndefined();
+  });
+});
+
+test("a share stays between 0 and 100 percent", () => {
+  expect([percentOf(1n, 4n), percentOf(9n, 4n), percentOf(0n, 0n), percentOf(1n, 0n)]).toEqual([25, 100, 0, 100]);
+});

@@ -1,0 +1,39 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const console_ = join(import.meta.dirname, "../..");
+let extracted = "";
+beforeAll(() => {
+  extracted = mkdtempSync(join(tmpdir(), "messages-"));
+  const catalogs = JSON.stringify({ sourceLocale: "en", locales: ["en", "zh"], catalogs: [{ path: join(extracted, "{locale}"), include: [join(console_, "src")] }] });
+  const config = join(extracted, "lingui.config.json");
+  writeFileSync(config, catalogs);
+  execFileSync(process.execPath, [join(console_, "node_modules/.bin/lingui"), "extract", "--config", config], { cwd: console_, stdio: "pipe" });
+});
+afterAll(() => rmSync(extracted, { recursive: true }));
+
+/** The messages of a catalog with their translations. */
+function catalog(file: string): ReadonlyMap<string, string> {
+  const found = readFileSync(file, "utf8").matchAll(/^msgid "(.+)"\nmsgstr "(.*)"$/gm);
+  return new Map([...found].map(([, message, translation]) => [message ?? "", translation ?? ""]));
+}
+
+describe.each(["en", "zh"])("the messages in %s", (language) => {
+  const kept = () => catalog(join(console_, `src/locales/${language}.po`));
+
+  test("are those of the pages: run `npm run messages`", () => {
+    expect([...kept().keys()].sort()).toEqual([...catalog(join(extracted, "en.po")).keys()].sort());
+  });
+
+  test("are all translated", () => {
+    expect([...kept()].filter(([, translation]) => translation === "").map(([message]) => message)).toEqual([]);
+  });
+
+  test("keep every value that they show", () => {
+    const values = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].map(([value]) => value).sort();
+    for (const [message, translation] of kept()) expect(values(translation), message).toEqual(values(message));
+  });
+});

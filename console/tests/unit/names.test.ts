@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+
+import { allOf, idOf, quoted } from "../../src/api/names";
+import { pathOf, pathsOf } from "../../src/paths";
+
+test("the address of a page is the resource name of what it shows", () => {
+  expect(pathOf("organizations/acme/apiKeys/ci")).toBe("/organizations/acme/apiKeys/ci");
+  expect(pathsOf("organizations/acme")).toMatchInlineSnapshot(`
+    {
+      "alerts": "/organizations/acme/notifications",
+      "analytics": "/organizations/acme/analytics",
+      "calls": "/organizations/acme/calls",
+      "credit": "/organizations/acme/credit",
+      "groups": "/organizations/acme/groups",
+      "home": "/organizations/acme",
+      "keys": "/organizations/acme/apiKeys",
+      "members": "/organizations/acme/members",
+      "models": "/organizations/acme/analytics/models",
+      "newKey": "/organizations/acme/new/apiKey",
+      "people": "/organizations/acme/people",
+      "top": "/organizations/acme/analytics/top",
+    }
+  `);
+});
+
+test("a value cannot break out of a filter", () => {
+  expect(quoted('x" OR role = "y\\')).toBe('"x\\" OR role = \\"y\\\\"');
+});
+
+test("empty parts of a filter are left out", () => {
+  expect(allOf("", 'state = ACTIVE', "")).toBe("state = ACTIVE");
+});
+
+test("an id is the last part of a name", () => {
+  expect(idOf("organizations/acme/members/ada")).toBe("ada");
+});

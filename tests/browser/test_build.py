@@ -1,0 +1,61 @@
+"""The committed build of the console: what it is made from, its size, its types and the tests of its parts."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.console import run_tests
+from tools.console.building import BUILD, CONSOLE, SOURCE_FILE, build, check
+
+pytestmark = pytest.mark.timeout(600)
+FIRST_LOAD_MAX_BYTES = 300_000
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_building_again_gives_the_committed_bytes(tmp_path: Path) -> None:
+    build(tmp_path / "dist")
+    again, committed = files_of(tmp_path / "dist"), files_of(BUILD)
+    assert sorted(again) == sorted(committed), "run ./dev console --build and commit console/dist"
+    assert again == committed
+
+
+def test_the_first_load_stays_within_its_budget() -> None:
+    """The page, what it names, and the larger catalog of messages. Pages load their own code later."""
+    page = gzip.decompress((BUILD / "index.html.gz").read_bytes()).decode()
+    named = re.findall(r'/console/(assets/[^"]+)', page)
+    catalogs = [file.stat().st_size for file in (BUILD / "assets").glob("??-*.js.gz")]
+    assert len(named) == 3
+    assert len(catalogs) == 2
+    sizes = [(BUILD / "index.html.gz").stat().st_size, max(catalogs)]
+    sizes += [(BUILD / f"{name}.gz").stat().st_size for name in named]
+    assert sum(sizes) <= FIRST_LOAD_MAX_BYTES
+
+
+def test_the_types_are_right() -> None:
+    check()
+
+
+def test_the_parts_do_what_they_should() -> None:
+    run_tests(timeout_s=300)
+
+
+def test_the_versions_shared_with_the_client_are_the_same() -> None:
+    console, client = (
+        json.loads((folder / "package.json").read_text(encoding="utf-8"))
+        for folder in (CONSOLE, CONSOLE.parent / "sdk" / "typescript")
+    )
+    ours = console["dependencies"] | console["devDependencies"]
+    theirs = client["dependencies"] | client["devDependencies"]
+    shared = ours.keys() & theirs.keys()
+    assert "typescript" in shared
+    assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
+
+
+def test_the_build_says_what_it_was_made_from() -> None:
+    assert set(json.loads((BUILD / SOURCE_FILE).read_text(encoding="utf-8"))) == {"source"}
