@@ -8,8 +8,8 @@ from typing import Final
 import httpcore
 import httpx
 
-from gateway_core.model.alerts.targets import port_of
 from notification_service.transport.guarded_connections import GuardedBackend
+from notification_service.transport.targets import port_of
 
 OLDEST_S: Final = 30.0
 """A connection that is older is replaced, so that the addresses of the host are looked up and checked again."""

@@ -10,7 +10,7 @@ from typing import Final
 import httpcore
 import httpx
 
-from gateway_core.model.alerts.targets import AllowedTargets, TargetError, checked_url
+from gateway_core.model.alerts.targets import AllowedTargets
 from notification_service.transport.guarded_connections import (
     GuardedBackend,
     RefusedAddressError,
@@ -18,6 +18,7 @@ from notification_service.transport.guarded_connections import (
     UnreachableError,
 )
 from notification_service.transport.lines import Connection, Line, new_connection
+from notification_service.transport.targets import TargetError, checked_url
 
 MAX_BODY_BYTES: Final = 64 * 1024
 """Of a request and of an answer. Of a longer answer, only the beginning is read."""

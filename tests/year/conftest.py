@@ -14,7 +14,7 @@ from deploy.local.demo_data.load import Plan, load
 from deploy.local.stack.database_urls import login_url
 from tests.contract.conftest import Databases, databases, postgres_server, template_database
 from tests.contract.deploy.local.demo_data.test_load import prepare
-from tests.support.usage_questions import Subjects
+from tests.support.usage.questions import Subjects
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 __all__ = ["databases", "postgres_server", "template_database"]

@@ -13,10 +13,10 @@ from admin_service.analytics.query import Dimension
 from admin_service.analytics.reading import answer_query
 from admin_service.demo.content import ORGANIZATION, TIME_ZONE
 from deploy.local.stack.database_urls import login_url
-from tests.support.data.usage_histories import Place, UsageHistory
-from tests.support.usage_answers import assert_exact, assert_members_are_counted
-from tests.support.usage_questions import Subjects, some_query
-from tests.support.usage_reference import Records, read_records
+from tests.support.usage.answers import assert_exact, assert_members_are_counted
+from tests.support.usage.histories import Place, UsageHistory
+from tests.support.usage.questions import Subjects, some_query
+from tests.support.usage.reference import Records, read_records
 from tests.year.conftest import rolled_up
 from usage_service.rollups.follower import RollupFollower
 

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from admin_service.api.validation import is_email
-from gateway_core.model.alerts.targets import AllowedTargets, TargetError, checked_url
+from gateway_core.model.alerts.targets import MAX_URL_CHARACTERS, AllowedTargets, Place, problem_of
 
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 _SIGNED_BY_SECRET: Final = frozenset({"FEISHU", "DINGTALK"})
@@ -51,10 +51,13 @@ def problems(kind: str, target: str, secret: str, allowed: AllowedTargets) -> It
 
 
 def _problems_of_url(target: str, allowed: AllowedTargets) -> Iterable[tuple[str, str]]:
-    if not target.isprintable() or " " in target:
+    try:
+        parts = urlsplit(target)
+        place = Place(parts.scheme, parts.hostname or "", parts.port, parts.username is not None)
+    except ValueError:
         yield "target", "must be a URL that begins with https://"
         return
-    try:
-        checked_url(target, allowed)
-    except TargetError as error:
-        yield "target", f"cannot be used: {error}"
+    if not target.isprintable() or " " in target or len(target) > MAX_URL_CHARACTERS:
+        yield "target", f"must be a URL of at most {MAX_URL_CHARACTERS:,} characters that begins with https://"
+    elif problem := problem_of(place, allowed):
+        yield "target", f"cannot be used: {problem}"

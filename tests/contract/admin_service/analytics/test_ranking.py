@@ -16,8 +16,8 @@ from admin_service.analytics.statements import ranked_measures
 from admin_service.analytics.time_ranges import Source
 from deploy.local.stack.database_urls import login_url
 from tests.contract.usage_service.settlement_cases import prepare
-from tests.support.data.usage_histories import Place, UsageHistory
-from tests.support.usage_reference import Call, calls_at, figures_of, is_wanted, order_of, values_of
+from tests.support.usage.histories import Place, UsageHistory
+from tests.support.usage.reference import Call, calls_at, figures_of, is_wanted, order_of, values_of
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 START = dt.datetime(2025, 11, 20, tzinfo=dt.UTC)

@@ -24,10 +24,10 @@ from admin_service.analytics.reading import UnknownOrganizationError, answer_que
 from deploy.local.stack.database_urls import login_url
 from tests.contract.admin_service.analytics.usage_tree import GROUPS, HOMES, KEYS, make_tree, reorganize
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare, register
-from tests.support.data.usage_histories import Place, UsageHistory
-from tests.support.usage_answers import assert_exact, assert_members_are_counted
-from tests.support.usage_questions import Subjects, some_query
-from tests.support.usage_reference import calls_at
+from tests.support.usage.answers import assert_exact, assert_members_are_counted
+from tests.support.usage.histories import Place, UsageHistory
+from tests.support.usage.questions import Subjects, some_query
+from tests.support.usage.reference import calls_at
 from usage_service.rollups.follower import RollupFollower, caught_up
 from usage_service.rollups.retention import HoursRetention
 from usage_service.rollups.store import RollupStore

@@ -33,7 +33,7 @@ from gateway_core.stores.postgres.organization_wall import act_for
 from tests.contract.admin_service.conftest import Client, add_key
 from tests.contract.admin_service.listing.test_reading import TOKENS, cost
 from tests.contract.usage_service import settlement_cases
-from tests.support.data.usage_histories import expiry
+from tests.support.usage.histories import expiry
 from usage_service.audit.standing_checks import STANDING_CHECKS
 from usage_service.settlement.store import settle_batch
 from usage_service.standings.follower import StandingFollower

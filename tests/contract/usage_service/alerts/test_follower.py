@@ -14,7 +14,7 @@ from gateway_core.model.limits.cycles import Cycle, period_at
 from gateway_core.model.organization.scopes import ScopeKind
 from tests.contract.usage_service.alerts.alert_cases import CALL, MEMBER, calls, refuse, set_budget
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare
-from tests.support.data.usage_histories import expiry
+from tests.support.usage.histories import expiry
 from usage_service.alerts.account_refusals import AccountRefusals
 from usage_service.alerts.follower import AlertFollower
 from usage_service.settlement.store import settle_batch

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.stack.database_urls import login_url
 from tests.contract.usage_service.settlement_cases import ROLE, make_hold, make_settlement, prepare
-from tests.support.data.usage_histories import expiry
+from tests.support.usage.histories import expiry
 from usage_service.anomalies.watch import AnomalyWatch
 from usage_service.rollups.follower import RollupFollower, caught_up
 from usage_service.settlement.store import settle_batch

@@ -13,7 +13,7 @@ from gateway_core.model.ledger.transfers import top_up
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from tests.contract.usage_service.audit.books import audit
 from tests.contract.usage_service.settlement_cases import ROLE, make_hold, make_settlement, prepare
-from tests.support.data.usage_histories import UsageHistory, expiry, some_places
+from tests.support.usage.histories import UsageHistory, expiry, some_places
 from usage_service.rollups.follower import EVENTS_PER_STEP, RollupFollower, caught_up
 from usage_service.rollups.generations import rebuilt
 from usage_service.rollups.store import ROLLUP_TABLES, RollupStore

@@ -10,7 +10,7 @@ import pytest
 from deploy.local.stack.database_urls import login_url
 from tests.contract.usage_service.audit.books import audit
 from tests.contract.usage_service.settlement_cases import ROLE, prepare
-from tests.support.data.usage_histories import UsageHistory, some_places
+from tests.support.usage.histories import UsageHistory, some_places
 from usage_service.rollups import follower as rollup_follower
 from usage_service.rollups.follower import RollupFollower, caught_up
 

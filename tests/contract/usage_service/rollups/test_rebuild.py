@@ -12,7 +12,7 @@ import pytest
 from deploy.local.stack.database_urls import login_url
 from tests.contract.usage_service.rollups.test_follower import START, faults
 from tests.contract.usage_service.settlement_cases import ROLE, prepare
-from tests.support.data.usage_histories import UsageHistory, some_places
+from tests.support.usage.histories import UsageHistory, some_places
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 

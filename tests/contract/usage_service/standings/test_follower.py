@@ -15,7 +15,7 @@ from gateway_core.model.limits.counters import Counter
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.model.organization.scopes import ScopeKind
 from tests.contract.usage_service.settlement_cases import ROLE, charge, make_hold, make_settlement, prepare
-from tests.support.data.usage_histories import expiry
+from tests.support.usage.histories import expiry
 from usage_service.settlement.store import settle_batch
 from usage_service.standings.follower import StandingFollower
 from usage_service.standings.store import StandingStore

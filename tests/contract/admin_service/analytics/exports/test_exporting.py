@@ -24,8 +24,8 @@ from admin_service.analytics.reading import UnknownOrganizationError
 from tests.contract.admin_service.analytics.exports.exported import EVERYTHING, START, File, calls_of, charges, spent
 from tests.contract.admin_service.analytics.usage_tree import GROUPS, HOMES, KEYS, make_tree
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare
-from tests.support.data.usage_histories import UsageHistory
-from tests.support.usage_reference import Call, calls_at, is_wanted, tags_of
+from tests.support.usage.histories import UsageHistory
+from tests.support.usage.reference import Call, calls_at, is_wanted, tags_of
 from usage_service.settlement.store import settle_batch
 
 

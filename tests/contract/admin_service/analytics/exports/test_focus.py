@@ -12,7 +12,7 @@ from admin_service.analytics.exports.exporting import (
 )
 from tests.contract.admin_service.analytics.exports.exported import EVERYTHING, START, File, calls_of, charges, spent
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare
-from tests.support.data.usage_histories import UsageHistory
+from tests.support.usage.histories import UsageHistory
 from usage_service.settlement.store import settle_batch
 
 

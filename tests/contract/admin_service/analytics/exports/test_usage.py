@@ -12,7 +12,7 @@ from admin_service.analytics.query import Dimension, Granularity, UsageQuery
 from admin_service.analytics.reading import answer_query
 from tests.contract.admin_service.analytics.exports.exported import END, START, File, charges, spent
 from tests.contract.usage_service.settlement_cases import prepare
-from tests.support.data.usage_histories import UsageHistory
+from tests.support.usage.histories import UsageHistory
 
 
 @pytest.mark.parametrize("granularity", [Granularity.TOTAL, Granularity.DAY])

@@ -16,8 +16,8 @@ from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.organization_wall import acting_for
 from tests.contract.admin_service.analytics.test_reading import DAYS, START, places
 from tests.contract.admin_service.analytics.usage_tree import GROUPS, HOMES, KEYS, make_tree
-from tests.support.data.usage_histories import UsageHistory
-from tests.support.usage_reference import calls_at, is_wanted
+from tests.support.usage.histories import UsageHistory
+from tests.support.usage.reference import calls_at, is_wanted
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 

@@ -16,8 +16,8 @@ from admin_service.analytics.query import Dimension, Filter, UsageQuery
 from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.organization_wall import acting_for
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare
-from tests.support.data.usage_histories import UsageHistory, expiry, some_places
-from tests.support.usage_reference import Call, calls_at
+from tests.support.usage.histories import UsageHistory, expiry, some_places
+from tests.support.usage.reference import Call, calls_at
 from usage_service.rollups.follower import RollupFollower, caught_up
 from usage_service.settlement.store import settle_batch
 

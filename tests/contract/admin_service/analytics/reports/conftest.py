@@ -10,7 +10,7 @@ from deploy.local.stack.database_urls import login_url
 from tests.contract.admin_service.analytics.exports.exported import END, START
 from tests.contract.admin_service.analytics.test_reading import places
 from tests.contract.admin_service.analytics.usage_tree import make_tree
-from tests.support.data.usage_histories import UsageHistory
+from tests.support.usage.histories import UsageHistory
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 

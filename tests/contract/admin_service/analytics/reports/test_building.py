@@ -13,8 +13,8 @@ from admin_service.analytics.reports.building import Wanted, build_report
 from admin_service.analytics.reports.report import Interval, Report, Usage, parse_report
 from gateway_core.stores.postgres.organization_wall import acting_for
 from tests.contract.admin_service.analytics.exports.exported import END, START
-from tests.support.data.usage_histories import UsageHistory
-from tests.support.usage_reference import TOKENS, Call, calls_at, is_wanted
+from tests.support.usage.histories import UsageHistory
+from tests.support.usage.reference import TOKENS, Call, calls_at, is_wanted
 
 EVERYTHING = Wanted("acme", START, END)
 VIEWS = (

@@ -17,7 +17,7 @@ from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AdminSettings
 from tests.contract.admin_service.conftest import PEPPER, Client, add_key, running_service
 from tests.contract.admin_service.resources.analytics.test_service import PLACES, add_catalog_and_robot
-from tests.support.data.usage_histories import UsageHistory
+from tests.support.usage.histories import UsageHistory
 
 ORGANIZATION: Final = "organizations/acme"
 SETTINGS: Final = f"{ORGANIZATION}/analysisSettings"

@@ -13,7 +13,7 @@ from megarouter.admin.v1.analytics_pb2 import UsageForecast
 from deploy.local.stack.database_urls import login_url
 from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.resources.analytics.test_service import ORGANIZATION, PLACES, add_catalog_and_robot
-from tests.support.data.usage_histories import UsageHistory
+from tests.support.usage.histories import UsageHistory
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 SEEN: Final = {

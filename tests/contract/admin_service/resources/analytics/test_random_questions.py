@@ -24,8 +24,8 @@ from tests.contract.admin_service.resources.analytics.test_service import (
     assert_is,
     time_range,
 )
-from tests.support.data.usage_histories import UsageHistory
-from tests.support.usage_reference import Call, calls_at, figures_of, is_wanted, order_of, values_of
+from tests.support.usage.histories import UsageHistory
+from tests.support.usage.reference import Call, calls_at, figures_of, is_wanted, order_of, values_of
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 REACHES: Final[Mapping[str, Reach]] = {

@@ -27,8 +27,8 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from tests.contract.admin_service.conftest import ACME, GROUPS, Client
 from tests.contract.usage_service.settlement_cases import CATALOG
-from tests.support.data.usage_histories import Place, UsageHistory
-from tests.support.usage_reference import Call, calls_at, figures_of, order_of, tags_of
+from tests.support.usage.histories import Place, UsageHistory
+from tests.support.usage.reference import Call, calls_at, figures_of, order_of, tags_of
 from usage_service.rollups.follower import RollupFollower, caught_up
 
 ORGANIZATION: Final = "organizations/acme"

@@ -29,8 +29,8 @@ from tests.contract.admin_service.resources.analytics.test_service import (
     time_range,
 )
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement
-from tests.support.data.usage_histories import UsageHistory, expiry
-from tests.support.usage_reference import TOKENS, Call, calls_at, is_wanted, tags_of
+from tests.support.usage.histories import UsageHistory, expiry
+from tests.support.usage.reference import TOKENS, Call, calls_at, is_wanted, tags_of
 from usage_service.rollups.follower import RollupFollower, caught_up
 from usage_service.settlement.store import settle_batch
 

@@ -26,7 +26,7 @@ from gateway_core.stores.postgres.organization_wall import acting_for
 from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.resources.usage_exports.test_service import parts_of, request, started
 from tests.contract.admin_service.resources.usage_reports.test_service import history, reading  # noqa: F401 - fixtures
-from tests.support.data.usage_histories import UsageHistory
+from tests.support.usage.histories import UsageHistory
 
 PAGES = "admin_service.analytics.exports.pages"
 SLEEPING = "import time; time.sleep(60)"

@@ -29,8 +29,8 @@ from megarouter.files.v1.files_pb2 import DownloadRequest
 from tests.contract.admin_service.conftest import Client, bearer
 from tests.contract.admin_service.resources.analytics.test_service import ORGANIZATION, time_range
 from tests.contract.admin_service.resources.usage_reports.test_service import history  # noqa: F401 - a fixture
-from tests.support.data.usage_histories import UsageHistory
 from tests.support.pdf import attachment
+from tests.support.usage.histories import UsageHistory
 
 NOT_FOUND, DENIED = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED
 SUCCEEDED = UsageExport.STATE_SUCCEEDED

@@ -17,8 +17,8 @@ from tests.contract.admin_service.analytics.exports.exported import File
 from tests.contract.admin_service.conftest import Client
 from tests.contract.admin_service.resources.analytics.test_service import END, ORGANIZATION, ROLES, START, time_range
 from tests.contract.admin_service.resources.usage_reports.test_service import history, reading  # noqa: F401 - fixtures
-from tests.support.data.usage_histories import UsageHistory
-from tests.support.usage_reference import calls_at
+from tests.support.usage.histories import UsageHistory
+from tests.support.usage.reference import calls_at
 
 SMALL = "admin_service.analytics.exports.pages"
 

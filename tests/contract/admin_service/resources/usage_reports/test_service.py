@@ -41,9 +41,9 @@ from tests.contract.admin_service.resources.analytics.test_service import (
 )
 from tests.contract.admin_service.resources.anomalies.test_service import DAY
 from tests.contract.admin_service.resources.anomalies.test_service import add as add_anomaly
-from tests.support.data.usage_histories import UsageHistory
 from tests.support.pdf import attachment
-from tests.support.usage_reference import calls_at
+from tests.support.usage.histories import UsageHistory
+from tests.support.usage.reference import calls_at
 
 UNCHANGED = VerifyUsageReportResponse.VERDICT_UNCHANGED
 CHANGED_SINCE = VerifyUsageReportResponse.VERDICT_CHANGED_SINCE

@@ -8,7 +8,7 @@ import asyncpg
 
 from tests.contract.usage_service.alerts.sources.conftest import Company
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement
-from tests.support.data.usage_histories import expiry
+from tests.support.usage.histories import expiry
 from usage_service.settlement.store import settle_batch
 
 CONTRADICTORY = {"usage": json.dumps({"prompt_tokens": 40, "completion_tokens": 5 * 10**9})}

@@ -12,7 +12,7 @@ from admin_service.analytics.answer import Latencies, Measures, UsageAnswer, Usa
 from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.query import UsageQuery
 from gateway_core.stores.postgres.organization_wall import acting_for
-from tests.support.usage_reference import Call, figures_of, is_wanted, label_of, order_of, values_of
+from tests.support.usage.reference import Call, figures_of, is_wanted, label_of, order_of, values_of
 
 
 def in_range(calls: Sequence[Call], start: dt.datetime, end: dt.datetime) -> list[Call]:

@@ -1,6 +1,7 @@
 import pytest
 
-from gateway_core.model.alerts.targets import AllowedTargets, TargetError, checked_url
+from gateway_core.model.alerts.targets import AllowedTargets
+from notification_service.transport.targets import TargetError, checked_url
 
 ALLOWED = AllowedTargets.parse("127.0.0.1:8080, inbox.internal:443,[::1]:9000")
 
