@@ -16,7 +16,11 @@ from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.routed_calls.conversation_counts import COUNTED, counting, share_of
 
 _COLUMNS: Final = {"members": "r.member_id"}
-_FOUND: Final = "SELECT c.*, r.output_tokens FROM routed_calls c JOIN usage_records r USING (hold_id)"
+_FOUND: Final = """
+SELECT c.*, r.output_tokens,
+       r.input_tokens + r.cache_read_tokens + r.cache_write_5m_tokens + r.cache_write_1h_tokens AS input_tokens
+  FROM routed_calls c JOIN usage_records r USING (hold_id)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +63,22 @@ class Savings:
     """By what went wrong."""
 
 
-async def read_savings(
-    connection: Connection, organization: str, start: dt.datetime, end: dt.datetime, reach: Reach
-) -> Savings:
-    """Returns the savings of calls that began in `[start, end)`, in a transaction that acts for the organization."""
-    parameters = Parameters()
+def found_calls(organization: str, start: dt.datetime, end: dt.datetime, reach: Reach, parameters: Parameters) -> str:
+    """Returns the statement of the routed calls that began in `[start, end)` and that the caller may see, with their tokens."""
     conditions = [
         f"c.organization_id = {parameters.add(organization)}",
         f"c.place_time >= {parameters.add(start)} AND c.place_time < {parameters.add(end)}",
         *kept_conditions(_COLUMNS, Filter(), reach, parameters, path="r.group_path", tags=None),
     ]
-    found = f"{_FOUND} WHERE {' AND '.join(conditions)}"
+    return f"{_FOUND} WHERE {' AND '.join(conditions)}"
+
+
+async def read_savings(
+    connection: Connection, organization: str, start: dt.datetime, end: dt.datetime, reach: Reach
+) -> Savings:
+    """Returns the savings of calls that began in `[start, end)`, in a transaction that acts for the organization."""
+    parameters = Parameters()
+    found = found_calls(organization, start, end, reach, parameters)
     sums = await connection.fetch(
         f"""
         SELECT arm = 'SHADOW' AS is_shadow, is_simple, count(saved_nano_credits) AS calls,

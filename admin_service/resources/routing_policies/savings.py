@@ -1,4 +1,4 @@
-"""Serves `RoutingPolicies.QueryRoutingSavings`: what routing saved in a period."""
+"""Serves `RoutingPolicies.QueryRoutingSavings` and `QueryRoutingOutcomes`: what routing saved in a period, and how answers were."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -7,13 +7,16 @@ import asyncpg
 from megarouter.admin.v1 import routing_policy_pb2
 from megarouter.admin.v1.routing_policy_pb2 import (
     HoldoutEstimate,
+    OutcomePair,
     QualityMeasure,
+    QueryRoutingOutcomesResponse,
     QueryRoutingSavingsResponse,
     RoutingSavings,
 )
 
 from admin_service.access.authorization import Caller
 from admin_service.analytics.savings.comparison import estimate, output_ratio
+from admin_service.analytics.savings.outcomes import Outcome, Pair, read_outcomes
 from admin_service.analytics.savings.reading import Compared, Savings, Sums, read_savings
 from admin_service.resources.analytics.questions import period_of, reach_of
 from gateway_core.model.routing.quality import difference
@@ -38,6 +41,35 @@ class SavingsReader:
         start, end = period_of(request.time_range, self._now())
         async with acting_for(self._pool, actor.organization, isolation="repeatable_read") as connection:
             return savings_message(await read_savings(connection, actor.organization, start, end, reach_of(actor)))
+
+    async def outcomes(
+        self, request: routing_policy_pb2.QueryRoutingOutcomesRequest, caller: Caller
+    ) -> QueryRoutingOutcomesResponse:
+        """QueryRoutingOutcomes pairs conversations that were routed with some that were held out."""
+        actor = caller.actor
+        start, end = period_of(request.time_range, self._now())
+        async with acting_for(self._pool, actor.organization, isolation="repeatable_read") as connection:
+            pairs = await read_outcomes(
+                connection, actor.organization, start, end, reach_of(actor), by_rating=request.by_rating
+            )
+        return QueryRoutingOutcomesResponse(pairs=map(_pair, pairs))
+
+
+def _pair(pair: Pair) -> OutcomePair:
+    return OutcomePair(
+        pair_id=pair.pair_id,
+        use_case=pair.use_case,
+        routed_model=pair.routed_model,
+        baseline_model=pair.baseline_model,
+        routed=_outcome(pair.routed),
+        held_out=_outcome(pair.held_out),
+    )
+
+
+def _outcome(outcome: Outcome) -> OutcomePair.Outcome:
+    return OutcomePair.Outcome(
+        good=outcome.is_good, input_token_count=outcome.input_tokens, output_token_count=outcome.output_tokens
+    )
 
 
 def savings_message(found: Savings) -> QueryRoutingSavingsResponse:

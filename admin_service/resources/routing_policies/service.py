@@ -37,6 +37,7 @@ class RoutingPoliciesApi:
         self.handlers: Mapping[str, Handle] = {
             "ExplainRouting": explainer.explain,
             "GetRoutingPolicy": self.get,
+            "QueryRoutingOutcomes": savings.outcomes,
             "QueryRoutingSavings": savings.query,
         }
         self.changes: Mapping[str, MakeChange] = {"UpdateRoutingPolicy": update}

@@ -27,6 +27,7 @@ SOURCE_OF = {
     "envoy/module/rewriter": "envoy/module",
     "sdk/command_line": "sdk/python/src/megarouter_admin/command_line",
     "sdk/command_line/resources/exports": "sdk/python/src/megarouter_admin/command_line/resources/exports",
+    "sdk/command_line/resources/routing": "sdk/python/src/megarouter_admin/command_line/resources/routing",
     "sdk/command_line/resources/usage": "sdk/python/src/megarouter_admin/command_line/resources/usage",
     "sdk/command_line/resources/people": "sdk/python/src/megarouter_admin/command_line/resources/people",
     "sdk/command_line/sign_in": "sdk/python/src/megarouter_admin/command_line/sign_in",

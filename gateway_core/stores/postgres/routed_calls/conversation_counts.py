@@ -32,6 +32,15 @@ SELECT virtual_model_id, use_case, arm, session, count(rating) > 0 AS is_rated, 
 _TROUBLED: Final = " OR ".join((ASKED_AGAIN, *_ENDED))
 
 
+def compared_calls(found: str) -> str:
+    """Returns the statement of the calls that can be compared, with their ratings, and whether they asked for the same again.
+
+    Args:
+        found: a statement that selects rows of `routed_calls`.
+    """
+    return _BY_CALL.replace("{found}", found)
+
+
 def counting(found: str, *keys: str) -> str:
     """Returns the statement that counts conversations by keys and arm.
 

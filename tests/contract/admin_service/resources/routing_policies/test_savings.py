@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import routing_policy_pb2
-from megarouter.admin.v1.routing_policy_pb2 import QueryRoutingSavingsResponse, RoutingSavings
+from megarouter.admin.v1.routing_policy_pb2 import OutcomePair, QueryRoutingSavingsResponse, RoutingSavings
 from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from tests.contract.admin_service.conftest import GROUPS, Client
@@ -180,3 +180,36 @@ async def test_calls_without_a_counterpart_say_nothing_of_quality(client: Client
     found = await savings(client)
     assert set(counts(found).values()) == {(0, 0, 0, 0)}
     assert not any(one.HasField("difference_basis_points") for one in found.quality)
+
+
+async def outcomes(client: Client, member: str = "super", *, by_rating: bool = False) -> list[OutcomePair]:
+    period = TimeRange(start_time=at(START), end_time=at(START + dt.timedelta(days=31)))
+    request = routing_policy_pb2.QueryRoutingOutcomesRequest(name=ACME, time_range=period, by_rating=by_rating)
+    return list((await client.call("QueryRoutingOutcomes", request, member)).pairs)
+
+
+async def test_routed_conversations_are_paired_with_some_that_were_held_out(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    await add(owner, 1, session="a", signals=["truncated"])
+    await add(owner, 2, session="a")
+    await add(owner, 3, session="b")
+    await add(owner, 4, session="c", use_case="contracts")
+    await add(owner, 5, session="x", arm="HOLDOUT")
+    await add(owner, 6, session="y", arm="HOLDOUT", use_case="poems")
+    [pair] = await outcomes(client)
+    assert (pair.pair_id, pair.use_case, pair.routed_model, pair.baseline_model) == ("a-x", "summaries", "light", "top")
+    assert (pair.routed.good, pair.held_out.good) == (False, True)
+    assert (pair.routed.input_token_count, pair.held_out.input_token_count) == (80, 40), (
+        "of all calls of a conversation"
+    )
+    assert (pair.routed.output_token_count, pair.held_out.output_token_count) == (40, 20)
+    assert await outcomes(client, "member") == [], "the calls are not in reach"
+
+
+async def test_by_rating_only_rated_conversations_count(client: Client, owner: asyncpg.Connection) -> None:
+    await add(owner, 1, session="a", signals=["truncated"])
+    await add(owner, 2, session="b", rating="good", signals=["truncated"])
+    await add(owner, 3, session="x", arm="HOLDOUT", rating="bad")
+    [pair] = await outcomes(client, by_rating=True)
+    assert (pair.pair_id, pair.routed.good, pair.held_out.good) == ("b-x", True, False)

@@ -1,9 +1,14 @@
 """Collects the commands `megarouter routing`."""
 
 from megarouter_admin.command_line.parsing.commands import Section
-from megarouter_admin.command_line.resources.routing import policies, savings, virtual_models
+from megarouter_admin.command_line.resources.routing import outcomes, policies, savings, virtual_models
 
 application = Section(
-    {**virtual_models.application.commands, **policies.application.commands, **savings.application.commands}
+    {
+        **virtual_models.application.commands,
+        **policies.application.commands,
+        **savings.application.commands,
+        **outcomes.application.commands,
+    }
 )
 """The commands `megarouter routing`."""
