@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.console import run_tests
+from tests.support.clients.console import run_tests
 from tools.console.building import BUILD, CONSOLE, SOURCE_FILE, build, check
 
 pytestmark = pytest.mark.timeout(600)

@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.local.supervision.embedded_stack import Stack
-from tests.support.console import CHROMIUM, NO_CHROMIUM, run_tests
+from tests.support.clients.console import CHROMIUM, NO_CHROMIUM, run_tests
 from tools.console.building import CONSOLE
 
 FILES = sorted((CONSOLE / "tests" / "browser").glob("*.test.ts"))

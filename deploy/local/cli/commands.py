@@ -12,7 +12,7 @@ import typer
 from rich.console import Group
 
 from deploy.local.cli import logs as log_reader
-from deploy.local.cli.console_commands import console_command
+from deploy.local.cli.console.command import console_command
 from deploy.local.cli.demo_commands import bring_up_with_demo_data, load_demo_data
 from deploy.local.cli.linting import lint
 from deploy.local.cli.options import HomeOption, fail

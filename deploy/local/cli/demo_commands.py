@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.local.cli.console_link import console_line
+from deploy.local.cli.console.link import console_line
 from deploy.local.cli.options import HomeOption, fail
 from deploy.local.cli.terminal import console
 from deploy.local.cli.up import bring_up

@@ -87,7 +87,7 @@ def _print_already_running(home: Home) -> None:
 
 
 def _print_stack(home: Home, state: StackState) -> None:
-    from deploy.local.cli.console_link import console_line  # noqa: PLC0415
+    from deploy.local.cli.console.link import console_line  # noqa: PLC0415
     from deploy.local.cli.report import keys_table, process_table, providers_line, tour  # noqa: PLC0415
     from deploy.local.cli.terminal import console  # noqa: PLC0415
     from deploy.local.stack.environment import parse_environment  # noqa: PLC0415 - see `_start`

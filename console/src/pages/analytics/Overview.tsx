@@ -58,7 +58,7 @@ function Change({ now, before }: { readonly now: bigint; readonly before: bigint
   const change = before === undefined ? undefined : changePercent(now, before);
   if (change === undefined) return <Trans>Nothing to compare with</Trans>;
   const shown = `${change > 0 ? "▲" : change < 0 ? "▼" : "="} ${formatPercent(Math.abs(change), language, 1)}`;
-  return <span className="figures"><Trans>{shown} against the period before</Trans></span>;
+  return <span className="figures"><Trans>{shown} vs. previous</Trans></span>;
 }
 
 function Averages({ summary }: { readonly summary: UsageSummary }) {
