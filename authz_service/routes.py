@@ -3,9 +3,9 @@
 from typing import Final
 
 from authz_service.request.call import Call
+from authz_service.request.readings import read_scores
 from authz_service.sessions import Sessions
 from gateway_core.contract.headers import ROUTE
-from gateway_core.contract.request_facts import SCORES, SCORES_VERSION
 from gateway_core.model.call_tags import Tags
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.calls.named_models import CatalogView
@@ -15,16 +15,25 @@ from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.routed_calls.decision import (
     Eligible,
+    Offer,
     asked_of,
     choose_among,
     eligible,
+    needs_of_call,
+    offer_of,
+    planned,
     refusal_of,
     routed,
     routed_cheaper,
+    use_case_of,
 )
 from gateway_core.model.routing.choice import Unroutable
+from gateway_core.model.routing.conversations import Before, Conversation
+from gateway_core.model.routing.judging import Candidate
+from gateway_core.model.routing.needs import text_tokens
 from gateway_core.model.routing.override_header import Override, Wish
-from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
+from gateway_core.model.routing.policies import AppliedPolicy
+from gateway_core.model.routing.virtual_models import NO_SCORES, VirtualModel
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
 _ENTRIES: Final = 4_096
@@ -38,6 +47,7 @@ class Routes:
         self._clock = clock
         self._sessions = Sessions(session_key)
         self._known: BoundedMemory[tuple[object, ...], Eligible] = BoundedMemory(entries)
+        self._offers = _Offers(entries)
 
     def route(
         self,
@@ -61,30 +71,69 @@ class Routes:
         key = (secret_hash, endpoint, virtual.name, parameters.streams, parameters.query, parameters.specials)
         found = self._known.get(key)
         if found is None or not found.holds_for(virtual, principal, prices, now_epoch_s):
-            fresh = eligible(principal, endpoint, parameters, virtual, prices, now_epoch_s, self._clock)
+            fresh = eligible(
+                principal, endpoint, parameters, virtual, prices, now_epoch_s, self._clock, self._offers.of
+            )
             if isinstance(fresh, Refusal):
                 return fresh
             self._known.remember(key, found := fresh)
         conversation = self._sessions.conversation_of(call, principal.organization)
         before = self._sessions.before(conversation, virtual.name, now_epoch_s)
-        scores = scores_of(call) if virtual.scored_losses else NO_SCORES
+        if override is None and (usual := _usual(found.offer, parameters, call, tags, conversation, before)):
+            chosen, input_tokens, first = usual
+            self._sessions.remember(conversation, virtual.name, chosen, input_tokens, now_epoch_s)
+            return (first,)
+        scores = read_scores(call.conversation.encoded_scores) if virtual.scored_losses else NO_SCORES
         asked = asked_of(endpoint, parameters, call.body_bytes, virtual, tags, override, conversation, before, scores)
-        choice = choose_among(found, asked)
+        choice = choose_among(found.offer, asked)
         if isinstance(choice, Unroutable):
             return refusal_of(found, choice)
         input_tokens, _ = asked.body.input_tokens(choice.chosen)
         self._sessions.remember(conversation, virtual.name, choice.chosen, input_tokens, now_epoch_s)
-        first = routed(parameters, found, choice, asked)
-        return (first, *routed_cheaper(parameters, found, choice, asked)) if choice.cheaper else (first,)
+        first = routed(parameters, found.offer, choice, asked)
+        return (first, *routed_cheaper(parameters, found.offer, choice, asked)) if choice.cheaper else (first,)
 
 
-def scores_of(call: Call) -> Scores:
-    """Returns the scores that Envoy's module computed of what the user wrote."""
-    version = call.conversation.get(SCORES_VERSION)
-    if not isinstance(version, float):
-        return NO_SCORES
-    values = (call.conversation.get(name) for name in SCORES)
-    return Scores(int(version), tuple(int(value) for value in values if isinstance(value, float)))
+def _usual(
+    offer: Offer, parameters: Parameters, call: Call, tags: Tags, conversation: Conversation, before: Before | None
+) -> tuple[str, int, Parameters] | None:
+    """Returns the chosen model, the usual input tokens and the parameters; None if the call takes a comparison."""
+    plan = planned(offer, use_case_of(tags, offer.virtual), needs_of_call(parameters))
+    size = parameters.size
+    if plan.usual is None or parameters.references or (size is not None and size.has_media):
+        return None
+    tokens = text_tokens(call.body_bytes, size)
+    choice = plan.usual.find(tokens, parameters.output_limit, conversation, before)
+    if choice is None:
+        return None
+    return (
+        choice.chosen,
+        tokens[0],
+        parameters.served_by(choice.served, plan.routed_as[id(choice)], conversation.session, conversation.turns),
+    )
+
+
+class _Offers:
+    """Shares offers among callers, so that what decides many calls stays in the caches of the processor."""
+
+    def __init__(self, entries: int) -> None:
+        self._known: BoundedMemory[tuple[object, ...], Offer] = BoundedMemory(entries)
+
+    def of(
+        self,
+        virtual: VirtualModel,
+        policy: AppliedPolicy,
+        candidates: tuple[Candidate, ...],
+        dearest: tuple[Candidate, ...],
+    ) -> Offer:
+        """Returns the offer of these very objects. An entry keeps them, so no others get their ids."""
+        of_models = tuple((id(one.model), id(one.schedule)) for one in (*candidates, *dearest))
+        key = (id(virtual), id(policy), of_models)
+        known = self._known.get(key)
+        if known is None:
+            known = offer_of(virtual, policy, candidates, dearest)
+            self._known.remember(key, known)
+        return known
 
 
 def read_override(call: Call, prices: CatalogView) -> Override | Refusal | None:

@@ -5,8 +5,7 @@ The memory is that of one process. A conversation that it does not know is decid
 
 from typing import Final
 
-from authz_service.request.call import Call
-from gateway_core.contract.request_facts import HAS_SIGNED_THINKING, IN_TOOL_LOOP, REPEATED_RESULTS, SESSION, TURNS
+from authz_service.request.call import NO_CONVERSATION_FACTS, Call
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.conversations import (
     CACHE_LIFE_S,
@@ -14,6 +13,7 @@ from gateway_core.model.routing.conversations import (
     Before,
     Conversation,
     keyed_session,
+    session_hash,
 )
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
@@ -33,22 +33,20 @@ class Sessions:
     """The conversations of one process. `key` is secret: it makes the names of sessions useless to others."""
 
     def __init__(self, key: bytes, entries: int = _ENTRIES) -> None:
-        self._key = key
+        self._keyed = session_hash(key)
         self._chosen: BoundedMemory[tuple[str, str], _Chosen] = BoundedMemory(entries)
 
     def conversation_of(self, call: Call, organization: str) -> Conversation:
         """Returns the conversation that a call continues, as far as Envoy's module knows it."""
         found = call.conversation
-        if not found:
+        if found is NO_CONVERSATION_FACTS:
             return NO_CONVERSATION
-        session, repeated, turns = found.get(SESSION), found.get(REPEATED_RESULTS), found.get(TURNS)
-        is_session = isinstance(session, str) and len(session) == _HASH_LENGTH
         return Conversation(
-            session=keyed_session(str(session), organization, self._key) if is_session else "",
-            in_tool_loop=IN_TOOL_LOOP in found,
-            has_signed_thinking=HAS_SIGNED_THINKING in found,
-            repeated_results=int(repeated) if isinstance(repeated, float) else 0,
-            turns=int(turns) if isinstance(turns, float) else 0,
+            keyed_session(found.session, organization, self._keyed) if len(found.session) == _HASH_LENGTH else "",
+            found.in_tool_loop,
+            found.has_signed_thinking,
+            found.repeated_results,
+            found.turns,
         )
 
     def before(self, conversation: Conversation, virtual_model: str, now_epoch_s: float) -> Before | None:

@@ -11,10 +11,11 @@ import datetime as dt
 import itertools
 import os
 import pstats
+import random
 import resource
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from rich.table import Table
 
 from authz_service.check import AuthzService
 from authz_service.wiring import ROLE, open_service
+from benchmarks.comparisons import compare
 from benchmarks.process_times import cpu_s, postgres_process, redis_process
 from benchmarks.settlement import databases
 from deploy.local.programs.derived_logins import migrate_with_derived_logins
@@ -45,6 +47,12 @@ from gateway_core.stores.postgres.catalog_store import sync_catalog
 
 PEPPER: Final = "70" * 32
 VIRTUAL_MODEL: Final = "assistant"
+SCORED_MODEL: Final = "scored"
+"""A virtual model about which each choice takes a comparison, because a loss depends on a score."""
+_CALLS_PER_RUN: Final = 1_600
+_CONVERSATIONS: Final = 8
+"""Of each key."""
+_LARGEST_BODY_BYTES: Final = 60_000
 PATH: Final = ["g1", "g2", "g3", "g4"]
 CATALOG: Final = Catalog.model_validate(
     {
@@ -92,9 +100,8 @@ _HEADERS: Final = {
     "x-stainless-retry-count": "0",
     "x-forwarded-proto": "http",
     "x-request-id": "5a1b8d61-3c0f-4bd6-9a1c-8e2f0f3c7b55",
-    "content-length": "812",
 }
-"""The headers of an OpenAI SDK call that Envoy passes on. Each call also has its own request id."""
+"""The headers of an OpenAI SDK call that Envoy passes on, but for the key and the size of the body."""
 
 _GROUP: Final = (
     "INSERT INTO groups (organization_id, group_id, parent_group_id, path, display_name) VALUES ($1, $2, $3, $4, $2)"
@@ -115,8 +122,9 @@ SELECT $1, kind, id, 1000000000000000, 'MONTHLY'
 
 _VIRTUAL: Final = """
 INSERT INTO virtual_models (organization_id, virtual_model_id, model_name, owner_kind, owner_id, candidates, baseline_model, losses)
-VALUES ($1, 'vm-' || $1, 'assistant', 'organization', $1, '{acme/model-a,acme/model-b}', 'acme/model-a',
-        '[["assistant", "acme/model-b", 0]]')
+SELECT $1, name || '-' || $1, name, 'organization', $1, '{acme/model-a,acme/model-b}', 'acme/model-a', losses::jsonb
+  FROM (VALUES ('assistant', '[["assistant", "acme/model-b", 0]]'), ('scored', '[["scored", "acme/model-b", 0, 1, 7, 10]]'))
+    AS models (name, losses)
 """
 _LIVE: Final = """
 INSERT INTO routing_policies (organization_id, scope_kind, scope_id, mode) VALUES ($1, 'organization', $1, 'LIVE')
@@ -153,9 +161,10 @@ async def _fill(owner: asyncpg.Connection, database_url: str, keys: Sequence[str
 
 
 def _messages(keys: Sequence[str], model: str = "acme/model-a") -> list[bytes]:
-    """Returns one of Envoy's requests for each key. Those for a virtual model belong to a conversation each."""
+    """Returns some of Envoy's requests for each key, with bodies of many sizes. Those for a virtual model are of conversations."""
+    chance = random.Random(1)  # noqa: S311 - no secret
     messages = []
-    for number, key in enumerate(keys):
+    for number, key in enumerate([*keys] * _CONVERSATIONS):
         request = external_auth_pb2.CheckRequest()
         attributes = request.attributes
         attributes.source.address.socket_address.address = "127.0.0.1"
@@ -163,15 +172,23 @@ def _messages(keys: Sequence[str], model: str = "acme/model-a") -> list[bytes]:
         attributes.destination.address.socket_address.address = "127.0.0.1"
         http = attributes.request.http
         http.method, http.path, http.host, http.protocol = "POST", "/v1/chat/completions", "gateway", "HTTP/1.1"
-        sent = {**_HEADERS, "authorization": f"Bearer {key}"}
+        body_bytes = int(chance.lognormvariate(7, 1.5)) % _LARGEST_BODY_BYTES + 100
+        sent = {**_HEADERS, "authorization": f"Bearer {key}", "content-length": str(body_bytes)}
         http.header_map.headers.extend(
             base_pb2.HeaderValue(key=name, raw_value=value.encode()) for name, value in sent.items()
         )
         attributes.metadata_context.filter_metadata[REQUEST_NAMESPACE].update({"model": model, "max_tokens": 20})
-        if model == VIRTUAL_MODEL:
-            attributes.metadata_context.filter_metadata[CONVERSATION_NAMESPACE].update(
-                {"application": "ab" * 16, "session": f"{number:032x}", "turns": 5, "in_tool_loop": True}
-            )
+        if model in {VIRTUAL_MODEL, SCORED_MODEL}:
+            found = {
+                "application": "ab" * 16,
+                "session": f"{number:032x}",
+                "turns": 5,
+                "scores_version": 7,
+                "score_1": 9,
+            }
+            if number % 3 == 0:
+                found["in_tool_loop"] = True
+            attributes.metadata_context.filter_metadata[CONVERSATION_NAMESPACE].update(found)
         messages.append(request.SerializeToString())
     return messages
 
@@ -211,13 +228,18 @@ async def _ask(service: AuthzService, messages: Iterator[bytes], calls: int, at_
     await asyncio.gather(*(worker() for _ in range(at_once)))
 
 
+async def _filled(postgres_url: str, arguments: argparse.Namespace) -> list[str]:
+    keys = _keys(arguments.keys)
+    owner = await asyncpg.connect(postgres_url)
+    await _fill(owner, postgres_url, keys, arguments.organizations)
+    await owner.close()
+    return keys
+
+
 async def _measure(
     postgres_url: str, redis_url: str, arguments: argparse.Namespace, profile: cProfile.Profile | None
 ) -> dict[str, str]:
-    owner = await asyncpg.connect(postgres_url)
-    keys = _keys(arguments.keys)
-    await _fill(owner, postgres_url, keys, arguments.organizations)
-    await owner.close()
+    keys = await _filled(postgres_url, arguments)
     client = Redis.from_url(redis_url, decode_responses=True)
     messages = itertools.cycle(_messages(keys))
     metrics = NO_METRICS
@@ -251,24 +273,18 @@ async def _measure(
 
 async def _compare(postgres_url: str, redis_url: str, arguments: argparse.Namespace) -> dict[str, str]:
     """Measures decisions about a model of the catalog and about a virtual model in turn, in the same process."""
-    owner = await asyncpg.connect(postgres_url)
-    keys = _keys(arguments.keys)
-    await _fill(owner, postgres_url, keys, arguments.organizations)
-    await owner.close()
-    kinds = {"plain": itertools.cycle(_messages(keys)), "routed": itertools.cycle(_messages(keys, VIRTUAL_MODEL))}
-    figures: dict[str, str] = {}
+    keys = await _filled(postgres_url, arguments)
+    figures = {}
     async with _running(postgres_url, redis_url, NO_METRICS) as service:
-        for messages in kinds.values():
-            await _ask(service, messages, max(1_000, arguments.keys), arguments.at_once)
-        for pair in range(1, arguments.routed + 1):
-            spent_us = {}
-            for kind, messages in kinds.items():
+        for name, model in (("routed", VIRTUAL_MODEL), ("routed by a score", SCORED_MODEL)):
+            kinds = {False: itertools.cycle(_messages(keys)), True: itertools.cycle(_messages(keys, model))}
+
+            async def run(is_routed: bool, kinds: Mapping[bool, Iterator[bytes]] = kinds) -> float:  # noqa: FBT001 - of two kinds
                 begun_s = time.process_time()
-                await _ask(service, messages, arguments.calls, arguments.at_once)
-                spent_us[kind] = (time.process_time() - begun_s) / arguments.calls * 1e6
-            plain, routed = spent_us["plain"], spent_us["routed"]
-            more = 100 * (routed - plain) / plain
-            figures[f"pair {pair}"] = f"plain {plain:.0f} µs, routed {routed:.0f} µs: {more:.0f} % more"
+                await _ask(service, kinds[is_routed], _CALLS_PER_RUN, arguments.at_once)
+                return (time.process_time() - begun_s) / _CALLS_PER_RUN * 1e6
+
+            figures[f"CPU of a decision, {name}"] = str(await compare(run, arguments.routed))
     return figures
 
 
@@ -280,7 +296,11 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=100)
     parser.add_argument("--organizations", type=int, default=1)
     parser.add_argument(
-        "--routed", type=int, default=0, metavar="PAIRS", help="compare with calls to a virtual model, so many times"
+        "--routed",
+        type=int,
+        default=0,
+        metavar="PAIRS",
+        help="compare with calls to a virtual model, in so many short runs",
     )
     parser.add_argument("--metrics", action="store_true", help="record metrics, as with a collector")
     parser.add_argument(

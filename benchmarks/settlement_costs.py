@@ -1,8 +1,6 @@
 """Compares what settling a call costs without and with tags, and without and with followers.
 
-`python -m benchmarks.settlement_costs` alternates
-runs without and with in one process, so what else the machine does meets both. Each pair gives a ratio; the median of
-the ratios is printed with the interval that holds 95 % of the medians of resampled pairs. Costs are CPU time of usage_service's
+`python -m benchmarks.settlement_costs` alternates short runs (`benchmarks.comparisons`). Costs are CPU time of usage_service's
 process and of its connection to PostgreSQL.
 
 Rollups, standings and alerts follow in a process of their own here, so that their cost does not count as settlement's.
@@ -10,20 +8,19 @@ Rollups, standings and alerts follow in a process of their own here, so that the
 
 import argparse
 import asyncio
-import random
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 from rich.console import Console
 
+from benchmarks.comparisons import Comparison, compare
 from benchmarks.following_process import FollowingProcess
 from benchmarks.process_times import on_cpu_s
 from benchmarks.settlement import call_hold, databases, fresh_database, make_organizations
@@ -45,26 +42,6 @@ _TAGS: Final = (("env", "test"), ("project", "search"))
 _BATCH: Final = 250
 _BATCHES_PER_RUN: Final = 8
 """So the followers have several rounds in a run of a few hundred milliseconds."""
-_WARMING: Final = 2
-_RESAMPLES: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """CPU time of a call in microseconds, without and with something."""
-
-    without_us: Sequence[float]
-    with_us: Sequence[float]
-
-    def __str__(self) -> str:
-        ratios = [one / other for one, other in zip(self.with_us, self.without_us, strict=True)]
-        chance = random.Random(1)  # noqa: S311 - no secret
-        medians = sorted(statistics.median(chance.choices(ratios, k=len(ratios))) for _ in range(_RESAMPLES))
-        low, high = medians[_RESAMPLES * 25 // 1_000], medians[_RESAMPLES * 975 // 1_000]
-        return (
-            f"{statistics.median(self.without_us):.1f} µs without, {statistics.median(self.with_us):.1f} µs with:"
-            f" {_percent(statistics.median(ratios))} ({_percent(low)} to {_percent(high)}, {len(ratios)} pairs)"
-        )
 
 
 class _Settling:
@@ -108,13 +85,8 @@ async def _settling(database_url: str) -> AsyncIterator[_Settling]:
 
 async def compare_tags(postgres_url: str, pairs: int) -> Comparison:
     """Settles runs of plain and of tagged calls in turns."""
-    spent: dict[Tags, list[float]] = {(): [], _TAGS: []}
     async with _settling(await fresh_database(postgres_url)) as settling:
-        for pair in range(-_WARMING, pairs):
-            # Each pair begins with the other kind.
-            for tags in ((), _TAGS) if pair % 2 else (_TAGS, ()):
-                spent[tags].append(await settling.run(tags, 2))
-    return Comparison(spent[()][_WARMING:], spent[_TAGS][_WARMING:])
+        return await compare(lambda is_tagged: settling.run(_TAGS if is_tagged else (), 2), pairs)
 
 
 async def compare_followers(postgres_url: str, pairs: int, tags: Tags) -> tuple[Comparison, str]:
@@ -123,25 +95,22 @@ async def compare_followers(postgres_url: str, pairs: int, tags: Tags) -> tuple[
     Returns the comparison of settlement itself, and what following a call cost.
     """
     database_url = await fresh_database(postgres_url)
-    spent: dict[bool, list[float]] = {False: [], True: []}
     following_us: list[float] = []
     async with _settling(database_url) as settling, FollowingProcess.started(database_url) as followers:
-        for pair in range(-_WARMING, pairs):
-            for follows in (False, True) if pair % 2 else (True, False):
-                if follows:
-                    await followers.go()
-                spent[follows].append(await settling.run(tags, _BATCHES_PER_RUN))
-                used_us = await followers.halt()
-                if follows:
-                    following_us.append(used_us / (_BATCHES_PER_RUN * _BATCH))
-                else:
-                    await followers.catch_up()
-    comparison = Comparison(spent[False][_WARMING:], spent[True][_WARMING:])
-    return comparison, f"{statistics.median(following_us[_WARMING:]):.1f} µs"
 
+        async def run(is_followed: bool) -> float:  # noqa: FBT001 - which of two kinds
+            if is_followed:
+                await followers.go()
+            spent_us = await settling.run(tags, _BATCHES_PER_RUN)
+            used_us = await followers.halt()
+            if is_followed:
+                following_us.append(used_us / (_BATCHES_PER_RUN * _BATCH))
+            else:
+                await followers.catch_up()
+            return spent_us
 
-def _percent(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.1f} %"
+        comparison = await compare(run, pairs)
+    return comparison, f"{statistics.median(following_us[-pairs:]):.1f} µs"
 
 
 async def _run(postgres_url: str, pairs: int) -> None:

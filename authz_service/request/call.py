@@ -13,6 +13,23 @@ _NS_PER_MS: Final = 1_000_000
 
 
 @record(frozen=True, slots=True)
+class ConversationFacts:
+    """What Envoy's module found of the conversation of a call whose model may be virtual (`megarouter.conversation`)."""
+
+    session: str = ""
+    """A hash without a key; empty if the body has no text of the user."""
+    in_tool_loop: bool = False
+    has_signed_thinking: bool = False
+    repeated_results: int = 0
+    turns: int = 0
+    encoded_scores: bytes = b""
+    """All of it as Envoy sent it, if it has scores. Few virtual models depend on them."""
+
+
+NO_CONVERSATION_FACTS: Final = ConversationFacts()
+
+
+@record(frozen=True, slots=True)
 class Call:
     """One HTTP request as Envoy describes it to `ext_authz`. Header names are in lower case. The body is not included."""
 
@@ -33,8 +50,7 @@ class Call:
     """When the call began, by Envoy's clock."""
     encoded_facts: bytes = b""
     """The facts as Envoy sent them. Equal bytes are equal facts."""
-    conversation: Mapping[str, object] = field(default_factory=dict)
-    """What the module found of the conversation (`megarouter.conversation`); empty if the model cannot be virtual."""
+    conversation: ConversationFacts = NO_CONVERSATION_FACTS
 
     @property
     def query(self) -> str:

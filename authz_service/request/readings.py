@@ -6,17 +6,24 @@ from typing import Final
 from envoy.config.core.v3 import base_pb2
 from google.protobuf import struct_pb2
 
-from authz_service.request.call import Call
+from authz_service.request.call import NO_CONVERSATION_FACTS, Call, ConversationFacts
 from gateway_core.contract.headers import ANTHROPIC_BETA, CONTENT_ENCODING, CONTENT_TYPE
 from gateway_core.contract.metadata import CONVERSATION_NAMESPACE, REQUEST_NAMESPACE
-from gateway_core.contract.request_facts import APPLICATION
+from gateway_core.contract.request_facts import (
+    HAS_SIGNED_THINKING,
+    IN_TOOL_LOOP,
+    REPEATED_RESULTS,
+    SCORES,
+    SCORES_VERSION,
+    SESSION,
+    TURNS,
+)
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.endpoints import ModelCall
 from gateway_core.model.record_decorator import record
+from gateway_core.model.routing.virtual_models import NO_SCORES, Scores
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
-_UNREAD: Final = frozenset({APPLICATION})
-"""What no choice depends on yet."""
 _ENTRIES: Final = 4_096
 _LONGEST_BYTES: Final = 1_024
 """What has larger facts, a longer path or longer headers is read each time, so the memory stays below some 20 MB."""
@@ -49,13 +56,38 @@ class FactsMemory:
         return encoded, facts
 
 
-def read_conversation(metadata: base_pb2.Metadata) -> Facts:
-    """Returns what Envoy's module found of the conversation of a call. Calls to models of the catalog have nothing."""
+def read_conversation(metadata: base_pb2.Metadata) -> ConversationFacts:
+    """Returns what Envoy's module found of the conversation of a call. Calls to models of the catalog have nothing.
+
+    It keeps nothing of the message: while that is not freed, each call takes other memory, which the processor has not cached.
+    """
     namespaces = metadata.filter_metadata
     if CONVERSATION_NAMESPACE not in namespaces:
-        return NO_FACTS
-    fields = namespaces[CONVERSATION_NAMESPACE].fields
-    return {name: _value(value) for name, value in fields.items() if name not in _UNREAD}
+        return NO_CONVERSATION_FACTS
+    struct = namespaces[CONVERSATION_NAMESPACE]
+    fields = struct.fields
+    session, repeated, turns = fields.get(SESSION), fields.get(REPEATED_RESULTS), fields.get(TURNS)
+    return ConversationFacts(
+        "" if session is None else session.string_value,
+        IN_TOOL_LOOP in fields,
+        HAS_SIGNED_THINKING in fields,
+        0 if repeated is None else int(repeated.number_value),
+        0 if turns is None else int(turns.number_value),
+        struct.SerializeToString() if SCORES_VERSION in fields else b"",
+    )
+
+
+def read_scores(encoded: bytes) -> Scores:
+    """Returns the scores that Envoy's module computed of what the user wrote.
+
+    Args:
+        encoded: `ConversationFacts.encoded_scores`.
+    """
+    if not encoded:
+        return NO_SCORES
+    fields = struct_pb2.Struct.FromString(encoded).fields
+    values = (fields[name].number_value for name in SCORES if name in fields)
+    return Scores(int(fields[SCORES_VERSION].number_value), tuple(map(int, values)))
 
 
 def _value(value: struct_pb2.Value) -> Value:

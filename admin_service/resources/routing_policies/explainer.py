@@ -25,7 +25,8 @@ from gateway_core.model.routed_calls.decision import (
     refusal_of,
     virtual_model_of,
 )
-from gateway_core.model.routing.choice import Choice, Judged, Unroutable
+from gateway_core.model.routing.choice import Choice, Unroutable
+from gateway_core.model.routing.judging import Judged
 from gateway_core.model.routing.policies import AppliedPolicy
 from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 from gateway_core.stores.postgres.catalog_store import load_snapshot
@@ -65,7 +66,7 @@ class RoutingExplainer:
         tags = ((USE_CASE_TAG, request.use_case),) if request.use_case else ()
         asked = asked_of(endpoint, parameters, body_bytes, virtual, tags, None)
         asked = replace(asked, scores=_scores(request, virtual, asked.use_case))
-        choice = choose_among(found, asked)
+        choice = choose_among(found.offer, asked)
         if isinstance(choice, Unroutable):
             return _response(refusal_of(found, choice), policy, choice.judged)
         return _response(choice, policy, choice.judged)

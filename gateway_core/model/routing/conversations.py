@@ -55,7 +55,19 @@ class Before:
     """Input tokens that its provider probably still has cached."""
 
 
-def keyed_session(session: str, organization: str, key: bytes) -> str:
-    """Returns the session of a conversation as it may be remembered: no one without the key can find the texts by it."""
-    named = f"{organization}:{session}".encode()
-    return blake2b(named, key=key[:64], digest_size=_SESSION_BYTES, person=_PERSON).hexdigest()
+def session_hash(key: bytes) -> blake2b:
+    """Returns the hash that names sessions, before anything is hashed. It is made once, because that costs as much as a name."""
+    return blake2b(key=key[:64], digest_size=_SESSION_BYTES, person=_PERSON)
+
+
+def keyed_session(session: str, organization: str, keyed: blake2b) -> str:
+    """Returns the session of a conversation as it may be remembered: no one without the key can find the texts by it.
+
+    Args:
+        session: as the module found it.
+        organization: whose it is.
+        keyed: `session_hash` of the key. It stays as it is.
+    """
+    name = keyed.copy()
+    name.update(f"{organization}:{session}".encode())
+    return name.hexdigest()

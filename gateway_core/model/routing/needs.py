@@ -46,6 +46,19 @@ def needs_of(size: RequestSize | None, *, has_tools: bool, thinks: bool) -> froz
     return frozenset(needs)
 
 
+def text_tokens(body_bytes: int, size: RequestSize | None) -> tuple[int, int]:
+    """Returns how many input tokens a body of text has as a rule, and how many at most: a token is at least one byte.
+
+    Args:
+        body_bytes: its size.
+        size: the sizes of its parts; None if it is one prompt.
+    """
+    if size is None:
+        return -(-body_bytes // USUAL_BYTES_PER_TOKEN), body_bytes
+    most = size.text_bytes
+    return -(-most // USUAL_BYTES_PER_TOKEN) + size.referenced_tokens, most + size.referenced_tokens
+
+
 @record(frozen=True, slots=True)
 class Body:
     """How large a body is."""
@@ -61,11 +74,9 @@ class Body:
         A token of text is at least one byte. Documents count as what they usually have, because at most they fill any window.
         """
         size = self.size
-        if size is None:
-            return -(-self.body_bytes // USUAL_BYTES_PER_TOKEN), self.body_bytes
+        if size is None or not size.has_media:
+            return text_tokens(self.body_bytes, size)
         expected, most = -(-size.text_bytes // USUAL_BYTES_PER_TOKEN), size.text_bytes
-        if not size.has_media:
-            return expected + size.referenced_tokens, most + size.referenced_tokens
         rule = media_rule(self.endpoint.dialect, upstream_name)
         images, most_images = rule.image_tokens(size.images)
         audio, most_audio = rule.audio_tokens(size.audio_bytes)

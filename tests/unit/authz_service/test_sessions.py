@@ -1,29 +1,29 @@
 """What one process remembers of conversations."""
 
-from authz_service.request.call import Call
+from authz_service.request.call import NO_CONVERSATION_FACTS, Call, ConversationFacts
 from authz_service.sessions import Sessions
 from gateway_core.model.routing.conversations import CACHE_LIFE_S, NO_CONVERSATION, Before, Conversation
 
-FOUND: dict[str, object] = {"session": "ab" * 16, "turns": 3.0, "in_tool_loop": True, "repeated_results": 2.0}
+FOUND = ConversationFacts("ab" * 16, in_tool_loop=True, repeated_results=2)
 
 
-def call(**conversation: object) -> Call:
+def call(conversation: ConversationFacts = NO_CONVERSATION_FACTS) -> Call:
     return Call("POST", "/v1/chat/completions", (), 10, conversation=conversation)
 
 
 def test_a_conversation_is_what_the_module_found_under_a_keyed_name() -> None:
-    found = Sessions(b"key").conversation_of(call(**FOUND), "org")
+    found = Sessions(b"key").conversation_of(call(FOUND), "org")
     assert (found.in_tool_loop, found.has_signed_thinking, found.repeated_results) == (True, False, 2)
     assert len(found.session) == 16
-    assert found.session not in str(FOUND["session"])
-    assert Sessions(b"key").conversation_of(call(**FOUND), "org") == found, "every replica has the same name for it"
-    assert Sessions(b"key").conversation_of(call(**FOUND), "other").session != found.session
+    assert found.session not in FOUND.session
+    assert Sessions(b"key").conversation_of(call(FOUND), "org") == found, "every replica has the same name for it"
+    assert Sessions(b"key").conversation_of(call(FOUND), "other").session != found.session
 
 
 def test_a_call_without_a_conversation_has_no_session() -> None:
     sessions = Sessions(b"key")
     assert sessions.conversation_of(call(), "org") == NO_CONVERSATION
-    assert sessions.conversation_of(call(session="short"), "org").session == ""
+    assert sessions.conversation_of(call(ConversationFacts("short")), "org").session == ""
     sessions.remember(NO_CONVERSATION, "auto", "light", 10, 0.0)
     assert sessions.before(NO_CONVERSATION, "auto", 1.0) is None
 

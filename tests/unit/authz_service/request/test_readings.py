@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 from envoy.config.core.v3 import base_pb2
 
-from authz_service.request.call import Call
-from authz_service.request.readings import FactsMemory, Reading, Readings
+from authz_service.request.call import NO_CONVERSATION_FACTS, Call, ConversationFacts
+from authz_service.request.readings import FactsMemory, Reading, Readings, read_conversation, read_scores
+from gateway_core.contract.metadata import CONVERSATION_NAMESPACE
 from gateway_core.model.catalog.request_size import RequestSize
 from gateway_core.model.endpoints import Endpoint, ModelCall
+from gateway_core.model.routing.virtual_models import NO_SCORES, Scores
 from tests.support.data.examples import parameters
 
 ROUTE = ModelCall(Endpoint.CHAT_COMPLETIONS)
@@ -103,3 +105,22 @@ def test_other_facts_have_other_bytes() -> None:
 
 def test_a_call_without_facts_has_none() -> None:
     assert FactsMemory().read(base_pb2.Metadata()) == (b"", {})
+
+
+def conversation_of(facts: dict[str, object]) -> ConversationFacts:
+    metadata = base_pb2.Metadata()
+    metadata.filter_metadata[CONVERSATION_NAMESPACE].update(facts)
+    return read_conversation(metadata)
+
+
+def test_a_conversation_is_read_with_its_scores() -> None:
+    found = conversation_of({"session": "ab" * 16, "turns": 3, "in_tool_loop": True, "repeated_results": 2})
+    assert found == ConversationFacts("ab" * 16, in_tool_loop=True, repeated_results=2)
+    assert read_scores(found.encoded_scores) == NO_SCORES
+    scored = conversation_of({"has_signed_thinking": True, "scores_version": 7, "score_1": -3, "score_2": 9})
+    assert (scored.session, scored.has_signed_thinking) == ("", True)
+    assert read_scores(scored.encoded_scores) == Scores(7, (-3, 9))
+
+
+def test_a_call_whose_model_cannot_be_virtual_has_no_conversation() -> None:
+    assert read_conversation(base_pb2.Metadata()) is NO_CONVERSATION_FACTS

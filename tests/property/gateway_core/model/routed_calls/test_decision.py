@@ -21,7 +21,8 @@ from gateway_core.model.limits.guardrails import Guardrail
 from gateway_core.model.limits.model_whitelists import parse_whitelist
 from gateway_core.model.routed_calls.decision import asked_of, choose_among, eligible, routed, routed_cheaper
 from gateway_core.model.routing.caller_routing import CallerRouting
-from gateway_core.model.routing.choice import Arm, Asked, Reason, Unroutable
+from gateway_core.model.routing.choice import Arm, Reason, Unroutable
+from gateway_core.model.routing.judging import Asked
 from gateway_core.model.routing.override_header import Override, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import ScoredLoss, Scores, VirtualModel
@@ -148,11 +149,11 @@ def test_a_routed_call_is_served_only_by_a_model_that_may_and_can(data: st.DataO
         assert not who.may_call("assistant", VIRTUAL_PROVIDER)
         return
     asked = asked_of(endpoint, parameters, body_bytes, virtual, (), data.draw(overrides), scores=scores)
-    choice = choose_among(found, asked)
+    choice = choose_among(found.offer, asked)
     if isinstance(choice, Unroutable):
         return
 
-    calls = (routed(parameters, found, choice, asked), *routed_cheaper(parameters, found, choice, asked))
+    calls = (routed(parameters, found.offer, choice, asked), *routed_cheaper(parameters, found.offer, choice, asked))
     assert [call.model for call in calls] == [choice.served, *choice.cheaper]
     assert {call.model for call in calls} <= set(candidates)
     for call in calls:

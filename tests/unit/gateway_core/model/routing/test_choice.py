@@ -1,6 +1,7 @@
 """Which candidate serves a call, and what the choice says about the others."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from gateway_core.model.capabilities import Capability, Tier
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.endpoints import Endpoint
-from gateway_core.model.routing.choice import Arm, Asked, Candidate, Choice, Reason, Unroutable, Verdict, choose
+from gateway_core.model.routing.choice import Arm, Choice, Reason, Unroutable, choose
 from gateway_core.model.routing.encoded_routing import losses_of
+from gateway_core.model.routing.judging import Asked, Candidate, Verdict, plan_of
 from gateway_core.model.routing.needs import Body
 from gateway_core.model.routing.override_header import Override, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
@@ -51,10 +53,20 @@ def asked(use_case: str = "summaries", body_bytes: int = 400, **fields: Any) -> 
     return Asked(use_case, body=Body(Endpoint.CHAT_COMPLETIONS, body_bytes), **values)
 
 
+def decided(
+    virtual: VirtualModel,
+    policy: AppliedPolicy,
+    candidates: Sequence[Candidate],
+    call: Asked,
+    dearest: Sequence[Candidate] = (),
+) -> Choice | Unroutable:
+    return choose(plan_of(virtual, policy, candidates, call.use_case, call.needs, dearest), call)
+
+
 def chosen(
-    policy: AppliedPolicy = LIVE, call: Asked | None = None, candidates: tuple[Candidate, ...] = ALL, **fields: Any
+    policy: AppliedPolicy = LIVE, call: Asked | None = None, candidates: Sequence[Candidate] = ALL, **fields: Any
 ) -> Choice:
-    found = choose(VIRTUAL, policy, candidates, call or asked(), **fields)
+    found = decided(VIRTUAL, policy, candidates, call or asked(), **fields)
     assert isinstance(found, Choice)
     return found
 
@@ -136,7 +148,7 @@ def test_a_caller_may_choose_among_those_that_can_serve(override: Override, serv
 
 def test_a_caller_cannot_choose_what_cannot_serve() -> None:
     call = asked(override=Override(Wish.MODEL, "light"), needs=frozenset({Capability.VISION}))
-    found = choose(VIRTUAL, LIVE, ALL, call)
+    found = decided(VIRTUAL, LIVE, ALL, call)
     assert isinstance(found, Unroutable)
     assert (found.parameter, found.message) == (
         "x-route",
@@ -145,7 +157,7 @@ def test_a_caller_cannot_choose_what_cannot_serve() -> None:
 
 
 def test_a_refusal_says_what_is_wrong_with_each_candidate() -> None:
-    found = choose(VIRTUAL, LIVE, (TOP, Candidate("middle"), LIGHT), asked(body_bytes=40_001))
+    found = decided(VIRTUAL, LIVE, (TOP, Candidate("middle"), LIGHT), asked(body_bytes=40_001))
     assert isinstance(found, Unroutable)
     assert found.message == (
         "No model of 'assistant' can serve this call (top: its context window is too small; middle: not for this call;"
@@ -159,7 +171,7 @@ def test_every_tier_is_reached_by_some_call() -> None:
     virtual = VirtualModel("vm", "assistant", None, ("top", "middle", "light"), "top", 1, losses=losses)
     served = set()
     for use_case in ("summaries", "contracts", "proofs"):
-        found = choose(virtual, LIVE, ALL, asked(use_case))
+        found = decided(virtual, LIVE, ALL, asked(use_case))
         assert isinstance(found, Choice)
         served.add(found.served)
     assert served == {"top", "middle", "light"}
@@ -210,11 +222,11 @@ def test_a_score_refines_the_loss_of_a_use_case_for_which_it_was_measured(
     scores: Scores, allowed: int, verdict: Verdict, loss: int
 ) -> None:
     policy = AppliedPolicy(mode=RoutingMode.LIVE, max_loss_basis_points=allowed)
-    found = choose(SCORED, policy, ALL, asked("proofs", scores=scores))
+    found = decided(SCORED, policy, ALL, asked("proofs", scores=scores))
     assert isinstance(found, Choice)
     light = found.judged[-1]
     assert (light.verdict, light.loss_basis_points) == (verdict, loss)
     assert found.served == ("light" if verdict is Verdict.FITS else "top")
-    poems = choose(SCORED, policy, ALL, asked("poems", scores=scores))
+    poems = decided(SCORED, policy, ALL, asked("poems", scores=scores))
     assert isinstance(poems, Choice)
     assert poems.served == "top", "the score of a use case that was not measured says nothing"

@@ -7,23 +7,18 @@ import pytest
 
 from gateway_core.model.calls.decision import Parameters
 from gateway_core.model.capabilities import Capability, Tier
-from gateway_core.model.routing.choice import Arm, Asked, Candidate, Choice, Reason, choose
-from gateway_core.model.routing.conversations import Before, Conversation, keyed_session
+from gateway_core.model.routing.choice import Arm, Choice, Reason
+from gateway_core.model.routing.conversations import Before, Conversation, keyed_session, session_hash
+from gateway_core.model.routing.judging import Candidate
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.routed_as import RoutedAs
 from gateway_core.model.routing.virtual_models import VirtualModel
-from tests.unit.gateway_core.model.routing.test_choice import ALL, LIVE, TOP, VIRTUAL, asked, candidate, chosen
+from tests.unit.gateway_core.model.routing.test_choice import LIVE, TOP, asked, candidate, chosen, decided
 
 IN_LOOP = Conversation(in_tool_loop=True)
 THINKING = Conversation(has_signed_thinking=True)
 HELD_OUT = Conversation(session=f"{LIVE.holdout_percent - 1:016x}")
 NOT_HELD_OUT = Conversation(session=f"{LIVE.holdout_percent:016x}")
-
-
-def decided(virtual: VirtualModel, candidates: tuple[Candidate, ...], call: Asked) -> Choice:
-    found = choose(virtual, LIVE, candidates, call)
-    assert isinstance(found, Choice)
-    return found
 
 
 @pytest.mark.parametrize("conversation", [IN_LOOP, THINKING])
@@ -107,7 +102,9 @@ CACHING = VirtualModel("vm", "assistant", None, ("opus", "sonnet", "haiku"), "op
 
 
 def with_cache(candidates: tuple[Candidate, ...], **fields: Any) -> Choice:
-    return decided(CACHING, candidates, asked(body_bytes=160_000, output_limit=100, **fields))
+    found = decided(CACHING, LIVE, candidates, asked(body_bytes=160_000, output_limit=100, **fields))
+    assert isinstance(found, Choice)
+    return found
 
 
 def test_a_switch_that_loses_a_warm_cache_is_priced() -> None:
@@ -138,7 +135,8 @@ def test_a_share_of_the_sessions_is_served_by_the_baseline_for_comparison() -> N
     assert (found.served, found.chosen, found.arm) == ("top", "light", Arm.HOLDOUT)
     for conversation in (NOT_HELD_OUT, Conversation()):
         assert chosen(call=asked(conversation=conversation)).arm is Arm.ROUTED
-    sessions = [Conversation(keyed_session(f"{number:032x}", "org", b"key")) for number in range(20_000)]
+    keyed = session_hash(b"key")
+    sessions = [Conversation(keyed_session(f"{number:032x}", "org", keyed)) for number in range(20_000)]
     share = sum(one.is_held_out(5) for one in sessions) / len(sessions)
     assert abs(100 * share - 5) < 0.5
 
@@ -156,16 +154,15 @@ def test_nothing_is_held_out_where_the_baseline_serves_anyway() -> None:
 
 def test_sessions_of_organizations_and_keys_have_nothing_in_common() -> None:
     text = "ab" * 16
-    names = {keyed_session(text, organization, key) for organization in ("a", "b") for key in (b"1", b"2")}
+    hashes = [session_hash(key) for key in (b"1", b"2")]
+    names = {keyed_session(text, organization, keyed) for organization in ("a", "b") for keyed in hashes}
     assert len(names) == 4
-    assert keyed_session(text, "a", b"1") == keyed_session(text, "a", b"1")
+    assert keyed_session(text, "a", session_hash(b"1")) == keyed_session(text, "a", hashes[0])
 
 
 def test_the_last_word_after_a_hard_plan_is_judged_as_the_plan_was() -> None:
     """The use case decides, and not how simple the last text looks."""
-    plan, word = (choose(VIRTUAL, LIVE, ALL, asked("contracts", body_bytes=size)) for size in (9_000, 4))
-    assert isinstance(plan, Choice)
-    assert isinstance(word, Choice)
+    plan, word = (chosen(call=asked("contracts", body_bytes=size)) for size in (9_000, 4))
     assert plan.served == word.served == TOP.name
 
 
