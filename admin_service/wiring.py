@@ -243,7 +243,9 @@ def _apis(
         PersonalChannelsApi(pool, _new_id, secrets.token_bytes, settings.sealing_key, allowed),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
-        RoutingPoliciesApi(pool, RoutingExplainer(pool, _now_us), SavingsReader(pool, _now)),
+        RoutingPoliciesApi(
+            pool, RoutingExplainer(pool, DeploymentStandings(redis), _now_us), SavingsReader(pool, _now)
+        ),
         ServiceAccountsApi(pool, page_tokens, _new_id),
         SignInLinksApi(pool, page_tokens, maker),
         UsageApi(pool, page_tokens, _now),

@@ -141,7 +141,7 @@ class Authorizer:
     def __post_init__(self) -> None:
         self._key_hashes = KeyHashes(self.secrets.key_pepper)
         self.terms = TermsMemory(PeriodClock(), self.secrets.hold_signing_key)
-        self.routes = Routes(PeriodClock(), self.secrets.hold_signing_key)
+        self.routes = Routes(PeriodClock(), self.secrets.hold_signing_key, self.standings)
         self.ladders = Ladders(self.terms, self.standings, self.secrets.hold_signing_key)
 
     async def authorize(self, call: Call) -> Outcome:
@@ -269,7 +269,12 @@ class Authorizer:
             terms = self._cheaper_terms(other, prepared, secret_hash, principal, endpoint, prices, now_epoch_s)
             if terms is not None:
                 possible.append((terms, self._admission_of(call, other, terms, None, now_epoch_us, tags, hold_id)))
-        return await self._placed(call, possible, principal, is_elsewhere=ladder is not None and ladder.is_elsewhere)
+        return await self._placed(
+            call,
+            possible,
+            principal,
+            is_elsewhere=parameters.is_elsewhere or (ladder is not None and ladder.is_elsewhere),
+        )
 
     async def _terms_of(
         self,

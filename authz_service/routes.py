@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from authz_service.deployments.standings import KnownStandings
 from authz_service.request.call import Call
 from authz_service.request.readings import read_scores
 from authz_service.sessions import Sessions
@@ -14,6 +15,7 @@ from gateway_core.model.calls.refusals import Refusal, refuse_parameter
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.routed_calls.decision import (
+    ALL_HEALTHY,
     Eligible,
     Offer,
     asked_of,
@@ -25,6 +27,7 @@ from gateway_core.model.routed_calls.decision import (
     refusal_of,
     routed,
     routed_cheaper,
+    unhealthy_of,
     use_case_of,
 )
 from gateway_core.model.routing.choice import Unroutable
@@ -32,7 +35,7 @@ from gateway_core.model.routing.conversations import Before, Conversation
 from gateway_core.model.routing.judging import Candidate
 from gateway_core.model.routing.needs import text_tokens
 from gateway_core.model.routing.override_header import Override, Wish
-from gateway_core.model.routing.policies import AppliedPolicy
+from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.virtual_models import NO_SCORES, VirtualModel
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
@@ -43,8 +46,11 @@ _WISHES: Final = {wish.value: wish for wish in Wish}
 class Routes:
     """The routes of one process. It remembers which candidates may serve calls of one kind."""
 
-    def __init__(self, clock: PeriodClock, session_key: bytes, entries: int = _ENTRIES) -> None:
+    def __init__(
+        self, clock: PeriodClock, session_key: bytes, standings: KnownStandings, entries: int = _ENTRIES
+    ) -> None:
         self._clock = clock
+        self._standings = standings
         self._sessions = Sessions(session_key)
         self._known: BoundedMemory[tuple[object, ...], Eligible] = BoundedMemory(entries)
         self._offers = _Offers(entries)
@@ -77,21 +83,39 @@ class Routes:
             if isinstance(fresh, Refusal):
                 return fresh
             self._known.remember(key, found := fresh)
+            self._standings.is_wanted = True
         conversation = self._sessions.conversation_of(call, principal.organization)
         before = self._sessions.before(conversation, virtual.name, now_epoch_s)
-        if override is None and (usual := _usual(found.offer, parameters, call, tags, conversation, before)):
+        unhealthy = self._unhealthy(found.offer, principal)
+        is_usual = override is None and not unhealthy
+        if is_usual and (usual := _usual(found.offer, parameters, call, tags, conversation, before)):
             chosen, input_tokens, first = usual
             self._sessions.remember(conversation, virtual.name, chosen, input_tokens, now_epoch_s)
-            return (first,)
+            return (self._tried(found.offer, first),)
         scores = read_scores(call.conversation.encoded_scores) if virtual.scored_losses else NO_SCORES
-        asked = asked_of(endpoint, parameters, call.body_bytes, virtual, tags, override, conversation, before, scores)
+        asked = asked_of(
+            endpoint, parameters, call.body_bytes, virtual, tags, override, conversation, before, scores, unhealthy
+        )
         choice = choose_among(found.offer, asked)
         if isinstance(choice, Unroutable):
             return refusal_of(found, choice)
         input_tokens, _ = asked.body.input_tokens(choice.chosen)
         self._sessions.remember(conversation, virtual.name, choice.chosen, input_tokens, now_epoch_s)
-        first = routed(parameters, found.offer, choice, asked)
+        first = self._tried(found.offer, routed(parameters, found.offer, choice, asked))
         return (first, *routed_cheaper(parameters, found.offer, choice, asked)) if choice.cheaper else (first,)
+
+    def _unhealthy(self, offer: Offer, principal: Principal) -> frozenset[str]:
+        """Returns the candidates that calls of this caller avoid."""
+        shut, failed = self._standings.shut, self._standings.failed(principal.organization, principal.api_key)
+        return unhealthy_of(offer, shut | failed) if shut or failed else ALL_HEALTHY
+
+    def _tried(self, offer: Offer, served: Parameters) -> Parameters:
+        """Notes that a call goes to a model. Among several deployments, the ladder notes to which."""
+        if self._standings.has_trials:
+            for one in offer.candidates:
+                if one.name == served.model and len(one.places) == 1:
+                    self._standings.take_trial(one.places[0])
+        return served
 
 
 def _usual(
@@ -109,7 +133,13 @@ def _usual(
     return (
         choice.chosen,
         tokens[0],
-        parameters.served_by(choice.served, plan.routed_as[id(choice)], conversation.session, conversation.turns),
+        parameters.served_by(
+            choice.served,
+            plan.routed_as[id(choice)],
+            conversation.session,
+            conversation.turns,
+            is_elsewhere=offer.policy.mode is RoutingMode.LIVE,
+        ),
     )
 
 
@@ -127,7 +157,7 @@ class _Offers:
         dearest: tuple[Candidate, ...],
     ) -> Offer:
         """Returns the offer of these very objects. An entry keeps them, so no others get their ids."""
-        of_models = tuple((id(one.model), id(one.schedule)) for one in (*candidates, *dearest))
+        of_models = tuple((id(one.model), id(one.schedule), one.places) for one in (*candidates, *dearest))
         key = (id(virtual), id(policy), of_models)
         known = self._known.get(key)
         if known is None:

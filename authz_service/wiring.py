@@ -116,7 +116,9 @@ async def open_service(
             "redis": redis.clock,
         }
         await stack.enter_async_context(dependencies.reported(metrics, probes))
-        metrics.gauge(semconv.DEPLOYMENT_LEFT, lambda: standings.left(catalog.snapshot.places))
+        metrics.gauge(
+            semconv.DEPLOYMENT_LEFT, lambda: standings.left(catalog.snapshot.places, catalog.snapshot.sole_places)
+        )
         metrics.total(semconv.DEPLOYMENT_OPENINGS, standings.openings)
         metrics.gauge(semconv.AUTHZ_HOLDS_WAITING, lambda: [(hold_writer.waiting, {})])
         yield AuthzService(authorizer, catalog, listener, tracing, metrics, lambda: warm_start.is_over)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from authz_service.deployments.attempts import Attempts, followers
-from authz_service.deployments.balance import order_of
 from authz_service.deployments.standings import KnownStandings
 from authz_service.request.terms import PreparedTerms, TermsMemory
 from gateway_core.model.call_tags import Tags
@@ -12,7 +11,9 @@ from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
 from gateway_core.model.catalog.entries import Model
+from gateway_core.model.deployments.balance import order_of
 from gateway_core.model.deployments.fallbacks import MOST_ATTEMPTS, attempts_of
+from gateway_core.model.deployments.health import caller_of
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.record_decorator import record
 
@@ -81,7 +82,7 @@ class Ladders:
 
         Args:
             model: the model that serves the call.
-            secret_hash: that of the key, by which callers are spread, unless the session of the call is known.
+            secret_hash: that of the key.
             principal: the caller.
             endpoint: the operation.
             parameters: the call.
@@ -91,7 +92,7 @@ class Ladders:
         """
         shut = self._standings.shut
         failed = self._standings.failed(principal.organization, principal.api_key)
-        caller = parameters.session.encode() or secret_hash
+        caller = parameters.session or caller_of(principal.organization, principal.api_key)
         order = order_of(model.deployments, caller, shut, failed)
         ladder: list[PreparedTerms] = []
         refusal: Refusal | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from gateway_core.model.deployments.health import HEALTHY, caller_of
@@ -38,11 +38,18 @@ class KnownStandings:
         self._openings: Counter[str] = Counter()
         self.shut: frozenset[str] = _NOWHERE
         """The places that get no call, except for a trial."""
+        self.is_wanted = False
+        """Whether calls to virtual models need to know it too."""
 
     def failed(self, organization: str, api_key: str) -> frozenset[str]:
         """Returns the places that failed a call of this key a moment ago."""
         failed = self._known.failed
         return failed.get(caller_of(organization, api_key), _NOWHERE) if failed else _NOWHERE
+
+    @property
+    def has_trials(self) -> bool:
+        """Whether this process may try a place."""
+        return bool(self._trials)
 
     def take_trial(self, place: str) -> None:
         """Notes that a call goes to a place. If it is a trial, there is no second one."""
@@ -53,7 +60,7 @@ class KnownStandings:
     async def run(self) -> None:
         """Rereads until canceled."""
         while True:
-            if self._is_needed():
+            if self.is_wanted or self._is_needed():
                 try:
                     await self.reread()
                 except UNAVAILABLE as error:
@@ -83,10 +90,16 @@ class KnownStandings:
             if health.pauses > before.health.get(place, HEALTHY).pauses:
                 self._openings[place] += 1
 
-    def left(self, places: Iterable[str]) -> Iterable[tuple[float, Labels]]:
-        """Returns which of these places calls avoid, for a gauge. Places that left the catalog are not among them."""
+    def left(self, places: Iterable[str], sole_places: Collection[str]) -> Iterable[tuple[float, Labels]]:
+        """Returns which places calls avoid, for a gauge. Places that left the catalog are not among them.
+
+        Args:
+            places: the deployments of models that have several.
+            sole_places: those of other models, of which calls to virtual models tell.
+        """
         known = self._known.health
-        return [(not known.get(place, HEALTHY).is_closed, {semconv.DEPLOYMENT: place}) for place in places]
+        told = (*places, *(place for place in known if place in sole_places))
+        return [(not known.get(place, HEALTHY).is_closed, {semconv.DEPLOYMENT: place}) for place in told]
 
     def openings(self) -> Iterable[tuple[float, Labels]]:
         """Returns how often this process saw breakers open, for a counter."""

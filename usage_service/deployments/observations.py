@@ -34,15 +34,17 @@ class Observations:
         self._wake = asyncio.Event()
 
     def add(self, settlements: Sequence[Settlement]) -> None:
-        """Queues what decided calls say. Calls to models with one deployment say nothing."""
+        """Queues what decided calls say. One says nothing if it names a model with one deployment: it has no choice."""
         snapshot = self._catalog.snapshot
-        if not snapshot.has_deployments:
-            return
         for settlement in settlements:
             claims = settlement.hold.claims
+            if not snapshot.has_deployments and claims.routed is None:
+                continue
             model = snapshot.models.get(claims.requested_model)
             deployment = model.deployment_of(claims.provider, claims.served_model) if model else None
-            observed = observation_of(settlement, deployment) if deployment else None
+            if deployment is None and (model is None or model.deployments or claims.routed is None):
+                continue
+            observed = observation_of(settlement, deployment)
             if len(self._waiting) < _MOST_WAITING:
                 self._waiting += failures_of(settlement)
                 self._waiting += [observed] if observed else []

@@ -7,6 +7,7 @@ from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS, RefusedAnswe
 from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.model.catalog.entries import Deployment
 from gateway_core.model.deployments.health import Observation, Outcome, caller_of
+from gateway_core.model.limits.model_whitelists import qualified_name
 from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.rows import Settlement
 
@@ -23,14 +24,19 @@ _MS_PER_S: Final = 1_000
 _LONGEST_RETRY_AFTER_S: Final = 86_400
 
 
-def observation_of(settlement: Settlement, deployment: Deployment) -> Observation | None:
-    """Returns what a call says about the deployment that answered it; None if it says nothing."""
+def observation_of(settlement: Settlement, deployment: Deployment | None = None) -> Observation | None:
+    """Returns what a call says about the place that answered it; None if it says nothing.
+
+    Args:
+        settlement: the call.
+        deployment: what the catalog says of the place; None if it is the only one of its model.
+    """
     report, hold = settlement.report, settlement.hold
     outcome = _outcome_of(report, deployment)
     if outcome is None:
         return None
     return Observation(
-        place=deployment.place,
+        place=qualified_name(hold.claims.served_model, hold.claims.provider),
         outcome=outcome,
         placed_ms=hold.placed_epoch_us // _US_PER_MS,
         caller=_caller_of(settlement),
@@ -57,7 +63,7 @@ def _caller_of(settlement: Settlement) -> str:
     return caller_of(claims.organization, claims.api_key)
 
 
-def _outcome_of(report: CallReport, deployment: Deployment) -> Outcome | None:
+def _outcome_of(report: CallReport, deployment: Deployment | None) -> Outcome | None:
     if report.flags & _BROKEN:
         return Outcome.FAILED
     if report.upstream_host is None or report.flags & _GATEWAY_ONLY:
@@ -74,8 +80,9 @@ def _outcome_of(report: CallReport, deployment: Deployment) -> Outcome | None:
     return Outcome.FAILED if _is_late(report, deployment) else Outcome.SERVED
 
 
-def _is_late(report: CallReport, deployment: Deployment) -> bool:
-    limit_ms, taken_ms = deployment.first_byte_timeout_ms, report.time_to_first_byte_ms
+def _is_late(report: CallReport, deployment: Deployment | None) -> bool:
+    limit_ms = deployment.first_byte_timeout_ms if deployment else None
+    taken_ms = report.time_to_first_byte_ms
     return limit_ms is not None and taken_ms is not None and taken_ms > limit_ms
 
 

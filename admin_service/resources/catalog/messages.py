@@ -44,11 +44,12 @@ def model_message(row: ModelRow, health: Mapping[str, Health] | None) -> catalog
         retired=not row.is_offered,
         current_price=price_message(row.price) if row.price else None,
         aliases=model.aliases,
-        deployments=[_deployment_message(one, health) for one in model.deployments],
+        deployments=[deployment_message(one, health) for one in model.deployments],
     )
 
 
-def _deployment_message(deployment: Deployment, health: Mapping[str, Health] | None) -> ModelDeployment:
+def deployment_message(deployment: Deployment, health: Mapping[str, Health] | None) -> ModelDeployment:
+    """Returns a deployment of a model. `health` is that of places; None if it is not known."""
     state = ModelDeployment.STATE_UNSPECIFIED
     if health is not None:
         is_closed = health.get(deployment.place, HEALTHY).is_closed

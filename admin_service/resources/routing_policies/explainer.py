@@ -1,6 +1,7 @@
 """Serves `RoutingPolicies.ExplainRouting`: which model would serve a call to a virtual model, without making the call."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -11,18 +12,26 @@ from megarouter.admin.v1.routing_policy_pb2 import ExplainRoutingResponse, Routi
 
 from admin_service.access.authorization import Caller
 from admin_service.api.errors import FieldViolation, invalid_fields
+from admin_service.resources.catalog.messages import deployment_message
 from admin_service.resources.guardrails.named_principals import named_principal
 from gateway_core.model.calls.decision import Parameters
+from gateway_core.model.calls.named_models import CatalogView
+from gateway_core.model.calls.principals import Principal
 from gateway_core.model.calls.refusals import Refusal
+from gateway_core.model.catalog.entries import Deployment
 from gateway_core.model.catalog.request_size import RequestSize
+from gateway_core.model.deployments.balance import order_of
+from gateway_core.model.deployments.health import Health, caller_of
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.routed_calls.decision import (
     USE_CASE_TAG,
+    Offer,
     asked_of,
     choose_among,
     eligible,
     refusal_of,
+    unhealthy_of,
     virtual_model_of,
 )
 from gateway_core.model.routing.choice import Choice, Unroutable
@@ -30,6 +39,10 @@ from gateway_core.model.routing.judging import Judged
 from gateway_core.model.routing.policies import AppliedPolicy
 from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
 from gateway_core.stores.postgres.catalog_store import load_snapshot
+from gateway_core.stores.redis.connections import UNAVAILABLE
+from gateway_core.stores.redis.deployments import DeploymentStandings
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT_BODY_BYTES: Final = 1_000
 _US_PER_S: Final = 10**6
@@ -38,8 +51,9 @@ _US_PER_S: Final = 10**6
 class RoutingExplainer:
     """Explains choices. `now` returns microseconds since the epoch."""
 
-    def __init__(self, pool: asyncpg.Pool, now: Callable[[], int]) -> None:
+    def __init__(self, pool: asyncpg.Pool, standings: DeploymentStandings, now: Callable[[], int]) -> None:
         self._pool = pool
+        self._standings = standings
         self._now = now
         self._clock = PeriodClock()
 
@@ -65,11 +79,49 @@ class RoutingExplainer:
             return _response(found, policy)
         tags = ((USE_CASE_TAG, request.use_case),) if request.use_case else ()
         asked = asked_of(endpoint, parameters, body_bytes, virtual, tags, None)
-        asked = replace(asked, scores=_scores(request, virtual, asked.use_case))
+        health = await self._health()
+        shut = frozenset(place for place, one in (health or {}).items() if not one.is_closed)
+        unhealthy = unhealthy_of(found.offer, shut)
+        asked = replace(asked, scores=_scores(request, virtual, asked.use_case), unhealthy=unhealthy)
         choice = choose_among(found.offer, asked)
-        if isinstance(choice, Unroutable):
-            return _response(refusal_of(found, choice), policy, choice.judged)
-        return _response(choice, policy, choice.judged)
+        outcome = refusal_of(found, choice) if isinstance(choice, Unroutable) else choice
+        response = _response(outcome, policy, choice.judged)
+        _add_deployments(response, found.offer, prices, principal, health)
+        return response
+
+    async def _health(self) -> Mapping[str, Health] | None:
+        """Returns what is known of places; None if Redis does not answer. Those that it does not name are healthy."""
+        try:
+            return (await self._standings.read(0)).health
+        except UNAVAILABLE as error:
+            logger.info("the health of deployments is not known", extra={"error": type(error).__name__})
+            return None
+
+
+def _add_deployments(
+    response: ExplainRoutingResponse,
+    offer: Offer,
+    prices: CatalogView,
+    principal: Principal,
+    health: Mapping[str, Health] | None,
+) -> None:
+    """Adds the places of each candidate, and the one that would serve the call of a key."""
+    may_use = {one.name: one.places for one in offer.candidates}
+    shut = {place for place, one in (health or {}).items() if not one.is_closed}
+    caller = caller_of(principal.organization, principal.api_key)
+    for candidate in response.candidates:
+        model = prices.models[candidate.model_name]
+        places = model.deployments or (Deployment(provider=model.provider, upstream_name=model.upstream_name),)
+        for index in order_of(places, caller, shut, ()):
+            if places[index].place in may_use[model.name]:
+                candidate.deployments.append(deployment_message(places[index], health))
+        if response.passes and model.name == response.served_model and _is_certain(principal, candidate):
+            response.served_deployment.CopyFrom(candidate.deployments[0])
+
+
+def _is_certain(principal: Principal, candidate: ExplainRoutingResponse.Candidate) -> bool:
+    """Returns whether the order of deployments is that of the caller: without a key, it is unknown."""
+    return len(candidate.deployments) == 1 or bool(principal.api_key and candidate.deployments)
 
 
 def _scores(request: routing_policy_pb2.ExplainRoutingRequest, virtual: VirtualModel, use_case: str) -> Scores:

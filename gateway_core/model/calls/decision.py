@@ -72,13 +72,17 @@ class Parameters:
     """The conversation of a call whose model was chosen, as a keyed hash; empty if it is not known."""
     turns: int = 0
     """How many turns that conversation has; 0 if it is not known."""
+    is_elsewhere: bool = False
+    """Whether another model would serve the call if it were repeated because the chosen one failed."""
 
     @property
     def named(self) -> str:
         """The model as the caller named it."""
         return self.routed.virtual_model if self.routed else self.model
 
-    def served_by(self, model: str, routed: RoutedAs, session: str, turns: int) -> "Parameters":
+    def served_by(
+        self, model: str, routed: RoutedAs, session: str, turns: int, *, is_elsewhere: bool = False
+    ) -> "Parameters":
         """Returns the parameters of the call to the model that serves it.
 
         It does not use `dataclasses.replace`, which would cost a tenth of the choice.
@@ -101,6 +105,7 @@ class Parameters:
             deployment=self.deployment,
             session=session,
             turns=turns,
+            is_elsewhere=is_elsewhere,
         )
 
 

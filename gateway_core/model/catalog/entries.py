@@ -74,6 +74,11 @@ class Model(Entry):
         return tuple(self._deployed_at(deployment) for deployment in self.deployments)
 
     @property
+    def place(self) -> str:
+        """The name of the deployment that serves it, if it has no several ones."""
+        return qualified_name(self.upstream_name, self.provider)
+
+    @property
     def providers(self) -> tuple[str, ...]:
         """Those that may serve it."""
         return tuple(dict.fromkeys(one.provider for one in self.deployments)) or (self.provider,)

@@ -20,10 +20,10 @@ from gateway_core.model.limits.cycles import PeriodClock
 from gateway_core.model.record_decorator import record
 from gateway_core.model.routing.choice import Arm, Choice, Reason, Unroutable, choose
 from gateway_core.model.routing.conversations import NO_CONVERSATION, Before, Conversation
-from gateway_core.model.routing.judging import Asked, Candidate, Plan, plan_of
+from gateway_core.model.routing.judging import CAN_SERVE, Asked, Candidate, Plan, plan_of
 from gateway_core.model.routing.needs import Body, needs_of
 from gateway_core.model.routing.override_header import Override
-from gateway_core.model.routing.policies import AppliedPolicy
+from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.routed_as import RoutedAs
 from gateway_core.model.routing.usual_choices import UsualChoice, usual_choice
 from gateway_core.model.routing.virtual_models import NO_SCORES, Scores, VirtualModel
@@ -40,6 +40,7 @@ _ROUTED: Final = frozenset(
     }
 )
 """The operations whose answers are text of any model. Vectors of two models, for instance, cannot be compared."""
+ALL_HEALTHY: Final[frozenset[str]] = frozenset()
 _DAY_S: Final = 86_400
 _CHOICES_MAX: Final = 256
 """Callers name use cases as they like."""
@@ -140,7 +141,7 @@ def eligible(
         offer=make_offer(
             virtual,
             policy,
-            tuple(_candidate(name, terms) for name, terms in found.items()),
+            tuple(_candidate(name, terms, principal, prices) for name, terms in found.items()),
             tuple(Candidate(one.name, one, one.schedule_at(day)) for one in dearest if one is not None),
         ),
         principal=principal,
@@ -196,6 +197,7 @@ def asked_of(
     conversation: Conversation = NO_CONVERSATION,
     before: Before | None = None,
     scores: Scores = NO_SCORES,
+    unhealthy: frozenset[str] = ALL_HEALTHY,
 ) -> Asked:
     """Returns what the choice depends on."""
     return Asked(
@@ -209,7 +211,20 @@ def asked_of(
         before=before,
         marks_cache=parameters.has_cache_control,
         scores=scores,
+        unhealthy=unhealthy,
     )
+
+
+def unhealthy_of(offer: Offer, avoided: frozenset[str]) -> frozenset[str]:
+    """Returns the candidates that no place can serve but those to be avoided."""
+    return frozenset(one.name for one in offer.candidates if one.places and avoided.issuperset(one.places))
+
+
+def can_be_repeated(offer: Offer, choice: Choice) -> bool:
+    """Returns whether another model would serve a repetition of a call that the one that serves it fails."""
+    is_live = offer.policy.mode is RoutingMode.LIVE and not offer.virtual.is_switched_off
+    others = (one for one in choice.judged if one.name != choice.served)
+    return is_live and choice.arm is not Arm.OVERRIDDEN and any(one.verdict in CAN_SERVE for one in others)
 
 
 def routed(parameters: Parameters, offer: Offer, choice: Choice, asked: Asked) -> Parameters:
@@ -224,8 +239,10 @@ def routed(parameters: Parameters, offer: Offer, choice: Choice, asked: Asked) -
         if len(offer.choices) >= _CHOICES_MAX:
             offer.choices.clear()
         routed_as = offer.choices[key] = _routed_as(offer, choice, asked.use_case)
-    conversation = asked.conversation
-    return parameters.served_by(choice.served, routed_as, conversation.session, conversation.turns)
+    conversation, is_elsewhere = asked.conversation, not asked.names_stored and can_be_repeated(offer, choice)
+    return parameters.served_by(
+        choice.served, routed_as, conversation.session, conversation.turns, is_elsewhere=is_elsewhere
+    )
 
 
 def routed_cheaper(parameters: Parameters, offer: Offer, choice: Choice, asked: Asked) -> tuple[Parameters, ...]:
@@ -241,8 +258,12 @@ def routed_cheaper(parameters: Parameters, offer: Offer, choice: Choice, asked: 
     )
 
 
-def _candidate(name: str, terms: Terms | Refusal) -> Candidate:
-    return Candidate(name) if isinstance(terms, Refusal) else Candidate(name, terms.model, terms.schedule)
+def _candidate(name: str, terms: Terms | Refusal, principal: Principal, prices: CatalogView) -> Candidate:
+    if isinstance(terms, Refusal):
+        return Candidate(name)
+    served = prices.models[name].deployed or (terms.model,)
+    places = (one.place for one in served if principal.may_call(one.name, one.provider))
+    return Candidate(name, terms.model, terms.schedule, tuple(places))
 
 
 def _routed_as(offer: Offer, choice: Choice, use_case: str) -> RoutedAs:

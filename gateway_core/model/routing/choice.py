@@ -14,12 +14,14 @@ from gateway_core.model.routing.judging import (
     CAN_SERVE,
     FITS,
     NOT_OFFERED,
+    UNHEALTHY,
     WORDS,
     Asked,
     Candidate,
     Judged,
     Plan,
     judge,
+    without_unhealthy,
 )
 from gateway_core.model.routing.override_header import OVERRIDE, Override, Wish
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
@@ -39,6 +41,8 @@ class Reason(enum.StrEnum):
     """No other candidate has a measured loss for the use case."""
     BASELINE_UNFIT = "baseline_unfit"
     """The baseline may not or cannot serve the call."""
+    BASELINE_UNHEALTHY = "baseline_unhealthy"
+    """The baseline would serve the call, but fails at present."""
     CONTINUED = "continued"
     """The body names what the provider of the baseline has stored."""
     KEPT = "kept"
@@ -113,6 +117,7 @@ _CHEAPEST: Final = Reason.CHEAPEST
 _NONE_CHEAPER: Final = Reason.NONE_CHEAPER
 _NOT_MEASURED: Final = Reason.NOT_MEASURED
 _BASELINE_UNFIT: Final = Reason.BASELINE_UNFIT
+_BASELINE_UNHEALTHY: Final = Reason.BASELINE_UNHEALTHY
 _CONTINUED: Final = Reason.CONTINUED
 _KEPT: Final = Reason.KEPT
 _STALLED: Final = Reason.STALLED
@@ -138,12 +143,19 @@ def choose(plan: Plan, asked: Asked) -> Choice | Unroutable:
     """
     virtual, policy = plan.virtual, plan.policy
     judged = judge(plan, asked)
+    # Where the baseline serves whatever a choice says, callers notice what it does, failures included.
+    if asked.unhealthy and policy.mode is _LIVE and not virtual.is_switched_off:
+        judged = without_unhealthy(judged, asked.unhealthy)
     baseline = _serving_baseline(plan, judged)
     good = [one for one in judged if one.verdict is FITS]
     cheaper = [one for one in good if _price(one) < _price(baseline)] if baseline is not None else []
     if baseline is None or asked.override is not None:
         return _without_choice(plan, asked, judged, baseline, is_simple=bool(cheaper))
     chosen, reason = _chosen(virtual, policy, asked, baseline, cheaper, good)
+    if chosen.verdict is UNHEALTHY and reason is not _CONTINUED:
+        # Where the light models have proved to be too bad, the best one has to serve.
+        usable = () if reason in (_RETURNED, _STALLED) else good
+        return _instead_of_baseline(plan, judged, usable, is_simple=bool(cheaper))
     degraded: tuple[str, ...] = ()
     if policy.degrade_at_percent is not None and reason in _MAY_DEGRADE:
         degraded = _degraded(policy, _serving(judged), chosen)
@@ -152,20 +164,26 @@ def choose(plan: Plan, asked: Asked) -> Choice | Unroutable:
         arm = _BASELINE
     elif policy.mode is _SHADOW:
         served, arm, degraded = baseline, _ARM_SHADOW, ()
-    elif asked.conversation.is_held_out(policy.holdout_percent):
+    elif baseline.verdict is FITS and asked.conversation.is_held_out(policy.holdout_percent):
         served, arm, degraded = baseline, _HOLDOUT, ()
     return Choice(served.name, chosen.name, arm, reason, bool(cheaper), True, judged, degraded)  # noqa: FBT003 - fields
 
 
 def _serving_baseline(plan: Plan, judged: Sequence[Judged]) -> Judged | None:
-    """Returns the baseline; None if it cannot serve the call."""
+    """Returns the baseline; None if it cannot serve the call, even if it worked."""
     baseline = judged[plan.baseline] if plan.baseline is not None else None
-    return baseline if baseline is not None and baseline.verdict is FITS else None
+    return baseline if baseline is not None and baseline.verdict in (FITS, UNHEALTHY) else None
 
 
 def _serving(judged: Sequence[Judged]) -> Mapping[str, Judged]:
     """Returns the candidates that can serve, by name."""
     return {one.name: one for one in judged if one.verdict in CAN_SERVE}
+
+
+def _instead_of_baseline(plan: Plan, judged: tuple[Judged, ...], good: Sequence[Judged], *, is_simple: bool) -> Choice:
+    """Returns the cheapest candidate that is good enough, or else the best that can serve."""
+    name = min(good, key=_price).name if good else _best(_serving(judged), plan.candidates)
+    return Choice(name, name, _ROUTED, _BASELINE_UNHEALTHY, is_simple, can_compare=True, judged=judged)
 
 
 def _without_choice(
@@ -180,7 +198,7 @@ def _without_choice(
     elif not plan.policy.allow_override:
         return _OVERRIDE_REFUSED
     else:
-        wished = _wished(asked.override, serving, baseline, plan.candidates)
+        wished = _wished(asked.override, serving, baseline, judged, plan.candidates)
         if isinstance(wished, Unroutable):
             return wished
         name, arm, reason = wished, _OVERRIDDEN, _ASKED[asked.override.wish]
@@ -225,7 +243,7 @@ def _chosen(
                 return one, _KEPT
     if cheaper:
         return cheaper[0] if len(cheaper) == 1 else min(cheaper, key=_price), _CHEAPEST
-    return baseline, _NONE_CHEAPER if len(good) > 1 else _NOT_MEASURED
+    return baseline, _NONE_CHEAPER if any(one is not baseline for one in good) else _NOT_MEASURED
 
 
 def _degraded(policy: AppliedPolicy, serving: Mapping[str, Judged], chosen: Judged) -> tuple[str, ...]:
@@ -251,13 +269,18 @@ def _best(serving: Mapping[str, Judged], candidates: Sequence[Candidate]) -> str
 
 
 def _wished(
-    override: Override, serving: Mapping[str, Judged], baseline: Judged | None, candidates: Sequence[Candidate]
+    override: Override,
+    serving: Mapping[str, Judged],
+    baseline: Judged | None,
+    judged: Sequence[Judged],
+    candidates: Sequence[Candidate],
 ) -> str | Unroutable:
     if override.wish is Wish.CHEAPEST:
         return min(serving.values(), key=_price).name
     if override.wish is Wish.BEST:
-        return baseline.name if baseline else _best(serving, candidates)
-    if override.model in serving:
+        return baseline.name if baseline and baseline.name in serving else _best(serving, candidates)
+    # Who asks for a model by its name gets it, even if it fails.
+    if override.model in serving or any(one.name == override.model and one.verdict is UNHEALTHY for one in judged):
         return override.model
     shown = override.model[:_SHOWN_CHARACTERS]
     usable = ", ".join(serving)

@@ -5,6 +5,7 @@ What does not depend on the size of the call is found out once for all calls wit
 
 import enum
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from gateway_core.model.capabilities import Capability, is_below
@@ -36,6 +37,8 @@ class Verdict(enum.StrEnum):
     LOSS_TOO_HIGH = "loss_too_high"
     SCORE_TOO_HIGH = "score_too_high"
     """Its loss was measured for texts with lower scores."""
+    UNHEALTHY = "unhealthy"
+    """It could serve the call, but fails at present, and another one does not."""
 
 
 # Python 3.11 finds members of enumerations slowly, so they are looked up once and compared by identity.
@@ -48,6 +51,7 @@ _TOO_DEAR: Final = Verdict.TOO_DEAR
 _LOSS_UNKNOWN: Final = Verdict.LOSS_UNKNOWN
 _LOSS_TOO_HIGH: Final = Verdict.LOSS_TOO_HIGH
 _SCORE_TOO_HIGH: Final = Verdict.SCORE_TOO_HIGH
+UNHEALTHY: Final = Verdict.UNHEALTHY
 
 CAN_SERVE: Final = (FITS, _LOSS_UNKNOWN, _LOSS_TOO_HIGH, _SCORE_TOO_HIGH)
 """The verdicts of models that may and can serve the call, though some of them may be worse than allowed."""
@@ -69,6 +73,8 @@ class Candidate:
     model: Model | None = None
     schedule: PriceSchedule | None = None
     """Both are None if it may not serve the call."""
+    places: tuple[str, ...] = ()
+    """The deployments that the caller may use, by their place; only its own if it has no several ones."""
 
 
 @record(frozen=True, slots=True)
@@ -89,6 +95,8 @@ class Asked:
     """Whether the body marks something that the provider is to cache."""
     scores: Scores = NO_SCORES
     """Of what the user wrote."""
+    unhealthy: frozenset[str] = frozenset()
+    """The candidates that fail at present."""
 
 
 @record(frozen=True, slots=True)
@@ -260,6 +268,16 @@ def judge(plan: Plan, asked: Asked) -> tuple[Judged, ...]:
         most_nano_credits = min([_cost_of(one, asked, of_text) for one in plan.dearest])
     return tuple(
         [one if isinstance(one, Judged) else _judge(one, asked, of_text, most_nano_credits) for one in plan.contenders]
+    )
+
+
+def without_unhealthy(judged: tuple[Judged, ...], unhealthy: frozenset[str]) -> tuple[Judged, ...]:
+    """Returns the candidates, in which those that fail at present cannot serve. If all fail, nothing changes: one may work."""
+    serving = [one.name for one in judged if one.verdict in CAN_SERVE]
+    if unhealthy.isdisjoint(serving) or unhealthy.issuperset(serving):
+        return judged
+    return tuple(
+        replace(one, verdict=UNHEALTHY) if one.verdict in CAN_SERVE and one.name in unhealthy else one for one in judged
     )
 
 

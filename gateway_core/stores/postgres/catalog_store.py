@@ -75,6 +75,11 @@ class CatalogSnapshot:
         return tuple(sorted({one.place for model in self.models.values() for one in model.deployments}))
 
     @cached_property
+    def sole_places(self) -> frozenset[str]:
+        """The places of models on offer that have only one."""
+        return frozenset(model.place for model in self.models.values() if not model.deployments)
+
+    @cached_property
     def view(self) -> CatalogView:
         """What decisions on calls need to know of the catalog."""
         return CatalogView(

@@ -19,7 +19,7 @@ from gateway_core.model.record_decorator import record
 from gateway_core.stores.redis.pipelined import PipelinedClient, ScriptClient
 from gateway_core.stores.redis.scripts import script_source
 
-_HEALTH_KEY: Final = "mr:{deployments}:health"
+HEALTH_KEY: Final = "mr:{deployments}:health"
 _FAILED_KEY: Final = "mr:{deployments}:failed"
 _TRIAL_PREFIX: Final = "mr:{deployments}:trial:"
 _MOST_CALLERS: Final = 1_000
@@ -61,7 +61,7 @@ class DeploymentObservations:
             for one in observations
             for part in (one.place, str(one.outcome), one.placed_ms, one.retry_after_ms, one.caller)
         ]
-        await self._fold(keys=[_HEALTH_KEY, _FAILED_KEY], args=[*_SETTINGS, *told])
+        await self._fold(keys=[HEALTH_KEY, _FAILED_KEY], args=[*_SETTINGS, *told])
 
 
 class DeploymentStandings:
@@ -72,7 +72,7 @@ class DeploymentStandings:
 
     async def read(self, now_ms: int) -> Standings:
         """Returns what all replicas know."""
-        fields = await self._redis.execute("HGETALL", _HEALTH_KEY)
+        fields = await self._redis.execute("HGETALL", HEALTH_KEY)
         failed = await self._redis.execute("ZRANGEBYSCORE", _FAILED_KEY, f"({now_ms}", "+inf")
         health = {place: _health_of(text) for place, text in zip(fields[::2], fields[1::2], strict=True)}
         callers: dict[str, set[str]] = {}

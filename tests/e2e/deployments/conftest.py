@@ -93,6 +93,7 @@ def catalog_of(urls: dict[str, str]) -> dict[str, Any]:
                 ],
             ),
             model("plain", provider="alpha", upstream_name="plain-at-alpha"),
+            model("other", provider="beta", upstream_name="other-at-beta"),
             model("signed", provider="bedrock", upstream_name=SIGNED_NAME, endpoints=["messages", "chat_completions"]),
             model("gemini", provider="vertex", upstream_name="gemini-2.5-flash", endpoints=["generate_content"]),
             model("entra", provider="entra", upstream_name="gpt-4o-eu", endpoints=["chat_completions"]),

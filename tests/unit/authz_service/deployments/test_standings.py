@@ -31,9 +31,9 @@ async def read_one_after_another(*readings: Mapping[str, Health]) -> KnownStandi
 
 
 async def test_deployments_of_the_catalog_are_left_or_not() -> None:
-    standings = await read_one_after_another({"a/x": OPEN, "b/x": CLOSED, "gone/x": OPEN})
-    left = standings.left(("a/x", "b/x", "c/x"))
-    assert [(value, *labels.values()) for value, labels in left] == [(1, "a/x"), (0, "b/x"), (0, "c/x")]
+    standings = await read_one_after_another({"a/x": OPEN, "b/x": CLOSED, "gone/x": OPEN, "sole/x": OPEN})
+    left = standings.left(("a/x", "b/x", "c/x"), {"sole/x", "never-called/x"})
+    assert [(value, *labels.values()) for value, labels in left] == [(1, "a/x"), (0, "b/x"), (0, "c/x"), (1, "sole/x")]
 
 
 async def test_each_opening_counts_once_and_none_from_before_the_process() -> None:

@@ -5,11 +5,15 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from megarouter.admin.v1 import routing_policy_pb2, virtual_model_pb2
+from megarouter.admin.v1.catalog_pb2 import ModelDeployment
 from megarouter.admin.v1.routing_policy_pb2 import RoutingPolicy
 from megarouter.admin.v1.virtual_model_pb2 import VirtualModel
 
+from deploy.local.programs.redis import RedisServer
 from gateway_core.model.catalog_file import load_catalog
 from gateway_core.stores.postgres.catalog_store import sync_catalog
+from gateway_core.stores.redis.connections import open_redis
+from gateway_core.stores.redis.deployments import HEALTH_KEY
 from tests.contract.admin_service.conftest import Client
 from tests.support.repository import ROOT
 
@@ -114,6 +118,23 @@ async def test_an_explanation_says_who_would_serve_and_why_not_another(client: C
     await set_policy(client, "apikey-key-member", max_loss_basis_points=80)
     found = await explained(client, name=f"{ACME}/apiKeys/key-member", use_case="summaries")
     assert (found.served_model, found.arm) == (LIGHT, "ROUTED")
+
+
+async def test_an_explanation_says_at_which_place_and_which_one_fails(
+    client: Client, redis_server: RedisServer
+) -> None:
+    await add_virtual_model(client)
+    await set_policy(client, "organization", mode=RoutingPolicy.MODE_LIVE, max_loss_basis_points=80)
+    async with open_redis(redis_server.url) as redis:
+        await redis.delete(HEALTH_KEY)
+        found = await explained(client, name=f"{ACME}/apiKeys/key-member", use_case="summaries")
+        assert (found.served_model, found.served_deployment.upstream_name) == (LIGHT, LIGHT)
+        await redis.hset(HEALTH_KEY, f"openai/{LIGHT}", "3.000 3.000 1 9999999999999 1")
+        found = await explained(client, name=f"{ACME}/apiKeys/key-member", use_case="summaries")
+        await redis.delete(HEALTH_KEY)
+    assert (found.served_model, found.served_deployment.provider) == (STRONG, "providers/openai")
+    light = found.candidates[1]
+    assert (light.verdict, [one.state for one in light.deployments]) == ("unhealthy", [ModelDeployment.STATE_LEFT])
 
 
 async def test_an_explanation_considers_the_size_and_the_whitelists(client: Client, owner: asyncpg.Connection) -> None:

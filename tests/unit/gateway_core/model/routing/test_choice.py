@@ -133,6 +133,50 @@ def test_nothing_dearer_than_the_policy_allows_serves_not_even_the_baseline() ->
     assert (found.served, verdicts(found)["top"]) == ("middle", Verdict.TOO_DEAR)
 
 
+@pytest.mark.parametrize(
+    ("unhealthy", "served", "reason"),
+    [
+        ({"light"}, "middle", Reason.CHEAPEST),
+        ({"light", "middle"}, "top", Reason.NOT_MEASURED),
+        ({"top"}, "light", Reason.CHEAPEST),
+        ({"top", "middle", "light"}, "light", Reason.CHEAPEST),
+    ],
+)
+def test_a_candidate_that_fails_is_not_chosen_while_another_works(
+    unhealthy: set[str], served: str, reason: Reason
+) -> None:
+    found = chosen(call=asked(unhealthy=frozenset(unhealthy)))
+    assert (found.served, found.reason) == (served, reason)
+    assert found.can_compare
+
+
+def test_a_baseline_that_fails_is_replaced_by_the_cheapest_good_candidate_or_else_the_best() -> None:
+    found = chosen(call=asked("poems", unhealthy=frozenset({"top"})))
+    assert (found.served, found.arm, found.reason) == ("middle", Arm.ROUTED, Reason.BASELINE_UNHEALTHY)
+    assert verdicts(found)["top"] is Verdict.UNHEALTHY
+    dear = candidate("light", 4_000_000, Tier.LIGHT)
+    found = chosen(call=asked(unhealthy=frozenset({"top"})), candidates=(TOP, dear))
+    assert (found.served, found.reason, found.is_simple) == ("light", Reason.BASELINE_UNHEALTHY, False)
+
+
+@pytest.mark.parametrize("mode", [RoutingMode.SHADOW, RoutingMode.OFF])
+def test_a_baseline_that_fails_serves_where_nothing_is_routed(mode: RoutingMode) -> None:
+    assert chosen(AppliedPolicy(mode=mode), asked(unhealthy=frozenset({"top"}))).served == "top"
+
+
+def test_what_a_provider_has_stored_stays_there_even_if_it_fails() -> None:
+    found = chosen(call=asked(names_stored=True, unhealthy=frozenset({"top"})))
+    assert (found.served, found.reason) == ("top", Reason.CONTINUED)
+
+
+@pytest.mark.parametrize(
+    ("override", "served"),
+    [(Override(Wish.BEST), "middle"), (Override(Wish.CHEAPEST), "light"), (Override(Wish.MODEL, "top"), "top")],
+)
+def test_who_asks_for_a_model_by_its_name_gets_it_even_if_it_fails(override: Override, served: str) -> None:
+    assert chosen(call=asked("poems", override=override, unhealthy=frozenset({"top"}))).served == served
+
+
 def test_what_a_provider_has_stored_stays_with_the_baseline() -> None:
     assert chosen(call=asked(names_stored=True)).reason is Reason.CONTINUED
 

@@ -169,8 +169,8 @@ def test_the_last_word_after_a_hard_plan_is_judged_as_the_plan_was() -> None:
 def test_the_call_to_the_model_that_serves_keeps_everything_else_of_the_call() -> None:
     every = {field.name: object() for field in fields(Parameters)}
     original = Parameters(**every)  # type: ignore[arg-type] # any values will do
-    served = original.served_by("light", ROUTED, "ab", 3)
-    assert served == replace(original, model="light", routed=ROUTED, session="ab", turns=3)
+    served = original.served_by("light", ROUTED, "ab", 3, is_elsewhere=True)
+    assert served == replace(original, model="light", routed=ROUTED, session="ab", turns=3, is_elsewhere=True)
 
 
 ROUTED = RoutedAs("assistant", 1, Arm.ROUTED, Reason.CHEAPEST, True, "summaries", "top", 1, "light", 1)  # noqa: FBT003

@@ -9,6 +9,7 @@ from megarouter.admin.v1.messages import (
     ExplainRoutingRequest,
     ExplainRoutingResponse,
     GetRoutingPolicyRequest,
+    ModelDeployment,
     RoutingPolicy,
     UpdateRoutingPolicyRequest,
 )
@@ -35,6 +36,7 @@ _WORDS = {
     "loss_unknown": "not measured",
     "loss_too_high": "loss too high",
     "score_too_high": "score too high",
+    "unhealthy": "fails at present",
 }
 
 
@@ -165,6 +167,7 @@ def explain(
         answer,
         [
             ("served by", served),
+            ("at", _place(answer.served_deployment) if answer.HasField("served_deployment") else ""),
             ("error message", answer.message),
             ("chosen", answer.chosen_model if answer.chosen_model != answer.served_model else ""),
             ("mode", label(RoutingPolicy.Mode.Name(answer.mode), "MODE_")),
@@ -193,7 +196,18 @@ _CANDIDATES = (
         lambda one: format_credits(one.cost_nano_credits) if one.HasField("cost_nano_credits") else "",
         Kind.MEASURE,
     ),
+    Column[ExplainRoutingResponse.Candidate](
+        "deployments", lambda one: ", ".join(f"{_place(place)}{_state(place)}" for place in one.deployments)
+    ),
 )
+
+
+def _place(deployment: ModelDeployment) -> str:
+    return f"{deployment.provider.removeprefix('providers/')}/{deployment.upstream_name}"
+
+
+def _state(deployment: ModelDeployment) -> str:
+    return " (calls avoid it)" if deployment.state == ModelDeployment.STATE_LEFT else ""
 
 
 def _floor(text: str) -> RoutingPolicy.Floor:

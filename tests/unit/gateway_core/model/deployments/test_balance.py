@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from authz_service.deployments.balance import order_of
 from gateway_core.model.catalog.entries import Deployment
+from gateway_core.model.deployments.balance import order_of
 
-CALLERS = [f"caller-{number}".encode() for number in range(4_000)]
+CALLERS = [f"caller-{number}" for number in range(4_000)]
 
 
 def deployments(*weights: int, priorities: tuple[int, ...] = ()) -> list[Deployment]:
@@ -18,7 +18,7 @@ def deployments(*weights: int, priorities: tuple[int, ...] = ()) -> list[Deploym
     ]
 
 
-def first(of: list[Deployment], caller: bytes, shut: frozenset[str] = frozenset()) -> int:
+def first(of: list[Deployment], caller: str, shut: frozenset[str] = frozenset()) -> int:
     return order_of(of, caller, shut, frozenset())[0]
 
 
@@ -46,9 +46,9 @@ def test_a_higher_number_of_priority_comes_later_whatever_its_weight() -> None:
 
 def test_a_deployment_that_failed_this_caller_comes_after_those_of_other_priorities() -> None:
     places = deployments(1, 1, priorities=(0, 1))
-    assert order_of(places, b"caller", (), {"p0/m"}) == (1, 0)
+    assert order_of(places, "caller", (), {"p0/m"}) == (1, 0)
 
 
 def test_a_shut_deployment_comes_last() -> None:
     places = deployments(1, 1, 1)
-    assert order_of(places, b"caller", {"p1/m"}, {"p0/m"})[-1] == 1
+    assert order_of(places, "caller", {"p1/m"}, {"p0/m"})[-1] == 1

@@ -18,7 +18,7 @@ _HASHES: Final = 2 ** (8 * _HASH_BYTES)
 
 def order_of(
     deployments: Sequence[Deployment],
-    caller: bytes,
+    caller: str,
     shut: Collection[str],
     failed: Collection[str],
 ) -> tuple[int, ...]:
@@ -26,7 +26,7 @@ def order_of(
 
     Args:
         deployments: those of the model.
-        caller: what stays with one deployment: the hash of the session or of the key.
+        caller: what stays with one deployment: the hash of the session, or the key (`health.caller_of`).
         shut: the places whose breakers are not closed. They come last: a failing provider is better than none.
         failed: the places that have failed a call of this caller a moment ago. They come next to last.
     """
@@ -38,9 +38,9 @@ def order_of(
     return tuple(sorted(range(len(deployments)), key=rank))
 
 
-def _score(deployment: Deployment, caller: bytes) -> float:
+def _score(deployment: Deployment, caller: str) -> float:
     digest = hashlib.blake2b(
-        caller + deployment.place.encode(), digest_size=_HASH_BYTES, person=_PERSON, usedforsecurity=False
+        f"{caller} {deployment.place}".encode(), digest_size=_HASH_BYTES, person=_PERSON, usedforsecurity=False
     ).digest()
     uniform = (int.from_bytes(digest, "big") + 1) / (_HASHES + 1)
     return -deployment.weight / math.log(uniform)
