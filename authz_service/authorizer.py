@@ -84,7 +84,7 @@ class Admitted:
     is_awaited: bool = False
     """Whether another call may wait for the end of this one."""
     is_elsewhere: bool = False
-    """Whether another deployment of the model is healthy."""
+    """Whether another deployment of the model, or another candidate, is healthy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +269,8 @@ class Authorizer:
             terms = self._cheaper_terms(other, prepared, secret_hash, principal, endpoint, prices, now_epoch_s)
             if terms is not None:
                 possible.append((terms, self._admission_of(call, other, terms, None, now_epoch_us, tags, hold_id)))
-        return await self._placed(
-            call,
-            possible,
-            principal,
-            is_elsewhere=parameters.is_elsewhere or (ladder is not None and ladder.is_elsewhere),
-        )
+        is_elsewhere = parameters.is_elsewhere or (ladder is not None and ladder.is_elsewhere)
+        return await self._placed(call, possible, principal, is_elsewhere=is_elsewhere)
 
     async def _terms_of(
         self,

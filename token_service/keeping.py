@@ -44,6 +44,7 @@ class Keeper:
         self._fetcher = fetcher
         self._now_s = now_s
         self._end_s: float | None = None
+        self._has_problem = False
         self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
 
     @property
@@ -55,6 +56,11 @@ class Keeper:
     def life_s(self) -> float:
         """How long the token is still valid; 0 without one."""
         return 0.0 if self._end_s is None else max(0.0, self._end_s - self._now_s())
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether there is a token, and a new one was given when it was last due."""
+        return self.life_s > 0 and not self._has_problem
 
     async def keep(self) -> None:
         """Fetches tokens until canceled."""
@@ -70,6 +76,7 @@ class Keeper:
             self._write(token)
         except TokenError as error:
             self.outcomes[error.problem] += 1
+            self._has_problem = True
             state = {
                 "target": self.source.target,
                 "problem": error.problem.value,
@@ -78,6 +85,7 @@ class Keeper:
             logger.warning("no new token: %s", error, extra=state)
             return self._backoff.failed()
         self.outcomes[OK] += 1
+        self._has_problem = False
         self._backoff.succeeded()
         self._end_s = asked_s + token.life_s
         logger.info("new token", extra={"target": self.source.target, "valid_s": token.life_s})

@@ -37,8 +37,8 @@ class TokenService:
         """Does nothing: tokens stay valid without this service."""
 
     def is_ready(self) -> bool:
-        """Returns whether every provider has a valid token."""
-        return all(keeper.life_s > 0 for keeper in self._keepers)
+        """Returns whether every provider has a valid token, and gave a new one when it was last asked."""
+        return all(keeper.is_fresh for keeper in self._keepers)
 
 
 @asynccontextmanager

@@ -3,12 +3,12 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS, RefusedAnswer
 from gateway_core.contract.usage_facts import UsageFact
-from usage_service.settlement.rows import RecordedSettlement
+from usage_service.settlement.rows import RecordedSettlement, Settlement
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,19 @@ _REFUSED_ANSWER: Final = UsageFact.REFUSED_ANSWER
 """Looked up once, because Python 3.11 finds members of enumerations slowly."""
 
 _REASONS: Final = {str(reason): reason for reason in RefusedAnswer}
+
+
+def refusals_of(settlement: Settlement) -> Iterator[tuple[str, RefusedAnswer]]:
+    """Yields the providers whose answers were not passed on, each with the reason: of the last attempt, and of those before it.
+
+    An attempt that the caller does not notice, because another deployment served the call, counts like one that failed it.
+    """
+    for attempt in settlement.failed_attempts:
+        if attempt.refusal is not None:
+            yield attempt.provider, attempt.refusal
+    reason = settlement.report.facts.get(_REFUSED_ANSWER)
+    if reason is not None and str(reason) in _REASONS:
+        yield settlement.hold.claims.provider, _REASONS[str(reason)]
 
 
 class ProviderRefusals:
@@ -29,9 +42,8 @@ class ProviderRefusals:
     def note(self, recorded: Iterable[RecordedSettlement]) -> None:
         """Counts the refused answers of a committed batch. Logs at most one line a minute for a provider and reason."""
         for record in recorded:
-            reason = record.settlement.report.facts.get(_REFUSED_ANSWER)
-            if reason is not None and str(reason) in _REASONS:
-                self._count(record.settlement.hold.claims.provider, _REASONS[str(reason)])
+            for provider, reason in refusals_of(record.settlement):
+                self._count(provider, reason)
 
     def _count(self, provider: str, reason: RefusedAnswer) -> None:
         self.counts[provider, reason] += 1

@@ -2,7 +2,8 @@
 //! body as the rewriter left it, but with the headers as the attempt before left them. It gives the attempt its path, its name of
 //! the model and its credential, and takes away the credential of the one before.
 //!
-//! It notes each attempt and the status of its answer, so that settlement knows what was tried.
+//! It notes each attempt and the status of its answer, so that settlement knows what was tried. Of 429 it waits for the body, which
+//! says whether the rate is limited or the account is refused: Envoy tries the next deployment as soon as it has the headers.
 
 const std = @import("std");
 const contract = @import("contract.zig");
@@ -12,6 +13,7 @@ const ladders = @import("ladders.zig");
 const rewriting = @import("rewriting.zig");
 const provider_headers = @import("provider_headers.zig");
 const Configuration = @import("configuration.zig").Configuration;
+const Failure = @import("failures.zig").Failure;
 const Pieces = @import("pieces.zig").Pieces;
 const monotonicMs = @import("worker.zig").monotonicMs;
 
@@ -22,6 +24,8 @@ pub const Attempt = struct {
     /// Where the body names the model, and the name as JSON, if this attempt needs another one.
     edit: ?rewriting.Edit = null,
     is_noted: bool = false,
+    /// The answer, while its body decides what is noted.
+    failure: ?Failure = null,
 
     pub fn create(configuration: *Configuration) ?*Attempt {
         const attempt = allocator.create(Attempt) catch return null;
@@ -31,6 +35,7 @@ pub const Attempt = struct {
 
     pub fn destroy(self: *Attempt) void {
         if (self.edit) |edit| allocator.free(edit.text);
+        if (self.failure) |*failure| failure.deinit();
         allocator.destroy(self);
     }
 
@@ -107,13 +112,47 @@ pub const Attempt = struct {
     }
 
     /// Handles the beginning of the response.
-    pub fn learn(self: *Attempt, stream: envoy.Stream) void {
-        if (!self.is_noted) return;
+    pub fn learn(self: *Attempt, stream: envoy.Stream, is_end: bool) envoy.HeadersStatus {
+        if (!self.is_noted) return .proceed;
+        const status = envoy.statusOf(stream);
+        if (status == too_many and !is_end) {
+            self.failure = .{ .status = status };
+            return .stop;
+        }
+        note(stream, status, null);
+        return .proceed;
+    }
+
+    /// Handles the next bytes of the response.
+    pub fn readResponse(self: *Attempt, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
+        if (self.failure) |*failure| failure.peek(stream) else return .proceed;
+        if (!is_end) return .stop_and_buffer;
+        self.noteFailure(stream);
+        return .proceed;
+    }
+
+    /// Handles the trailers of the response.
+    pub fn endResponse(self: *Attempt, stream: envoy.Stream) envoy.HeadersStatus {
+        self.noteFailure(stream);
+        return .proceed;
+    }
+
+    fn noteFailure(self: *Attempt, stream: envoy.Stream) void {
+        if (self.failure) |*failure| {
+            note(stream, failure.status, failure.accountRefusal());
+            failure.deinit();
+        }
+        self.failure = null;
+    }
+
+    fn note(stream: envoy.Stream, status: u32, refusal: ?contract.RefusedAnswer) void {
         const notes = envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts) orelse return;
         const wait = envoy.header(stream, .response, contract.retry_after) orelse "";
         var room: std.ArrayList(u8) = .empty;
         defer room.deinit(allocator);
-        ladders.appendAnswered(allocator, &room, notes, envoy.statusOf(stream), wait) catch return;
+        ladders.appendAnswered(allocator, &room, notes, status, refusal, wait) catch return;
         envoy.setMetadataText(stream, contract.rewriter_namespace, contract.attempts, room.items);
     }
 };
+
+const too_many = 429;

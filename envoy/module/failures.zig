@@ -27,10 +27,15 @@ pub const Failure = struct {
 
     /// Moves the next bytes from Envoy into `body`.
     pub fn collect(self: *Failure, stream: envoy.Stream) void {
+        self.peek(stream);
+        envoy.replaceBody(stream, .received_response, "");
+    }
+
+    /// Copies the next bytes from Envoy into `body`.
+    pub fn peek(self: *Failure, stream: envoy.Stream) void {
         self.read(stream) catch {
             self.is_cut = true;
         };
-        envoy.replaceBody(stream, .received_response, "");
     }
 
     fn read(self: *Failure, stream: envoy.Stream) error{OutOfMemory}!void {
@@ -48,6 +53,15 @@ pub const Failure = struct {
     pub fn refusal(self: *const Failure) ?contract.RefusedAnswer {
         if (provider_errors.refusalOf(self.status, self.body.items)) |reason| return reason;
         return if (self.is_cut) .unreadable else null;
+    }
+
+    /// Returns why the provider refuses the gateway's account; null if it does not.
+    pub fn accountRefusal(self: *const Failure) ?contract.RefusedAnswer {
+        const reason = provider_errors.refusalOf(self.status, self.body.items) orelse return null;
+        return switch (reason) {
+            .credential, .permission, .billing => reason,
+            else => null,
+        };
     }
 
     /// Replaces the credentials in the body.

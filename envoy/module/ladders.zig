@@ -1,6 +1,7 @@
 //! The texts by which the filters of a call that may be tried at several deployments agree. They do no I/O.
 
 const std = @import("std");
+const RefusedAnswer = @import("contract.zig").RefusedAnswer;
 
 /// What authz_service decided about one attempt: a line of target, path and model, separated by tabs.
 pub const Rung = struct {
@@ -46,7 +47,8 @@ pub const Place = struct {
 const unanswered = "-";
 const digits_max = 9;
 
-/// Returns how many attempts have begun. Their notes are words, each a status or `-`, and after 429 perhaps `/` and seconds.
+/// Returns how many attempts have begun. Their notes are words, each a status or `-`, then perhaps `!` and why the account is refused,
+/// and after 429 perhaps `/` and seconds.
 pub fn countOf(notes: []const u8) usize {
     if (notes.len == 0) return 0;
     return std.mem.count(u8, notes, " ") + 1;
@@ -59,10 +61,11 @@ pub fn appendAttempt(allocator: std.mem.Allocator, notes: *std.ArrayList(u8)) er
 }
 
 /// Appends the notes with the answer to the last attempt.
-pub fn appendAnswered(allocator: std.mem.Allocator, out: *std.ArrayList(u8), notes: []const u8, status: u32, retry_after: []const u8) error{OutOfMemory}!void {
+pub fn appendAnswered(allocator: std.mem.Allocator, out: *std.ArrayList(u8), notes: []const u8, status: u32, refusal: ?RefusedAnswer, retry_after: []const u8) error{OutOfMemory}!void {
     if (!std.mem.endsWith(u8, notes, unanswered)) return out.appendSlice(allocator, notes);
     try out.appendSlice(allocator, notes[0 .. notes.len - unanswered.len]);
     try out.print(allocator, "{d}", .{status});
+    if (refusal) |reason| try out.print(allocator, "!{s}", .{@tagName(reason)});
     const is_number = retry_after.len > 0 and retry_after.len <= digits_max and std.mem.indexOfNone(u8, retry_after, "0123456789") == null;
     if (status == 429 and is_number) try out.print(allocator, "/{s}", .{retry_after});
 }

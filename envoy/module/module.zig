@@ -156,22 +156,24 @@ export fn envoy_dynamic_module_on_http_filter_response_headers(stream: envoy.Str
         .request_facts => |arrival| arrival.learn(stream),
         .rewriter => |call| return call.beginResponse(stream, is_end),
         .admin_door => |visit| visit.learn(stream),
-        .attempt => |attempt| attempt.learn(stream),
+        .attempt => |attempt| return attempt.learn(stream, is_end),
     }
     return .proceed;
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_body(stream: envoy.Stream, state: *anyopaque, is_end: bool) callconv(.c) envoy.BodyStatus {
     return switch (Filter.of(state)) {
-        .request_facts, .admin_door, .attempt => .proceed,
+        .request_facts, .admin_door => .proceed,
         .rewriter => |call| call.readResponse(stream, is_end),
+        .attempt => |attempt| attempt.readResponse(stream, is_end),
     };
 }
 
 export fn envoy_dynamic_module_on_http_filter_response_trailers(stream: envoy.Stream, state: *anyopaque) callconv(.c) envoy.HeadersStatus {
     return switch (Filter.of(state)) {
-        .request_facts, .admin_door, .attempt => .proceed,
+        .request_facts, .admin_door => .proceed,
         .rewriter => |call| call.endResponse(stream),
+        .attempt => |attempt| attempt.endResponse(stream),
     };
 }
 

@@ -8,16 +8,14 @@ from typing import Final
 import asyncpg
 
 from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS
-from gateway_core.contract.usage_facts import UsageFact
 from gateway_core.stores.postgres.organization_wall import acting_for
+from usage_service.provider_refusals import refusals_of
 from usage_service.settlement.rows import RecordedSettlement
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 10_000
 """Organizations and providers. Beyond that, a refusal is forgotten: the next one of that provider tells of it."""
-_REFUSED_ANSWER: Final = UsageFact.REFUSED_ANSWER
-_REASONS: Final = frozenset(map(str, ACCOUNT_REFUSALS))
 _PUT: Final = """
 INSERT INTO account_refusals (organization_id, provider_id, reason, ledger_sequence, hold_id)
 VALUES ($1, $2, $3, $4, $5)
@@ -49,12 +47,11 @@ class AccountRefusals:
     def note(self, recorded: Iterable[RecordedSettlement]) -> None:
         """Remembers the refusals of a committed batch."""
         for record in recorded:
-            reason = record.settlement.report.facts.get(_REFUSED_ANSWER)
-            if reason is not None and str(reason) in _REASONS:
-                claims = record.settlement.hold.claims
-                key = (claims.organization, claims.provider)
-                if key in self._waiting or len(self._waiting) < MAX_WAITING:
-                    self._waiting[key] = Refusal(str(reason), record.sequence, record.settlement.hold.hold_id)
+            hold = record.settlement.hold
+            for provider, reason in refusals_of(record.settlement):
+                key = (hold.claims.organization, provider)
+                if reason in ACCOUNT_REFUSALS and (key in self._waiting or len(self._waiting) < MAX_WAITING):
+                    self._waiting[key] = Refusal(str(reason), record.sequence, hold.hold_id)
 
     async def store(self, pool: asyncpg.Pool) -> None:
         """Stores what waits. What cannot be stored, because its organization is gone, is forgotten."""

@@ -47,11 +47,11 @@ def observation_of(settlement: Settlement, deployment: Deployment | None = None)
 def failures_of(settlement: Settlement) -> Iterator[Observation]:
     """Returns what a call says about the deployments at which it was tried before."""
     for attempt in settlement.failed_attempts:
-        is_limited = attempt.happened == _TOO_MANY
+        outcome = Outcome.LIMITED if attempt.happened == _TOO_MANY else Outcome.FAILED
         wait_s = min(attempt.retry_after_s or 0, _LONGEST_RETRY_AFTER_S)
         yield Observation(
             place=attempt.place,
-            outcome=Outcome.LIMITED if is_limited else Outcome.FAILED,
+            outcome=Outcome.REFUSED if attempt.refusal else outcome,
             placed_ms=settlement.hold.placed_epoch_us // _US_PER_MS,
             caller=_caller_of(settlement),
             retry_after_ms=wait_s * _MS_PER_S,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from gateway_core.contract.refused_answers import ACCOUNT_REFUSALS, RefusedAnswer
 from gateway_core.model.calls.holds import Rung
 from gateway_core.model.limits.model_whitelists import qualified_name
 from gateway_core.model.record_decorator import record
@@ -10,6 +11,7 @@ from gateway_core.model.record_decorator import record
 BROKEN: Final = "broken"
 """What happened to an attempt without an answer: no connection, a broken one, or no answer in time."""
 _STATUS_DIGITS: Final = 3
+_ACCOUNT_REFUSALS: Final = {str(reason): reason for reason in ACCOUNT_REFUSALS}
 
 
 @record(frozen=True, slots=True)
@@ -19,9 +21,14 @@ class FailedAttempt:
     provider: str
     served_model: str
     happened: str
-    """The status, or `broken`."""
+    """The status, `broken`, or why the gateway's account was refused, such as `billing`."""
     retry_after_s: int | None = None
     """When the provider allows the next call, if it said so."""
+
+    @property
+    def refusal(self) -> RefusedAnswer | None:
+        """Why the provider refused the gateway's account; None if it did not."""
+        return _ACCOUNT_REFUSALS.get(self.happened)
 
     @property
     def place(self) -> str:
@@ -44,13 +51,15 @@ def failed_attempts_of(rungs: Sequence[Rung], attempts: int, notes: object) -> t
     words = notes.split(" ") if isinstance(notes, str) else []
     failed = []
     for index, rung in enumerate(rungs[: max(min(attempts, len(rungs)) - 1, 0)]):
-        status, _, wait = (words[index] if index < len(words) else "").partition("/")
+        answer, _, wait = (words[index] if index < len(words) else "").partition("/")
+        status, _, reason = answer.partition("!")
         is_status = status.isdigit() and len(status) == _STATUS_DIGITS
+        happened = reason if reason in _ACCOUNT_REFUSALS else status if is_status else BROKEN
         failed.append(
             FailedAttempt(
                 rung.provider,
                 rung.served_model,
-                status if is_status else BROKEN,
+                happened,
                 int(wait) if wait.isdigit() and wait.isascii() else None,
             )
         )

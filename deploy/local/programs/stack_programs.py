@@ -9,6 +9,7 @@ from deploy.local.process.accounts import for_account, python_account
 from deploy.local.process.children import ChildCommand, StartError
 from deploy.local.programs import postgres, probes, redis
 from deploy.local.programs.envoy.program import envoy_program
+from deploy.local.programs.patience import Patience
 from deploy.local.programs.program import SERVICE, STORAGE, Program
 from deploy.local.stack.environment import (
     ALLOWED_TARGETS,
@@ -84,16 +85,15 @@ def _service_program(plan: StackPlan, service: str, worker: int) -> Program:
 def _token_program(plan: StackPlan) -> Program:
     """Returns token_service, whose files are written with those of Envoy.
 
-    A stack waits a while for its tokens, but starts without them: a server that gives none must not stop other providers.
+    A stack waits a while for its tokens, but starts without them: a server that gives none must not stop other providers. Once
+    it has started, the process is not ready while a provider gives no new token.
     """
     socket = plan.home.socket("token")
-    listening_since_s: dict[int, float] = {}
+    patience = Patience(_TOKEN_PATIENCE_S, time.monotonic)
 
     def is_ready(pid: int) -> bool:
-        if probes.listener_of(socket) != pid:
-            return False
-        waited_s = time.monotonic() - listening_since_s.setdefault(pid, time.monotonic())
-        return waited_s > _TOKEN_PATIENCE_S or probes.is_serving(socket, pid)
+        is_listening = probes.listener_of(socket) == pid
+        return is_listening and patience.passes(pid, is_ready=probes.is_serving(socket, pid))
 
     return Program(
         name=process_name("token"),

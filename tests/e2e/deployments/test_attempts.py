@@ -17,9 +17,16 @@ def failing(status: int, headers: dict[str, str] | None = None) -> Answer:
     return lambda _request: json_answer({"error": {"message": "failed"}}, status, headers)
 
 
+def refusing_credit(_request: Request) -> Script:
+    """What OpenAI answers to an account without credit."""
+    error = {"message": "You exceeded your current quota.", "type": "insufficient_quota", "code": "insufficient_quota"}
+    return json_answer({"error": error}, 429, {"retry-after": "1"})
+
+
 FAILURES: dict[str, tuple[Answer, str]] = {
     "500": (failing(500), "500"),
     "429": (failing(429, {"retry-after": "1"}), "429"),
+    "429 without credit": (refusing_credit, "billing"),
     "529": (failing(529), "529"),
     "reset": (lambda _request: [Abort()], "broken"),
     "stall": (lambda _request: [Pause(3 * FIRST_BYTE_TIMEOUT_MS / 1_000), Abort()], "broken"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from megarouter_envoy.clusters.credentials import write_secret_file
 
+from deploy.local.stack.state import Health
 from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import chat
 from tests.e2e.deployments.conftest import CLIENT_SECRET, TOKEN_LIFE_S, Upstreams
@@ -99,6 +100,8 @@ async def test_the_old_token_serves_until_its_end_while_no_new_one_is_given(
         while 'outcome="refused"' not in token_metrics(deployed_stack):
             await asyncio.sleep(0.1)
         assert (await calls.call(chat(model="entra"))).status == 200
+        while deployed_stack.state.process("token_service").health is not Health.NOT_READY:
+            await asyncio.sleep(0.1)
         while (reply := await calls.call(chat(model="entra"))).status == 200:
             await asyncio.sleep(0.2)
     assert reply.status == 502

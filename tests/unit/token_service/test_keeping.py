@@ -82,6 +82,21 @@ async def test_a_failure_keeps_the_old_token_and_asks_again_ever_later(
     assert keeper.life_s == 0
 
 
+async def test_a_token_is_fresh_until_a_new_one_is_due_and_not_given(
+    keeper: Keeper, server: Server, clock: Clock
+) -> None:
+    assert not keeper.is_fresh
+    await keeper.refresh()
+    assert keeper.is_fresh
+    server.answer = TokenError(Problem.REFUSED, "the server answered with status 401")
+    clock.now_s += 3_300
+    await keeper.refresh()
+    assert (keeper.is_fresh, keeper.life_s) == (False, 300)
+    server.answer = Token("another-token", 3_600)
+    await keeper.refresh()
+    assert keeper.is_fresh
+
+
 async def test_a_token_that_cannot_be_written_is_reported(keeper: Keeper) -> None:
     keeper.source.token_file.mkdir()
     (keeper.source.token_file / "x").touch()

@@ -9,7 +9,8 @@ from gateway_core.model.calls.holds import HoldState
 from gateway_core.model.catalog.entries import Deployment
 from gateway_core.model.deployments.health import Outcome
 from tests.unit.usage_service.settlement.charge_cases import HOLD, REPORT
-from usage_service.deployments.observing import observation_of
+from usage_service.deployments.observing import failures_of, observation_of
+from usage_service.provider_reports.attempts import FailedAttempt
 from usage_service.settlement.charge_decision import CallReport, Resolution, SettlementDetail, UsageSource
 from usage_service.settlement.rows import Settlement
 
@@ -55,6 +56,15 @@ def test_outcomes(changes: dict[str, Any], outcome: Outcome) -> None:
 )
 def test_a_call_that_says_nothing_is_not_noted(changes: dict[str, Any]) -> None:
     assert observation_of(settled(**changes), DEPLOYMENT) is None
+
+
+@pytest.mark.parametrize(
+    ("happened", "outcome"), [("429", Outcome.LIMITED), ("billing", Outcome.REFUSED), ("broken", Outcome.FAILED)]
+)
+def test_outcomes_of_attempts_before(happened: str, outcome: Outcome) -> None:
+    tried = replace(settled(), failed_attempts=(FailedAttempt("acme", "acme-1", happened),))
+    [observed] = failures_of(tried)
+    assert (observed.place, observed.outcome) == ("acme/acme-1", outcome)
 
 
 @pytest.mark.parametrize(("value", "expected_ms"), [(7, 7_000), ("7", 0), (-1, 0), (10**9, 0), (True, 0)])
