@@ -170,7 +170,8 @@ PROVIDER_REFUSALS: Final = Instrument(
 DEPLOYMENT_LEFT: Final = Instrument(
     "megarouter.deployment.left",
     "{deployment}",
-    "Whether calls avoid a deployment, because its breaker is open: 1 or 0. Of models with several deployments.",
+    "Whether calls avoid a deployment, because its breaker is open: 1 or 0. Of models with several deployments, and of those that"
+    " served a virtual model.",
     labels=(DEPLOYMENT,),
 )
 DEPLOYMENT_OPENINGS: Final = Instrument(
@@ -182,7 +183,8 @@ DEPLOYMENT_OPENINGS: Final = Instrument(
 FAILED_ATTEMPTS: Final = Instrument(
     "megarouter.deployment.failed_attempts",
     "{attempt}",
-    "Attempts that failed, after which another deployment was tried within the call, by what happened: a status, or `broken`.",
+    "Attempts that failed, after which another deployment was tried within the call, by what happened: a status, `broken`, or why"
+    " the account was refused, such as `billing`.",
     labels=(DEPLOYMENT, ATTEMPT_OUTCOME),
 )
 TOKEN_LIFE: Final = Instrument(
