@@ -23,6 +23,8 @@ _AT_ONCE: Final = 60
 _PER_SECOND: Final = 1.0
 """How many ratings of one key each process takes at once, and how many more each second after."""
 _KEYS: Final = 16_384
+_WAITING_MAX: Final = 256
+"""How many ratings of all keys each process works on."""
 
 _UNKNOWN: Final = Refusal(
     RefusalReason.CALL_NOT_FOUND,
@@ -31,7 +33,7 @@ _UNKNOWN: Final = Refusal(
 )
 _TOO_MANY: Final = Refusal(
     RefusalReason.TOO_MANY_RATINGS,
-    "This key sends more ratings than the gateway takes. Wait before you retry.",
+    "More ratings come in than the gateway takes from this key, or from all. Wait before you retry.",
     retry_after_s=1,
 )
 
@@ -57,6 +59,7 @@ class Ratings:
         self._sleep = sleep
         self._left: BoundedMemory[tuple[str, str], tuple[float, float]] = BoundedMemory(_KEYS)
         """How many ratings each key may send, and when that was so."""
+        self._waiting = 0
 
     async def take(self, call: Call, principal: Principal) -> str | Refusal:
         """Returns the JSON answer to a rating, or the refusal.
@@ -67,19 +70,27 @@ class Ratings:
         rating = read_rating(call)
         if isinstance(rating, Refusal):
             return rating
-        if not self._admits(principal):
+        if self._waiting >= _WAITING_MAX or not self._admits(principal):
             return _TOO_MANY
-        owner = Owner(principal.organization, principal.member)
+        self._waiting += 1
+        try:
+            rated = await self._stored(Owner(principal.organization, principal.member), rating)
+        finally:
+            self._waiting -= 1
+        if rated is Rated.UNKNOWN:
+            return _UNKNOWN
+        given = {"object": "feedback", "id": rating.request_id, "rating": rating.rating, "reason": rating.reason}
+        return json.dumps({**given, "status": rated.value})
+
+    async def _stored(self, owner: Owner, rating: Rating) -> Rated:
+        """Stores a rating, and waits a moment for the settlement of its call."""
         rated = await self._store.rate(owner, rating, may_wait=False)
         for number, pause_s in enumerate(PAUSES_S, 1):
             if rated is not Rated.UNKNOWN:
                 break
             await self._sleep(pause_s)
             rated = await self._store.rate(owner, rating, may_wait=number == len(PAUSES_S))
-        if rated is Rated.UNKNOWN:
-            return _UNKNOWN
-        given = {"object": "feedback", "id": rating.request_id, "rating": rating.rating, "reason": rating.reason}
-        return json.dumps({**given, "status": rated.value})
+        return rated
 
     def _admits(self, principal: Principal) -> bool:
         """Returns whether the key may send another rating now, and counts it."""

@@ -1,5 +1,6 @@
 """A rating is read from fixed lists, bounded, and not lost if it comes before its call is settled."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -130,3 +131,24 @@ async def test_a_key_sends_a_bounded_number_of_ratings() -> None:
     assert isinstance(await bounded.take(rating, principal(api_key="key-2")), str), "another key has its own bound"
     clock.now_s += 1
     assert isinstance(await bounded.take(rating, principal()), str)
+
+
+async def test_a_process_works_on_a_bounded_number_of_ratings() -> None:
+    never = asyncio.Event()
+
+    async def sleep(_pause_s: float) -> None:
+        await never.wait()
+
+    bounded, rating = Ratings(MemoryStore(Rated.UNKNOWN), Clock(), sleep), call(FACTS, path="/v1/feedback")
+    waiting = [asyncio.create_task(bounded.take(rating, principal(api_key=f"key-{number}"))) for number in range(256)]
+    await asyncio.sleep(0)
+    refused = await bounded.take(rating, principal())
+    assert isinstance(refused, Refusal)
+    assert refused.reason is RefusalReason.TOO_MANY_RATINGS
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    never.set()
+    refused = await bounded.take(rating, principal())
+    assert isinstance(refused, Refusal)
+    assert refused.reason is RefusalReason.CALL_NOT_FOUND, "places come back"
