@@ -27,11 +27,13 @@ WITH sessions AS (
            row_number() OVER (PARTITION BY {keys}, arm ORDER BY session) AS number
       FROM sessions WHERE is_rated OR NOT {by_rating}
 )
-SELECT r.use_case, r.chosen_model, r.baseline_model, r.session || '-' || h.session AS pair_id, r.good AS routed_good,
-       r.input_tokens AS routed_input, r.output_tokens AS routed_output, h.good AS held_out_good,
-       h.input_tokens AS held_out_input, h.output_tokens AS held_out_output
-  FROM numbered r JOIN numbered h USING ({keys}, number)
- WHERE r.arm = 'ROUTED' AND h.arm = 'HOLDOUT'
+SELECT use_case, chosen_model, baseline_model,
+       max(session) FILTER {routed} || '-' || max(session) FILTER {held_out} AS pair_id,
+       bool_or(good) FILTER {routed} AS routed_good, sum(input_tokens) FILTER {routed} AS routed_input,
+       sum(output_tokens) FILTER {routed} AS routed_output,
+       bool_or(good) FILTER {held_out} AS held_out_good, sum(input_tokens) FILTER {held_out} AS held_out_input,
+       sum(output_tokens) FILTER {held_out} AS held_out_output
+  FROM numbered GROUP BY {keys}, number HAVING count(*) = 2
  ORDER BY pair_id LIMIT {most}
 """
 
@@ -65,6 +67,8 @@ async def read_outcomes(
     found = found_calls(organization, start, end, reach, parameters)
     statement = _PAIRS.format(
         keys=_KEYS,
+        routed="(WHERE arm = 'ROUTED')",
+        held_out="(WHERE arm = 'HOLDOUT')",
         calls=compared_calls(found),
         by_rating=f"{parameters.add(by_rating)}::boolean",
         most=parameters.add(PAIRS_MAX),
@@ -78,6 +82,6 @@ def _pair(row: asyncpg.Record) -> Pair:
         row["use_case"],
         row["chosen_model"],
         row["baseline_model"],
-        Outcome(row["routed_good"], row["routed_input"], row["routed_output"]),
-        Outcome(row["held_out_good"], row["held_out_input"], row["held_out_output"]),
+        Outcome(row["routed_good"], int(row["routed_input"]), int(row["routed_output"])),
+        Outcome(row["held_out_good"], int(row["held_out_input"]), int(row["held_out_output"])),
     )
