@@ -39,6 +39,12 @@ const signIn = createRoute({
   component: SignIn,
 });
 
+const callback = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in/callback",
+  component: lazyRouteComponent(() => import("./pages/SignInCallback"), "SignInCallback"),
+});
+
 const entry = createRoute({ getParentRoute: () => root, path: "/", component: Entry });
 
 const organization = createRoute({ getParentRoute: () => root, path: "/organizations/$organization", component: Shell });
@@ -146,7 +152,7 @@ const credit = createRoute({
 });
 
 export const routeTree = root.addChildren([
-  signIn, entry,
+  signIn, callback, entry,
   organization.addChildren([home, analytics.addChildren([overview, models, top]), calls, call, people, group, member, keys, newKey, key, alerts, credit]),
 ]);
 

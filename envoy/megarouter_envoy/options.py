@@ -68,6 +68,7 @@ class IdentityProvider:
     jwks_uri: str | None = None  # `https://`, or `http://` on loopback
     jwks_file: Path | None = None
     cli_client_id: str | None = None  # as which application `megarouter login` signs in there
+    console_client_id: str | None = None  # the same of the console
     jwks_cache_s: int = 300  # how late Envoy may notice that the issuer withdrew or published a key
 
     @property

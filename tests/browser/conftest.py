@@ -1,12 +1,16 @@
-"""Builds the console, and starts a stack with a month of calls for its tests."""
+"""Builds what the tests of the console need, and starts a stack with a month of calls and an identity provider."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
 from deploy.local.cli.demo_data import load_demo_data
+from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.ports import free_port_base
+from tests.support.servers.identity_provider import ISSUER, IdentityProvider, running_identity_provider
+from tests.support.servers.tls_proxy import TlsProxy, running_tls_proxy
 from tools.console.building import prepare
 
 
@@ -16,7 +20,27 @@ def _packages() -> None:
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack"), free_port_base()) as running:
+def identity_provider() -> Iterator[IdentityProvider]:
+    """Signs everybody in as Emma, whom the demo organization knows by her address."""
+    with running_identity_provider() as running:
+        running.sign_in.person = {"sub": "emma-at-staff", "email": "emma@acme.example", "email_verified": True}
+        yield running
+
+
+@pytest.fixture(scope="package")
+def sign_in_proxy(identity_provider: IdentityProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsProxy]:
+    """The way to the identity provider's pages at its issuer, which is https."""
+    parts = urlsplit(identity_provider.address)
+    name = urlsplit(ISSUER).hostname or ""
+    with running_tls_proxy(name, (parts.hostname or "", parts.port or 0), tmp_path_factory.mktemp("proxy")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityProvider) -> Iterator[Stack]:
+    providers = tmp_path_factory.mktemp("identity") / "providers.yaml"
+    providers.write_text(identity_provider.settings(), encoding="utf-8")
+    settings = {IDENTITY_PROVIDERS_FILE: str(providers)}
+    with Stack(tmp_path_factory.mktemp("stack"), free_port_base(), settings=settings) as running:
         load_demo_data(running.home, year=False)
         yield running

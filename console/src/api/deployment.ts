@@ -4,6 +4,14 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 export interface Deployment {
   /** Where models are called, without `/v1`. */
   readonly model_url: string;
+  readonly identity_providers: readonly IdentityProvider[];
+}
+
+/** An OpenID Connect issuer. People sign in to the console with those that have a client for it. */
+export interface IdentityProvider {
+  readonly name: string;
+  readonly issuer: string;
+  readonly console_client_id?: string;
 }
 
 async function announced(): Promise<Deployment> {

@@ -1,12 +1,15 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Alert, Box, Button, Group, Loader, PasswordInput, SegmentedControl, Stack, Text, Title } from "@mantine/core";
+import { Alert, Box, Button, Divider, Group, Loader, PasswordInput, SegmentedControl, Stack, Text, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { Navigate, useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { isSignedOut } from "../api/errors";
+import { type IdentityProvider, useDeployment } from "../api/deployment";
+import { idTokenFrom } from "../api/openid";
 import { linkPrefix, signInWithLink, signInWithToken } from "../api/signing_in";
 import { ErrorNotice } from "../components/ErrorNotice";
+import { Part } from "../components/Part";
 import { activate, useLanguage } from "../hooks/language";
 import { type Language, changePreferences } from "../stores/preferences";
 import { useSession } from "../stores/session";
@@ -30,16 +33,21 @@ export function SignIn() {
   const navigate = useNavigate();
   const { t } = useLingui();
   const [text, setText] = useState("");
+  const cancellation = useRef(new AbortController());
   const signIn = useMutation({
-    mutationFn: (secret: string) => (secret.startsWith(linkPrefix) ? signInWithLink(secret) : signInWithToken(secret)),
+    mutationFn: signInWith,
     throwOnError: false,
     onSuccess: () => navigate({ to: to ?? "/", replace: true }),
   });
+  const cancel = (): void => {
+    cancellation.current.abort();
+    cancellation.current = new AbortController();
+  };
   const { mutate } = signIn;
   useEffect(() => {
     if (arrived === "" || isUsed) return;
     isUsed = true;
-    mutate(arrived);
+    mutate({ secret: arrived });
   }, [mutate]);
   if (session !== undefined && !signIn.isPending) return <Navigate to={to ?? "/"} replace />;
   return (
@@ -51,16 +59,20 @@ export function SignIn() {
         </Group>
         <Box className="surface" p="lg">
           {signIn.isPending ? (
-            <Group gap="sm" role="status"><Loader size="sm" /><Text><Trans>Signing in…</Trans></Text></Group>
+            <Group justify="space-between">
+              <Group gap="sm" role="status"><Loader size="sm" /><Text><Trans>Signing in…</Trans></Text></Group>
+              {signIn.variables.provider !== undefined && <Button variant="default" size="xs" onClick={cancel}><Trans>Cancel</Trans></Button>}
+            </Group>
           ) : (
             <form
               onSubmit={(event) => {
                 event.preventDefault();
-                if (text.trim() !== "") mutate(text.trim());
+                if (text.trim() !== "") mutate({ secret: text.trim() });
               }}
             >
               <Stack gap="md">
                 {signIn.isError && <Failure error={signIn.error} />}
+                <Part height={0}><Providers choose={(provider, pages) => mutate({ provider, pages, signal: cancellation.current.signal })} /></Part>
                 <PasswordInput
                   label={t`Access token or sign-in link`} value={text} onChange={(event) => setText(event.currentTarget.value)} autoComplete="off" autoFocus
                   description={t`The page exchanges it at once for a token of its own, and keeps neither.`}
@@ -76,6 +88,34 @@ export function SignIn() {
         <Language />
       </Stack>
     </Box>
+  );
+}
+
+type Credential = { readonly secret: string; readonly provider?: undefined } | { readonly provider: IdentityProvider; readonly pages: Window; readonly signal: AbortSignal };
+
+async function signInWith(credential: Credential): Promise<void> {
+  if (credential.provider !== undefined) await signInWithToken(await idTokenFrom(credential.provider, credential.pages, credential.signal));
+  else if (credential.secret.startsWith(linkPrefix)) await signInWithLink(credential.secret);
+  else await signInWithToken(credential.secret);
+}
+
+/** A button for each identity provider that has a client for the console. */
+function Providers({ choose }: { readonly choose: (provider: IdentityProvider, pages: Window) => void }) {
+  const providers = useDeployment().identity_providers.filter((provider) => provider.console_client_id !== undefined);
+  const { t } = useLingui();
+  const [blocked, setBlocked] = useState(false);
+  if (providers.length === 0) return null;
+  const open = (provider: IdentityProvider): void => {
+    const pages = window.open("about:blank", "_blank", "popup,width=520,height=720");
+    setBlocked(pages === null);
+    if (pages !== null) choose(provider, pages);
+  };
+  return (
+    <>
+      {providers.map((provider) => <Button key={provider.name} onClick={() => open(provider)} fullWidth><Trans>Sign in with {provider.name}</Trans></Button>)}
+      {blocked && <Alert color="orange" variant="light" role="alert"><Trans>Allow this page to open a window, and try again.</Trans></Alert>}
+      <Divider label={t`or`} />
+    </>
   );
 }
 

@@ -38,4 +38,5 @@ def sign_in_page(providers: tuple[IdentityProvider, ...], model_url: str | None)
 
 def _described(provider: IdentityProvider) -> dict[str, str]:
     described = {"name": provider.name, "issuer": provider.issuer}
-    return described | ({"cli_client_id": provider.cli_client_id} if provider.cli_client_id else {})
+    clients = {"cli_client_id": provider.cli_client_id, "console_client_id": provider.console_client_id}
+    return described | {name: client for name, client in clients.items() if client}

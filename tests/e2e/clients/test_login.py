@@ -94,7 +94,15 @@ async def test_the_announcement_needs_no_sign_in_and_has_no_secret(
     async with session.get(url) as answer:
         assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
         assert await answer.json() == {
-            "identity_providers": [{"name": "staff", "issuer": ISSUER, "cli_client_id": DOCUMENTED_AUDIENCE}]
+            "identity_providers": [
+                {
+                    "name": "staff",
+                    "issuer": ISSUER,
+                    "cli_client_id": DOCUMENTED_AUDIENCE,
+                    "console_client_id": DOCUMENTED_AUDIENCE,
+                }
+            ],
+            "model_url": stack.environment["MEGAROUTER_BASE_URL"],
         }
     async with session.post(url) as refused:
         assert refused.status == 404

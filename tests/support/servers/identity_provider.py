@@ -120,6 +120,7 @@ class IdentityProvider:
                         "issuer": ISSUER,
                         "audiences": [AUDIENCE, DOCUMENTED_AUDIENCE],
                         "cli_client_id": DOCUMENTED_AUDIENCE,
+                        "console_client_id": DOCUMENTED_AUDIENCE,
                         "jwks_uri": f"{self.address}/keys",
                         "jwks_cache_s": 1,
                         "organizations": ["acme"],
@@ -148,6 +149,7 @@ def running_identity_provider() -> Iterator[IdentityProvider]:
             body = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
+            self.send_header("access-control-allow-origin", "*")  # browsers sign in too
             self.send_header("content-length", str(len(body)))
             if location:
                 self.send_header("location", location)

@@ -120,7 +120,8 @@ class SignInEndpoints:
         refresh_token = secrets.token_urlsafe()
         self._refresh_tokens.add(refresh_token)
         token = self.sign({**claims, **self.changed_claims})
-        return 200, {"id_token": token, "access_token": "opaque", "refresh_token": refresh_token}, ""
+        granted = {"id_token": token, "access_token": "opaque", "refresh_token": refresh_token, "token_type": "Bearer"}
+        return 200, granted, ""
 
 
 def _proves(asked: dict[str, str], form: dict[str, str]) -> bool:

@@ -44,6 +44,9 @@ class _Entry(IssuerFields):
     cli_client_id: _Text | None = None
     """As which application `megarouter login` signs in: a public client, and one of the audiences. None: people name one."""
 
+    console_client_id: _Text | None = None
+    """As which application people sign in to the console: a public client, and one of the audiences. None: they cannot."""
+
     @model_validator(mode="after")
     def _has_one_source_of_keys(self) -> Self:
         if (self.jwks_uri is None) == (self.jwks_file is None):
@@ -55,11 +58,10 @@ class _Entry(IssuerFields):
         return self
 
     @model_validator(mode="after")
-    def _accepts_its_client(self) -> Self:
-        if self.cli_client_id is not None and self.cli_client_id not in self.audiences:
-            raise ValueError(
-                "cli_client_id must be one of the audiences, because the ID token becomes the bearer token"
-            )
+    def _accepts_its_clients(self) -> Self:
+        for name, client in (("cli_client_id", self.cli_client_id), ("console_client_id", self.console_client_id)):
+            if client is not None and client not in self.audiences:
+                raise ValueError(f"{name} must be one of the audiences, because the ID token becomes the bearer token")
         return self
 
 
@@ -105,6 +107,7 @@ def _identity_provider(entry: _Entry) -> IdentityProvider:
         jwks_uri=entry.jwks_uri,
         jwks_file=Path(entry.jwks_file) if entry.jwks_file else None,
         cli_client_id=entry.cli_client_id,
+        console_client_id=entry.console_client_id,
         jwks_cache_s=entry.jwks_cache_s,
     )
 

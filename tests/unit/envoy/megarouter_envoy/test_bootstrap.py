@@ -91,6 +91,7 @@ def options(root: Path) -> BootstrapOptions:
                 ("megarouter",),
                 jwks_file=root / "jwks.json",
                 cli_client_id="megarouter",
+                console_client_id="megarouter-console",
             ),
         ),
     )
