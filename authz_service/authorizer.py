@@ -263,14 +263,13 @@ class Authorizer:
                 return known
             parameters = known
         hold_id = hold_id_of(call, now_epoch_us // 1_000, self.random_bytes)
-        admission = self._admission_of(call, parameters, prepared, ladder, now_epoch_us, tags, hold_id)
-        possible = [(prepared, admission)]
+        possible = [(prepared, self._admission_of(call, parameters, prepared, ladder, now_epoch_us, tags, hold_id))]
         for other in cheaper:
             terms = self._cheaper_terms(other, prepared, secret_hash, principal, endpoint, prices, now_epoch_s)
             if terms is not None:
                 possible.append((terms, self._admission_of(call, other, terms, None, now_epoch_us, tags, hold_id)))
-        is_elsewhere = parameters.is_elsewhere or (ladder is not None and ladder.is_elsewhere)
-        return await self._placed(call, possible, principal, is_elsewhere=is_elsewhere)
+        has_others = ladder is not None and ladder.is_elsewhere
+        return await self._placed(call, possible, principal, is_elsewhere=parameters.is_elsewhere or has_others)
 
     async def _terms_of(
         self,

@@ -4,7 +4,7 @@ from authz_service.request.call import NO_CONVERSATION_FACTS, Call, Conversation
 from authz_service.sessions import Sessions
 from gateway_core.model.routing.conversations import CACHE_LIFE_S, NO_CONVERSATION, Before, Conversation
 
-FOUND = ConversationFacts("ab" * 16, in_tool_loop=True, repeated_results=2)
+FOUND = ConversationFacts("ab" * 16, in_tool_loop=True, repeated_results=2, turns=3)
 
 
 def call(conversation: ConversationFacts = NO_CONVERSATION_FACTS) -> Call:
@@ -13,7 +13,8 @@ def call(conversation: ConversationFacts = NO_CONVERSATION_FACTS) -> Call:
 
 def test_a_conversation_is_what_the_module_found_under_a_keyed_name() -> None:
     found = Sessions(b"key").conversation_of(call(FOUND), "org")
-    assert (found.in_tool_loop, found.has_signed_thinking, found.repeated_results) == (True, False, 2)
+    assert (found.in_tool_loop, found.has_signed_thinking) == (True, False)
+    assert (found.repeated_results, found.turns) == (2, 3)
     assert len(found.session) == 16
     assert found.session not in FOUND.session
     assert Sessions(b"key").conversation_of(call(FOUND), "org") == found, "every replica has the same name for it"

@@ -115,7 +115,7 @@ def conversation_of(facts: dict[str, object]) -> ConversationFacts:
 
 def test_a_conversation_is_read_with_its_scores() -> None:
     found = conversation_of({"session": "ab" * 16, "turns": 3, "in_tool_loop": True, "repeated_results": 2})
-    assert found == ConversationFacts("ab" * 16, in_tool_loop=True, repeated_results=2)
+    assert found == ConversationFacts("ab" * 16, in_tool_loop=True, repeated_results=2, turns=3)
     assert read_scores(found.encoded_scores) == NO_SCORES
     scored = conversation_of({"has_signed_thinking": True, "scores_version": 7, "score_1": -3, "score_2": 9})
     assert (scored.session, scored.has_signed_thinking) == ("", True)

@@ -74,7 +74,8 @@ def test_a_usual_choice_is_what_a_comparison_would_choose(data: st.DataObject) -
     named = NAMES[: data.draw(st.integers(2, 3))]
     offered = [data.draw(candidates(number)) for number in range(len(named))]
     losses = {name: data.draw(st.sampled_from([50, 50, 50, 0, 0, 900])) for name in named[1:]}
-    virtual = VirtualModel("vm", "assistant", None, named, "a", 1, losses={"assistant": losses})
+    returned = data.draw(st.sampled_from([*(frozenset[str](),) * 9, frozenset({"assistant"})]))
+    virtual = VirtualModel("vm", "assistant", None, named, "a", 1, losses={"assistant": losses}, returned=returned)
     plan = plan_of(virtual, data.draw(policies), offered, "assistant", frozenset())
     usual = usual_choice(plan)
     if usual is None:

@@ -13,7 +13,7 @@ from gateway_core.model.routing.judging import Candidate
 from gateway_core.model.routing.policies import AppliedPolicy, RoutingMode
 from gateway_core.model.routing.routed_as import RoutedAs
 from gateway_core.model.routing.virtual_models import VirtualModel
-from tests.unit.gateway_core.model.routing.test_choice import LIVE, TOP, asked, candidate, chosen, decided
+from tests.unit.gateway_core.model.routing.test_choice import ALL, LIVE, TOP, VIRTUAL, asked, candidate, chosen, decided
 
 IN_LOOP = Conversation(in_tool_loop=True)
 THINKING = Conversation(has_signed_thinking=True)
@@ -47,10 +47,20 @@ def test_the_baseline_serves_an_unfinished_conversation_that_it_began() -> None:
 def test_a_use_case_that_went_back_is_served_by_the_baseline_also_in_the_middle_of_a_conversation() -> None:
     back = replace(VIRTUAL, returned=frozenset({"summaries"}))
     for call in (asked("summaries"), asked("summaries", conversation=IN_LOOP, before=Before("light"))):
-        found = decided(back, ALL, call)
+        found = decided(back, LIVE, ALL, call)
+        assert isinstance(found, Choice)
         assert (found.served, found.arm, found.reason) == ("top", Arm.BASELINE, Reason.RETURNED)
-    assert decided(VIRTUAL, ALL, asked("summaries")).served == "light"
-    assert decided(replace(VIRTUAL, returned=frozenset({"contracts"})), ALL, asked("summaries")).served == "light"
+    for others in (VIRTUAL, replace(VIRTUAL, returned=frozenset({"contracts"}))):
+        served = decided(others, LIVE, ALL, asked("summaries"))
+        assert isinstance(served, Choice)
+        assert served.served == "light"
+
+
+def test_the_best_model_serves_a_use_case_that_went_back_while_the_baseline_fails() -> None:
+    back = replace(VIRTUAL, returned=frozenset({"summaries"}))
+    found = decided(back, LIVE, ALL, asked("summaries", unhealthy=frozenset({"top"})))
+    assert isinstance(found, Choice)
+    assert (found.served, found.reason) == ("middle", Reason.BASELINE_UNHEALTHY)
 
 
 def test_a_tool_that_keeps_failing_brings_the_baseline() -> None:
