@@ -8,6 +8,10 @@ export function isDenied(error: unknown): boolean {
   return error instanceof MegaRouterError && error.code === Code.PermissionDenied;
 }
 
+export function isInvalid(error: unknown): boolean {
+  return error instanceof MegaRouterError && error.code === Code.InvalidArgument;
+}
+
 /** The id that the gateway gave the call; empty if it never arrived there. */
 export function requestIdOf(error: unknown): string {
   return error instanceof MegaRouterError ? (error.cause.metadata.get("x-request-id") ?? "") : "";

@@ -1,9 +1,9 @@
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Client, createClient } from "@connectrpc/connect";
 import { AccessTokens, SignInLinks } from "@megarouter/admin";
 
-import { currentSession, setSession } from "../stores/session";
-import { isDenied } from "./errors";
+import { type Session, currentSession, setSession } from "../stores/session";
+import { isDenied, isInvalid } from "./errors";
 import { queryClient } from "./queries";
 import { governed } from "./transport";
 
@@ -13,37 +13,44 @@ export const linkPrefix = "mrl-";
 /** Signs in with the secret of a sign-in link, which works once. */
 export async function signInWithLink(secret: string): Promise<void> {
   const { secret: token } = await createClient(SignInLinks, governed(secret)).exchangeSignInLink({});
-  begin(token);
+  begin({ token, isOwn: true });
 }
 
 /**
  * Signs in with an access token, of which only this call makes use: the page goes on with a new token that ends within 12 hours and at
- * sign-out. A token for one organization makes no others. It is confined already, and is used itself.
+ * sign-out. A token for one organization makes no others. It is confined already and is used itself, so it does not end at sign-out.
  */
 export async function signInWithToken(pasted: string): Promise<void> {
   begin(await confined(createClient(AccessTokens, governed(pasted)), pasted));
 }
 
-async function confined(tokens: Client<typeof AccessTokens>, pasted: string): Promise<string> {
-  const accessToken = { displayName: "Console", expireTime: timestampFromDate(new Date(Date.now() + sessionLifeMs)) };
+async function confined(tokens: Client<typeof AccessTokens>, pasted: string): Promise<Session> {
+  const expireTime = timestampFromDate(new Date(Date.now() + sessionLifeMs));
   try {
-    return (await tokens.createAccessToken({ parent: "users/me", accessToken })).secret;
+    return await madeBy(tokens, { expireTime });
   } catch (error) {
-    if (isDenied(error)) return pasted;
+    if (isDenied(error)) return { token: pasted, isOwn: false };
+    // The pasted token ends sooner. Without a time, the new one ends with it.
+    if (isInvalid(error)) return madeBy(tokens, {});
     throw error;
   }
 }
 
-/** Ends the session here and at the service. If the service cannot be reached, its token ends by its time. */
+async function madeBy(tokens: Client<typeof AccessTokens>, life: { readonly expireTime?: Timestamp }): Promise<Session> {
+  const { secret } = await tokens.createAccessToken({ parent: "users/me", accessToken: { displayName: "Console", ...life } });
+  return { token: secret, isOwn: true };
+}
+
+/** Ends the session here and, if the token is the page's own, at the service. If that cannot be reached, the token ends by its time. */
 export async function signOut(): Promise<void> {
   const session = currentSession();
   if (session === undefined) return;
   setSession(undefined);
   queryClient.clear();
-  await createClient(AccessTokens, governed(session.token)).revokeCurrentAccessToken({}).catch(() => undefined);
+  if (session.isOwn) await createClient(AccessTokens, governed(session.token)).revokeCurrentAccessToken({}).catch(() => undefined);
 }
 
-function begin(token: string): void {
+function begin(session: Session): void {
   queryClient.clear();
-  setSession({ token });
+  setSession(session);
 }

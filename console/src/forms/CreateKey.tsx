@@ -64,7 +64,7 @@ export function CreateKey({ onMade }: { readonly onMade: (made: { readonly name:
         <Stack gap="md" maw={560}>
           {creation.isError && <ErrorNotice error={creation.error} />}
           <TextInput
-            label={t`Name`} description={t`What uses the key, such as laptop or nightly-report`} required maxLength={200} value={wanted.displayName} autoFocus
+            name="key-name" label={t`Name`} description={t`What uses the key, such as laptop or nightly-report`} required maxLength={200} value={wanted.displayName} autoFocus
             onChange={(event) => change({ displayName: event.currentTarget.value })} error={(checked ? problems.displayName : undefined) ?? ofService.get("api_key.display_name")}
           />
           <SimpleGrid cols={{ base: 1, xs: 2 }}>

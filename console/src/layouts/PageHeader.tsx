@@ -30,7 +30,7 @@ export function PageHeader({ title, crumbs = [], hint, actions }: PageHeaderProp
             ))}
           </Group>
         )}
-        <Title order={1} style={{ overflowWrap: "anywhere" }}>{title}</Title>
+        <Title order={1} lineClamp={2} title={typeof title === "string" ? title : undefined} style={{ overflowWrap: "anywhere" }}>{title}</Title>
         {hint !== undefined && <Text c="dimmed" size="sm" mt={4}>{hint}</Text>}
       </Box>
       {actions}

@@ -120,6 +120,9 @@ function DailySpend() {
   const { data } = useSuspenseQuery(Analytics.method.queryUsage, {
     name: account.organization, timeRange: { startTime: startOf("30d", now, organization.timeZone) }, granularity: UsageGranularity.DAY,
   });
+  if (data.total === undefined || data.total.callCount === 0n) {
+    return <EmptyState title={<Trans>No calls in the last 30 days</Trans>} step={<Trans>Make a first call with one of your keys.</Trans>} command="megarouter usage calls" />;
+  }
   return <SpendChart answer={data} height={272} />;
 }
 
@@ -160,7 +163,7 @@ function MyKeys() {
         <Group key={key.name} justify="space-between" wrap="nowrap" gap="sm">
           <AppLink to={pathOf(key.name)} className="cut">{key.displayName || idOf(key.name)}</AppLink>
           <Group gap="md" wrap="nowrap">
-            <Text size="sm" c="dimmed">{key.lastUseTime ? <Time value={key.lastUseTime} ago /> : <Trans>never used</Trans>}</Text>
+            <Text size="sm" c="dimmed" style={{ whiteSpace: "nowrap" }}>{key.lastUseTime ? <Time value={key.lastUseTime} ago /> : <Trans>never used</Trans>}</Text>
             <Amount nanoCredits={key.spentNanoCredits} size="sm" fw={600} />
           </Group>
         </Group>

@@ -1,7 +1,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Alert, Box, Button, Divider, Group, Loader, PasswordInput, SegmentedControl, Stack, Text, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { Navigate, useNavigate, useSearch } from "@tanstack/react-router";
+import { useRouter, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 
 import { isSignedOut } from "../api/errors";
@@ -30,14 +30,12 @@ let isUsed = false;
 export function SignIn() {
   const { to } = useSearch({ from: "/sign-in" });
   const session = useSession();
-  const navigate = useNavigate();
   const { t } = useLingui();
   const [text, setText] = useState("");
   const cancellation = useRef(new AbortController());
   const signIn = useMutation({
     mutationFn: signInWith,
     throwOnError: false,
-    onSuccess: () => navigate({ to: to ?? "/", replace: true }),
   });
   const cancel = (): void => {
     cancellation.current.abort();
@@ -49,7 +47,7 @@ export function SignIn() {
     isUsed = true;
     mutate({ secret: arrived });
   }, [mutate]);
-  if (session !== undefined && !signIn.isPending) return <Navigate to={to ?? "/"} replace />;
+  if (session !== undefined && !signIn.isPending) return <GoOn to={to ?? "/"} />;
   return (
     <Box component="main" mih="100vh" style={{ display: "grid", placeItems: "center" }} p="md">
       <Stack w="100%" maw={420} gap="lg">
@@ -89,6 +87,13 @@ export function SignIn() {
       </Stack>
     </Box>
   );
+}
+
+/** Leads to where the person wanted to go. It is an address with its filters, which a route takes only apart. */
+function GoOn({ to }: { readonly to: string }) {
+  const { history } = useRouter();
+  useEffect(() => history.replace(`/console${to}`), [history, to]);
+  return null;
 }
 
 type Credential = { readonly secret: string; readonly provider?: undefined } | { readonly provider: IdentityProvider; readonly pages: Window; readonly signal: AbortSignal };

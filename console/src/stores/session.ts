@@ -4,8 +4,9 @@ import { useSyncExternalStore } from "react";
  * Who is signed in. It is in memory only: reloading the page signs out, and nothing that runs in the page later finds it in a storage.
  */
 export interface Session {
-  /** A short-lived access token of this page alone. */
   readonly token: string;
+  /** Whether the page made the token for itself, so that it ends with the session. */
+  readonly isOwn: boolean;
 }
 
 let session: Session | undefined;

@@ -12,7 +12,7 @@ export function SearchField({ value, label, onChange }: { readonly value: string
   const change = useDebouncedCallback(onChange, pauseMs);
   return (
     <TextInput
-      type="search" aria-label={label} placeholder={label} leftSection={<Icon name="search" size={16} />} w={{ base: "100%", xs: 260 }}
+      type="search" aria-label={label} placeholder={label} leftSection={<Icon name="search" size={16} />} w={{ base: "100%", xs: 300 }}
       value={text}
       onChange={(event) => {
         setText(event.currentTarget.value);

@@ -71,10 +71,10 @@ test("what the service refuses is said with the id to quote", async () => {
 test("the keyboard alone makes a key", async () => {
   const { page } = await openAs(browser, "emma");
   await page.keyboard.press("Control+k");
+  await page.waitForFunction(() => document.activeElement?.getAttribute("role") === "combobox");
   await page.keyboard.type("create");
   await page.keyboard.press("Enter");
-  await page.getByLabel("Name").waitFor();
-  await settled(page);
+  await page.waitForFunction(() => document.activeElement?.getAttribute("name") === "key-name");
   await page.keyboard.type("keyboard");
   await page.keyboard.press("Enter");
   await page.getByText("Copy the key now").waitFor();

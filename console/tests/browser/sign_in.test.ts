@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { admin, home, launch, linkFor, open, openAs, settled, variable } from "./support";
+import { admin, go, home, launch, linkFor, open, openAs, settled, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -38,7 +38,7 @@ test("a pasted token is used for one call, which exchanges it", async () => {
   });
   await page.goto(variable("MEGAROUTER_CONSOLE_URL"));
   await page.getByLabel("Access token or sign-in link").fill(pasted);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByRole("navigation").first().waitFor();
   await settled(page);
   expect(calls.filter(({ isPasted }) => isPasted).map(({ path }) => path)).toEqual(["/megarouter.admin.v1.AccessTokens/CreateAccessToken"]);
@@ -57,15 +57,14 @@ test("web storage stays empty, and the only cookie has preferences", async () =>
 
 test("reloading signs out, and signing in leads back to the page", async () => {
   const { page } = await openAs(browser, "olivia");
-  await page.getByRole("link", { name: "API keys" }).click();
-  await settled(page);
+  await go(page, `${home}/apiKeys?state=active&q=lucas`);
   await page.reload();
   await page.getByRole("heading", { name: "Sign in to MegaRouter" }).waitFor();
   const secret = new URL(await linkFor("olivia")).hash.slice(1);
   await page.getByLabel("Access token or sign-in link").fill(secret);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByRole("heading", { level: 1, name: "API keys" }).waitFor();
-  expect(page.url()).toBe(`${home}/apiKeys`);
+  expect(page.url()).toBe(`${home}/apiKeys?state=active&q=lucas`);
 });
 
 test("signing out ends the token at the service too", async () => {
@@ -82,6 +81,29 @@ test("signing out ends the token at the service too", async () => {
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await page.getByRole("heading", { name: "Sign in to MegaRouter" }).waitFor();
   await expect.poll(async () => (await fetch(`${variable("MEGAROUTER_ADMIN_URL")}/v1/users/me`, { headers: { authorization: token } })).status).toBe(401);
+});
+
+test("signing out does not end a token of the person's own", async () => {
+  const accessToken = { displayName: "for one organization", organization: "organizations/acme" };
+  const own = String((await admin("POST", "users/me/accessTokens", accessToken)).secret);
+  const { page } = await open(browser);
+  await page.goto(variable("MEGAROUTER_CONSOLE_URL"));
+  await page.getByLabel("Access token or sign-in link").fill(own);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("button", { name: /Olivia/ }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in to MegaRouter" }).waitFor();
+  const answer = await fetch(`${variable("MEGAROUTER_ADMIN_URL")}/v1/organizations/acme`, { headers: { authorization: `Bearer ${own}` } });
+  expect(answer.status).toBe(200);
+});
+
+test("a token that ends soon signs in too", async () => {
+  const accessToken = { displayName: "for an hour", expireTime: new Date(Date.now() + 3600_000).toISOString() };
+  const { page } = await open(browser);
+  await page.goto(variable("MEGAROUTER_CONSOLE_URL"));
+  await page.getByLabel("Access token or sign-in link").fill(String((await admin("POST", "users/me/accessTokens", accessToken)).secret));
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("heading", { level: 1, name: "Acme" }).waitFor();
 });
 
 test("a session that ended elsewhere leads to the sign-in", async () => {

@@ -45,7 +45,7 @@ function Balance() {
       <Figure label={<Trans>Balance</Trans>} value={<Amount nanoCredits={data.balanceNanoCredits} decimals={2} />} note={<Trans>after ledger no. {formatCount(data.ledgerSequence, language)}</Trans>} />
       <Figure label={<Trans>Held by running calls</Trans>} value={<Amount nanoCredits={data.heldNanoCredits} decimals={2} />} />
       <Figure
-        label={<Trans>Credit line</Trans>} value={line.isUnlimited ? <Trans>Unlimited</Trans> : <Amount nanoCredits={line.lineNanoCredits} decimals={2} />}
+        label={<Trans>Credit line</Trans>} value={line.isUnlimited ? <Trans>Unlimited</Trans> : <Amount nanoCredits={line.lineNanoCredits} decimals={0} />}
         note={<span className="figures"><Trans>{formatCredits(line.usedNanoCredits, language, 2)} used by top-ups</Trans></span>}
       />
     </SimpleGrid>
