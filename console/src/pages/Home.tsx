@@ -22,7 +22,7 @@ import { Figure } from "../ui/Figure";
 import { Meter } from "../ui/Meter";
 import { Surface } from "../ui/Surface";
 import { Time } from "../ui/Time";
-import { formatCredits } from "../util/credits";
+import { formatCredits, nanoPerCredit } from "../util/credits";
 import { changePercent, formatPercent } from "../util/numbers";
 import { formatDay, startOf } from "../util/times";
 import { useNow } from "../hooks/now";
@@ -88,12 +88,16 @@ function Figures() {
   );
 }
 
+/** From here on the band of a forecast is shown in whole credits. */
+const wholeFrom = 10n * nanoPerCredit;
+
 function ForecastNote({ state, low, high }: { readonly state: UsageForecast_State; readonly low: bigint | undefined; readonly high: bigint | undefined }) {
   const language = useLanguage();
   if (state === UsageForecast_State.EXCEEDED) return <Text span size="sm" c="red"><Trans>Above the budget</Trans></Text>;
   if (state === UsageForecast_State.NONE) return <Trans>Nothing spent yet</Trans>;
   if (low === undefined || high === undefined) return <Trans>Too few days to tell</Trans>;
-  return <span className="figures"><Trans>{formatCredits(low, language, 0)} to {formatCredits(high, language, 0)} likely</Trans></span>;
+  const decimals = high < wholeFrom ? 2 : 0;
+  return <span className="figures"><Trans>{formatCredits(low, language, decimals)} to {formatCredits(high, language, decimals)} likely</Trans></span>;
 }
 
 function Pool() {
