@@ -11,7 +11,14 @@ from tests.support.checkout.documented_commands import blocks, broken_promises
 
 
 @pytest.mark.parametrize(
-    "guide", ["docs/guides/operators.md", "docs/guides/people.md", "docs/guides/routing.md", "docs/guides/scim.md"]
+    "guide",
+    [
+        "docs/guides/calling-models.md",
+        "docs/guides/operators.md",
+        "docs/guides/people.md",
+        "docs/guides/routing.md",
+        "docs/guides/scim.md",
+    ],
 )
 def test_every_command_of_a_guide_prints_what_its_comment_says(stack: Stack, tmp_path: Path, guide: str) -> None:
     environment = {**stack.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -15,7 +15,7 @@ from deploy.local.cli import demo_commands, demo_data
 from deploy.local.demo_data.load import Plan
 from deploy.local.programs.redis import RedisServer
 from deploy.local.stack.database_urls import login_url
-from deploy.local.stack.environment import DATABASE_URL, REDIS_URL
+from deploy.local.stack.environment import CONSOLE_URL, DATABASE_URL, REDIS_URL
 from deploy.local.stack.specification import home_in
 from gateway_core.runtime.background import in_background
 from tests.contract.deploy.local.demo_data.test_load import prepare
@@ -23,6 +23,14 @@ from usage_service.rollups.follower import RollupFollower
 
 TODAY = dt.date(2026, 11, 2)
 FOLLOWED = "SELECT r.sequence = h.sequence AND h.sequence > 100 FROM usage_rollups r JOIN ledger_heads h USING (organization_id)"
+
+WITHOUT_SERVICES = {
+    "MEGAROUTER_ORGANIZATION": "organizations/acme",
+    "MEGAROUTER_ADMIN_TOKEN": "unused",
+    "MEGAROUTER_ADMIN_URL": "http://127.0.0.1:1",
+    CONSOLE_URL: "http://127.0.0.1:1/console/",
+}
+"""Nothing answers there."""
 
 
 @pytest.fixture
@@ -37,7 +45,8 @@ async def home(
     await owner.close()
     place = home_in(tmp_path / "home")
     place.directory.mkdir()
-    place.environment_file.write_text(f"{DATABASE_URL}='{database_url}'\n{REDIS_URL}='{redis_server.url}'\n")
+    known = {DATABASE_URL: database_url, REDIS_URL: redis_server.url, **WITHOUT_SERVICES}
+    place.environment_file.write_text("".join(f"{name}='{value}'\n" for name, value in known.items()))
     monkeypatch.setattr(demo_commands, "running_state", lambda _: object())
     monkeypatch.setattr(demo_data, "plan_until", lambda _, *, year: Plan(TODAY, 10 + year, 150))
     async with (
