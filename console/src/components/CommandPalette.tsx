@@ -1,6 +1,5 @@
 import { useLingui } from "@lingui/react/macro";
 import { Modal, Text, TextInput, UnstyledButton } from "@mantine/core";
-import { useHotkeys } from "@mantine/hooks";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 
@@ -10,13 +9,11 @@ import { pathsOf } from "../paths";
 interface CommandPaletteProps {
   readonly opened: boolean;
   readonly close: () => void;
-  readonly toggle: () => void;
 }
 
 /** Goes to a page by its name. */
-export function CommandPalette({ opened, close, toggle }: CommandPaletteProps) {
+export function CommandPalette({ opened, close }: CommandPaletteProps) {
   const { t } = useLingui();
-  useHotkeys([["mod+K", toggle]], []);
   return (
     <Modal opened={opened} onClose={close} title={t`Go to`} size="md" yOffset="12vh">
       {opened && <Choices close={close} />}

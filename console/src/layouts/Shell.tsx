@@ -2,12 +2,11 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { Accounts, Notifications, Organizations } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { AppShell, Badge, Box, Burger, Button, Group, NavLink, Skeleton, Text } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
+import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { Link, Navigate, Outlet, useParams, useRouterState } from "@tanstack/react-router";
-import { Suspense, useEffect, useState } from "react";
+import { Suspense, lazy, useEffect, useState } from "react";
 
 import { organizationName } from "../api/names";
-import { CommandPalette } from "../components/CommandPalette";
 import { Part } from "../components/Part";
 import { PlaceProvider, usePlace } from "../hooks/account";
 import { pathsOf } from "../paths";
@@ -15,6 +14,8 @@ import { useSession } from "../stores/session";
 import { Icon, type IconName } from "../ui/Icon";
 import { AccountMenu } from "./AccountMenu";
 import { SettingsMenu } from "./SettingsMenu";
+
+const CommandPalette = lazy(async () => ({ default: (await import("../components/CommandPalette")).CommandPalette }));
 
 /** What every page about an organization has around it. */
 export function Shell() {
@@ -48,9 +49,12 @@ function InOrganization() {
 function Frame() {
   const [opened, { toggle, close }] = useDisclosure(false);
   const [palette, { open: openPalette, close: closePalette, toggle: togglePalette }] = useDisclosure(false);
+  const [isPaletteUsed, setPaletteUsed] = useState(false);
+  if (palette && !isPaletteUsed) setPaletteUsed(true);
   const { t } = useLingui();
   const path = useRouterState({ select: (state) => state.location.pathname });
   useEffect(close, [path, close]);
+  useHotkeys([["mod+K", togglePalette]], []);
   return (
     <AppShell header={{ height: { base: 56, sm: 0 } }} navbar={{ width: 248, breakpoint: "sm", collapsed: { mobile: !opened } }} padding={0} layout="alt">
       <a className="skip" href="#main"><Trans>Skip to the page</Trans></a>
@@ -69,7 +73,7 @@ function Frame() {
       <AppShell.Main id="main" tabIndex={-1}>
         <Box mx="auto" px={{ base: "md", md: 40 }} py={{ base: "md", md: 36 }} maw="calc(var(--page-width) + 80px)"><Outlet /></Box>
       </AppShell.Main>
-      <CommandPalette opened={palette} close={closePalette} toggle={togglePalette} />
+      {isPaletteUsed && <Suspense fallback={null}><CommandPalette opened={palette} close={closePalette} /></Suspense>}
     </AppShell>
   );
 }

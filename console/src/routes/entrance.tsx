@@ -1,0 +1,26 @@
+import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
+
+import { Entry } from "../pages/Entry";
+import { SignIn } from "../pages/SignIn";
+import { root } from "./frame";
+import { type Search, defined, textOf } from "./search";
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (search: Search) => {
+    const to = textOf(search.to);
+    return defined({ to: to?.startsWith("/organizations/") ? to : undefined });
+  },
+  component: SignIn,
+});
+
+const callback = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in/callback",
+  component: lazyRouteComponent(() => import("../pages/SignInCallback"), "SignInCallback"),
+});
+
+const entry = createRoute({ getParentRoute: () => root, path: "/", component: Entry });
+
+export const entranceRoutes = [signIn, callback, entry] as const;
