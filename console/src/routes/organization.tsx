@@ -7,8 +7,14 @@ const people = createRoute({
   getParentRoute: () => organization,
   path: "/people",
   validateSearch: (search: Search) =>
-    defined({ q: textOf(search.q), role: oneOf(search.role, ["super-admin", "l1-admin", "sub-admin", "member"]), order: oneOf(search.order, ["name", "spend"]) }),
+    defined({ q: textOf(search.q), role: oneOf(search.role, ["super-admin", "l1-admin", "sub-admin", "member"]), state: oneOf(search.state, ["active", "suspended", "removed"]), order: oneOf(search.order, ["name", "spend", "joined"]) }),
   component: lazyRouteComponent(() => import("../pages/organization/People"), "People"),
+});
+
+const groups = createRoute({
+  getParentRoute: () => organization,
+  path: "/groups",
+  component: lazyRouteComponent(() => import("../pages/organization/GroupTree"), "GroupTree"),
 });
 
 const group = createRoute({
@@ -23,4 +29,4 @@ const member = createRoute({
   component: lazyRouteComponent(() => import("../pages/organization/MemberPage"), "MemberPage"),
 });
 
-export const organizationRoutes = [people, group, member] as const;
+export const organizationRoutes = [people, groups, group, member] as const;
