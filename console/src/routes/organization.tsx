@@ -23,10 +23,29 @@ const group = createRoute({
   component: lazyRouteComponent(() => import("../pages/organization/GroupPage"), "GroupPage"),
 });
 
+const invites = createRoute({
+  getParentRoute: () => organization,
+  path: "/invites",
+  validateSearch: (search: Search) => defined({ q: textOf(search.q), state: oneOf(search.state, ["pending", "accepted", "revoked", "expired"]) }),
+  component: lazyRouteComponent(() => import("../pages/organization/Invites"), "Invites"),
+});
+
+const newInvite = createRoute({
+  getParentRoute: () => organization,
+  path: "/new/invite",
+  component: lazyRouteComponent(() => import("../pages/organization/NewInvite"), "NewInvite"),
+});
+
+const importMembers = createRoute({
+  getParentRoute: () => organization,
+  path: "/new/members",
+  component: lazyRouteComponent(() => import("../pages/organization/ImportMembers"), "ImportMembers"),
+});
+
 const member = createRoute({
   getParentRoute: () => organization,
   path: "/members/$member",
   component: lazyRouteComponent(() => import("../pages/organization/MemberPage"), "MemberPage"),
 });
 
-export const organizationRoutes = [people, groups, group, member] as const;
+export const organizationRoutes = [people, groups, group, member, invites, newInvite, importMembers] as const;
