@@ -42,10 +42,29 @@ const importMembers = createRoute({
   component: lazyRouteComponent(() => import("../pages/organization/ImportMembers"), "ImportMembers"),
 });
 
+const serviceAccounts = createRoute({
+  getParentRoute: () => organization,
+  path: "/serviceAccounts",
+  validateSearch: (search: Search) => defined({ q: textOf(search.q), state: oneOf(search.state, ["active", "disabled", "deleted"]), order: oneOf(search.order, ["name", "spend"]) }),
+  component: lazyRouteComponent(() => import("../pages/organization/ServiceAccounts"), "ServiceAccounts"),
+});
+
+const serviceAccount = createRoute({
+  getParentRoute: () => organization,
+  path: "/serviceAccounts/$serviceAccount",
+  component: lazyRouteComponent(() => import("../pages/organization/ServiceAccountPage"), "ServiceAccountPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => organization,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("../pages/organization/Settings"), "Settings"),
+});
+
 const member = createRoute({
   getParentRoute: () => organization,
   path: "/members/$member",
   component: lazyRouteComponent(() => import("../pages/organization/MemberPage"), "MemberPage"),
 });
 
-export const organizationRoutes = [people, groups, group, member, invites, newInvite, importMembers] as const;
+export const organizationRoutes = [people, groups, group, member, invites, newInvite, importMembers, serviceAccounts, serviceAccount, settings] as const;

@@ -1,34 +1,28 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type ApiKey, ApiKeyView, ApiKeys, type Member, Member_State, Members } from "@megarouter/admin";
+import { type Member, Member_State, Members } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { idOf, quoted } from "../../api/names";
+import { idOf } from "../../api/names";
 import { GuardrailSummary } from "../../components/GuardrailSummary";
 import { Part } from "../../components/Part";
 import { SpendOf } from "../../components/SpendOf";
 import { type MemberAct, MemberDialog } from "../../forms/organization/MemberForms";
 import { isAdmin, usePlace } from "../../hooks/account";
-import { useKeyState, useRoleName } from "../../hooks/labels";
-import { useLanguage } from "../../hooks/language";
+import { useRoleName } from "../../hooks/labels";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
-import { type Column, DataTable } from "../../table/DataTable";
 import { AppLink } from "../../ui/AppLink";
 import { Copyable } from "../../ui/Copyable";
-import { EmptyState } from "../../ui/EmptyState";
 import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { formatCredits } from "../../util/credits";
 import { mayChangeMember } from "../../util/permissions";
 import { MemberTokens } from "../tokens/MemberTokens";
-import { colorOf } from "../keys/KeyList";
+import { KeysOf } from "./KeysOf";
 import { MemberState } from "./MemberState";
-
-const mostShown = 100;
 
 export function MemberPage() {
   const { account } = usePlace();
@@ -61,7 +55,7 @@ export function MemberPage() {
           </Surface>
           <GuardrailSummary scope={name} />
         </SimpleGrid>
-        <Surface flush title={<Trans>Keys</Trans>} actions={<Button component={Link} to={paths.newKey} search={{ member: id } as never} size="xs" variant="default"><Trans>Create a key</Trans></Button>}><Part><Keys member={name} /></Part></Surface>
+        <Surface flush title={<Trans>Keys</Trans>} actions={<Button component={Link} to={paths.newKey} search={{ member: id } as never} size="xs" variant="default"><Trans>Create a key</Trans></Button>}><Part><KeysOf owner={name} /></Part></Surface>
         {isAdmin(account) && <Part height={0}><MemberTokens member={name} /></Part>}
       </Stack>
     </>
@@ -87,21 +81,4 @@ function Actions({ member }: { readonly member: Member }) {
       <MemberDialog act={act} member={member} close={() => setAct(undefined)} />
     </Stack>
   );
-}
-
-function Keys({ member }: { readonly member: string }) {
-  const { account } = usePlace();
-  const { t } = useLingui();
-  const language = useLanguage();
-  const stateName = useKeyState();
-  const { data } = useSuspenseQuery(ApiKeys.method.listApiKeys, {
-    parent: account.organization, pageSize: mostShown, filter: `member = ${quoted(member)}`, view: ApiKeyView.FULL, orderBy: "last_use_time desc",
-  });
-  if (data.apiKeys.length === 0) return <EmptyState title={<Trans>No keys</Trans>} command={`megarouter keys create laptop --member ${idOf(member)}`} />;
-  const columns: readonly Column<ApiKey>[] = [
-    { id: "name", header: <Trans>Name</Trans>, cell: (key) => <AppLink to={pathOf(key.name)} className="cut">{key.displayName || idOf(key.name)}</AppLink> },
-    { id: "state", header: <Trans>State</Trans>, cell: (key) => <Badge variant="light" radius="sm" tt="none" color={colorOf(key.state)}>{stateName(key.state)}</Badge> },
-    { id: "spent", header: <Trans>Spent</Trans>, cell: (key) => formatCredits(key.spentNanoCredits, language), align: "right" },
-  ];
-  return <DataTable caption={t`Keys`} columns={columns} rows={data.apiKeys} keyOf={(key) => key.name} />;
 }
