@@ -8,6 +8,15 @@ export interface Paths {
   readonly people: string;
   readonly groups: string;
   readonly members: string;
+  readonly invites: string;
+  readonly newInvite: string;
+  readonly importMembers: string;
+  readonly serviceAccounts: string;
+  readonly guardrails: string;
+  readonly guardrailDefaults: string;
+  readonly explain: string;
+  readonly settings: string;
+  readonly profile: string;
   readonly keys: string;
   readonly newKey: string;
   readonly alerts: string;
@@ -25,6 +34,15 @@ export function pathsOf(organization: string): Paths {
     people: `${home}/people`,
     groups: `${home}/groups`,
     members: `${home}/members`,
+    invites: `${home}/invites`,
+    newInvite: `${home}/new/invite`,
+    importMembers: `${home}/new/members`,
+    serviceAccounts: `${home}/serviceAccounts`,
+    guardrails: `${home}/guardrails`,
+    guardrailDefaults: `${home}/guardrailDefaults`,
+    explain: `${home}/explain`,
+    settings: `${home}/settings`,
+    profile: `${home}/profile`,
     keys: `${home}/apiKeys`,
     newKey: `${home}/new/apiKey`,
     alerts: `${home}/notifications`,

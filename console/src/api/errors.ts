@@ -22,3 +22,13 @@ export function messageOf(error: unknown): string {
   if (error instanceof MegaRouterError) return error.cause.rawMessage;
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What is wrong with each field of the request, by its path. */
+export function violationsOf(error: unknown): ReadonlyMap<string, string> {
+  return new Map(error instanceof MegaRouterError ? error.fieldViolations.map(({ field, description }) => [field, description]) : []);
+}
+
+/** The value of `ErrorReason`, such as `ETAG_MISMATCH`; empty if no service of ours answered. */
+export function reasonOf(error: unknown): string {
+  return error instanceof MegaRouterError ? error.reason : "";
+}

@@ -21,3 +21,12 @@ export function quoted(value: string): string {
 export function allOf(...parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join(" AND ");
 }
+
+const guardrailPrefixes: Record<string, string> = { groups: "group", members: "member", serviceAccounts: "serviceaccount", apiKeys: "apikey" };
+
+/** The name of the guardrail of an organization, a group, a member, a service account or an API key. */
+export function guardrailOf(scope: string): string {
+  const [, organization, collection, id] = scope.split("/");
+  const prefix = guardrailPrefixes[collection ?? ""];
+  return `organizations/${organization}/guardrails/${prefix === undefined ? "organization" : `${prefix}-${id}`}`;
+}

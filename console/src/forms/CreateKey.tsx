@@ -1,10 +1,11 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { useMutation } from "@connectrpc/connect-query";
-import { ApiKeys, Guardrail_Cycle, MegaRouterError } from "@megarouter/admin";
+import { ApiKeys, Guardrail_Cycle } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group, NativeSelect, SimpleGrid, Stack, TagsInput, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
+import { violationsOf } from "../api/errors";
 import { queryClient } from "../api/queries";
 import { ErrorNotice } from "../components/ErrorNotice";
 import { usePlace } from "../hooks/account";
@@ -91,8 +92,4 @@ export function CreateKey({ onMade }: { readonly onMade: (made: { readonly name:
       </form>
     </Surface>
   );
-}
-
-function violationsOf(error: unknown): ReadonlyMap<string, string> {
-  return new Map(error instanceof MegaRouterError ? error.fieldViolations.map(({ field, description }) => [field, description]) : []);
 }

@@ -1,4 +1,4 @@
-import { ApiKey_State, CreditTransaction_Kind, Member_State, Notification_Severity, Role, UsageStatus } from "@megarouter/admin";
+import { AccessToken_State, ApiKey_State, CreditTransaction_Kind, Invite_State, Member_State, Notification_Severity, Role, ServiceAccount_State, UsageStatus } from "@megarouter/admin";
 import { useLingui } from "@lingui/react/macro";
 
 /** What people read for the values of the API. A value that this page does not know yet is shown as nothing. */
@@ -24,6 +24,33 @@ export function useMemberState(): (state: Member_State) => string {
     ({
       [Member_State.UNSPECIFIED]: "", [Member_State.ACTIVE]: t`Active`, [Member_State.SUSPENDED]: t`Suspended`,
       [Member_State.REMOVED]: t`Removed`,
+    })[state];
+}
+
+export function useInviteState(): (state: Invite_State) => string {
+  const { t } = useLingui();
+  return (state) =>
+    ({
+      [Invite_State.UNSPECIFIED]: "", [Invite_State.PENDING]: t`Open`, [Invite_State.ACCEPTED]: t`Used up`, [Invite_State.REVOKED]: t`Revoked`,
+      [Invite_State.EXPIRED]: t`Expired`,
+    })[state];
+}
+
+export function useServiceAccountState(): (state: ServiceAccount_State) => string {
+  const { t } = useLingui();
+  return (state) =>
+    ({
+      [ServiceAccount_State.UNSPECIFIED]: "", [ServiceAccount_State.ACTIVE]: t`Active`, [ServiceAccount_State.DISABLED]: t`Disabled`,
+      [ServiceAccount_State.DELETED]: t`Deleted`,
+    })[state];
+}
+
+export function useTokenState(): (state: AccessToken_State) => string {
+  const { t } = useLingui();
+  return (state) =>
+    ({
+      [AccessToken_State.UNSPECIFIED]: "", [AccessToken_State.ACTIVE]: t`Active`, [AccessToken_State.EXPIRED]: t`Expired`,
+      [AccessToken_State.REVOKED]: t`Revoked`,
     })[state];
 }
 

@@ -8,6 +8,7 @@ import { Suspense, lazy, useEffect, useState } from "react";
 
 import { organizationName } from "../api/names";
 import { Part } from "../components/Part";
+import { Toasts } from "../components/Toasts";
 import { PlaceProvider, usePlace } from "../hooks/account";
 import { pathsOf } from "../paths";
 import { useSession } from "../stores/session";
@@ -73,6 +74,7 @@ function Frame() {
       <AppShell.Main id="main" tabIndex={-1}>
         <Box mx="auto" px={{ base: "md", md: 40 }} py={{ base: "md", md: 36 }} maw="calc(var(--page-width) + 80px)"><Outlet /></Box>
       </AppShell.Main>
+      <Toasts />
       {isPaletteUsed && <Suspense fallback={null}><CommandPalette opened={palette} close={closePalette} /></Suspense>}
     </AppShell>
   );

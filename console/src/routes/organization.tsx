@@ -7,8 +7,14 @@ const people = createRoute({
   getParentRoute: () => organization,
   path: "/people",
   validateSearch: (search: Search) =>
-    defined({ q: textOf(search.q), role: oneOf(search.role, ["super-admin", "l1-admin", "sub-admin", "member"]), order: oneOf(search.order, ["name", "spend"]) }),
+    defined({ q: textOf(search.q), role: oneOf(search.role, ["super-admin", "l1-admin", "sub-admin", "member"]), state: oneOf(search.state, ["active", "suspended", "removed"]), order: oneOf(search.order, ["name", "spend", "joined"]) }),
   component: lazyRouteComponent(() => import("../pages/organization/People"), "People"),
+});
+
+const groups = createRoute({
+  getParentRoute: () => organization,
+  path: "/groups",
+  component: lazyRouteComponent(() => import("../pages/organization/GroupTree"), "GroupTree"),
 });
 
 const group = createRoute({
@@ -17,10 +23,48 @@ const group = createRoute({
   component: lazyRouteComponent(() => import("../pages/organization/GroupPage"), "GroupPage"),
 });
 
+const invites = createRoute({
+  getParentRoute: () => organization,
+  path: "/invites",
+  validateSearch: (search: Search) => defined({ q: textOf(search.q), state: oneOf(search.state, ["pending", "accepted", "revoked", "expired"]) }),
+  component: lazyRouteComponent(() => import("../pages/organization/Invites"), "Invites"),
+});
+
+const newInvite = createRoute({
+  getParentRoute: () => organization,
+  path: "/new/invite",
+  component: lazyRouteComponent(() => import("../pages/organization/NewInvite"), "NewInvite"),
+});
+
+const importMembers = createRoute({
+  getParentRoute: () => organization,
+  path: "/new/members",
+  component: lazyRouteComponent(() => import("../pages/organization/ImportMembers"), "ImportMembers"),
+});
+
+const serviceAccounts = createRoute({
+  getParentRoute: () => organization,
+  path: "/serviceAccounts",
+  validateSearch: (search: Search) => defined({ q: textOf(search.q), state: oneOf(search.state, ["active", "disabled", "deleted"]), order: oneOf(search.order, ["name", "spend"]) }),
+  component: lazyRouteComponent(() => import("../pages/organization/ServiceAccounts"), "ServiceAccounts"),
+});
+
+const serviceAccount = createRoute({
+  getParentRoute: () => organization,
+  path: "/serviceAccounts/$serviceAccount",
+  component: lazyRouteComponent(() => import("../pages/organization/ServiceAccountPage"), "ServiceAccountPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => organization,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("../pages/organization/Settings"), "Settings"),
+});
+
 const member = createRoute({
   getParentRoute: () => organization,
   path: "/members/$member",
   component: lazyRouteComponent(() => import("../pages/organization/MemberPage"), "MemberPage"),
 });
 
-export const organizationRoutes = [people, group, member] as const;
+export const organizationRoutes = [people, groups, group, member, invites, newInvite, importMembers, serviceAccounts, serviceAccount, settings] as const;

@@ -1,5 +1,7 @@
-import { Table, VisuallyHidden } from "@mantine/core";
+import { Checkbox, Table, VisuallyHidden } from "@mantine/core";
 import type { ReactNode } from "react";
+
+import type { Selection } from "../hooks/selection";
 
 /** A column of a list. `shown` says from which width on it fits. */
 export interface Column<Row> {
@@ -15,16 +17,19 @@ interface DataTableProps<Row> {
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string;
+  /** Lets rows be chosen, for doing the same with several of them. */
+  readonly selection?: Selection<Row> | undefined;
 }
 
 /** One page of a list. The first cell of a row has the link to what it is about. */
-export function DataTable<Row>({ caption, columns, rows, keyOf }: DataTableProps<Row>) {
+export function DataTable<Row>({ caption, columns, rows, keyOf, selection }: DataTableProps<Row>) {
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={caption}>
       <Table highlightOnHover verticalSpacing="sm">
         <Table.Caption p={0} m={0}><VisuallyHidden>{caption}</VisuallyHidden></Table.Caption>
         <Table.Thead>
           <Table.Tr>
+            {selection !== undefined && <Table.Th w={44}><Checkbox size="xs" aria-label={selection.allLabel} {...selection.all(rows)} /></Table.Th>}
             {columns.map((column) => (
               <Table.Th key={column.id} scope="col" ta={column.align ?? "left"} className={classOf(column)}>{column.header}</Table.Th>
             ))}
@@ -33,6 +38,7 @@ export function DataTable<Row>({ caption, columns, rows, keyOf }: DataTableProps
         <Table.Tbody>
           {rows.map((row) => (
             <Table.Tr key={keyOf(row)}>
+              {selection !== undefined && <Table.Td><Checkbox size="xs" aria-label={selection.labelOf(row)} {...selection.one(row)} /></Table.Td>}
               {columns.map((column) => (
                 <Table.Td key={column.id} ta={column.align ?? "left"} className={classOf(column)}>{column.cell(row)}</Table.Td>
               ))}

@@ -1,13 +1,16 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type Group, GroupView, Groups } from "@megarouter/admin";
+import { type Group, GroupView, Groups, Members } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { SimpleGrid, Stack, Text } from "@mantine/core";
-import { useParams } from "@tanstack/react-router";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useState } from "react";
 
 import { idOf, quoted } from "../../api/names";
+import { GuardrailSummary } from "../../components/GuardrailSummary";
 import { Part } from "../../components/Part";
 import { SpendOf } from "../../components/SpendOf";
 import { usePlace } from "../../hooks/account";
+import { useRoleName } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
@@ -19,7 +22,9 @@ import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
-import { MemberTable } from "./People";
+import { type GroupAct, GroupDialog } from "../../forms/organization/GroupForms";
+import { GroupMenu } from "./GroupTree";
+import { MemberTable } from "./MemberTable";
 
 const mostShown = 200;
 
@@ -28,6 +33,8 @@ export function GroupPage() {
   const paths = pathsOf(account.organization);
   const { t } = useLingui();
   const language = useLanguage();
+  const navigate = useNavigate();
+  const [act, setAct] = useState<GroupAct | undefined>(undefined);
   const { group: id } = useParams({ from: "/organizations/$organization/groups/$group" });
   const name = `${account.organization}/groups/${id}`;
   const { data: group } = useSuspenseQuery(Groups.method.getGroup, { name });
@@ -36,9 +43,11 @@ export function GroupPage() {
   return (
     <>
       <PageHeader
-        crumbs={[{ label: t`Organization`, to: paths.people }, ...group.path.slice(0, -1).map((one) => ({ label: nameOf(one), to: pathOf(one) }))]} title={group.displayName}
+        crumbs={[{ label: t`Organization`, to: paths.groups }, ...group.path.slice(0, -1).map((one) => ({ label: nameOf(one), to: pathOf(one) }))]} title={group.displayName}
         hint={group.figuresHidden ? undefined : <Trans>{formatCount(group.subtreeMemberCount, language)} members</Trans>}
+        actions={group.deleteTime === undefined && <GroupMenu group={group} setAct={setAct} />}
       />
+      <GroupDialog act={act} close={() => setAct(undefined)} onDeleted={() => void navigate({ to: paths.groups })} />
       <Stack gap="lg">
         {!group.figuresHidden && (
           <SpendOf
@@ -58,7 +67,9 @@ export function GroupPage() {
               ]}
             />
           </Surface>
+          <GuardrailSummary scope={name} />
           <Surface flush title={<Trans>Groups below</Trans>}><Part><Below name={name} /></Part></Surface>
+          <Surface title={<Trans>Managers</Trans>} hint={<Trans>Admins of this group; those above manage it, too.</Trans>}><Part><Managers name={name} /></Part></Surface>
         </SimpleGrid>
         <Surface flush title={<Trans>Members</Trans>} hint={<Trans>Of this group and below, the highest spend first</Trans>}>
           <Part height={300}><MemberTable question={{ group: name, withDescendants: true, orderBy: "spent_nano_credits desc" }} /></Part>
@@ -66,6 +77,14 @@ export function GroupPage() {
       </Stack>
     </>
   );
+}
+
+function Managers({ name }: { readonly name: string }) {
+  const { account } = usePlace();
+  const roleName = useRoleName();
+  const { data } = useSuspenseQuery(Members.method.listMembers, { parent: account.organization, group: name, filter: "role = ROLE_L1_ADMIN OR role = ROLE_SUB_ADMIN", pageSize: mostShown });
+  if (data.members.length === 0) return <Text size="sm" c="dimmed"><Trans>None. Make a member of this group an admin on their page.</Trans></Text>;
+  return <Properties entries={data.members.map((member) => [roleName(member.role), <AppLink to={pathOf(member.name)}>{member.displayName || member.email || idOf(member.name)}</AppLink>] as const)} />;
 }
 
 function Below({ name }: { readonly name: string }) {

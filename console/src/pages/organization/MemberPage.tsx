@@ -1,29 +1,28 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type ApiKey, ApiKeyView, ApiKeys, Members } from "@megarouter/admin";
+import { type Member, Member_State, Members } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, SimpleGrid, Stack } from "@mantine/core";
-import { useParams } from "@tanstack/react-router";
+import { Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Link, useParams } from "@tanstack/react-router";
+import { useState } from "react";
 
-import { idOf, quoted } from "../../api/names";
+import { idOf } from "../../api/names";
+import { GuardrailSummary } from "../../components/GuardrailSummary";
 import { Part } from "../../components/Part";
 import { SpendOf } from "../../components/SpendOf";
-import { usePlace } from "../../hooks/account";
-import { useKeyState, useRoleName } from "../../hooks/labels";
-import { useLanguage } from "../../hooks/language";
+import { type MemberAct, MemberDialog } from "../../forms/organization/MemberForms";
+import { isAdmin, usePlace } from "../../hooks/account";
+import { useRoleName } from "../../hooks/labels";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
-import { type Column, DataTable } from "../../table/DataTable";
 import { AppLink } from "../../ui/AppLink";
 import { Copyable } from "../../ui/Copyable";
-import { EmptyState } from "../../ui/EmptyState";
 import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { formatCredits } from "../../util/credits";
-import { colorOf } from "../keys/KeyList";
+import { mayChangeMember } from "../../util/permissions";
+import { MemberTokens } from "../tokens/MemberTokens";
+import { KeysOf } from "./KeysOf";
 import { MemberState } from "./MemberState";
-
-const mostShown = 100;
 
 export function MemberPage() {
   const { account } = usePlace();
@@ -35,11 +34,11 @@ export function MemberPage() {
   const { data: member } = useSuspenseQuery(Members.method.getMember, { name });
   return (
     <>
-      <PageHeader crumbs={[{ label: t`Organization`, to: paths.people }]} title={member.displayName || member.email || id} hint={<MemberState state={member.state} />} />
+      <PageHeader crumbs={[{ label: t`Organization`, to: paths.people }]} title={member.displayName || member.email || id} hint={<MemberState state={member.state} />} actions={<Actions member={member} />} />
       <Stack gap="lg">
         <SpendOf
           scope={name} spent={member.spentNanoCredits} budget={member.budgetNanoCredits} carried={member.carriedNanoCredits}
-          links={<AppLink to={paths.calls} search={{ member: id, period: "30d" }}><Trans>Calls</Trans></AppLink>}
+          links={<><AppLink to={paths.calls} search={{ member: id, period: "30d" }}><Trans>Calls</Trans></AppLink>{" · "}<AppLink to={paths.explain} search={{ member: id }}><Trans>Why was a call refused?</Trans></AppLink></>}
         />
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
           <Surface title={<Trans>The member</Trans>}>
@@ -54,26 +53,32 @@ export function MemberPage() {
               ]}
             />
           </Surface>
-          <Surface flush title={<Trans>Keys</Trans>}><Part><Keys member={name} /></Part></Surface>
+          <GuardrailSummary scope={name} />
         </SimpleGrid>
+        <Surface flush title={<Trans>Keys</Trans>} actions={<Button component={Link} to={paths.newKey} search={{ member: id } as never} size="xs" variant="default"><Trans>Create a key</Trans></Button>}><Part><KeysOf owner={name} /></Part></Surface>
+        {isAdmin(account) && <Part height={0}><MemberTokens member={name} /></Part>}
       </Stack>
     </>
   );
 }
 
-function Keys({ member }: { readonly member: string }) {
+function Actions({ member }: { readonly member: Member }) {
   const { account } = usePlace();
-  const { t } = useLingui();
-  const language = useLanguage();
-  const stateName = useKeyState();
-  const { data } = useSuspenseQuery(ApiKeys.method.listApiKeys, {
-    parent: account.organization, pageSize: mostShown, filter: `member = ${quoted(member)}`, view: ApiKeyView.FULL, orderBy: "last_use_time desc",
-  });
-  if (data.apiKeys.length === 0) return <EmptyState title={<Trans>No keys</Trans>} command={`megarouter keys create laptop --member ${idOf(member)}`} />;
-  const columns: readonly Column<ApiKey>[] = [
-    { id: "name", header: <Trans>Name</Trans>, cell: (key) => <AppLink to={pathOf(key.name)} className="cut">{key.displayName || idOf(key.name)}</AppLink> },
-    { id: "state", header: <Trans>State</Trans>, cell: (key) => <Badge variant="light" radius="sm" tt="none" color={colorOf(key.state)}>{stateName(key.state)}</Badge> },
-    { id: "spent", header: <Trans>Spent</Trans>, cell: (key) => formatCredits(key.spentNanoCredits, language), align: "right" },
-  ];
-  return <DataTable caption={t`Keys`} columns={columns} rows={data.apiKeys} keyOf={(key) => key.name} />;
+  const [act, setAct] = useState<MemberAct | undefined>(undefined);
+  const may = mayChangeMember(account, member);
+  if (account.member === member.name || !isAdmin(account)) return null;
+  return (
+    <Stack gap={4} align="flex-end">
+      <Group gap="sm">
+        <Button variant="default" disabled={!may} onClick={() => setAct("place")}><Trans>Role and group…</Trans></Button>
+        {member.state === Member_State.SUSPENDED
+          ? <Button variant="default" disabled={!may} onClick={() => setAct("resume")}><Trans>Resume</Trans></Button>
+          : <Button variant="default" disabled={!may} onClick={() => setAct("suspend")}><Trans>Suspend</Trans></Button>}
+        <Button variant="default" disabled={!may} onClick={() => setAct("link")}><Trans>Link an identity…</Trans></Button>
+        <Button variant="light" color="red" disabled={!may} onClick={() => setAct("remove")}><Trans>Remove</Trans></Button>
+      </Group>
+      {!may && <Text size="xs" c="dimmed">{member.state === Member_State.REMOVED ? <Trans>Removed: only an invite brings them back.</Trans> : <Trans>Only admins of a higher role change this member.</Trans>}</Text>}
+      <MemberDialog act={act} member={member} close={() => setAct(undefined)} />
+    </Stack>
+  );
 }

@@ -1,103 +1,85 @@
-import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type Member, MemberView, Members } from "@megarouter/admin";
+import type { Member } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Group, NativeSelect, SimpleGrid, Text } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Button, Group, NativeSelect } from "@mantine/core";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 
-import { allOf, idOf, quoted } from "../../api/names";
-import { BudgetTree } from "../../components/BudgetTree";
+import { allOf, quoted } from "../../api/names";
 import { Part } from "../../components/Part";
-import { usePlace } from "../../hooks/account";
-import { useRoleName } from "../../hooks/labels";
-import { useLanguage } from "../../hooks/language";
-import { pageSize, usePaging } from "../../hooks/paging";
-import { PageHeader } from "../../layouts/PageHeader";
-import { pathOf } from "../../paths";
-import { type Column, DataTable } from "../../table/DataTable";
-import { Pager } from "../../table/Pager";
+import { BatchBar } from "../../components/BatchBar";
+import { type BatchAct, BatchDialog } from "../../forms/organization/BatchForms";
+import { isAdmin, usePlace } from "../../hooks/account";
+import { useSelection } from "../../hooks/selection";
+import { pathsOf } from "../../paths";
 import { SearchField } from "../../table/SearchField";
-import { AppLink } from "../../ui/AppLink";
-import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
-import { formatCredits } from "../../util/credits";
-import { MemberState } from "./MemberState";
+import { mayChangeMember } from "../../util/permissions";
+import { MemberTable } from "./MemberTable";
+import { OrganizationHeader } from "./OrganizationHeader";
 
 const from = "/organizations/$organization/people";
 const roles = { "super-admin": "ROLE_SUPER_ADMIN", "l1-admin": "ROLE_L1_ADMIN", "sub-admin": "ROLE_SUB_ADMIN", member: "ROLE_MEMBER" } as const;
-const orders = { name: "name", spend: "spent_nano_credits desc" } as const;
+const orders = { name: "name", spend: "spent_nano_credits desc", joined: "create_time desc" } as const;
+const states = { active: "STATE_ACTIVE", suspended: "STATE_SUSPENDED", removed: "STATE_REMOVED" } as const;
 
-/** The groups and the members that the person sees. */
+/** The people that the person sees, and what can be done with several of them. */
 export function People() {
+  const { account } = usePlace();
+  const paths = pathsOf(account.organization);
+  const search = useSearch({ from });
+  const admin = isAdmin(account);
+  const selection = useSelection<Member>({ keyOf: ({ name }) => name, nameOf: (member) => member.displayName || member.email, canChoose: (member) => mayChangeMember(account, member) });
+  const [act, setAct] = useState<BatchAct | undefined>(undefined);
+  const filter = allOf(search.q === undefined ? "" : quoted(search.q), search.role === undefined ? "" : `role = ${roles[search.role]}`, search.state === undefined ? "" : `state = ${states[search.state]}`);
+  return (
+    <>
+      <OrganizationHeader
+        hint={admin ? <Trans>Everybody whom you administer</Trans> : <Trans>You, as your organization sees you</Trans>}
+        actions={admin && (
+          <Group gap="sm">
+            <Button component={Link} to={paths.importMembers} variant="default"><Trans>Import a table</Trans></Button>
+            <Button component={Link} to={paths.newInvite}><Trans>Invite people</Trans></Button>
+          </Group>
+        )}
+      />
+      <Filters />
+      <BatchBar count={selection.chosen.length} clear={selection.clear}>
+        <Button size="xs" variant="default" onClick={() => setAct("move")}><Trans>Move…</Trans></Button>
+        <Button size="xs" variant="default" onClick={() => setAct("suspend")}><Trans>Suspend…</Trans></Button>
+        <Button size="xs" variant="default" onClick={() => setAct("resume")}><Trans>Resume…</Trans></Button>
+        <Button size="xs" variant="light" color="red" onClick={() => setAct("remove")}><Trans>Remove…</Trans></Button>
+      </BatchBar>
+      <Surface flush>
+        <Part height={420}><MemberTable question={{ orderBy: orders[search.order ?? "spend"], filter, showRemoved: search.state === "removed" }} selection={admin ? selection : undefined} /></Part>
+      </Surface>
+      <BatchDialog act={act} members={selection.chosen} close={() => setAct(undefined)} done={selection.clear} />
+    </>
+  );
+}
+
+function Filters() {
   const { t } = useLingui();
   const search = useSearch({ from });
   const navigate = useNavigate({ from });
   const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
   return (
-    <>
-      <PageHeader title={<Trans>Organization</Trans>} hint={<Trans>Groups with their budgets, and the people in them</Trans>} />
-      <SimpleGrid cols={{ base: 1, lg: 1 }} spacing="lg">
-        <Surface title={<Trans>Groups</Trans>} hint={<Trans>Spend against the budget of the present cycle</Trans>}><Part height={200}><BudgetTree /></Part></Surface>
-        <div>
-          <Group gap="sm" mb="md">
-            <SearchField value={search.q ?? ""} label={t`Search by name or address`} onChange={(q) => change({ q: q || undefined })} />
-            <NativeSelect
-              aria-label={t`Role`} value={search.role ?? ""} onChange={(event) => change({ role: (event.currentTarget.value || undefined) as keyof typeof roles | undefined })}
-              data={[
-                { value: "", label: t`Every role` }, { value: "super-admin", label: t`Super Admin` }, { value: "l1-admin", label: t`L1 Admin` },
-                { value: "sub-admin", label: t`Sub-Admin` }, { value: "member", label: t`Member` },
-              ]}
-            />
-            <NativeSelect
-              aria-label={t`Order`} value={search.order ?? "spend"} onChange={(event) => change({ order: event.currentTarget.value as keyof typeof orders })}
-              data={[{ value: "spend", label: t`Highest spend first` }, { value: "name", label: t`By id` }]}
-            />
-          </Group>
-          <Surface flush>
-            <Part height={420}>
-              <MemberTable
-                question={{ orderBy: orders[search.order ?? "spend"], filter: allOf(search.q === undefined ? "" : quoted(search.q), search.role === undefined ? "" : `role = ${roles[search.role]}`) }}
-              />
-            </Part>
-          </Surface>
-        </div>
-      </SimpleGrid>
-    </>
-  );
-}
-
-interface MemberQuestion {
-  readonly filter?: string;
-  readonly orderBy?: string;
-  readonly group?: string;
-  readonly withDescendants?: boolean;
-}
-
-export function MemberTable({ question }: { readonly question: MemberQuestion }) {
-  const { account } = usePlace();
-  const { t } = useLingui();
-  const language = useLanguage();
-  const roleName = useRoleName();
-  const paging = usePaging(JSON.stringify(question));
-  const { data } = useSuspenseQuery(Members.method.listMembers, { parent: account.organization, pageSize, pageToken: paging.token, view: MemberView.FULL, ...question });
-  if (data.members.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>Nobody is here</Trans>} step={<Trans>Search for another text, or invite somebody.</Trans>} command="megarouter invites create --role member --group none" />;
-  }
-  const columns: readonly Column<Member>[] = [
-    {
-      id: "name", header: <Trans>Name</Trans>,
-      cell: (member) => <><AppLink to={pathOf(member.name)} fw={500} className="cut">{member.displayName || member.email || idOf(member.name)}</AppLink><Text size="xs" c="dimmed" className="cut">{member.email}</Text></>,
-    },
-    { id: "role", header: <Trans>Role</Trans>, cell: (member) => roleName(member.role), shown: "wide" },
-    { id: "group", header: <Trans>Group</Trans>, cell: (member) => (member.group === "" ? "—" : <AppLink to={pathOf(member.group)} className="cut">{member.groupDisplayName || idOf(member.group)}</AppLink>), shown: "wide" },
-    { id: "state", header: <Trans>State</Trans>, cell: (member) => <MemberState state={member.state} />, shown: "very-wide" },
-    { id: "keys", header: <Trans>Keys</Trans>, cell: (member) => member.keyCount, align: "right", shown: "very-wide" },
-    { id: "spent", header: <Trans>Spent</Trans>, cell: (member) => formatCredits(member.spentNanoCredits, language, 2), align: "right" },
-    { id: "budget", header: <Trans>Budget</Trans>, cell: (member) => (member.budgetNanoCredits === undefined ? "—" : formatCredits(member.budgetNanoCredits, language, 2)), align: "right", shown: "wide" },
-  ];
-  return (
-    <>
-      <DataTable caption={t`Members`} columns={columns} rows={data.members} keyOf={(member) => member.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
-    </>
+    <Group gap="sm" mb="md">
+      <SearchField value={search.q ?? ""} label={t`Search by name or address`} onChange={(q) => change({ q: q || undefined })} />
+      <NativeSelect
+        aria-label={t`Role`} value={search.role ?? ""} onChange={(event) => change({ role: (event.currentTarget.value || undefined) as keyof typeof roles | undefined })}
+        data={[
+          { value: "", label: t`Every role` }, { value: "super-admin", label: t`Super Admin` }, { value: "l1-admin", label: t`L1 Admin` },
+          { value: "sub-admin", label: t`Sub-Admin` }, { value: "member", label: t`Member` },
+        ]}
+      />
+      <NativeSelect
+        aria-label={t`State`} value={search.state ?? ""} onChange={(event) => change({ state: (event.currentTarget.value || undefined) as keyof typeof states | undefined })}
+        data={[{ value: "", label: t`Active and suspended` }, { value: "active", label: t`Active` }, { value: "suspended", label: t`Suspended` }, { value: "removed", label: t`Removed` }]}
+      />
+      <NativeSelect
+        aria-label={t`Order`} value={search.order ?? "spend"} onChange={(event) => change({ order: event.currentTarget.value as keyof typeof orders })}
+        data={[{ value: "spend", label: t`Highest spend first` }, { value: "joined", label: t`Latest first` }, { value: "name", label: t`By id` }]}
+      />
+    </Group>
   );
 }

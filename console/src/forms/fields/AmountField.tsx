@@ -1,0 +1,33 @@
+import { useLingui } from "@lingui/react/macro";
+import { TextInput } from "@mantine/core";
+
+import { parseCredits } from "../../util/credits";
+
+interface TextFieldProps {
+  readonly value: string;
+  readonly onChange: (text: string) => void;
+  readonly label: string;
+  readonly description?: string;
+  readonly error?: string | undefined;
+  readonly disabled?: boolean;
+}
+
+/** An amount of credits as text. Empty: none. */
+export function AmountField({ value, onChange, error, ...rest }: TextFieldProps) {
+  const { t } = useLingui();
+  const wrong = value !== "" && parseCredits(value) === undefined ? t`Write an amount such as 25 or 0.5.` : undefined;
+  return <TextInput {...rest} inputMode="decimal" value={value} onChange={(event) => onChange(event.currentTarget.value)} error={wrong ?? error} />;
+}
+
+/** A whole number as text. Empty: none. */
+export function CountField({ value, onChange, error, ...rest }: TextFieldProps) {
+  const { t } = useLingui();
+  const wrong = value !== "" && parseCount(value) === undefined ? t`Write a whole number.` : undefined;
+  return <TextInput {...rest} inputMode="numeric" value={value} onChange={(event) => onChange(event.currentTarget.value)} error={wrong ?? error} />;
+}
+
+/** Reads a whole number, also with the separators that people paste; undefined if it is none. */
+export function parseCount(text: string): bigint | undefined {
+  const digits = text.replaceAll(/[,\s_]/g, "");
+  return /^\d{1,15}$/.test(digits) ? BigInt(digits) : undefined;
+}

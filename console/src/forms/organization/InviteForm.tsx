@@ -1,0 +1,130 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { type Group, Invites, Role } from "@megarouter/admin";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Button, Group as Row, NativeSelect, SegmentedControl, SimpleGrid, Stack, Text, TextInput, Textarea } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+
+import { ErrorNotice } from "../../components/ErrorNotice";
+import type { MadeInvite } from "../../components/NewInvites";
+import { usePlace } from "../../hooks/account";
+import { useRoleName } from "../../hooks/labels";
+import { useSaving } from "../../hooks/saving";
+import { Surface } from "../../ui/Surface";
+import { grantableRoles, mayUseGroup, roleFits } from "../../util/permissions";
+import { CountField, parseCount } from "../fields/AmountField";
+import { GroupField, useGroups } from "../fields/GroupField";
+import { LimitFields, isRight, memberLimitsOf, noLimitTexts } from "../fields/LimitFields";
+
+const dayMs = 24 * 3600_000;
+const mostAddresses = 1000;
+const mostUses = 1000n;
+
+/** Reads addresses, however they are separated: by lines, commas, semicolons or blanks, also as `Ada <ada@acme.example>`. */
+export function addressesOf(text: string): readonly string[] {
+  const found = text.match(/[^\s,;<>"]+@[^\s,;<>"]+/g) ?? [];
+  return [...new Map(found.map((address) => [address.toLowerCase(), address])).values()];
+}
+
+interface Wanted {
+  readonly whom: "addresses" | "anyone";
+  readonly addresses: string;
+  readonly domain: string;
+  readonly uses: string;
+  readonly role: Role;
+  readonly group: string;
+  readonly days: string;
+}
+
+/** Invites people: those with certain addresses, each with a link of their own, or whoever has a link. */
+export function InviteForm({ onMade }: { readonly onMade: (made: readonly MadeInvite[]) => void }) {
+  const { account } = usePlace();
+  const [wanted, setWanted] = useState<Wanted>({ whom: "addresses", addresses: "", domain: "", uses: "1", role: Role.MEMBER, group: account.group, days: "7" });
+  const [limits, setLimits] = useState(noLimitTexts);
+  const one = useSaving(Invites.method.createInvite);
+  const many = useSaving(Invites.method.batchCreateInvites);
+  const saving = wanted.whom === "addresses" ? many : one;
+  const addresses = addressesOf(wanted.addresses);
+  const change = (part: Partial<Wanted>): void => setWanted({ ...wanted, ...part });
+  const memberLimits = memberLimitsOf(limits);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    const parent = account.organization;
+    const invite = { role: wanted.role, group: wanted.group, expiration: { case: "ttl" as const, value: durationFromMs(Number(wanted.days) * dayMs) }, ...(memberLimits === undefined ? {} : { memberLimits }) };
+    if (wanted.whom === "addresses") {
+      many.save({ parent, invite, emails: [...addresses] }, ({ invites }) => onMade(invites.map((made) => ({ name: made.invite?.name ?? "", address: made.invite?.email ?? "", secret: made.link || made.token }))));
+    } else {
+      one.save({ parent, invite: { ...invite, maxUses: Number(parseCount(wanted.uses) ?? 1n), emailDomain: wanted.domain.trim() } }, (made) => onMade([{ name: made.invite?.name ?? "", address: wanted.domain.trim(), secret: made.link || made.token }]));
+    }
+  };
+  const uses = parseCount(wanted.uses) ?? 0n;
+  const isComplete = isRight(limits) && (wanted.whom === "addresses" ? addresses.length > 0 && addresses.length <= mostAddresses : uses > 0n && uses <= mostUses);
+  return (
+    <Surface>
+      <form onSubmit={submit} noValidate>
+        <Stack gap="md" maw={620}>
+          <Whom wanted={wanted} change={change} found={addresses.length} violation={saving.violation} />
+          <RoleAndGroup role={wanted.role} group={wanted.group} change={change} violation={saving.violation} />
+          <Expiration days={wanted.days} change={change} error={saving.violation("invite.ttl")} />
+          <Text size="sm" fw={600} mt="xs"><Trans>Limits to begin with</Trans></Text>
+          <LimitFields value={limits} onChange={setLimits} violation={saving.violation} path="invite.member_limits" />
+          {saving.isError && <ErrorNotice error={saving.error} />}
+          <Row><Button type="submit" loading={saving.isPending} disabled={!isComplete}><Trans>Make the invites</Trans></Button></Row>
+        </Stack>
+      </form>
+    </Surface>
+  );
+}
+
+interface PartProps {
+  readonly change: (part: Partial<Wanted>) => void;
+  readonly violation: (field: string) => string | undefined;
+}
+
+function Whom({ wanted, change, found, violation }: PartProps & { readonly wanted: Wanted; readonly found: number }) {
+  const { t } = useLingui();
+  return (
+    <>
+      <SegmentedControl
+        aria-label={t`Whom to invite`} value={wanted.whom} onChange={(whom) => change({ whom: whom as Wanted["whom"] })} style={{ alignSelf: "flex-start" }}
+        data={[{ value: "addresses", label: t`People by address` }, { value: "anyone", label: t`Whoever has the link` }]}
+      />
+      {wanted.whom === "addresses" ? (
+        <Textarea
+          label={t`E-mail addresses`} description={found === 0 ? t`One or many, as they come: lines, commas, a column of a spreadsheet. At most ${mostAddresses}.` : t`${found} addresses found. Each gets a link that only they can use.`} autosize minRows={3} maxRows={12}
+          value={wanted.addresses} onChange={(event) => change({ addresses: event.currentTarget.value })} error={found > mostAddresses ? t`At most ${mostAddresses} at a time.` : violation("emails")}
+        />
+      ) : (
+        <SimpleGrid cols={{ base: 1, xs: 2 }}>
+          <CountField label={t`How many may join`} description={t`1 to 1,000`} value={wanted.uses} onChange={(uses) => change({ uses })} error={violation("invite.max_uses")} />
+          <TextInput label={t`Only addresses of this domain`} description={t`Such as acme.example. Empty: anyone`} value={wanted.domain} onChange={(event) => change({ domain: event.currentTarget.value })} error={violation("invite.email_domain")} />
+        </SimpleGrid>
+      )}
+    </>
+  );
+}
+
+function RoleAndGroup({ role, group, change, violation }: PartProps & { readonly role: Role; readonly group: string }) {
+  const { account } = usePlace();
+  const { t } = useLingui();
+  const roleName = useRoleName();
+  const groups = useGroups();
+  const fits = (one: Group | undefined, wanted = role): boolean => mayUseGroup(account, one) && roleFits(wanted, one?.level ?? 0);
+  const target = groups.find((one) => one.name === group);
+  const choose = (next: Role): void => change({ role: next, ...(fits(target, next) ? {} : { group: "" }) });
+  return (
+    <SimpleGrid cols={{ base: 1, xs: 2 }}>
+      <NativeSelect label={t`Role`} value={String(role)} onChange={(event) => choose(Number(event.currentTarget.value))} data={grantableRoles(account).map((one) => ({ value: String(one), label: roleName(one) }))} error={violation("invite.role")} />
+      <GroupField value={group} onChange={(chosen) => change({ group: chosen })} none={fits(undefined) ? t`No group` : undefined} canChoose={(one) => fits(one)} error={violation("invite.group")} disabled={role === Role.SUPER_ADMIN} />
+    </SimpleGrid>
+  );
+}
+
+function Expiration({ days, change, error }: { readonly days: string; readonly change: (part: Partial<Wanted>) => void; readonly error: string | undefined }) {
+  const { t } = useLingui();
+  return (
+    <NativeSelect
+      label={t`The invite ends`} value={days} onChange={(event) => change({ days: event.currentTarget.value })} error={error}
+      data={[{ value: "1", label: t`In a day` }, { value: "7", label: t`In 7 days` }, { value: "14", label: t`In 14 days` }, { value: "30", label: t`In 30 days` }]}
+    />
+  );
+}

@@ -1,0 +1,122 @@
+import { useSuspenseQuery } from "@connectrpc/connect-query";
+import { type Group, GroupView, Groups } from "@megarouter/admin";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { ActionIcon, Box, Button, Group as Row, Menu, Text } from "@mantine/core";
+import { type DragEvent, useState } from "react";
+
+import { Meter } from "../../ui/Meter";
+import { Part } from "../../components/Part";
+import { type GroupAct, GroupDialog } from "../../forms/organization/GroupForms";
+import { usePlace } from "../../hooks/account";
+import { useLanguage } from "../../hooks/language";
+import { pathOf } from "../../paths";
+import { AppLink } from "../../ui/AppLink";
+import { EmptyState } from "../../ui/EmptyState";
+import { Icon } from "../../ui/Icon";
+import { Surface } from "../../ui/Surface";
+import { formatCredits } from "../../util/credits";
+import { formatCount } from "../../util/numbers";
+import { mayChangeGroup, mayCreateBelow } from "../../util/permissions";
+import { asTree } from "../../util/tree";
+import { OrganizationHeader } from "./OrganizationHeader";
+
+const mostShown = 1000;
+const indentPx = 22;
+
+/** The groups as a tree. A group is moved by dragging it, or from its menu. */
+export function GroupTree() {
+  const { account } = usePlace();
+  const [act, setAct] = useState<GroupAct | undefined>(undefined);
+  return (
+    <>
+      <OrganizationHeader
+        hint={<Trans>Groups give teams budgets and admins of their own, on up to four levels.</Trans>}
+        actions={<Button disabled={!mayCreateBelow(account, undefined)} onClick={() => setAct({ kind: "create", below: undefined })}><Trans>Create a group</Trans></Button>}
+      />
+      <Surface><Part height={320}><Tree setAct={setAct} /></Part></Surface>
+      <GroupDialog act={act} close={() => setAct(undefined)} />
+    </>
+  );
+}
+
+function Tree({ setAct }: { readonly setAct: (act: GroupAct) => void }) {
+  const { account } = usePlace();
+  const { data } = useSuspenseQuery(Groups.method.listGroups, { parent: account.organization, pageSize: mostShown, view: GroupView.FULL });
+  const [dragged, setDragged] = useState<Group | undefined>(undefined);
+  const [over, setOver] = useState<string | undefined>(undefined);
+  if (data.groups.length === 0) return <EmptyState title={<Trans>No groups yet</Trans>} step={<Trans>Groups give teams a budget of their own.</Trans>} command="megarouter groups create Engineering" />;
+  const takes = (target: Group | undefined): boolean => dragged !== undefined && (target?.name ?? "") !== dragged.parentGroup && !(target?.path ?? []).includes(dragged.name) && mayCreateBelow(account, target);
+  const drop = (target: Group | undefined) => ({
+    className: over === (target?.name ?? "") && takes(target) ? "drop-target" : undefined,
+    onDragOver: (event: DragEvent) => {
+      if (!takes(target)) return;
+      event.preventDefault();
+      setOver(target?.name ?? "");
+    },
+    onDragLeave: () => setOver(undefined),
+    onDrop: (event: DragEvent) => {
+      event.preventDefault();
+      if (dragged !== undefined) setAct({ kind: "move", group: dragged, to: target?.name ?? "" });
+      setDragged(undefined);
+      setOver(undefined);
+    },
+  });
+  return (
+    <>
+      <Box role="list">
+        {asTree(data.groups).map(({ group, depth }) => (
+          <Box key={group.name} role="listitem" pl={depth * indentPx} py={6} draggable={mayChangeGroup(account, group)} onDragStart={() => setDragged(group)} onDragEnd={() => setDragged(undefined)} {...drop(group)}>
+            <GroupRow group={group} depth={depth} setAct={setAct} />
+          </Box>
+        ))}
+      </Box>
+      {dragged !== undefined && dragged.level > 1 && takes(undefined) && <Text ta="center" size="sm" c="dimmed" p="md" mt="sm" {...drop(undefined)} style={{ border: "1px dashed var(--line)", borderRadius: 8 }}><Trans>Drop here for level 1</Trans></Text>}
+      {data.nextPageToken !== "" && <Text size="sm" c="dimmed"><Trans>The first {mostShown} groups are shown.</Trans></Text>}
+    </>
+  );
+}
+
+function GroupRow({ group, depth, setAct }: { readonly group: Group; readonly depth: number; readonly setAct: (act: GroupAct) => void }) {
+  const { t } = useLingui();
+  const language = useLanguage();
+  const budget = group.budgetNanoCredits === undefined ? undefined : group.budgetNanoCredits + group.carriedNanoCredits;
+  return (
+    <Row wrap="nowrap" gap="md">
+      <Box style={{ flex: 1, minWidth: 0 }}>
+        <Row gap="sm" wrap="nowrap">
+          <AppLink to={pathOf(group.name)} fw={depth === 0 ? 600 : 400} className="cut">{group.displayName}</AppLink>
+          {!group.figuresHidden && <Text size="xs" c="dimmed" style={{ whiteSpace: "nowrap" }} visibleFrom="xs"><Trans>{formatCount(group.subtreeMemberCount, language)} people</Trans></Text>}
+        </Row>
+        {budget !== undefined && !group.figuresHidden && <Box mt={4}><Meter used={group.spentNanoCredits} limit={budget} label={t`Budget of ${group.displayName}`} height={4} /></Box>}
+      </Box>
+      {!group.figuresHidden && (
+        <Text size="sm" className="figures" style={{ whiteSpace: "nowrap" }} ta="right">
+          {formatCredits(group.spentNanoCredits, language, 2)}
+          <Text span c="dimmed" size="sm">{budget === undefined ? <> <Trans>in total</Trans></> : ` / ${formatCredits(budget, language, 2)}`}</Text>
+        </Text>
+      )}
+      <GroupMenu group={group} setAct={setAct} />
+    </Row>
+  );
+}
+
+/** What can be done with a group. What this person may not do is disabled. */
+export function GroupMenu({ group, setAct }: { readonly group: Group; readonly setAct: (act: GroupAct) => void }) {
+  const { account } = usePlace();
+  const { t } = useLingui();
+  const may = mayChangeGroup(account, group);
+  const mayBelow = mayCreateBelow(account, group);
+  return (
+    <Menu position="bottom-end" shadow="md" width={240}>
+      <Menu.Target><ActionIcon variant="subtle" color="gray" aria-label={t`Actions for ${group.displayName}`}><Icon name="more" /></ActionIcon></Menu.Target>
+      <Menu.Dropdown>
+        {!may && <Menu.Label><Trans>Only admins above this group change it.</Trans></Menu.Label>}
+        <Menu.Item disabled={!mayBelow} onClick={() => setAct({ kind: "create", below: group })}><Trans>Create a group below…</Trans></Menu.Item>
+        <Menu.Item disabled={!may} onClick={() => setAct({ kind: "rename", group })}><Trans>Rename…</Trans></Menu.Item>
+        <Menu.Item disabled={!may} onClick={() => setAct({ kind: "move", group })}><Trans>Move…</Trans></Menu.Item>
+        <Menu.Divider />
+        <Menu.Item disabled={!may} color="red" onClick={() => setAct({ kind: "delete", group })}><Trans>Delete…</Trans></Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
