@@ -13,6 +13,10 @@ const paths = {
   out: "M10 4H5v16h5M15 8l4 4-4 4M19 12H9",
   right: "M9 5l7 7-7 7",
   plus: "M12 5v14M5 12h14",
+  download: "M12 4v11M7 10.500l5 5 5-5M5 20h14",
+  warning: "M12 4L2.500 20h19zM12 10v4.500M12 17.500h.010",
+  spark: "M12 3l2 7 7 2-7 2-2 7-2-7-7-2 7-2z",
+  file: "M14 3H6v18h12V7zM14 3v4h4M9 12h6M9 16h6",
   switch: "M8 9l4-4 4 4M8 15l4 4 4-4",
 } as const;
 
