@@ -2,8 +2,13 @@
 export interface Paths {
   readonly home: string;
   readonly analytics: string;
+  readonly explore: string;
   readonly models: string;
   readonly top: string;
+  readonly anomalies: string;
+  readonly anomaly: string;
+  readonly analysis: string;
+  readonly savings: string;
   readonly calls: string;
   readonly people: string;
   readonly groups: string;
@@ -21,6 +26,8 @@ export interface Paths {
   readonly newKey: string;
   readonly alerts: string;
   readonly credit: string;
+  readonly exports: string;
+  readonly playground: string;
 }
 
 export function pathsOf(organization: string): Paths {
@@ -28,8 +35,13 @@ export function pathsOf(organization: string): Paths {
   return {
     home,
     analytics: `${home}/analytics`,
+    explore: `${home}/analytics/explore`,
     models: `${home}/analytics/models`,
     top: `${home}/analytics/top`,
+    anomaly: `${home}/anomalies`,
+    anomalies: `${home}/analytics/anomalies`,
+    analysis: `${home}/analytics/analysis`,
+    savings: `${home}/analytics/savings`,
     calls: `${home}/calls`,
     people: `${home}/people`,
     groups: `${home}/groups`,
@@ -47,6 +59,8 @@ export function pathsOf(organization: string): Paths {
     newKey: `${home}/new/apiKey`,
     alerts: `${home}/notifications`,
     credit: `${home}/credit`,
+    exports: `${home}/usageExports`,
+    playground: `${home}/playground`,
   };
 }
 

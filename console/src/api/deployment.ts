@@ -5,6 +5,8 @@ export interface Deployment {
   /** Where models are called, without `/v1`. */
   readonly model_url: string;
   readonly identity_providers: readonly IdentityProvider[];
+  /** The certificates with which reports are signed, in base64. */
+  readonly report_certificates?: readonly string[];
 }
 
 /** An OpenID Connect issuer. People sign in to the console with those that have a client for it. */

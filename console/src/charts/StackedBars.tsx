@@ -17,6 +17,8 @@ interface StackedBarsProps {
   readonly series: readonly Series[];
   readonly format: (value: number) => string;
   readonly height?: number;
+  /** Opens what a bar, or one piece of it, stands for. */
+  readonly onChoose?: (bucket: number, series: Series | undefined) => void;
 }
 
 const left = 52;
@@ -27,11 +29,11 @@ const top = 8;
  * Values by time, a bar for each bucket. One bar has the focus of the chart, and the arrow keys move it. A button shows the same as a
  * table.
  */
-export function StackedBars({ title, buckets, series, format, height = 240 }: StackedBarsProps) {
+export function StackedBars({ title, buckets, series, format, height = 240, onChoose }: StackedBarsProps) {
   const [asTable, setAsTable] = useState(false);
   return (
     <Box>
-      {asTable ? <AsTable title={title} buckets={buckets} series={series} format={format} /> : <Bars title={title} buckets={buckets} series={series} format={format} height={height} />}
+      {asTable ? <AsTable title={title} buckets={buckets} series={series} format={format} /> : <Bars title={title} buckets={buckets} series={series} format={format} height={height} onChoose={onChoose} />}
       <Group justify="space-between" mt="sm" gap="sm">
         <Legend series={series} />
         <Button variant="subtle" size="compact-xs" fw={500} onClick={() => setAsTable(!asTable)}>{asTable ? <Trans>Show as chart</Trans> : <Trans>Show as table</Trans>}</Button>
@@ -40,7 +42,12 @@ export function StackedBars({ title, buckets, series, format, height = 240 }: St
   );
 }
 
-function Bars({ title, buckets, series, format, height }: Required<StackedBarsProps>) {
+interface BarsProps extends Omit<StackedBarsProps, "height" | "onChoose"> {
+  readonly height: number;
+  readonly onChoose: StackedBarsProps["onChoose"];
+}
+
+function Bars({ title, buckets, series, format, height, onChoose }: BarsProps) {
   const { ref, width } = useElementSize();
   const { t } = useLingui();
   const [shown, setShown] = useState<number | undefined>(undefined);
@@ -51,6 +58,7 @@ function Bars({ title, buckets, series, format, height }: Required<StackedBarsPr
   const x = scaleBand(buckets.map((_, index) => index), [left, Math.max(width, left + 1)]).padding(0.24);
   const labels = labelled(buckets.length, width - left);
   const move = (event: KeyboardEvent): void => {
+    if (event.key === "Enter") onChoose?.(focus, undefined);
     const step = { ArrowLeft: -1, ArrowRight: 1, Home: -buckets.length, End: buckets.length }[event.key];
     if (step === undefined) return;
     event.preventDefault();
@@ -71,13 +79,14 @@ function Bars({ title, buckets, series, format, height }: Required<StackedBarsPr
           const from = x(bucket) ?? 0;
           return (
             <g
-              key={bucket} data-bucket={bucket} className="bar" data-quiet={shown !== undefined && shown !== bucket} role="img" tabIndex={bucket === focus ? 0 : -1}
+              key={bucket} data-bucket={bucket} className="bar" data-quiet={shown !== undefined && shown !== bucket} role={onChoose === undefined ? "img" : "link"} tabIndex={bucket === focus ? 0 : -1}
               aria-label={describe(buckets[bucket], pieces, format)}
               onMouseEnter={() => setShown(bucket)} onFocus={() => { setShown(bucket); setFocus(bucket); }} onBlur={() => setShown(undefined)}
+              {...(onChoose === undefined ? {} : { onClick: () => onChoose(bucket, undefined), style: { cursor: "pointer" } })}
             >
               <rect x={from - (x.step() - x.bandwidth()) / 2} y={top} width={x.step()} height={height - bottom - top} fill="transparent" />
               {pieces.map((piece) => (
-                <rect key={piece.series.id} x={from} y={y(piece.to)} width={x.bandwidth()} height={Math.max(0, y(piece.from) - y(piece.to))} fill={piece.series.color} />
+                <rect key={piece.series.id} x={from} y={y(piece.to)} width={x.bandwidth()} height={Math.max(0, y(piece.from) - y(piece.to))} fill={piece.series.color} {...(onChoose === undefined ? {} : { onClick: (event) => { event.stopPropagation(); onChoose(bucket, piece.series); } })} />
               ))}
               {labels.has(bucket) && (
                 <text x={from + x.bandwidth() / 2} y={height - 6} textAnchor={bucket === buckets.length - 1 && buckets.length > 4 ? "end" : "middle"} dx={bucket === buckets.length - 1 && buckets.length > 4 ? x.bandwidth() / 2 : 0} fontSize="11" fill="var(--mantine-color-dimmed)">
@@ -130,7 +139,7 @@ function Legend({ series }: { readonly series: readonly Series[] }) {
   );
 }
 
-function AsTable({ title, buckets, series, format }: Omit<StackedBarsProps, "height">) {
+function AsTable({ title, buckets, series, format }: Omit<StackedBarsProps, "height" | "onChoose">) {
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={title} style={{ maxHeight: 360, overflowY: "auto" }}>
       <Table verticalSpacing={6} aria-label={title}>

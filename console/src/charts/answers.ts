@@ -2,6 +2,7 @@ import type { QueryUsageResponse, UsageGroup, UsagePoint } from "@megarouter/adm
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 
 import { idOf } from "../api/names";
+import { dayOf } from "../util/times";
 import type { Bucket } from "./StackedBars";
 import type { Series } from "./stacking";
 
@@ -20,14 +21,25 @@ export function bucketsOf(answer: QueryUsageResponse, language: string): readonl
   });
 }
 
+/** The first and the last day of a bucket in the answer's time zone. */
+export function daysOfBucket(answer: QueryUsageResponse, index: number): { readonly from: string; readonly to: string } | undefined {
+  const { startTime, endTime } = answer.buckets[index] ?? {};
+  if (startTime === undefined || endTime === undefined) return undefined;
+  const lastMoment = new Date(timestampDate(endTime).getTime() - 1);
+  return { from: dayOf(timestampDate(startTime), answer.timeZone), to: dayOf(lastMoment, answer.timeZone) };
+}
+
 const colors = ["var(--chart-1)", "var(--chart-2)", "var(--chart-3)", "var(--chart-4)", "var(--chart-5)", "var(--chart-6)"];
 
 /** The groups of an answer as series of a chart; `other` names the rest. */
-export function seriesOf(groups: readonly UsageGroup[], other: string, valueOf: (point: UsagePoint) => number): readonly Series[] {
-  return groups.map((group, index) => {
-    const value = group.values[0];
-    const label = group.isOther ? other : (value?.displayName || idOf(value?.value ?? "") || "—");
-    const color = group.isOther ? "var(--chart-other)" : (colors[index % colors.length] ?? "var(--chart-1)");
-    return { id: group.isOther ? "other" : (value?.value ?? String(index)), label, color, values: group.points.map(valueOf) };
-  });
+export function seriesOf(groups: readonly UsageGroup[], other: string, valueOf: (point: UsagePoint) => number, labelOf: (group: UsageGroup) => string = nameOf): readonly Series[] {
+  return groups.map((group, index) => ({
+    id: String(index), label: group.isOther ? other : labelOf(group),
+    color: group.isOther ? "var(--chart-other)" : (colors[index % colors.length] ?? "var(--chart-1)"), values: group.points.map(valueOf),
+  }));
+}
+
+function nameOf(group: UsageGroup): string {
+  const value = group.values[0];
+  return value?.displayName || idOf(value?.value ?? "") || "—";
 }

@@ -1,28 +1,49 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { TimeRangeSchema, UsageFilterSchema } from "@megarouter/admin";
-import { useSearch } from "@tanstack/react-router";
+import { type TimeRangeSchema, UsageGranularity, type UsageFilterSchema } from "@megarouter/admin";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 
-import { type Period, startOf } from "../util/times";
+import { type Selection, dayCountOf, selectionOf, timeRangeOf, usageFilterOf } from "../util/selection";
+import type { Period } from "../util/times";
 import { usePlace } from "./account";
 import { useNow } from "./now";
 
 export interface UsageQuestion {
-  readonly period: Period;
+  /** The selection with its period, for links to other pages, whose own period may be another. */
+  readonly selection: Selection;
   readonly timeRange: MessageInitShape<typeof TimeRangeSchema>;
   readonly usageFilter: MessageInitShape<typeof UsageFilterSchema>;
+  readonly dayCount: number;
 }
 
-/** What the address of an analytics page asks for. */
-export function useUsageQuestion(): UsageQuestion {
+/** What the address of the page asks for. */
+export function useUsageQuestion(otherwise: Period = "30d"): UsageQuestion {
   const { account, organization } = usePlace();
-  const search = useSearch({ from: "/organizations/$organization/analytics" });
-  const period = search.period ?? "30d";
+  const now = useNow();
+  const chosen = useSelection();
   return {
-    period,
-    timeRange: { startTime: startOf(period, useNow(), organization.timeZone) },
-    usageFilter: {
-      groups: search.group === undefined ? [] : [`${account.organization}/groups/${search.group}`],
-      models: search.model === undefined ? [] : [`models/${search.model}`],
-    },
+    selection: chosen.from === undefined ? { ...chosen, period: chosen.period ?? otherwise } : chosen,
+    timeRange: timeRangeOf(chosen, otherwise, now, organization.timeZone),
+    usageFilter: usageFilterOf(chosen, account.organization),
+    dayCount: dayCountOf(chosen, otherwise, now, organization.timeZone),
   };
+}
+
+/** What the address of the page selects. */
+export function useSelection(): Selection {
+  return selectionOf(useSearch({ strict: false }));
+}
+
+/** Changes a part of what the address says. An undefined value is taken out of it. */
+export function useChangeSearch(): (part: Readonly<Record<string, string | undefined>>) => void {
+  const navigate = useNavigate();
+  return (part) => void navigate({ to: ".", search: ((now: Record<string, unknown>) => ({ ...now, ...part })) as never });
+}
+
+const mostHourDays = 2;
+const mostDays = 92;
+
+/** The length of a bar that makes a readable chart: hours of two days, days of three months, otherwise weeks. As in reports. */
+export function granularityFor(dayCount: number): UsageGranularity {
+  if (dayCount <= mostHourDays) return UsageGranularity.HOUR;
+  return dayCount <= mostDays ? UsageGranularity.DAY : UsageGranularity.WEEK;
 }

@@ -98,12 +98,14 @@ function Navigation() {
   return (
     <>
       <Item to={paths.home} icon="home" label={t`Home`} exact />
-      <Item to={paths.analytics} icon="chart" label={t`Analytics`} />
+      <Item to={paths.analytics} icon="chart" label={t`Analytics`} also={[paths.anomaly]} />
       <Item to={paths.calls} icon="list" label={t`Calls`} />
+      <Item to={paths.playground} icon="spark" label={t`Playground`} />
       <Item to={paths.people} icon="people" label={t`Organization`} also={[paths.groups, paths.members]} />
       <Item to={paths.keys} icon="key" label={t`API keys`} />
       <Item to={paths.alerts} icon="bell" label={t`Alerts`} badge={<Part height={16}><Unread /></Part>} />
       <Item to={paths.credit} icon="wallet" label={t`Credit`} />
+      <Item to={paths.exports} icon="file" label={t`Exports`} />
     </>
   );
 }

@@ -1,16 +1,12 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 
+import { selectionOf } from "../util/selection";
 import { organization } from "./frame";
-import { type Search, defined, oneOf, periodOf, textOf } from "./search";
 
 const calls = createRoute({
   getParentRoute: () => organization,
   path: "/calls",
-  validateSearch: (search: Search) =>
-    defined({
-      period: periodOf(search), model: textOf(search.model), member: textOf(search.member), key: textOf(search.key), group: textOf(search.group),
-      status: oneOf(search.status, ["settled", "failed", "unconfirmed"]),
-    }),
+  validateSearch: selectionOf,
   component: lazyRouteComponent(() => import("../pages/calls/CallList"), "CallList"),
 });
 

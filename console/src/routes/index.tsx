@@ -7,13 +7,17 @@ import { analyticsRoutes } from "./analytics";
 import { callRoutes } from "./calls";
 import { creditRoutes } from "./credit";
 import { entranceRoutes } from "./entrance";
+import { exportRoutes } from "./exports";
 import { home, organization, root } from "./frame";
 import { keyRoutes } from "./keys";
 import { organizationRoutes } from "./organization";
+import { playgroundRoutes } from "./playground";
+import { verifyRoutes } from "./verify";
 
 export const routeTree = root.addChildren([
   ...entranceRoutes,
-  organization.addChildren([home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...keyRoutes, ...alertRoutes, ...creditRoutes]),
+  ...verifyRoutes,
+  organization.addChildren([home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...keyRoutes, ...alertRoutes, ...creditRoutes, ...exportRoutes, ...playgroundRoutes]),
 ]);
 
 function Pending() {

@@ -14,6 +14,10 @@ const paths = {
   right: "M9 5l7 7-7 7",
   plus: "M12 5v14M5 12h14",
   more: "M5 12h.010M12 12h.010M19 12h.010",
+  download: "M12 4v11M7 10.500l5 5 5-5M5 20h14",
+  warning: "M12 4L2.500 20h19zM12 10v4.500M12 17.500h.010",
+  spark: "M12 3l2 7 7 2-7 2-2 7-2-7-7-2 7-2z",
+  file: "M14 3H6v18h12V7zM14 3v4h4M9 12h6M9 16h6",
   switch: "M8 9l4-4 4 4M8 15l4 4 4-4",
 } as const;
 

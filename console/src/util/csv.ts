@@ -1,3 +1,46 @@
+/** Reads and writes CSV. It is written as RFC 4180 says, in UTF-8 with a byte order mark, as the exports of the API do. */
+
+const byteOrderMark = "\uFEFF";
+const lineEnd = "\r\n";
+/** What spreadsheets may take for a formula, also in full width. Apostrophes before it are included, so that every text has its own form. */
+const formula = /^'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/;
+
+export interface CsvColumn<Row> {
+  readonly header: string;
+  readonly cell: (row: Row) => string;
+  /** Whether people wrote it, so that it may look like a formula. Ids, amounts and times are never changed. */
+  readonly isText?: boolean;
+}
+
+/** Returns a text with an apostrophe before it if a spreadsheet could take it for a formula. */
+export function escaped(text: string): string {
+  return formula.test(text) ? `'${text}` : text;
+}
+
+function quotedCell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export function csvHeader<Row>(columns: readonly CsvColumn<Row>[]): string {
+  return byteOrderMark + columns.map(({ header }) => quotedCell(escaped(header))).join(",") + lineEnd;
+}
+
+export function csvRows<Row>(columns: readonly CsvColumn<Row>[], rows: readonly Row[]): string {
+  return rows.map((row) => columns.map(({ cell, isText }) => quotedCell(isText === true ? escaped(cell(row)) : cell(row))).join(",") + lineEnd).join("");
+}
+
+/** Writes an amount as a decimal of credits with nine places, exactly. */
+export function amountCell(nanoCredits: bigint): string {
+  if (nanoCredits < 0n) return `-${amountCell(-nanoCredits)}`;
+  const digits = nanoCredits.toString().padStart(10, "0");
+  return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
+}
+
+/** Writes a table of texts. */
+export function writeTable(rows: readonly (readonly string[])[]): string {
+  return byteOrderMark + rows.map((row) => row.map((text) => quotedCell(escaped(text))).join(",") + lineEnd).join("");
+}
+
 /** Reads a table as spreadsheets write it: commas, semicolons or tabs, quoted cells, any line ends, a byte order mark. */
 export function readTable(text: string): readonly (readonly string[])[] {
   const plain = text.replace(/^\uFEFF/, "").replaceAll(/\r\n?/g, "\n");
@@ -28,14 +71,4 @@ export function readTable(text: string): readonly (readonly string[])[] {
 function separatorOf(header: string): string {
   const counts = [",", ";", "\t"].map((separator) => [separator, header.split(separator).length] as const);
   return counts.reduce((best, one) => (one[1] > best[1] ? one : best))[0];
-}
-
-/** Writes a table for a spreadsheet. A cell that would be evaluated as a formula gets an apostrophe. */
-export function writeTable(rows: readonly (readonly string[])[]): string {
-  return rows.map((row) => row.map(cellOf).join(",")).join("\r\n") + "\r\n";
-}
-
-function cellOf(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -7,6 +7,14 @@ export function formatCompact(count: bigint | number, language: string): string 
   return new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(count);
 }
 
+/** Formats a size in the unit that suits it: 1.2 MB. */
+export function formatBytes(bytes: bigint, language: string): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(Number(bytes), 1)) / 3));
+  const format = new Intl.NumberFormat(language, { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits: 1 });
+  return format.format(Number(bytes) / 1000 ** step);
+}
+
 export function formatPercent(percent: number, language: string, decimals = 0): string {
   return new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(percent / 100);
 }

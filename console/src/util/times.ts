@@ -44,10 +44,43 @@ export function startOf(period: Period, now: Date, timeZone: string): Timestamp 
 
 /** Returns the midnight before a moment in a time zone. Where a clock was put forward at midnight, it is the first moment of the day. */
 export function midnight(moment: Date, timeZone: string): Date {
+  return startOfDay(dayOf(moment, timeZone), timeZone);
+}
+
+const dayPattern = /^(\d{4})-(\d{2})-(\d{2})$/;
+const dayMs = 24 * 3600_000;
+
+/** Whether a text is a day of the calendar, such as `2026-11-30`. */
+export function isDay(text: unknown): text is string {
+  if (typeof text !== "string" || !dayPattern.test(text)) return false;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
+export function dayAfter(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + dayMs).toISOString().slice(0, 10);
+}
+
+/** Returns the day that a moment is on in a time zone. */
+export function dayOf(moment: Date, timeZone: string): string {
+  return new Date(moment.getTime() + offsetMs(moment, timeZone)).toISOString().slice(0, 10);
+}
+
+/** Returns the first moment of a day in a time zone, in which clocks may be put forward at midnight, or back to the day before. */
+export function startOfDay(day: string, timeZone: string): Date {
+  const utcMs = Date.parse(`${day}T00:00:00Z`);
+  const candidates = [utcMs - dayMs, utcMs + dayMs].map((near) => utcMs - offsetMs(new Date(near), timeZone)).sort((a, b) => a - b);
+  // By the clocks before and after a change near it. Where midnight is skipped, neither is midnight, and the later one is when the day begins.
+  const isMidnight = (ms: number): boolean => new Date(ms + offsetMs(new Date(ms), timeZone)).toISOString().startsWith(`${day}T00:00`);
+  return new Date(candidates.find(isMidnight) ?? Math.max(...candidates));
+}
+
+/** By how much the clocks of a time zone are ahead of UTC at a moment. */
+function offsetMs(moment: Date, timeZone: string): number {
   const parts = new Intl.DateTimeFormat("en-US", {
-    timeZone, hourCycle: "h23", hour: "numeric", minute: "numeric", second: "numeric",
+    timeZone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
   }).formatToParts(moment);
   const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value ?? 0);
-  const sinceMs = ((of("hour") * 60 + of("minute")) * 60 + of("second")) * 1000 + (moment.getTime() % 1000);
-  return new Date(moment.getTime() - sinceMs);
+  const wallMs = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
+  return wallMs - Math.floor(moment.getTime() / 1000) * 1000;
 }

@@ -8,9 +8,14 @@ test("the address of a page is the resource name of what it shows", () => {
   expect(pathsOf("organizations/acme")).toMatchInlineSnapshot(`
     {
       "alerts": "/organizations/acme/notifications",
+      "analysis": "/organizations/acme/analytics/analysis",
       "analytics": "/organizations/acme/analytics",
+      "anomalies": "/organizations/acme/analytics/anomalies",
+      "anomaly": "/organizations/acme/anomalies",
       "calls": "/organizations/acme/calls",
       "credit": "/organizations/acme/credit",
+      "explore": "/organizations/acme/analytics/explore",
+      "exports": "/organizations/acme/usageExports",
       "groups": "/organizations/acme/groups",
       "home": "/organizations/acme",
       "keys": "/organizations/acme/apiKeys",
@@ -18,6 +23,8 @@ test("the address of a page is the resource name of what it shows", () => {
       "models": "/organizations/acme/analytics/models",
       "newKey": "/organizations/acme/new/apiKey",
       "people": "/organizations/acme/people",
+      "playground": "/organizations/acme/playground",
+      "savings": "/organizations/acme/analytics/savings",
       "top": "/organizations/acme/analytics/top",
     }
   `);

@@ -11,7 +11,7 @@ test("a table is read as spreadsheets write it", () => {
 
 test("a written cell is no formula, and is read back", () => {
   const rows = [["=1+1", 'a "b"'], ["c,d", "e"]];
-  expect(writeTable(rows)).toBe('\'=1+1,"a ""b"""\r\n"c,d",e\r\n');
+  expect(writeTable(rows)).toBe('\uFEFF\'=1+1,"a ""b"""\r\n"c,d",e\r\n');
 });
 
 test("a row says what a member should be", () => {

@@ -1,7 +1,7 @@
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 
-import { formatAgo, midnight, startOf } from "../../src/util/times";
+import { dayAfter, dayOf, formatAgo, isDay, midnight, startOf, startOfDay } from "../../src/util/times";
 
 const now = new Date("2026-12-01T19:46:30.250Z");
 
@@ -25,4 +25,28 @@ test.each([
   ["2027-01-01T00:00:00Z", "next month"],
 ])("%s is %s", (moment, shown) => {
   expect(formatAgo(timestampFromDate(new Date(moment)), now, "en")).toBe(shown);
+});
+
+test.each([
+  ["Europe/Berlin", "2026-03-29", "2026-03-28T23:00:00.000Z"],
+  ["Europe/Berlin", "2026-03-30", "2026-03-29T22:00:00.000Z"],
+  ["Europe/Berlin", "2026-10-25", "2026-10-24T22:00:00.000Z"],
+  ["Europe/Berlin", "2026-10-26", "2026-10-25T23:00:00.000Z"],
+  ["Asia/Kolkata", "2026-11-30", "2026-11-29T18:30:00.000Z"],
+  // Clocks are put forward at midnight: the day begins at one.
+  ["Asia/Beirut", "2026-03-29", "2026-03-28T22:00:00.000Z"],
+  // Clocks are put back at midnight: the hour before belongs to the day before.
+  ["Asia/Beirut", "2026-10-25", "2026-10-24T22:00:00.000Z"],
+])("in %s, %s begins at %s", (timeZone, day, start) => {
+  expect(startOfDay(day, timeZone).toISOString()).toBe(start);
+});
+
+test("midnight is right on a day on which the clocks change", () => {
+  expect(midnight(new Date("2026-03-29T10:00:00Z"), "Europe/Berlin").toISOString()).toBe("2026-03-28T23:00:00.000Z");
+});
+
+test("a day is one of the calendar", () => {
+  expect(["2026-02-28", "2026-02-29", "2026-2-1", "today", 20260201].map(isDay)).toEqual([true, false, false, false, false]);
+  expect(dayAfter("2026-02-28")).toBe("2026-03-01");
+  expect(dayOf(new Date("2026-12-01T19:46:30Z"), "Pacific/Auckland")).toBe("2026-12-02");
 });

@@ -1,45 +1,47 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Group, Stack, Tabs } from "@mantine/core";
-import { Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
+import { Button, Group, Stack, Tabs } from "@mantine/core";
+import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 
 import { Part } from "../../components/Part";
-import { PeriodChoice } from "../../components/PeriodChoice";
-import { GroupChoice } from "../../components/GroupChoice";
+import { Narrowed } from "../../components/selection/Narrowed";
+import { SelectionBar } from "../../components/selection/SelectionBar";
 import { isAdmin, usePlace } from "../../hooks/account";
+import { useSelection } from "../../hooks/usage";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathsOf } from "../../paths";
 
-/** The tabs of analytics. They share the period and the group, which are in the address. */
+/** The tabs of analytics. They share the period and the filters, which are in the address. */
 export function AnalyticsFrame() {
   const { account } = usePlace();
   const paths = pathsOf(account.organization);
   const { t } = useLingui();
-  const search = useSearch({ from: "/organizations/$organization/analytics" });
-  const navigate = useNavigate({ from: "/organizations/$organization/analytics" });
+  const selection = useSelection();
+  const navigate = useNavigate();
   const path = useRouterState({ select: (state) => state.location.pathname });
-  const current = [paths.models, paths.top].find((one) => path.startsWith(one)) ?? paths.analytics;
-  const go = (to: string | null): void => {
-    if (to !== null) void navigate({ to, search: (now) => ({ period: now.period, group: now.group }) });
-  };
+  const tabs = [paths.explore, paths.models, paths.top, paths.anomalies, paths.analysis, paths.savings];
+  const current = tabs.find((one) => path.startsWith(one)) ?? paths.analytics;
   return (
     <>
-      <PageHeader
-        title={<Trans>Analytics</Trans>} hint={<Trans>Figures are those of the ledger, to the last second.</Trans>}
-        actions={
-          <Group gap="sm">
-            {isAdmin(account) && <Part height={36}><GroupChoice value={search.group} onChange={(group) => void navigate({ to: ".", search: (now) => ({ ...now, group }) })} /></Part>}
-            <PeriodChoice value={search.period ?? "30d"} onChange={(period) => void navigate({ to: ".", search: (now) => ({ ...now, period }) })} />
-          </Group>
-        }
-      />
-      <Tabs value={current} onChange={go} mb="lg" keepMounted={false}>
-        <Tabs.List aria-label={t`Analytics`}>
+      <PageHeader title={<Trans>Analytics</Trans>} hint={<Trans>Figures are those of the ledger, to the last second.</Trans>} actions={<Group gap="sm"><SelectionBar otherwise="30d" /><ToExports /></Group>} />
+      <Narrowed />
+      <Tabs value={current} onChange={(to) => void navigate({ to: to ?? paths.analytics, search: selection as never })} mb="lg" keepMounted={false}>
+        <Tabs.List aria-label={t`Analytics`} className="tabs">
           <Tabs.Tab value={paths.analytics}><Trans>Overview</Trans></Tabs.Tab>
+          <Tabs.Tab value={paths.explore}><Trans>Explore</Trans></Tabs.Tab>
           <Tabs.Tab value={paths.models}><Trans>Models</Trans></Tabs.Tab>
           <Tabs.Tab value={paths.top}><Trans>Top 20</Trans></Tabs.Tab>
+          <Tabs.Tab value={paths.anomalies}><Trans>Anomalies</Trans></Tabs.Tab>
+          {isAdmin(account) && <Tabs.Tab value={paths.analysis}><Trans>Written analysis</Trans></Tabs.Tab>}
+          <Tabs.Tab value={paths.savings}><Trans>Savings</Trans></Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value={current} pt="lg"><Stack gap="lg"><Part height={360}><Outlet /></Part></Stack></Tabs.Panel>
       </Tabs>
     </>
   );
+}
+
+/** Leads to a report of the same calls. */
+function ToExports() {
+  const { exports } = pathsOf(usePlace().account.organization);
+  return <Button component={Link} to={exports} search={useSelection() as never} variant="default"><Trans>Report…</Trans></Button>;
 }

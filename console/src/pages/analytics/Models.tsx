@@ -8,7 +8,7 @@ import { bucketsOf, seriesOf } from "../../charts/answers";
 import { StackedBars } from "../../charts/StackedBars";
 import { usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
-import { type UsageQuestion, useUsageQuestion } from "../../hooks/usage";
+import { type UsageQuestion, granularityFor, useUsageQuestion } from "../../hooks/usage";
 import { pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
 import { AppLink } from "../../ui/AppLink";
@@ -34,9 +34,10 @@ export function Models() {
   const question = useUsageQuestion();
   const { metric = "charge" } = useSearch({ from: "/organizations/$organization/analytics/models" });
   const navigate = useNavigate({ from: "/organizations/$organization/analytics/models" });
+  const granularity = granularityFor(question.dayCount);
   const { data } = useSuspenseQuery(Analytics.method.queryUsage, {
     name: account.organization, timeRange: question.timeRange, usageFilter: question.usageFilter, groupBy: [UsageDimension.MODEL],
-    granularity: granularityOf(question), metric: metricValues[metric].metric, limit: mostModels,
+    granularity, metric: metricValues[metric].metric, limit: mostModels,
   });
   if (data.total === undefined || data.total.callCount === 0n) {
     return <Surface><EmptyState title={<Trans>No calls in this period</Trans>} step={<Trans>Choose a longer period.</Trans>} command="megarouter usage top --by model" /></Surface>;
@@ -46,7 +47,7 @@ export function Models() {
   return (
     <>
       <Surface
-        title={<Trans>Models over time</Trans>} hint={question.period === "24h" ? <Trans>By hour</Trans> : <Trans>By day</Trans>}
+        title={<Trans>Models over time</Trans>} hint={<GranularityName of={granularity} />}
         actions={<MetricChoice value={metric} onChange={(chosen) => void navigate({ to: ".", search: (now) => ({ ...now, metric: chosen }) })} />}
       >
         <StackedBars title={t`Models over time`} buckets={bucketsOf(data, language)} series={seriesOf(data.groups, t`Other models`, metricValues[metric].of)} format={format} height={320} />
@@ -56,8 +57,17 @@ export function Models() {
   );
 }
 
-function granularityOf({ period }: UsageQuestion): UsageGranularity {
-  return period === "24h" ? UsageGranularity.HOUR : UsageGranularity.DAY;
+export function GranularityName({ of }: { readonly of: UsageGranularity }) {
+  switch (of) {
+    case UsageGranularity.HOUR:
+      return <Trans>By hour</Trans>;
+    case UsageGranularity.WEEK:
+      return <Trans>By week</Trans>;
+    case UsageGranularity.MONTH:
+      return <Trans>By month</Trans>;
+    default:
+      return <Trans>By day</Trans>;
+  }
 }
 
 export function MetricChoice({ value, onChange }: { readonly value: Metric; readonly onChange: (metric: Metric) => void }) {
@@ -89,7 +99,7 @@ function All({ question }: { readonly question: UsageQuestion }) {
   const columns: readonly Column<Row>[] = [
     {
       id: "model", header: <Trans>Model</Trans>,
-      cell: (row) => (row.model === "" ? t`Other models` : <AppLink to={paths.calls} search={{ period: question.period, model: row.model }}>{row.model}</AppLink>),
+      cell: (row) => (row.model === "" ? t`Other models` : <AppLink to={paths.calls} search={{ ...question.selection, model: row.model }}>{row.model}</AppLink>),
     },
     { id: "calls", header: <Trans>Calls</Trans>, cell: (row) => formatCount(row.calls, language), align: "right" },
     { id: "tokens", header: <Trans>Tokens</Trans>, cell: (row) => formatCount(row.tokens, language), align: "right", shown: "wide" },

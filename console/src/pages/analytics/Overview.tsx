@@ -1,5 +1,5 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { Analytics, type ModelUse, UsageGranularity, type UsageMeasures, type UsageSummary } from "@megarouter/admin";
+import { Analytics, type ModelUse, type UsageMeasures, type UsageSummary } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { SimpleGrid, Text } from "@mantine/core";
 
@@ -7,7 +7,7 @@ import { ShareBars } from "../../charts/ShareBars";
 import { SpendChart } from "../../charts/SpendChart";
 import { usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
-import { useUsageQuestion } from "../../hooks/usage";
+import { granularityFor, useUsageQuestion } from "../../hooks/usage";
 import { pathsOf } from "../../paths";
 import { AppLink } from "../../ui/AppLink";
 import { Amount } from "../../ui/Amount";
@@ -21,11 +21,10 @@ const mostModels = 8;
 
 export function Overview() {
   const { account } = usePlace();
-  const { period, timeRange, usageFilter } = useUsageQuestion();
+  const { dayCount, timeRange, usageFilter } = useUsageQuestion();
   const name = account.organization;
   const { data: summary } = useSuspenseQuery(Analytics.method.getUsageSummary, { name, timeRange, usageFilter });
-  const granularity = period === "24h" ? UsageGranularity.HOUR : period === "365d" ? UsageGranularity.WEEK : UsageGranularity.DAY;
-  const { data: byTime } = useSuspenseQuery(Analytics.method.queryUsage, { name, timeRange, usageFilter, granularity });
+  const { data: byTime } = useSuspenseQuery(Analytics.method.queryUsage, { name, timeRange, usageFilter, granularity: granularityFor(dayCount) });
   if (summary.total === undefined || summary.total.callCount === 0n) {
     return <Surface><EmptyState title={<Trans>No calls in this period</Trans>} step={<Trans>Choose a longer period, or make a first call with one of your keys.</Trans>} command="megarouter usage summary" /></Surface>;
   }
@@ -81,14 +80,14 @@ function Models({ summary }: { readonly summary: UsageSummary }) {
   const paths = pathsOf(usePlace().account.organization);
   const language = useLanguage();
   const { t } = useLingui();
-  const { period } = useUsageQuestion();
+  const { selection } = useUsageQuestion();
   const most = summary.models[0]?.total?.chargeNanoCredits ?? 0n;
   const label = (use: ModelUse) => {
     const model = use.model.replace(/^models\//, "");
-    return use.isOther ? <Text span inherit>{t`Other models`}</Text> : <AppLink to={paths.calls} search={{ period, model }} inherit>{model}</AppLink>;
+    return use.isOther ? <Text span inherit>{t`Other models`}</Text> : <AppLink to={paths.calls} search={{ ...selection, model }} inherit>{model}</AppLink>;
   };
   return (
-    <Surface title={<Trans>Models in use</Trans>} hint={<Trans>{formatCount(summary.modelCount, language)} models, by spend</Trans>} actions={<AppLink to={paths.models} search={{ period }}><Trans>By day</Trans></AppLink>}>
+    <Surface title={<Trans>Models in use</Trans>} hint={<Trans>{formatCount(summary.modelCount, language)} models, by spend</Trans>} actions={<AppLink to={paths.models} search={selection}><Trans>By day</Trans></AppLink>}>
       <ShareBars
         shares={summary.models.slice(0, mostModels).map((use) => ({
           id: use.model || "other", label: label(use), value: formatCredits(use.total?.chargeNanoCredits ?? 0n, language),

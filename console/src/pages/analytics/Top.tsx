@@ -69,10 +69,10 @@ export function Top() {
 
 function Consumer({ one, of }: { readonly one: TopConsumer; readonly of: Of }) {
   const paths = pathsOf(usePlace().account.organization);
-  const { period } = useUsageQuestion();
+  const { selection } = useUsageQuestion();
   const name = one.consumer?.value ?? "";
   if (name === "") return <Trans>Without a group</Trans>;
-  if (of === "models") return <AppLink to={paths.calls} search={{ period, model: idOf(name) }}>{name.replace(/^models\//, "")}</AppLink>;
+  if (of === "models") return <AppLink to={paths.calls} search={{ ...selection, model: idOf(name) }}>{name.replace(/^models\//, "")}</AppLink>;
   if (name.includes("/serviceAccounts/")) return <>{one.consumer?.displayName || idOf(name)}</>;
   return <AppLink to={pathOf(name)} className="cut">{one.consumer?.displayName || idOf(name)}</AppLink>;
 }

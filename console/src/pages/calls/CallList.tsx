@@ -1,20 +1,21 @@
-import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type Call, Usage, UsageStatus } from "@megarouter/admin";
+import { callUnaryMethod, useSuspenseQuery, useTransport } from "@connectrpc/connect-query";
+import { type Call, Usage, UsageReports, UsageStatus } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, CloseButton, Group, NativeSelect } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Badge, Group } from "@mantine/core";
 
 import { idOf } from "../../api/names";
 import { Part } from "../../components/Part";
-import { PeriodChoice } from "../../components/PeriodChoice";
-import { usePlace } from "../../hooks/account";
+import { Narrowed } from "../../components/selection/Narrowed";
+import { SelectionBar } from "../../components/selection/SelectionBar";
+import { useParent, usePlace } from "../../hooks/account";
 import { useCallStatus } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
-import { useNow } from "../../hooks/now";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { useUsageQuestion } from "../../hooks/usage";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { DownloadButton, type FilePart } from "../../table/DownloadButton";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
@@ -22,62 +23,42 @@ import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { formatCredits } from "../../util/credits";
 import { formatCount, formatMilliseconds } from "../../util/numbers";
-import { startOf } from "../../util/times";
 
-const from = "/organizations/$organization/calls";
-const statuses = { settled: UsageStatus.SETTLED, failed: UsageStatus.VOIDED, unconfirmed: UsageStatus.EXPIRED } as const;
-
+/** The calls that the address of the page selects, the latest first. */
 export function CallList() {
-  const { t } = useLingui();
-  const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }) });
-  const narrowed = (["model", "member", "key", "group"] as const).filter((name) => search[name] !== undefined);
   return (
     <>
-      <PageHeader
-        title={<Trans>Calls</Trans>} hint={<Trans>A call is here about a second after its end.</Trans>}
-        actions={
-          <Group gap="sm">
-            <NativeSelect
-              aria-label={t`Status`} value={search.status ?? ""} onChange={(event) => change({ status: (event.currentTarget.value || undefined) as keyof typeof statuses | undefined })}
-              data={[{ value: "", label: t`Every status` }, { value: "settled", label: t`Charged` }, { value: "failed", label: t`Failed` }, { value: "unconfirmed", label: t`Unconfirmed` }]}
-            />
-            <PeriodChoice value={search.period ?? "7d"} onChange={(period) => change({ period })} />
-          </Group>
-        }
-      />
-      {narrowed.length > 0 && (
-        <Group gap="xs" mb="md">
-          {narrowed.map((name) => (
-            <Badge key={name} variant="light" radius="sm" size="lg" tt="none" rightSection={<CloseButton size="xs" aria-label={t`Remove ${search[name] ?? ""}`} onClick={() => change({ [name]: undefined })} />}>
-              {search[name]}
-            </Badge>
-          ))}
-        </Group>
-      )}
+      <PageHeader title={<Trans>Calls</Trans>} hint={<Trans>A call is here about a second after its end.</Trans>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
+      <Narrowed />
       <Surface flush><Part height={420}><Found /></Part></Surface>
     </>
   );
 }
 
+/** Downloads the calls with everything that the ledger has of them, in its order. */
+function CallsCsv() {
+  const name = useParent();
+  const transport = useTransport();
+  const { timeRange, usageFilter } = useUsageQuestion("7d");
+  async function* parts(signal: AbortSignal): AsyncGenerator<FilePart> {
+    for (let pageToken = ""; ; ) {
+      const page = await callUnaryMethod(transport, UsageReports.method.exportCalls, { name, timeRange, usageFilter, pageToken }, { signal });
+      yield { content: page.content, rowCount: Number(page.rowCount) };
+      if (page.nextPageToken === "") return;
+      pageToken = page.nextPageToken;
+    }
+  }
+  return <DownloadButton file="calls" parts={parts} />;
+}
+
 function Found() {
-  const { account, organization } = usePlace();
+  const { account } = usePlace();
   const { t } = useLingui();
   const language = useLanguage();
   const statusName = useCallStatus();
-  const search = useSearch({ from });
-  const paging = usePaging(JSON.stringify(search));
-  const parent = account.organization;
-  const named = (collection: string, id: string | undefined): string[] => (id === undefined ? [] : [`${parent}/${collection}/${id}`]);
-  const { data } = useSuspenseQuery(Usage.method.listCalls, {
-    parent, pageSize, pageToken: paging.token,
-    timeRange: { startTime: startOf(search.period ?? "7d", useNow(), organization.timeZone) },
-    usageFilter: {
-      models: search.model === undefined ? [] : [`models/${search.model}`], members: named("members", search.member), apiKeys: named("apiKeys", search.key),
-      groups: named("groups", search.group), statuses: search.status === undefined ? [] : [statuses[search.status]],
-    },
-  });
+  const { selection, timeRange, usageFilter } = useUsageQuestion("7d");
+  const paging = usePaging(JSON.stringify(selection));
+  const { data } = useSuspenseQuery(Usage.method.listCalls, { parent: account.organization, pageSize, pageToken: paging.token, timeRange, usageFilter });
   if (data.calls.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>No calls</Trans>} step={<Trans>Choose a longer period or remove a filter. Calls with your keys appear here.</Trans>} command="megarouter usage calls" />;
   }

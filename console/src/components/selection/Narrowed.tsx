@@ -1,0 +1,48 @@
+import { useQuery } from "@connectrpc/connect-query";
+import { ApiKeys, Groups, Members } from "@megarouter/admin";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Badge, Button, CloseButton, Group } from "@mantine/core";
+
+import { useParent } from "../../hooks/account";
+import { useCallStatus } from "../../hooks/labels";
+import { useChangeSearch, useSelection } from "../../hooks/usage";
+import { type Narrowing, type Status, narrowings, statuses } from "../../util/selection";
+import { useNarrowingName } from "./choices";
+
+/** What a page is narrowed to, each with a button that takes it away. */
+export function Narrowed() {
+  const selection = useSelection();
+  const change = useChangeSearch();
+  const chosen = narrowings.filter((name) => selection[name] !== undefined);
+  if (chosen.length === 0) return null;
+  return (
+    <Group gap="xs" mb="md">
+      {chosen.map((name) => <One key={name} narrowing={name} value={selection[name] ?? ""} remove={() => change({ [name]: undefined })} />)}
+      {chosen.length > 1 && (
+        <Button variant="subtle" size="compact-xs" onClick={() => change(Object.fromEntries(chosen.map((name) => [name, undefined])))}><Trans>Remove all</Trans></Button>
+      )}
+    </Group>
+  );
+}
+
+function One({ narrowing, value, remove }: { readonly narrowing: Narrowing; readonly value: string; readonly remove: () => void }) {
+  const { t } = useLingui();
+  const label = useNarrowingName()(narrowing);
+  const shown = useShown(narrowing, value);
+  return (
+    <Badge variant="light" radius="sm" size="lg" tt="none" fw={500} maw="100%" rightSection={<CloseButton size="xs" aria-label={t`Remove ${shown}`} onClick={remove} />}>
+      {label}: {shown}
+    </Badge>
+  );
+}
+
+/** The name that people gave to it. Those who may not see it see the id. */
+function useShown(narrowing: Narrowing, value: string): string {
+  const parent = useParent();
+  const statusName = useCallStatus();
+  const group = useQuery(Groups.method.getGroup, { name: `${parent}/groups/${value}` }, { enabled: narrowing === "group" });
+  const member = useQuery(Members.method.getMember, { name: `${parent}/members/${value}` }, { enabled: narrowing === "member" });
+  const key = useQuery(ApiKeys.method.getApiKey, { name: `${parent}/apiKeys/${value}` }, { enabled: narrowing === "key" });
+  if (narrowing === "status") return statusName(statuses[value as Status]);
+  return group.data?.displayName || member.data?.displayName || member.data?.email || key.data?.displayName || value;
+}

@@ -1,0 +1,63 @@
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Group, NativeSelect, Text, TextInput } from "@mantine/core";
+import { useState } from "react";
+
+import { usePlace } from "../../hooks/account";
+import { useNow } from "../../hooks/now";
+import { useChangeSearch, useSelection } from "../../hooks/usage";
+import { type Period, dayOf, isDay } from "../../util/times";
+
+const mostDays = 400;
+const custom = "custom";
+
+/** Chooses a period that ends now, or a range of days. */
+export function PeriodChoice({ otherwise }: { readonly otherwise: Period }) {
+  const { t } = useLingui();
+  const { organization } = usePlace();
+  const today = dayOf(useNow(), organization.timeZone);
+  const selection = useSelection();
+  const change = useChangeSearch();
+  const choose = (value: string): void =>
+    change(value === custom ? { period: undefined, from: `${today.slice(0, 8)}01`, to: today } : { period: value, from: undefined, to: undefined });
+  return (
+    <Group gap="sm">
+      {selection.from !== undefined && <Days key={`${selection.from} ${selection.to}`} from={selection.from} to={selection.to ?? today} change={change} />}
+      <NativeSelect
+        aria-label={t`Period`} value={selection.from === undefined ? (selection.period ?? otherwise) : custom} onChange={(event) => choose(event.currentTarget.value)} w={170}
+        data={[
+          { value: "24h", label: t`Last 24 hours` }, { value: "7d", label: t`Last 7 days` }, { value: "30d", label: t`Last 30 days` },
+          { value: "90d", label: t`Last 90 days` }, { value: "365d", label: t`Last 365 days` }, { value: custom, label: t`Custom days…` },
+        ]}
+      />
+    </Group>
+  );
+}
+
+interface DaysProps {
+  readonly from: string;
+  readonly to: string;
+  readonly change: (part: Readonly<Record<string, string | undefined>>) => void;
+}
+
+/** The first and the last day. The address changes when a person leaves the field, because a year is typed digit by digit. */
+function Days({ from, to, change }: DaysProps) {
+  const { t } = useLingui();
+  const [first, setFirst] = useState(from);
+  const [last, setLast] = useState(to);
+  const days = (Date.parse(last) - Date.parse(first)) / (24 * 3600_000) + 1;
+  const isRange = isDay(first) && isDay(last) && first >= "2000-01-01" && days >= 1 && days <= mostDays;
+  const commit = (): void => {
+    if (isRange && (first !== from || last !== to)) change({ from: first, to: last });
+  };
+  const onKeyDown = (event: React.KeyboardEvent): void => {
+    if (event.key === "Enter") commit();
+  };
+  return (
+    <Group gap={6} wrap="nowrap">
+      <TextInput type="date" aria-label={t`First day`} value={first} error={!isRange} onChange={(event) => setFirst(event.currentTarget.value)} onBlur={commit} onKeyDown={onKeyDown} w={146} />
+      <Text span c="dimmed" aria-hidden>–</Text>
+      <TextInput type="date" aria-label={t`Last day`} value={last} error={!isRange} onChange={(event) => setLast(event.currentTarget.value)} onBlur={commit} onKeyDown={onKeyDown} w={146} />
+      {!isRange && <Text size="xs" c="red" role="alert"><Trans>Choose 1 to 400 days.</Trans></Text>}
+    </Group>
+  );
+}
