@@ -37,10 +37,10 @@ class FollowingProcess:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, database_url: str) -> AsyncIterator[Self]:
+    async def started(cls, database_url: str, module: str = "benchmarks.following_process") -> AsyncIterator[Self]:
         """Starts the process, with its followers halted, and ends it."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.following_process"),
+            *(sys.executable, "-m", module),
             env=os.environ | {_DATABASE_URL: database_url},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -89,14 +89,14 @@ async def compare_tags(postgres_url: str, pairs: int) -> Comparison:
         return await compare(lambda is_tagged: settling.run(_TAGS if is_tagged else (), 2), pairs)
 
 
-async def compare_followers(postgres_url: str, pairs: int, tags: Tags) -> tuple[Comparison, str]:
+async def compare_followers(postgres_url: str, pairs: int, tags: Tags, module: str) -> tuple[Comparison, str]:
     """Settles runs that nothing follows, and runs that rollups, standings and alerts follow, in turns.
 
     Returns the comparison of settlement itself, and what following a call cost.
     """
     database_url = await fresh_database(postgres_url)
     following_us: list[float] = []
-    async with _settling(database_url) as settling, FollowingProcess.started(database_url) as followers:
+    async with _settling(database_url) as settling, FollowingProcess.started(database_url, module) as followers:
 
         async def run(is_followed: bool) -> float:  # noqa: FBT001 - which of two kinds
             if is_followed:
@@ -115,9 +115,8 @@ async def compare_followers(postgres_url: str, pairs: int, tags: Tags) -> tuple[
 
 async def _run(postgres_url: str, pairs: int) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    console.print(f"CPU of settling a call, two tags: {await compare_tags(postgres_url, pairs * 4)}")
-    for name, tags in (("", ()), (", with two tags", _TAGS)):
-        settled, followed = await compare_followers(postgres_url, pairs, tags)
+    for name, module in (("f", "benchmarks.following_process"), ("n", "benchmarks.neighbor_process"))*2:
+        settled, followed = await compare_followers(postgres_url, pairs, (), module)
         console.print(f"CPU of settling a call{name}, followers: {settled}")
         console.print(f"CPU of following a call{name}: {followed}")
 

@@ -4,11 +4,12 @@ import datetime as dt
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from admin_service.analytics.answer import UsageAnswer
 from admin_service.analytics.calls import read_calls
+from admin_service.analytics.forecasting.hour_profiles import HourProfiles
 from admin_service.analytics.forecasting.reading import read_past
 from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.query import Dimension, Filter, Granularity, Metric, Reach, TagDimension, UsageQuery
@@ -16,11 +17,27 @@ from admin_service.analytics.reading import answer_in
 from benchmarks.analytics.past import ACCOUNTS, END, LEAVES, MEMBERS, MODELS, ORGANIZATION, START, TIME_ZONE
 from gateway_core.stores.postgres.connections import Connection
 
-Ask = Callable[[Connection, random.Random], Awaitable[object]]
 _ZONE: Final = ZoneInfo(TIME_ZONE)
 _DAY: Final = dt.timedelta(days=1)
 PAGE: Final = 50
+DAYS: Final = (END - START).days
 EVERYONE: Final = Reach()
+
+
+class Chance(random.Random):
+    """Chooses members, groups and periods."""
+
+    def __init__(self, seed: str, latest_days: int = DAYS) -> None:
+        """Creates one whose periods of whole days end on one of the last `latest_days` days of the year."""
+        super().__init__(seed)
+        self.latest_days = latest_days
+
+    def __new__(cls, seed: str, _latest_days: int = DAYS) -> Self:
+        """Hides the second argument from `Random`."""
+        return super().__new__(cls, seed)
+
+
+Ask = Callable[[Connection, Chance], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,38 +49,38 @@ class Kind:
     """Whether the console and the command line ask it on their first page."""
 
 
-def _some_days(chance: random.Random, days: int) -> tuple[dt.datetime, dt.datetime]:
+def _some_days(chance: Chance, days: int) -> tuple[dt.datetime, dt.datetime]:
     """Returns a range of whole local days."""
-    last = chance.randrange(days, (END - START).days)
+    last = DAYS - 1 - chance.randrange(min(chance.latest_days, DAYS - days))
     start = START.astimezone(_ZONE).replace(tzinfo=None) + (last - days) * _DAY
     end = start + days * _DAY
     return start.replace(tzinfo=_ZONE).astimezone(dt.UTC), end.replace(tzinfo=_ZONE).astimezone(dt.UTC)
 
 
-def _some_month(chance: random.Random) -> tuple[dt.datetime, dt.datetime]:
-    month = chance.randrange(1, 12)
+def _some_month(chance: Chance) -> tuple[dt.datetime, dt.datetime]:
+    month = 11 - chance.randrange(min(11, 1 + chance.latest_days // 30))
     ends = [dt.datetime(2026, one, 1, tzinfo=_ZONE).astimezone(dt.UTC) for one in (month, month + 1)]
     return ends[0], ends[1]
 
 
-def _year(_chance: random.Random) -> tuple[dt.datetime, dt.datetime]:
+def _year(_chance: Chance) -> tuple[dt.datetime, dt.datetime]:
     return START, END
 
 
-def _until_now(chance: random.Random) -> tuple[dt.datetime, dt.datetime]:
+def _until_now(chance: Chance) -> tuple[dt.datetime, dt.datetime]:
     """Returns 30 days that end in the last hour, which is in no day yet, as periods without an end do."""
     end = END - dt.timedelta(hours=chance.random())
     return end - 30 * _DAY, end
 
 
 def _asking(
-    range_of: Callable[[random.Random], tuple[dt.datetime, dt.datetime]],
+    range_of: Callable[[Chance], tuple[dt.datetime, dt.datetime]],
     *,
-    kept: Callable[[random.Random], Filter] = lambda _chance: Filter(),
-    reach: Callable[[random.Random], Reach] = lambda _chance: Reach(),
+    kept: Callable[[Chance], Filter] = lambda _chance: Filter(),
+    reach: Callable[[Chance], Reach] = lambda _chance: Reach(),
     **others: Any,  # noqa: ANN401 - fields of a question
 ) -> Ask:
-    async def ask(connection: Connection, chance: random.Random) -> UsageAnswer:
+    async def ask(connection: Connection, chance: Chance) -> UsageAnswer:
         start, end = range_of(chance)
         query = UsageQuery(ORGANIZATION, start, end, filter=kept(chance), reach=reach(chance))
         return await answer_in(connection, replace(query, **others))
@@ -71,7 +88,7 @@ def _asking(
     return ask
 
 
-async def _summary(connection: Connection, chance: random.Random, reach: Reach = EVERYONE) -> None:
+async def _summary(connection: Connection, chance: Chance, reach: Reach = EVERYONE) -> None:
     start, end = _some_days(chance, 30)
     query = UsageQuery(ORGANIZATION, start, end, group_by=(Dimension.MODEL,), reach=reach, limit=100)
     query = replace(query, compare_with_previous=True, with_latencies=True)
@@ -81,24 +98,30 @@ async def _summary(connection: Connection, chance: random.Random, reach: Reach =
     await member_counts(connection, replace(query, group_by=()), before.start, before.end)
 
 
-async def _summary_of_a_group(connection: Connection, chance: random.Random) -> None:
+async def _summary_of_a_group(connection: Connection, chance: Chance) -> None:
     await _summary(connection, chance, Reach(group=_group(chance)))
 
 
-async def _forecast(connection: Connection, chance: random.Random) -> None:
-    await read_past(connection, ORGANIZATION, Filter(), _some_days(chance, 60)[1] + dt.timedelta(hours=15.3))
+def _forecasting() -> Ask:
+    profiles = HourProfiles()
+
+    async def ask(connection: Connection, chance: Chance) -> None:
+        now = _some_days(chance, 60)[1] + dt.timedelta(hours=15.3)
+        await read_past(connection, ORGANIZATION, Filter(), now, profiles)
+
+    return ask
 
 
-def _member(chance: random.Random) -> str:
+def _member(chance: Chance) -> str:
     return f"mem-{int(chance.random() ** 3 * MEMBERS)}"
 
 
-def _group(chance: random.Random) -> str:
+def _group(chance: Chance) -> str:
     level = chance.randrange(4)
     return f"g{level + 1}-{chance.randrange(LEAVES) // (48, 12, 3, 1)[level]}"
 
 
-def _days_of(days: int) -> Callable[[random.Random], tuple[dt.datetime, dt.datetime]]:
+def _days_of(days: int) -> Callable[[Chance], tuple[dt.datetime, dt.datetime]]:
     return lambda chance: _some_days(chance, days)
 
 
@@ -106,7 +129,7 @@ _BY_MODEL_AND_DAY: Final[Mapping[str, Any]] = {"group_by": (Dimension.MODEL,), "
 QUESTIONS: Final[Mapping[str, Kind]] = {
     "summary of 30 days, compared": Kind(_summary),
     "a group's summary of 30 days, compared": Kind(_summary_of_a_group),
-    "forecast": Kind(_forecast),
+    "forecast": Kind(_forecasting()),
     "30 days by day, compared": Kind(_asking(_days_of(30), granularity=Granularity.DAY, compare_with_previous=True)),
     "30 days until now, by day": Kind(_asking(_until_now, granularity=Granularity.DAY)),
     "30 days by day and model": Kind(_asking(_days_of(30), **_BY_MODEL_AND_DAY)),
@@ -151,9 +174,9 @@ QUESTIONS: Final[Mapping[str, Kind]] = {
 
 
 def _listing(
-    kept: Callable[[random.Random], Filter], reach: Callable[[random.Random], Reach] = lambda _chance: Reach()
+    kept: Callable[[Chance], Filter], reach: Callable[[Chance], Reach] = lambda _chance: Reach()
 ) -> Ask:
-    async def ask(connection: Connection, chance: random.Random) -> int:
+    async def ask(connection: Connection, chance: Chance) -> int:
         query = UsageQuery(ORGANIZATION, START, END, filter=kept(chance), reach=reach(chance))
         # Half of the pages are the first ones, and half begin anywhere.
         cursor = (START + chance.random() * (END - START), 0) if chance.random() < 0.5 else None

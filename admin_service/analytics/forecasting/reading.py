@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from admin_service.analytics.answer import AsOf, UsageAnswer
 from admin_service.analytics.forecasting.forecast import WINDOW_DAYS, History, Rest
+from admin_service.analytics.forecasting.hour_profiles import HourProfiles, Profile
 from admin_service.analytics.query import Filter, Granularity, UsageQuery
 from admin_service.analytics.reading import answer_in, position_of
 from admin_service.analytics.time_ranges import period_of, periods_before
@@ -30,8 +31,12 @@ class Past:
     as_of: AsOf
 
 
-async def read_past(connection: Connection, organization: str, kept: Filter, now: dt.datetime) -> Past:
+async def read_past(
+    connection: Connection, organization: str, kept: Filter, now: dt.datetime, profiles: HourProfiles
+) -> Past:
     """Reads the past of the calls that a filter keeps, in a transaction as for `answer_in`.
+
+    The profile of a week is read again once a day of it has another spend.
 
     Raises:
         UnknownOrganizationError: there is no such organization.
@@ -43,12 +48,20 @@ async def read_past(connection: Connection, organization: str, kept: Filter, now
     by_day = await answer_in(connection, replace(total, start=first, end=today, granularity=Granularity.DAY))
     profile_start = periods_before(Granularity.DAY, zone, today, _PROFILE_DAYS)
     week = replace(total, start=profile_start, end=today, granularity=Granularity.HOUR)
-    by_hour = [0] * _HOURS
-    of_week = await answer_in(connection, week)
-    for bucket, amount in zip(of_week.buckets, _amounts(of_week), strict=True):
-        by_hour[bucket.start.astimezone(zone).hour] += max(0, amount)
-    history = History(first.astimezone(zone).date(), _amounts(by_day))
+    amounts = _amounts(by_day)
+    by_hour = await profiles.get(
+        (organization, kept, profile_start, zone.key, *amounts[-_PROFILE_DAYS:]), lambda: _by_hour(connection, week, zone)
+    )
+    history = History(first.astimezone(zone).date(), amounts)
     return Past(history, by_hour, zone, by_day.as_of)
+
+
+async def _by_hour(connection: Connection, week: UsageQuery, zone: ZoneInfo) -> Profile:
+    by_hour = [0] * _HOURS
+    answer = await answer_in(connection, week)
+    for bucket, amount in zip(answer.buckets, _amounts(answer), strict=True):
+        by_hour[bucket.start.astimezone(zone).hour] += max(0, amount)
+    return by_hour
 
 
 def rests_until(end: dt.datetime, now: dt.datetime, zone: ZoneInfo, by_hour: Sequence[int]) -> list[Rest]:

@@ -12,6 +12,7 @@ from admin_service.access.authorization import Caller
 from admin_service.access.directory import find_target
 from admin_service.access.permissions import Permission, Target, TargetKind
 from admin_service.analytics.forecasting.forecast import Forecast, forecast
+from admin_service.analytics.forecasting.hour_profiles import HourProfiles
 from admin_service.analytics.forecasting.reading import read_past, rests_until
 from admin_service.analytics.query import Filter, Granularity, Reach, UsageQuery
 from admin_service.analytics.reading import answer_in
@@ -31,7 +32,11 @@ _MAX_SHOWN: Final = 200
 
 
 async def forecast_message(
-    connection: Connection, request: analytics_pb2.GetUsageForecastRequest, caller: Caller, now: dt.datetime
+    connection: Connection,
+    request: analytics_pb2.GetUsageForecastRequest,
+    caller: Caller,
+    now: dt.datetime,
+    profiles: HourProfiles,
 ) -> UsageForecast:
     """Returns the forecast that a request asks for. The transaction is as for `answer_in`.
 
@@ -43,7 +48,7 @@ async def forecast_message(
     guardrail = await get_guardrail(connection, organization, scope)
     if guardrail is None:
         raise AssertionError("the scope exists")
-    past = await read_past(connection, organization, _filter(scope), now)
+    past = await read_past(connection, organization, _filter(scope), now, profiles)
     period = _period(guardrail, now)
     counts_in_cycle = guardrail.settings.cycle != Cycle.NEVER or guardrail.settings.budget_nano_credits is not None
     if counts_in_cycle:

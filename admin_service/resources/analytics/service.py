@@ -13,6 +13,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.analytics.answer import UsageAnswer
+from admin_service.analytics.forecasting.hour_profiles import HourProfiles
 from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.names import names_of
 from admin_service.analytics.query import InvalidQueryError, UsageQuery
@@ -38,6 +39,7 @@ class AnalyticsApi:
     def __init__(self, pool: asyncpg.Pool, now: Callable[[], dt.datetime]) -> None:
         self._pool = pool
         self._now = now
+        self._hour_profiles = HourProfiles()
         self.handlers: Mapping[str, Handle] = {
             "GetUsageForecast": self.get_forecast,
             "GetUsageSummary": self.get_summary,
@@ -53,7 +55,7 @@ class AnalyticsApi:
         """GetUsageForecast returns what a scope will have spent at the end of its cycle."""
         organization = caller.actor.organization
         async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
-            return await forecast_message(connection, request, caller, self._now())
+            return await forecast_message(connection, request, caller, self._now(), self._hour_profiles)
 
     async def get_summary(
         self, request: analytics_pb2.GetUsageSummaryRequest, caller: Caller

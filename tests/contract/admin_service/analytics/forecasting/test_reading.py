@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from admin_service.analytics.forecasting.forecast import WINDOW_DAYS, History
+from admin_service.analytics.forecasting.hour_profiles import HourProfiles
 from admin_service.analytics.forecasting.reading import read_past
 from admin_service.analytics.query import Filter, UsageQuery
 from deploy.local.stack.database_urls import login_url
@@ -48,12 +49,12 @@ async def test_a_forecast_is_made_from_the_days_and_hours_of_the_records(
     await past.settle(owner, 50)
     await past.correct_the_rest(owner)
     calls = await calls_at(owner, "acme", 10**9)
-    amounts = 0
+    amounts, profiles = 0, HourProfiles()
     async with asyncpg.create_pool(login_url(database_url, "megarouter_admin"), min_size=1, max_size=1) as reading:
         for _ in range(15):
             now, kept = START + dt.timedelta(days=chance.uniform(1, DAYS)), some_scope(chance)
             async with acting_for(reading, "acme", isolation="repeatable_read") as connection:
-                found = await read_past(connection, "acme", kept, now)
+                found = await read_past(connection, "acme", kept, now, profiles)
             today = now.astimezone(zone).date()
             first = today - dt.timedelta(days=WINDOW_DAYS)
             by_day, by_hour = Counter[dt.date](), Counter[int]()
@@ -68,3 +69,19 @@ async def test_a_forecast_is_made_from_the_days_and_hours_of_the_records(
             assert list(found.by_hour) == [by_hour[hour] for hour in range(24)], (now, kept)
             amounts += sum(map(bool, days))
     assert amounts > 100
+
+
+async def test_a_call_of_a_past_day_changes_the_profile_of_its_week(
+    owner: asyncpg.Connection, database_url: str
+) -> None:
+    """Seen to fail with a key of profiles without the amounts."""
+    await make_tree(owner)
+    past = UsageHistory(random.Random(3), await places(owner), START, START + dt.timedelta(days=5))
+    profiles, now = HourProfiles(), START + dt.timedelta(days=6)
+    found = []
+    async with asyncpg.create_pool(login_url(database_url, "megarouter_admin"), min_size=1, max_size=1) as reading:
+        for _ in range(2):
+            await past.settle(owner, 30)
+            async with acting_for(reading, "acme", isolation="repeatable_read") as connection:
+                found.append((await read_past(connection, "acme", Filter(), now, profiles)).by_hour)
+    assert 0 < sum(found[0]) < sum(found[1])
