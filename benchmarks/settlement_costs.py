@@ -1,9 +1,10 @@
-"""Compares what settling a call costs without and with tags, and without and with followers.
+"""Compares what settling a call costs without and with tags, and without and with followers, beside a control.
 
 `python -m benchmarks.settlement_costs` alternates short runs (`benchmarks.comparisons`). Costs are CPU time of usage_service's
 process and of its connection to PostgreSQL.
 
-Rollups, standings and alerts follow in a process of their own here, so that their cost does not count as settlement's.
+Rollups, standings and alerts follow in a process of their own here, so that their cost does not count as settlement's. What a
+process that has nothing to do with settlement changes is the machine's share: a cache, memory and clock in common.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import asyncpg
 from rich.console import Console
 
 from benchmarks.comparisons import Comparison, compare
-from benchmarks.following_process import FollowingProcess
+from benchmarks.neighbors.process import Neighbor, NeighborProcess
 from benchmarks.process_times import on_cpu_s
 from benchmarks.settlement import call_hold, databases, fresh_database, make_organizations
 from gateway_core.model.call_tags import Tags
@@ -89,36 +90,40 @@ async def compare_tags(postgres_url: str, pairs: int) -> Comparison:
         return await compare(lambda is_tagged: settling.run(_TAGS if is_tagged else (), 2), pairs)
 
 
-async def compare_followers(postgres_url: str, pairs: int, tags: Tags, module: str) -> tuple[Comparison, str]:
-    """Settles runs that nothing follows, and runs that rollups, standings and alerts follow, in turns.
+async def compare_neighbors(postgres_url: str, pairs: int, neighbor: Neighbor, tags: Tags) -> tuple[Comparison, str]:
+    """Settles runs that nothing accompanies, and runs beside a neighbor, in turns.
 
-    Returns the comparison of settlement itself, and what following a call cost.
+    Returns the comparison of settlement itself, and what the neighbor used for each call.
     """
     database_url = await fresh_database(postgres_url)
-    following_us: list[float] = []
-    async with _settling(database_url) as settling, FollowingProcess.started(database_url, module) as followers:
+    used_us: list[float] = []
+    async with _settling(database_url) as settling, NeighborProcess.started(neighbor, database_url) as process:
 
-        async def run(is_followed: bool) -> float:  # noqa: FBT001 - which of two kinds
-            if is_followed:
-                await followers.go()
+        async def run(is_accompanied: bool) -> float:  # noqa: FBT001 - which of two kinds
+            if is_accompanied:
+                await process.go()
             spent_us = await settling.run(tags, _BATCHES_PER_RUN)
-            used_us = await followers.halt()
-            if is_followed:
-                following_us.append(used_us / (_BATCHES_PER_RUN * _BATCH))
+            halted_us = await process.halt()
+            if is_accompanied:
+                used_us.append(halted_us / (_BATCHES_PER_RUN * _BATCH))
             else:
-                await followers.catch_up()
+                await process.catch_up()
             return spent_us
 
         comparison = await compare(run, pairs)
-    return comparison, f"{statistics.median(following_us[-pairs:]):.1f} µs"
+    return comparison, f"{statistics.median(used_us[-pairs:]):.1f} µs"
 
 
 async def _run(postgres_url: str, pairs: int) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    for name, module in (("f", "benchmarks.following_process"), ("n", "benchmarks.neighbor_process"))*2:
-        settled, followed = await compare_followers(postgres_url, pairs, (), module)
-        console.print(f"CPU of settling a call{name}, followers: {settled}")
-        console.print(f"CPU of following a call{name}: {followed}")
+    console.print(f"CPU of settling a call, two tags: {await compare_tags(postgres_url, pairs * 4)}")
+    for name, neighbor, tags in (
+        ("followers", Neighbor.FOLLOWERS, ()),
+        ("something unrelated", Neighbor.UNRELATED, ()),
+        ("followers, two tags in both", Neighbor.FOLLOWERS, _TAGS),
+    ):
+        settled, used = await compare_neighbors(postgres_url, pairs, neighbor, tags)
+        console.print(f"CPU of settling a call, {name}: {settled}; the neighbor used {used} for each")
 
 
 def main() -> None:

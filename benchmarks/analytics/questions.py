@@ -4,7 +4,7 @@ import datetime as dt
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Self
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from admin_service.analytics.answer import UsageAnswer
@@ -31,10 +31,6 @@ class Chance(random.Random):
         """Creates one whose periods of whole days end on one of the last `latest_days` days of the year."""
         super().__init__(seed)
         self.latest_days = latest_days
-
-    def __new__(cls, seed: str, _latest_days: int = DAYS) -> Self:
-        """Hides the second argument from `Random`."""
-        return super().__new__(cls, seed)
 
 
 Ask = Callable[[Connection, Chance], Awaitable[object]]
@@ -173,9 +169,7 @@ QUESTIONS: Final[Mapping[str, Kind]] = {
 """What each kind is, and how to ask it in a transaction that acts for the organization."""
 
 
-def _listing(
-    kept: Callable[[Chance], Filter], reach: Callable[[Chance], Reach] = lambda _chance: Reach()
-) -> Ask:
+def _listing(kept: Callable[[Chance], Filter], reach: Callable[[Chance], Reach] = lambda _chance: Reach()) -> Ask:
     async def ask(connection: Connection, chance: Chance) -> int:
         query = UsageQuery(ORGANIZATION, START, END, filter=kept(chance), reach=reach(chance))
         # Half of the pages are the first ones, and half begin anywhere.

@@ -1,4 +1,4 @@
-"""Remembers how the spend of the last week is spread over the hours, because reading a week by hour costs more than all the rest."""
+"""Remembers how the spend of the last week is spread over the hours: reading a week by hour costs more than the rest."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Sequence

@@ -50,7 +50,8 @@ async def read_past(
     week = replace(total, start=profile_start, end=today, granularity=Granularity.HOUR)
     amounts = _amounts(by_day)
     by_hour = await profiles.get(
-        (organization, kept, profile_start, zone.key, *amounts[-_PROFILE_DAYS:]), lambda: _by_hour(connection, week, zone)
+        (organization, kept, profile_start, zone.key, *amounts[-_PROFILE_DAYS:]),
+        lambda: _by_hour(connection, week, zone),
     )
     history = History(first.astimezone(zone).date(), amounts)
     return Past(history, by_hour, zone, by_day.as_of)

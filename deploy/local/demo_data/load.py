@@ -4,7 +4,6 @@ import asyncio
 import datetime as dt
 import heapq
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,14 +13,13 @@ import asyncpg
 
 from admin_service.demo.content import ADMIN, GROUPS, MEMBERS, ORGANIZATION, TIME_ZONE
 from deploy.local.demo_data.back_dating import back_dated, set_moments
-from deploy.local.demo_data.calls import NO_BUDGET, Budget, CallMaker, Event
+from deploy.local.demo_data.calls import CallMaker, Event
 from deploy.local.demo_data.company import make_company, user_id
 from deploy.local.demo_data.directory import read_budgets, write_company
-from deploy.local.demo_data.traffic import THEFT_DAYS, Draft, Span, Traffic
+from deploy.local.demo_data.placing import Placer, PlacingProcess
+from deploy.local.demo_data.traffic import THEFT_DAYS, Span, Traffic
 from gateway_core.model.ledger.transfers import top_up
-from gateway_core.model.limits.counters import Counter
 from gateway_core.model.money import NANO_CREDITS_PER_CREDIT as CREDIT
-from gateway_core.model.organization.scopes import Scope
 from gateway_core.stores.postgres.catalog_store import load_snapshot
 from gateway_core.stores.postgres.ledger_store import post_transfers
 from gateway_core.stores.postgres.organization_wall import act_for
@@ -101,23 +99,23 @@ async def load(connection: asyncpg.Connection, plan: Plan, on_day: Callable[[int
         budgets = await read_budgets(connection)
         maker = CallMaker(catalog, budgets, zone, random.Random(plan.seed + 2))  # noqa: S311 - no secret
         async with back_dated(connection):
-            placer, books = _Placer(traffic, maker, budgets), _Books(connection)
-            days = list(span.days())
-            for start in range(0, len(days), _DAYS_AT_ONCE):
-                coming = days[start : start + _DAYS_AT_ONCE]
-                # PostgreSQL works at the same time.
-                settling = asyncio.create_task(books.settle_until(span.epoch_us(coming[0])))
-                try:
-                    events = await asyncio.to_thread(placer.of_days, coming)
-                finally:
-                    await settling
-                books.add(events)
-                on_day(start + len(coming))
+            books = _Books(connection)
+            async with PlacingProcess.started(Placer(traffic, maker, budgets)) as placing:
+                days = list(span.days())
+                for start in range(0, len(days), _DAYS_AT_ONCE):
+                    coming = days[start : start + _DAYS_AT_ONCE]
+                    settling = asyncio.create_task(books.settle_until(span.epoch_us(coming[0])))
+                    try:
+                        events = await placing.of_days(coming)
+                    finally:
+                        await settling
+                    books.add(events)
+                    on_day(start + len(coming))
+                books.summary.refused = placing.refused
             await books.settle_until(span.epoch_us(span.end))
             await books.flush()
     for table in _TABLES:
         await connection.execute(f"ANALYZE {table}")
-    books.summary.refused = placer.refused
     return books.summary
 
 
@@ -138,47 +136,6 @@ async def _require_a_new_organization(connection: asyncpg.Connection) -> None:
         raise NotEmptyError(f"the organization `{ORGANIZATION}` has calls or transfers already")
     if (members, groups) != (len(MEMBERS), len(GROUPS)):
         raise NotEmptyError(f"the organization `{ORGANIZATION}` has members or groups of its own")
-
-
-class _Placer:
-    """Places calls within the budgets."""
-
-    def __init__(self, traffic: Traffic, maker: CallMaker, budgets: dict[Scope, Budget]) -> None:
-        self._traffic = traffic
-        self._maker = maker
-        self._budgets = budgets
-        self._spent: dict[Counter, int] = defaultdict(int)
-        self._limits: dict[str, tuple[tuple[Counter, int], ...]] = {}
-        """The budgets above each key on the present day."""
-        self.refused = 0
-
-    def of_days(self, days: Sequence[dt.date]) -> list[Event]:
-        """Returns what becomes of the calls of some days. Days must come in order."""
-        events: list[Event] = []
-        for day in days:
-            self._limits = {}
-            for draft in self._traffic.of_day(day):
-                events += self._placed(draft, day)
-        return events
-
-    def _placed(self, draft: Draft, day: dt.date) -> tuple[Event, ...]:
-        claims = self._maker.claims(draft, day)
-        events = self._maker.events(draft, claims, day)
-        held, charge = (
-            events[0].settlement.hold.amount_nano_credits,
-            events[-1].settlement.resolution.charge_nano_credits,
-        )
-        limits = self._limits.get(claims.api_key)
-        if limits is None:
-            budgets = ((one, self._budgets.get(one.scope, NO_BUDGET).nano_credits) for one in claims.counters)
-            limits = tuple((counter, budget) for counter, budget in budgets if budget is not None)
-            self._limits[claims.api_key] = limits
-        if any(self._spent[counter] + held > budget for counter, budget in limits):
-            self.refused += 1
-            return ()
-        for counter, _ in limits:
-            self._spent[counter] += charge
-        return events
 
 
 @dataclass(slots=True)

@@ -1,7 +1,4 @@
-"""A process that has nothing to do with settlement and uses the other core about as much as followers do.
-
-What it costs settlement is the machine's share in what followers cost: a shared cache, memory and clock.
-"""
+"""`python -m benchmarks.neighbors.unrelated`: sorts numbers half of the time, as ordered by `benchmarks.neighbors.process`."""
 
 import random
 import select

@@ -1,4 +1,4 @@
-"""A process in which the followers of the ledger run, so that a benchmark can measure and halt them apart from settlement."""
+"""`python -m benchmarks.neighbors.followers`: follows the ledger as ordered by `benchmarks.neighbors.process`."""
 
 import asyncio
 import os
@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, Self
+from typing import Final
 
 import asyncpg
 
+from benchmarks.neighbors.process import DATABASE_URL
 from benchmarks.process_times import on_cpu_s
 from deploy.local.stack.database_urls import login_url
 from gateway_core.stores.postgres.connections import BY_INDEX
@@ -23,54 +24,9 @@ from usage_service.standings import follower as standing_follower
 from usage_service.standings.follower import StandingFollower
 from usage_service.wiring import ROLE
 
-_DATABASE_URL: Final = "MEGAROUTER_DATABASE_URL"
 _CONNECTIONS: Final = 3
 _WAKING_S: Final = 0.2
 """About how often usage_service would wake the rollups at saturation."""
-
-
-class FollowingProcess:
-    """Starts and halts the followers of one database."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    @asynccontextmanager
-    async def started(cls, database_url: str, module: str = "benchmarks.following_process") -> AsyncIterator[Self]:
-        """Starts the process, with its followers halted, and ends it."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module),
-            env=os.environ | {_DATABASE_URL: database_url},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        followers = cls(process)
-        await followers.catch_up()
-        try:
-            yield followers
-        finally:
-            process.terminate()
-            await process.wait()
-
-    async def go(self) -> None:
-        """Lets the followers follow."""
-        await self._told("go")
-
-    async def halt(self) -> float:
-        """Lets the followers catch up and halts them. Returns the CPU time since `go` in microseconds, with their connections."""
-        return await self._told("halt")
-
-    async def catch_up(self) -> None:
-        """Adds everything that is not followed yet."""
-        await self._told("go")
-        await self._told("halt")
-
-    async def _told(self, order: str) -> float:
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        assert self._process.stdout is not None  # noqa: S101
-        self._process.stdin.write(f"{order}\n".encode())
-        return float(await self._process.stdout.readline())
 
 
 async def _serve(database_url: str) -> None:
@@ -132,4 +88,4 @@ def _cpu_us(backends: list[int]) -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(os.environ[_DATABASE_URL]))
+    asyncio.run(_serve(os.environ[DATABASE_URL]))
