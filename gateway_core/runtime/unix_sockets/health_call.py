@@ -1,4 +1,4 @@
-"""Calls the gRPC health check over a Unix socket without a gRPC library, which would take longer to load than the stack to start.
+"""Calls the gRPC health check over a Unix socket without a gRPC library, which takes longer to load than a probe may take.
 
 Each call opens a connection and sends one request: `grpc.health.v1.Health/Check` for the whole server. Only the message of the
 answer matters, so header blocks are skipped and not decoded.
@@ -49,15 +49,25 @@ _REQUEST: Final = (
 
 def says_serving(path: Path, timeout_s: float) -> bool:
     """Returns whether the server at the Unix socket `path` answers SERVING within `timeout_s`."""
+    return _answer(path, timeout_s) == _SERVING
+
+
+def answers(path: Path, timeout_s: float) -> bool:
+    """Returns whether the server at the Unix socket `path` answers within `timeout_s`, whatever it says."""
+    return _answer(path, timeout_s) != b""
+
+
+def _answer(path: Path, timeout_s: float) -> bytes:
+    """Returns the message of the answer; empty if there is none."""
     deadline = time.monotonic() + timeout_s
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout_s)
             connection.connect(str(path))
             connection.sendall(_REQUEST)
-            return _message(_frames(connection, deadline)) == _SERVING
+            return _message(_frames(connection, deadline))
     except OSError:
-        return False
+        return b""
 
 
 def _message(frames: Iterator[tuple[int, int, int, bytes]]) -> bytes:

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from megarouter_envoy.options import FrontProxies
-
-from deploy.local.stack.listeners.admin_edge import AdminEdge, AdminEdgeError, admin_edge, front_proxies, origins_in
+from megarouter_envoy.settings.admin_edge import AdminEdge, AdminEdgeError, admin_edge, front_proxies, origins_in
 
 PROVIDER = {"name": "staff", "issuer": "https://id.example", "audiences": ["megarouter"]}
 REMOTE = {**PROVIDER, "jwks_uri": "https://id.example/keys"}

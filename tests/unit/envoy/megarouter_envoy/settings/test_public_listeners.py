@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from megarouter_envoy.settings.public_listeners import PublicListeners, PublicListenersError, public_listeners
 
-from deploy.local.stack.listeners.public_listeners import PublicListeners, PublicListenersError, public_listeners
 from tests.support.servers.certificates import Authority, Pair
 
 ADDRESS, HOST = "MEGAROUTER_PUBLIC_ADDRESS", "MEGAROUTER_PUBLIC_HOST"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from deploy.local.stack.environment import DRAIN_GRACE
+from megarouter_envoy.settings.variables import DRAIN_GRACE
 
 DEFAULT_DRAIN_GRACE_S = 30
 MAX_DRAIN_GRACE_S = 3_600

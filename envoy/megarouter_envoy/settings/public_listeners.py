@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.stack.environment import (
+from megarouter_envoy.settings.variables import (
     ALLOW_PLAIN_HTTP,
+    HOST,
     PUBLIC_ADDRESS,
     PUBLIC_HOST,
     TLS_CERTIFICATE_FILE,
     TLS_CLIENT_CA_FILE,
     TLS_KEY_FILE,
 )
-from deploy.local.stack.layout import HOST
 
 _TRUE, _FALSE = "true", "false"
 

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from megarouter_envoy.options import FrontProxies, IdentityProvider
-
-from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE, PROXY_PROTOCOL, TRUSTED_HOPS
+from megarouter_envoy.settings.variables import (
+    ALLOWED_ORIGINS,
+    IDENTITY_PROVIDERS_FILE,
+    PROXY_PROTOCOL,
+    TRUSTED_HOPS,
+)
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.ASCII)
 MAX_TRUSTED_HOPS = 10
@@ -68,7 +72,7 @@ def front_proxies(environment: Mapping[str, str]) -> FrontProxies:
 
 def _identity_providers(file: Path) -> tuple[IdentityProvider, ...]:
     # Imported here, because few stacks have identity providers and the validation library is slow to load.
-    from deploy.local.stack.listeners.identity_providers import IdentityProvidersError, read_identity_providers  # noqa: PLC0415
+    from megarouter_envoy.settings.identity_providers import IdentityProvidersError, read_identity_providers  # noqa: PLC0415
 
     try:
         return read_identity_providers(file)

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from deploy.local.programs.health_call import says_serving
+from gateway_core.runtime.unix_sockets.health_call import says_serving
 
 TIMEOUT_S = 5.0
 Status = health_pb2.HealthCheckResponse

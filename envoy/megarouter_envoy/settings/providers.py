@@ -1,4 +1,4 @@
-"""Routes calls for each provider in the catalog: to the provider if its credential is set, otherwise to the mock."""
+"""Routes calls for each provider in the catalog: to the provider if its credential is set, otherwise to the mock, if any."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.local.stack.catalog_summary import ModelEntry, ProviderEntry
-from deploy.local.stack.layout import HOST
+from megarouter_envoy.settings.catalog_summary import ModelEntry, ProviderEntry
 
 _ACCESS_KEY_WORDS = (2, 3)
 ENVIRONMENT = "environment"
@@ -16,6 +15,14 @@ ENVIRONMENT = "environment"
 
 class ProviderError(Exception):
     """A provider cannot be reached as the catalog describes it. The message names what to change."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Route:
     credential: str | None = field(default=None, repr=False)
     authentication: Mapping[str, str] | None = None
     """What the credential is, as the catalog states it; None if it is a key that is sent as it is."""
+    credential_file: Path | None = None
+    """A file that has the credential already, and is replaced when it changes. None: it is written to one."""
 
     @property
     def has_aws_environment(self) -> bool:
@@ -49,21 +58,27 @@ class Route:
 
 
 def plan_routes(
-    providers: Sequence[ProviderEntry], environment: Mapping[str, str], mock_port: int
+    providers: Sequence[ProviderEntry], environment: Mapping[str, str], mock: Address | None
 ) -> tuple[Route, ...]:
-    """Returns the route of each provider, in catalog order.
+    """Returns the route of each provider, in catalog order. Without a mock, a provider without a credential has none.
+
+    Args:
+        providers: of the catalog.
+        environment: the credentials, by the name that the catalog gives them.
+        mock: where the mock provider listens; None if there is none.
 
     Raises:
         ProviderError: a base URL has no host, or a header cannot contain a credential.
     """
-    return tuple(_route(provider, environment, mock_port) for provider in providers)
+    routes = (_route(provider, environment, mock) for provider in providers)
+    return tuple(route for route in routes if route is not None)
 
 
-def _route(provider: ProviderEntry, environment: Mapping[str, str], mock_port: int) -> Route:
+def _route(provider: ProviderEntry, environment: Mapping[str, str], mock: Address | None) -> Route | None:
     scheme, host, port = _origin(provider)
     credential = environment.get(provider.credential_env, "").strip()
     if not credential:
-        return Route(provider.name, HOST, mock_port, tls=False)
+        return None if mock is None else Route(provider.name, mock.host, mock.port, tls=False)
     authentication = provider.authentication
     if authentication and authentication["kind"] == "google_service_account":
         credential = _service_account_key(provider.credential_env, credential)

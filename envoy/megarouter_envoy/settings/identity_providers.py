@@ -6,12 +6,12 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import yaml
-from megarouter_envoy.options import IdentityProvider
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from admin_service.sign_in.issuers import IssuerFields
-from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
+from gateway_core.model.organization.issuer_fields import IssuerFields
 from gateway_core.model.validation_problems import problems_of
+from megarouter_envoy.options import IdentityProvider
+from megarouter_envoy.settings.variables import IDENTITY_PROVIDERS_FILE
 
 MAX_FILE_BYTES = 64 * 1024
 
