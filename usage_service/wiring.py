@@ -111,7 +111,7 @@ async def open_service(
             settler.recent,
             settler.counts,
         )
-        await stack.enter_async_context(journal_replay.running(replay))
+        await stack.enter_async_context(journal_replay.running(replay, settings.shutdown_grace_ms))
 
         def expired(recorded: Sequence[RecordedSettlement]) -> None:
             committed(recorded)

@@ -125,7 +125,7 @@ def table(floors: Mapping[str, Floor]) -> Table:
 @contextmanager
 def _envoy(place: Place) -> Iterator["subprocess.Popen[bytes]"]:
     bootstrap = place.directory / "floor-envoy.json"
-    text = place.home.bootstrap_file.read_text(encoding="utf-8")
+    text = place.home.envoy_files.bootstrap_file.read_text(encoding="utf-8")
     write_private(bootstrap, json.dumps(moved(json.loads(text), place)))
     with starting_on({GATEWAY_CORE}), running_envoy(bootstrap, place.first_port + 2) as envoy:
         yield envoy

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from megarouter_envoy.settings.variables import IDENTITY_PROVIDERS_FILE
 
 from deploy.local.cli.demo_data import load_demo_data
-from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.ports import free_port_base
 from tests.support.servers.identity_provider import ISSUER, IdentityProvider, running_identity_provider

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import asyncpg
 import pytest
+from megarouter_envoy.settings.variables import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 
-from deploy.local.stack.environment import ALLOWED_ORIGINS, IDENTITY_PROVIDERS_FILE
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.data.tenants import Tenant, make_tenant
 from tests.support.ports import free_port_base

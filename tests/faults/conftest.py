@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import aiohttp
 import asyncpg
 import pytest
+from megarouter_envoy.settings.variables import DRAIN_GRACE
 
-from deploy.local.stack.environment import DRAIN_GRACE
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.catalog.entries import Catalog

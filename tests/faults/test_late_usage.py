@@ -14,8 +14,8 @@ from dataclasses import replace
 
 import asyncpg
 import pytest
+from megarouter_envoy.settings.variables import DRAIN_GRACE
 
-from deploy.local.stack.environment import DRAIN_GRACE
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.calls.holds import sign_hold, verify_hold
 from gateway_core.model.limits.cycles import Cycle

@@ -3,28 +3,31 @@
 from typing import Final
 
 from megarouter_envoy.binary import BINARY_SETTING
+from megarouter_envoy.gateway import container
 from megarouter_envoy.module import MODULE_SETTING
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-
-from admin_service.demo.settings import DemoSettings
-from deploy.local.stack.environment import (
+from megarouter_envoy.settings.variables import (
     ALLOW_PLAIN_HTTP,
     ALLOWED_ORIGINS,
-    CONSOLE_URL,
     DRAIN_GRACE,
     IDENTITY_PROVIDERS_FILE,
-    INBOX_URL,
     MODEL_ALLOWED_ORIGINS,
     OTLP_ENDPOINT,
     PROXY_PROTOCOL,
     PUBLIC_ADDRESS,
     PUBLIC_HOST,
-    REDIS_URL,
     TLS_CERTIFICATE_FILE,
     TLS_CLIENT_CA_FILE,
     TLS_KEY_FILE,
     TRUSTED_HOPS,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from admin_service.demo.settings import DemoSettings
+from deploy.local.stack.environment import (
+    CONSOLE_URL,
+    INBOX_URL,
+    REDIS_URL,
 )
 from gateway_core.runtime.settings import (
     PREFIX,
@@ -69,6 +72,21 @@ OF_THE_RUNNER: Final = {
     " without it. `false` by default.",
     BINARY_SETTING: "Run this Envoy binary instead of the installed one.",
     MODULE_SETTING: "Load this compiled Envoy module instead of compiling the sources.",
+}
+OF_A_CONTAINERS_ENVOY: Final = {
+    container.EDGE_SECRET_FILE: "File with the secret that admin_service has as `MEGAROUTER_EDGE_SECRET`. Required.",
+    container.MODEL_URL: "Address at which callers reach models, without a path. Required with the console.",
+    container.CREDENTIALS_FOLDER: "Folder with one file for each provider's credential, named as the catalog names its variable."
+    " Without one, no provider can be called.",
+    container.CATALOG_FILE: "The catalog. By default that of the image.",
+    container.AUTHZ_WORKERS: "Processes of the authz_service beside this Envoy. 1 by default.",
+    container.RATELIMIT_WORKERS: "Processes of the ratelimit_service beside it. 1 by default.",
+    container.CONSOLE: "`false`: Envoy does not serve the console. `true` by default.",
+    container.ENVOY_FOLDER: "Where the files are written. `/run/megarouter/envoy` by default.",
+    container.SOCKETS_FOLDER: "Where the services and Envoy's admin page listen. `/run/megarouter/sockets` by default.",
+    container.JOURNAL_FILE: "The journal that Envoy writes. `/var/lib/megarouter/journal/usage.log` by default.",
+    container.MOCK_PROVIDER: "`host:port` of a mock provider, which then answers for every provider without a credential.",
+    MODULE_SETTING: "Envoy's module in the image of Envoy.",
 }
 OF_MIGRATION: Final = {
     OWNER_URL: "PostgreSQL, logging in as the owner of the database. Required.",
@@ -123,6 +141,14 @@ def settings_page() -> str:
         "| variable | meaning |",
         "|---|---|",
         *_rows(OF_MIGRATION),
+    ]
+    lines += [
+        "\n## `python -m megarouter_envoy.gateway`\n",
+        "It writes the files of a container's Envoy, and ends. It also reads those variables of `./dev up` that concern listeners,"
+        " browsers, identity providers, proxies and traces.\n",
+        "| variable | meaning |",
+        "|---|---|",
+        *_rows(OF_A_CONTAINERS_ENVOY),
     ]
     lines += ["\n## `python -m admin_service.demo`\n", "| variable | default | meaning |", "|---|---|---|", *_demo()]
     lines += [

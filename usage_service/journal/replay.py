@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 _LOOK_INTERVAL_S: Final = 0.25
 _RETRY_S: Final = 0.5
+_CLAIM_ATTEMPTS: Final = 10
+_CLAIM_PAUSE_S: Final = 0.05
 
 
 class Claim(Protocol):
@@ -121,22 +123,46 @@ class JournalReplay:
                 logger.warning("journal replay is waiting", extra={"error": type(error).__name__})
             await asyncio.sleep(_RETRY_S)
 
-    async def _read_with(self, claim: Claim) -> None:
-        """Replays until an error shows that the claim is lost."""
+    async def finish(self, grace_s: float) -> None:
+        """Settles what the journal has now. After a stop perhaps nobody reads it again, because its volume ends with its pod."""
+        try:
+            async with asyncio.timeout(grace_s):
+                claim = await self._claim_back()
+                if claim is not None:
+                    await self._read_with(claim, to_end=True)
+        except (TimeoutError, *UNAVAILABLE, asyncpg.PostgresError) as error:
+            logger.warning("journal is left unsettled", extra={"error": type(error).__name__})
+
+    async def _claim_back(self) -> Claim | None:
+        """Takes the right again that `run` gave up a moment ago; None if another process was faster."""
+        for _ in range(_CLAIM_ATTEMPTS):
+            claim = await self._attempt_claim()
+            if claim is not None:
+                return claim
+            await asyncio.sleep(_CLAIM_PAUSE_S)
+        return None
+
+    async def _read_with(self, claim: Claim, *, to_end: bool = False) -> None:
+        """Replays until an error shows that the claim is lost, or to the end that the journal has at the start."""
         try:
             self._stored = None
             file = JournalFile(self._files.segments, await claim.load(), self._files.delay_s, time.monotonic)
             self.is_reading = True
             try:
                 while True:
-                    await self._step(file, claim)
+                    if await self._step(file, claim):
+                        continue
+                    if to_end:
+                        return
+                    await asyncio.sleep(_LOOK_INTERVAL_S)
             finally:
                 self.is_reading = False
                 file.close()
         finally:
             claim.give_up()
 
-    async def _step(self, file: JournalFile, claim: Claim) -> None:
+    async def _step(self, file: JournalFile, claim: Claim) -> bool:
+        """Settles the next lines. Returns False if everything that the journal had at the start is settled."""
         # Shielded: a canceled reader must not leave a thread that reads a closed file.
         looking = asyncio.ensure_future(asyncio.to_thread(self._look, file))
         try:
@@ -147,13 +173,12 @@ class JournalReplay:
         except OSError:
             logger.exception("journal cannot be read")
             await asyncio.sleep(_RETRY_S)
-            return
+            return True
         if lines is not None:
             await self._replay(lines, claim)
-            return
-        if file.is_caught_up:
-            self.caught_up.set()
-        await asyncio.sleep(_LOOK_INTERVAL_S)
+            return True
+        self.caught_up.set()
+        return False
 
     def _look(self, file: JournalFile) -> JournalLines | None:
         """Does everything that touches the disk, in one thread."""
@@ -211,7 +236,8 @@ def claim_with(settings: UsageSettings, role: str, journal: Path) -> AttemptClai
 
 
 @asynccontextmanager
-async def running(replay: JournalReplay) -> AsyncIterator[None]:
-    """Replays while the context is open."""
+async def running(replay: JournalReplay, grace_ms: int) -> AsyncIterator[None]:
+    """Replays while the context is open, and then to the end of the journal, as far as that is possible in a bounded time."""
     async with in_background(replay.run()):
         yield
+    await replay.finish(grace_ms / 1_000)

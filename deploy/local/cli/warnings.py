@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
+from megarouter_envoy.settings.variables import HOST
+
 from deploy.local.cli.watch import Figures, read_figures, read_page, take_sample
-from deploy.local.stack.layout import HOST, Ports
+from deploy.local.stack.layout import Ports
 
 # The thresholds of the alert rules in deploy/observability.
 CERTIFICATE_ENDS_WITHIN_S: Final = 14 * 86_400

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from megarouter_envoy.settings.variables import HOST
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from deploy.local.stack.layout import HOST, SERVICES, Ports
+from deploy.local.stack.layout import SERVICES, Ports
 
 _TIMEOUT_S: Final = 1.0
 _WINDOW_SAMPLES: Final = 6

@@ -19,10 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from megarouter_envoy.settings.variables import HOST
+
 from deploy.local.process.children import ChildCommand, run_child, start_child, stop_child, wait_until_ready
 from deploy.local.process.privilege import Account, unprivileged_account
 from deploy.local.process.reachable_programs import installed_programs, reachable_programs
-from deploy.local.stack.layout import HOST
 
 USER = "megarouter"
 DATABASE = "megarouter"

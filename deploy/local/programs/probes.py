@@ -6,8 +6,9 @@ import ssl
 import struct
 from pathlib import Path
 
-from deploy.local.programs.health_call import says_serving
-from deploy.local.stack.layout import HOST
+from megarouter_envoy.settings.variables import HOST
+
+from gateway_core.runtime.unix_sockets.health_call import says_serving
 from gateway_core.runtime.unix_sockets.http_client import UnixHTTPConnection
 
 PROBE_TIMEOUT_S = 1.0

@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from megarouter_envoy.settings.variables import HOST
+
 from deploy.local.process.children import ChildCommand, StartError, start_child, stop_child, wait_until_ready
 from deploy.local.process.ownership import give_away
 from deploy.local.process.private_files import write_private
 from deploy.local.process.privilege import service_account
-from deploy.local.stack.layout import HOST
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from megarouter_envoy.settings.variables import HOST
+
 from deploy.local.process.accounts import for_account, python_account
 from deploy.local.process.children import ChildCommand, StartError
 from deploy.local.programs import postgres, probes, redis
@@ -26,7 +28,7 @@ from deploy.local.stack.environment import (
     inbox_url,
     service_environment,
 )
-from deploy.local.stack.layout import HOST, REPOSITORY, SERVICES, Home, LayoutError, process_name
+from deploy.local.stack.layout import REPOSITORY, SERVICES, Home, LayoutError, process_name
 from deploy.local.stack.plan import StackPlan
 from deploy.local.stack.secrets import load_or_make_secrets
 

@@ -1,48 +1,12 @@
-"""The part of the catalog that the runner needs. It is cached, because loading the whole catalog takes 0.3 s."""
+"""Caches the summary of the catalog, because loading the whole catalog takes 0.3 s."""
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from megarouter_envoy.settings.catalog_summary import CatalogSummary, ModelEntry, ProviderEntry, summarize
+
 from deploy.local.stack.remembered import remembered, source_of
-
-
-class CatalogRefusedError(Exception):
-    """The catalog is not valid. The message says what is wrong."""
-
-
-@dataclass(frozen=True)
-class ProviderEntry:
-    """A provider, and how to reach it and log in to it. One that wants its credential in several headers has several entries."""
-
-    name: str
-    """Of the target: `Provider.target`."""
-    url: str
-    """The base URL of one of its dialects. The catalog ensures that all its dialects share scheme, host and port."""
-    credential_env: str
-    credential_header: str
-    authentication: dict[str, str] | None = None
-    """What the credential is, as the catalog states it; None if it is a key that is sent as it is."""
-
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """A model that a call can name."""
-
-    name: str
-    provider: str
-    answers_chat: bool
-
-
-@dataclass(frozen=True)
-class CatalogSummary:
-    """Providers and models in catalog order."""
-
-    providers: tuple[ProviderEntry, ...]
-    models: tuple[ModelEntry, ...]
-    fallbacks: tuple[tuple[str, ...], ...] = ()
-    """Orders in which the targets of one call may be tried."""
 
 
 def read_catalog(catalog_file: Path, remembered_in: Path) -> CatalogSummary:
@@ -56,40 +20,9 @@ def read_catalog(catalog_file: Path, remembered_in: Path) -> CatalogSummary:
         CatalogRefusedError: the catalog is not valid or cannot be read.
     """
     if not catalog_file.is_file():
-        return _restored(_summarize(catalog_file))  # raises an error that says what is wrong
-    content = remembered(remembered_in, source_of([catalog_file]), lambda: _summarize(catalog_file))
+        return summarize(catalog_file)  # raises an error that says what is wrong
+    content = remembered(remembered_in, source_of([catalog_file]), lambda: dataclasses.asdict(summarize(catalog_file)))
     return _restored(content)
-
-
-def _summarize(catalog_file: Path) -> dict[str, Any]:
-    # Imported here, because a start with a cached summary does not need the slow validation library.
-    from gateway_core.model.catalog_file import CatalogError, load_catalog  # noqa: PLC0415
-    from gateway_core.model.deployments.fallbacks import orders_of  # noqa: PLC0415
-    from gateway_core.model.endpoints import Endpoint  # noqa: PLC0415
-
-    try:
-        catalog = load_catalog(catalog_file)
-    except CatalogError as error:
-        raise CatalogRefusedError(str(error)) from error
-    summary = CatalogSummary(
-        providers=tuple(
-            ProviderEntry(
-                target,
-                next(iter(provider.dialects.values())),
-                provider.credential_env,
-                header,
-                provider.authentication.model_dump() if provider.authentication else None,
-            )
-            for provider in catalog.providers
-            for target, header in provider.targets.items()
-        ),
-        models=tuple(
-            ModelEntry(model.name, model.provider, Endpoint.CHAT_COMPLETIONS in model.endpoints)
-            for model in catalog.models
-        ),
-        fallbacks=orders_of(catalog),
-    )
-    return dataclasses.asdict(summary)
 
 
 def _restored(content: dict[str, Any]) -> CatalogSummary:

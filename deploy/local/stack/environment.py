@@ -5,14 +5,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from megarouter_envoy.settings.variables import (
+    ALLOW_PLAIN_HTTP,
+    ALLOWED_ORIGINS,
+    HOST,
+    MODEL_ALLOWED_ORIGINS,
+    PROXY_PROTOCOL,
+    PUBLIC_ADDRESS,
+    PUBLIC_HOST,
+    TLS_CERTIFICATE_FILE,
+    TLS_CLIENT_CA_FILE,
+    TLS_KEY_FILE,
+    TRUSTED_HOPS,
+)
+
 from deploy.local.stack.database_urls import service_database_urls
-from deploy.local.stack.layout import HOST, SPREAD_SERVICES, Home, Ports
+from deploy.local.stack.layout import SPREAD_SERVICES, Home, Ports
 from deploy.local.stack.secrets import StackSecrets
 from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 
 DATABASE_URL = OWNER_URL
 REDIS_URL = "MEGAROUTER_REDIS_URL"
-OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 HOLD_SIGNING_KEY = "MEGAROUTER_HOLD_SIGNING_KEY"
 KEY_PEPPER = "MEGAROUTER_KEY_PEPPER"
@@ -46,15 +59,6 @@ DEMO_OPERATORS = "user:acme-olivia"
 LISTEN = "MEGAROUTER_LISTEN"
 ENVOY_LISTEN = "MEGAROUTER_ENVOY_LISTEN"
 METRICS_LISTEN = "MEGAROUTER_METRICS_LISTEN"
-ALLOWED_ORIGINS = "MEGAROUTER_ADMIN_ALLOWED_ORIGINS"
-MODEL_ALLOWED_ORIGINS = "MEGAROUTER_MODEL_ALLOWED_ORIGINS"
-DRAIN_GRACE = "MEGAROUTER_DRAIN_GRACE_S"
-PUBLIC_ADDRESS = "MEGAROUTER_PUBLIC_ADDRESS"
-PUBLIC_HOST = "MEGAROUTER_PUBLIC_HOST"
-TLS_CERTIFICATE_FILE = "MEGAROUTER_TLS_CERTIFICATE_FILE"
-TLS_KEY_FILE = "MEGAROUTER_TLS_KEY_FILE"
-TLS_CLIENT_CA_FILE = "MEGAROUTER_TLS_CLIENT_CA_FILE"
-ALLOW_PLAIN_HTTP = "MEGAROUTER_ALLOW_PLAIN_HTTP"
 OF_PUBLIC_LISTENERS = (
     PUBLIC_ADDRESS,
     PUBLIC_HOST,
@@ -63,9 +67,6 @@ OF_PUBLIC_LISTENERS = (
     TLS_CLIENT_CA_FILE,
     ALLOW_PLAIN_HTTP,
 )
-IDENTITY_PROVIDERS_FILE = "MEGAROUTER_IDENTITY_PROVIDERS_FILE"
-TRUSTED_HOPS = "MEGAROUTER_TRUSTED_HOPS"
-PROXY_PROTOCOL = "MEGAROUTER_PROXY_PROTOCOL"
 TOKEN_SOURCES_FILE = "MEGAROUTER_TOKEN_SOURCES_FILE"  # noqa: S105 - a path
 
 NEEDS = {
@@ -189,7 +190,7 @@ def service_environment(
         CHANNEL_KEY: secrets.channel_key,
         JOURNAL_FILE: str(home.journal_file),
         CATALOG_FILE: str(catalog_file),
-        TOKEN_SOURCES_FILE: str(home.token_sources_file),
+        TOKEN_SOURCES_FILE: str(home.envoy_files.token_sources_file),
     }
     needed = {name: values[name] for name in NEEDS[service]} | _replaced(service, secrets)
     if service in SPREAD_SERVICES:  # Envoy calls these for every model call, over the lean transport

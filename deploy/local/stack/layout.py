@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from megarouter_envoy.gateway.folder import EnvoyFolder
+
 from deploy.local.process.ownership import give_away, let_through
 
 # A Unix socket's path may have 107 bytes. The rest is for the longest file name below.
@@ -18,7 +20,6 @@ SPREAD_SERVICES = ("authz", "ratelimit")
 The others have one process: the journal has one reader, and the admin API and alerts have little to do.
 """
 MAX_WORKERS = 16
-HOST = "127.0.0.1"
 _FIRST_PORTS = 12  # with one worker
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -116,49 +117,9 @@ class Home:
         return self.directory / "envoy"
 
     @property
-    def provider_secrets(self) -> Path:
-        """The directory with one file for each provider credential, mode 0600."""
-        return self.envoy / "credentials"
-
-    @property
-    def token_credentials(self) -> Path:
-        """The directory with what token_service shows to get tokens, one file for each place, mode 0600."""
-        return self.envoy / "token-credentials"
-
-    @property
-    def token_sources_file(self) -> Path:
-        """What token_service reads: which tokens to fetch. It contains no secret."""
-        return self.envoy / "token-sources.json"
-
-    @property
-    def secret_sources(self) -> Path:
-        """The directory of files by which Envoy notices that a secret was replaced. They contain no secret."""
-        return self.envoy / "secret-sources"
-
-    @property
-    def admin_json_types_file(self) -> Path:
-        """The tables by which Envoy checks the JSON of REST calls. Made from the protos."""
-        return self.envoy / "admin_json_types.lua"
-
-    @property
-    def edge_secret_file(self) -> Path:
-        """The secret with which Envoy authenticates to admin_service, mode 0600."""
-        return self.envoy / "edge-secret"
-
-    @property
-    def tls_secrets_file(self) -> Path:
-        """Names the files of the public listeners' certificate for Envoy."""
-        return self.envoy / "server-certificate.json"
-
-    @property
-    def tls_client_secrets_file(self) -> Path:
-        """Names the file of the authorities of client certificates for Envoy."""
-        return self.envoy / "client-authorities.json"
-
-    @property
-    def bootstrap_file(self) -> Path:
-        """Envoy's configuration, mode 0600."""
-        return self.envoy / "bootstrap.json"
+    def envoy_files(self) -> EnvoyFolder:
+        """The files in that directory."""
+        return EnvoyFolder(self.envoy)
 
     @property
     def bootstrap_stamp_file(self) -> Path:
@@ -267,8 +228,8 @@ def make_home(home: Home) -> None:
         home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for directory in (
             home.envoy,
-            home.provider_secrets,
-            home.token_credentials,
+            home.envoy_files.credentials,
+            home.envoy_files.token_credentials,
             home.journal_file.parent,
             home.logs,
         ):

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from megarouter_envoy.options import FrontProxies
+from megarouter_envoy.settings.admin_edge import AdminEdge
+from megarouter_envoy.settings.providers import Route
+from megarouter_envoy.settings.public_listeners import PublicListeners
 
 from deploy.local.stack.environment import Backends
 from deploy.local.stack.layout import Home, Ports
-from deploy.local.stack.listeners.admin_edge import AdminEdge
-from deploy.local.stack.listeners.public_listeners import PublicListeners
-from deploy.local.stack.providers import Route
 from deploy.local.stack.secrets import StackSecrets
 from deploy.local.stack.specification import StackSpecification
 

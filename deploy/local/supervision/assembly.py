@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 
+from megarouter_envoy.settings.admin_edge import AdminEdgeError, admin_edge, front_proxies, origins_in
+from megarouter_envoy.settings.catalog_summary import CatalogRefusedError
+from megarouter_envoy.settings.drain_grace import DrainGraceError, drain_grace_s
+from megarouter_envoy.settings.providers import Address, ProviderError, Route, example_model, plan_routes
+from megarouter_envoy.settings.public_listeners import PublicListenersError, public_listeners
+from megarouter_envoy.settings.variables import HOST, MODEL_ALLOWED_ORIGINS
+
 from deploy.local.programs.demo import seed_demo
-from deploy.local.programs.envoy.drain_grace import DrainGraceError, drain_grace_s
 from deploy.local.programs.migration import migrate_database
 from deploy.local.programs.postgres import postgres_url
 from deploy.local.programs.redis import redis_url
 from deploy.local.programs.stack_programs import external_addresses, stack_programs
-from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
+from deploy.local.stack.catalog_summary import read_catalog
 from deploy.local.stack.database_urls import DatabaseUrlError
 from deploy.local.stack.environment import (
     INBOX_SECRET,
     INBOX_URL,
-    MODEL_ALLOWED_ORIGINS,
     aws_variables,
     choose_backends,
     client_environment,
@@ -22,10 +27,7 @@ from deploy.local.stack.environment import (
     inherited,
     service_environment,
 )
-from deploy.local.stack.listeners.admin_edge import AdminEdgeError, admin_edge, front_proxies, origins_in
-from deploy.local.stack.listeners.public_listeners import PublicListenersError, public_listeners
 from deploy.local.stack.plan import StackPlan
-from deploy.local.stack.providers import ProviderError, Route, example_model, plan_routes
 from deploy.local.stack.secrets import load_or_make_secrets
 from deploy.local.stack.specification import StackSpecification
 from deploy.local.stack.state import Health, ProcessState
@@ -54,7 +56,7 @@ def assemble(specification: StackSpecification, environment: Mapping[str, str]) 
     """
     try:
         catalog = read_catalog(specification.catalog_file, specification.home.catalog_summary_file)
-        routes = plan_routes(catalog.providers, environment, specification.ports.mock_provider)
+        routes = plan_routes(catalog.providers, environment, Address(HOST, specification.ports.mock_provider))
         plan = _plan(specification, routes, catalog.fallbacks, environment)
         programs = stack_programs(plan)
     except _REFUSALS as error:

@@ -4,8 +4,10 @@ import errno
 import socket
 from collections.abc import Iterable
 
+from megarouter_envoy.settings.variables import HOST
+
 from deploy.local.programs.program import Program
-from deploy.local.stack.layout import HOST, LayoutError
+from deploy.local.stack.layout import LayoutError
 
 
 def require_free_ports(programs: Iterable[Program]) -> None:

@@ -295,7 +295,7 @@ async def test_no_token_or_secret_is_in_a_log_or_process_list(
     secret = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))["edge_secret"]
     written = "".join(file.read_text(errors="replace") for file in stack.home.logs.iterdir())
     commands = _command_lines()
-    bootstrap = stack.home.bootstrap_file.read_text()
+    bootstrap = stack.home.envoy_files.bootstrap_file.read_text()
     for hidden in (token.split(".")[2][:20], secret, base64.b64encode(secret.encode()).decode()):
         assert hidden not in written + commands + bootstrap
 

@@ -23,7 +23,7 @@ PATIENCE_S = 10.0
 def access_key(deployed_stack: Stack) -> Iterator[None]:
     """Lets the test replace the access key. Afterwards it is the first one again."""
     yield
-    write_aws_access_key(deployed_stack.home.provider_secrets / "bedrock", AWS_KEYS["first"])
+    write_aws_access_key(deployed_stack.home.envoy_files.credentials / "bedrock", AWS_KEYS["first"])
 
 
 @pytest.mark.parametrize("streams", [False, True])
@@ -77,7 +77,7 @@ async def test_the_attempt_after_a_signed_one_takes_no_signature_along(
 async def test_a_replaced_access_key_signs_without_a_restart(
     calls: Metering, aws: MockProcess, deployed_stack: Stack, access_key: None
 ) -> None:
-    write_aws_access_key(deployed_stack.home.provider_secrets / "bedrock", AWS_KEYS["second"])
+    write_aws_access_key(deployed_stack.home.envoy_files.credentials / "bedrock", AWS_KEYS["second"])
     second = AWS_KEYS["second"].split(":")[0]
     async with asyncio.timeout(PATIENCE_S):
         while True:
@@ -90,7 +90,7 @@ async def test_a_replaced_access_key_signs_without_a_restart(
 async def test_a_wrong_secret_is_refused_and_seen_by_the_operator_only(
     calls: Metering, aws: MockProcess, deployed_stack: Stack, access_key: None
 ) -> None:
-    write_aws_access_key(deployed_stack.home.provider_secrets / "bedrock", f"{AWS_KEYS['first']}-wrong")
+    write_aws_access_key(deployed_stack.home.envoy_files.credentials / "bedrock", f"{AWS_KEYS['first']}-wrong")
     async with asyncio.timeout(PATIENCE_S):
         while (reply := await calls.call(MESSAGE, "/v1/messages")).status == 200:
             await asyncio.sleep(0.1)

@@ -23,7 +23,7 @@ PATIENCE_S = 20.0
 @pytest.fixture
 def secret_file(deployed_stack: Stack) -> Iterator[Path]:
     """The secret of the application, which is right again after the test."""
-    file = deployed_stack.home.token_credentials / "entra"
+    file = deployed_stack.home.envoy_files.token_credentials / "entra"
     yield file
     write_secret_file(file, CLIENT_SECRET)
 
@@ -86,8 +86,8 @@ async def test_no_secret_and_no_token_is_in_a_log_or_a_command_line(
 def secrets_and_texts(stack: Stack) -> tuple[list[str], list[str]]:
     """Returns every secret that Envoy sends or token_service shows, and everything that people can read."""
     home = stack.home
-    hidden = [CLIENT_SECRET, *(file.read_text() for file in home.provider_secrets.iterdir())]
-    shown = [file.read_text(errors="replace") for file in [*home.logs.iterdir(), home.token_sources_file]]
+    hidden = [CLIENT_SECRET, *(file.read_text() for file in home.envoy_files.credentials.iterdir())]
+    shown = [file.read_text(errors="replace") for file in [*home.logs.iterdir(), home.envoy_files.token_sources_file]]
     shown += [file.read_bytes().decode(errors="replace") for file in Path("/proc").glob("[0-9]*/cmdline")]
     return [secret for secret in hidden if secret.strip()], shown
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import yaml
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
+from megarouter_envoy.settings.admin_edge import admin_edge
+from megarouter_envoy.settings.variables import IDENTITY_PROVIDERS_FILE
 
 from deploy.local.cli.report import ADMIN_CURL
-from deploy.local.stack.environment import IDENTITY_PROVIDERS_FILE
-from deploy.local.stack.listeners.admin_edge import admin_edge
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.checkout.documented_commands import blocks
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
+from megarouter_envoy.settings.variables import MODEL_ALLOWED_ORIGINS
 
-from deploy.local.stack.environment import MODEL_ALLOWED_ORIGINS
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import CONSOLE_ORIGIN, pepper_of

@@ -91,7 +91,7 @@ async def test_every_secret_is_replaced_under_load_and_no_call_is_refused_or_cha
     async with SteadyLoad(world.session, world.base_url, tenants, CALLS_PER_SECOND) as load:
         asked = asyncio.create_task(asking.run())
         await restart(world, announced, "usage_service", *AUTHZ, "admin_service")
-        write_secret_file(world.stack.home.edge_secret_file, edge)
+        write_secret_file(world.stack.home.envoy_files.edge_secret_file, edge)
         await restart(world, hashing, *AUTHZ, "admin_service")
         await restart(world, ended, "usage_service", *AUTHZ, "admin_service")
         assert not asked.done()

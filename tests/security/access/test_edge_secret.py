@@ -61,10 +61,10 @@ async def test_the_edge_secret_is_replaced_while_calls_run(rotating: Stack, sess
     try:
         creator = Creator(rotating, session, owner)
         for secret in (OLD, NEW):
-            write_secret_file(rotating.home.edge_secret_file, secret)
+            write_secret_file(rotating.home.envoy_files.edge_secret_file, secret)
             assert await creator.create_for(LOAD_S) == {"127.0.0.1"}
         # What Envoy reads is what counts: a secret that admin_service does not know proves nothing.
-        write_secret_file(rotating.home.edge_secret_file, UNKNOWN)
+        write_secret_file(rotating.home.envoy_files.edge_secret_file, UNKNOWN)
         async with asyncio.timeout(NOTICED_WITHIN_S):
             while await creator.create() == "127.0.0.1":
                 await asyncio.sleep(0.05)

@@ -77,7 +77,7 @@ def _start_authz(
 
 def _bootstrap(stack: Stack, ports: Ports, sockets: list[Path]) -> str:
     """Returns the stack's Envoy configuration with other ports and one endpoint per replica."""
-    text = stack.home.bootstrap_file.read_text(encoding="utf-8")
+    text = stack.home.envoy_files.bootstrap_file.read_text(encoding="utf-8")
     old = stack.ports
     for before, after in ((old.model, ports.model), (old.admin, ports.admin), (old.envoy_metrics, ports.envoy_metrics)):
         text = text.replace(f'"port_value": {before}', f'"port_value": {after}')

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from megarouter_envoy.settings.variables import HOST
 from redis import Redis
 
 from deploy.local.process.children import start_child, stop_child, wait_until_ready
 from deploy.local.process.ownership import give_away
 from deploy.local.process.private_files import write_private
 from deploy.local.programs.redis import STOP_TIMEOUT_S, configuration, is_redis_ready, server_child
-from deploy.local.stack.layout import HOST
 
 SLOTS = 16_384
 MASTERS = 3

@@ -70,7 +70,7 @@ ROOMS = {
         "peppers",
     ),
     "notification_service": ("transport", "mail", "channels", "outbox"),
-    "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners"),
+    "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners", "settings", "gateway"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "demo_data", "cli"),
 }
 """The folders of each package, lowest first. A folder imports only from those before it."""
@@ -84,6 +84,7 @@ WITH_ANOTHER_USER = (
     "gateway_core.runtime.unix_sockets",
     "gateway_core.model.catalog_file",
     "gateway_core.model.deployments.fallbacks",
+    "gateway_core.model.organization.issuer_fields",
 )
 """Code in the core that is shared with Envoy or the deployment instead of a second service."""
 

@@ -1,7 +1,6 @@
 """The console that Envoy serves: the committed build."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from megarouter_envoy.options import Console
 from megarouter_envoy.replies.console_files import ConsoleNotBuiltError, read_console
@@ -19,13 +18,7 @@ def planned_console(plan: StackPlan) -> Console:
     Raises:
         StartError: the build is incomplete.
     """
-    issuers = dict.fromkeys(_origin(provider.issuer) for provider in plan.admin_edge.identity_providers)
     try:
-        return read_console(BUILD, plan.listeners.url(plan.ports.model), tuple(issuers))
+        return read_console(BUILD, plan.listeners.url(plan.ports.model), plan.admin_edge.identity_providers)
     except ConsoleNotBuiltError as error:
         raise StartError(str(error)) from error
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

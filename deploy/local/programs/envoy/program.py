@@ -7,12 +7,12 @@ from pathlib import Path
 from megarouter_envoy.binary import BinaryNotFoundError, Succession, command, find_binary
 from megarouter_envoy.clusters.authorities import system_authorities
 from megarouter_envoy.module import find_module
+from megarouter_envoy.settings.drain_grace import drain_grace_s
 
 from deploy.local.process.accounts import for_account
 from deploy.local.process.children import ChildCommand, StartError
 from deploy.local.process.privilege import service_account, unprivileged_account
 from deploy.local.programs import probes
-from deploy.local.programs.envoy.drain_grace import drain_grace_s
 from deploy.local.programs.envoy.files import prepare_files
 from deploy.local.programs.program import EDGE, Program
 from deploy.local.stack.plan import StackPlan
@@ -67,10 +67,10 @@ def _prepare(plan: StackPlan) -> None:
 
 
 def _child(plan: StackPlan, succession: Succession) -> ChildCommand:
-    command = _command(plan.home.bootstrap_file, succession)
+    command = _command(plan.home.envoy_files.bootstrap_file, succession)
     listeners = plan.listeners
     named = (listeners.certificate_file, listeners.key_file, listeners.client_authorities_file)
-    installed = (Path(command[0]), find_module(), plan.home.bootstrap_file, system_authorities())
+    installed = (Path(command[0]), find_module(), plan.home.envoy_files.bootstrap_file, system_authorities())
     account = service_account([*installed, *(file for file in named if file is not None)])
     return ChildCommand(
         command=command,

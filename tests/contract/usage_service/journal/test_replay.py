@@ -1,5 +1,6 @@
 """The journal delivers what the access-log stream lost, once."""
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -46,6 +47,34 @@ async def test_a_call_lost_by_the_stream_is_settled_from_the_journal(
         await until(lambda: service.counts.settled == 10)
         assert service.counts.rescued == 10
     assert await breaches(owner) == []
+
+
+async def test_a_stopping_service_settles_what_the_stream_lost_a_moment_ago(
+    owner: asyncpg.Connection, settings: UsageSettings, journal: Path
+) -> None:
+    """The journal of a pod may end with the pod."""
+    await prepare(owner)
+    reports = [make_report(make_hold()) for _ in range(5)]
+    append(journal, reports[:2])
+    async with running(settings.model_copy(update={"journal_delay_ms": 60_000})) as service:
+        await until_offset(owner, journal)
+        append(journal, reports[2:])
+        assert service.counts.settled == 2
+    assert await owner.fetchval("SELECT count(*) FROM usage_records") == 5
+    await until_offset(owner, journal)
+    assert await breaches(owner) == []
+
+
+async def test_a_service_stops_in_time_although_the_journal_is_read_by_another(
+    owner: asyncpg.Connection, settings: UsageSettings, journal: Path
+) -> None:
+    await prepare(owner)
+    append(journal, [make_report(make_hold())])
+    async with running(settings) as reader:
+        await until_offset(owner, journal)
+        async with asyncio.timeout(5), running(settings) as other:
+            assert other.counts.settled == 0
+        assert reader.counts.settled == 1
 
 
 async def test_reading_resumes_where_the_journal_was_settled(

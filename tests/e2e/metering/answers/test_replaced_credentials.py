@@ -26,7 +26,7 @@ CALLERS = 3
 @pytest.fixture
 def credential_file(metered_stack: Stack) -> Iterator[Path]:
     """The file, which has its first content again after the test."""
-    file = metered_stack.home.provider_secrets / "openai"
+    file = metered_stack.home.envoy_files.credentials / "openai"
     yield file
     write_secret_file(file, OLD)
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from megarouter_envoy.bootstrap import build_bootstrap
-from megarouter_envoy.options import Console
+from megarouter_envoy.options import Console, IdentityProvider
 from megarouter_envoy.replies.console_files import ConsoleNotBuiltError, read_console
 
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
 
 MODELS, ISSUER = "https://models.example", "https://id.example"
+PROVIDER = IdentityProvider("staff", f"{ISSUER}/realms/staff", ("console",), jwks_uri=f"{ISSUER}/keys")
 
 
 def built(folder: Path, *assets: str, page_bytes: int = 300) -> Path:
@@ -42,7 +43,7 @@ def headers_of(route: dict[str, Any]) -> dict[str, str]:
 
 @pytest.fixture
 def console(tmp_path: Path) -> Console:
-    return read_console(built(tmp_path / "dist", "index-b2.css.gz", "index-a1.js.gz"), MODELS, (ISSUER,))
+    return read_console(built(tmp_path / "dist", "index-b2.css.gz", "index-a1.js.gz"), MODELS, (PROVIDER,))
 
 
 def test_each_asset_has_a_route_of_its_own_and_never_changes(console: Console) -> None:

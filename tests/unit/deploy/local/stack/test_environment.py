@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from megarouter_envoy.settings.public_listeners import PublicListeners
 
 from deploy.local.stack.database_urls import DatabaseUrlError, login_url
 from deploy.local.stack.environment import (
@@ -17,7 +18,6 @@ from deploy.local.stack.environment import (
     service_environment,
 )
 from deploy.local.stack.layout import Home, Ports
-from deploy.local.stack.listeners.public_listeners import PublicListeners
 from deploy.local.stack.secrets import StackSecrets
 
 HOME = Home(Path("/srv/run"))

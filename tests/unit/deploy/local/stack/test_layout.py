@@ -107,7 +107,7 @@ def test_only_the_owner_can_read_a_home(tmp_path: Path) -> None:
     assert home.sockets.stat().st_mode & 0o7777 == (0o1770 if is_root else 0o700)
     for directory in (
         home.envoy,
-        home.provider_secrets,
+        home.envoy_files.credentials,
         home.logs,
         home.journal_file.parent,
     ):

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 from megarouter_envoy.options import FrontProxies, IdentityProvider
+from megarouter_envoy.settings.admin_edge import AdminEdge
+from megarouter_envoy.settings.catalog_summary import CatalogRefusedError
+from megarouter_envoy.settings.providers import Route
 
 from deploy.local.programs.envoy import bootstrap, files
 from deploy.local.programs.envoy.files import prepare_files
-from deploy.local.stack.catalog_summary import CatalogRefusedError, read_catalog
+from deploy.local.stack.catalog_summary import read_catalog
 from deploy.local.stack.environment import Backends
 from deploy.local.stack.layout import REPOSITORY, Home, Ports, make_home
-from deploy.local.stack.listeners.admin_edge import AdminEdge
 from deploy.local.stack.plan import StackPlan
-from deploy.local.stack.providers import Route
 from deploy.local.stack.remembered import remembered
 from deploy.local.stack.secrets import new_secrets
 from deploy.local.stack.specification import StackSpecification
@@ -94,7 +95,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[StackPlan]:
 
     def collect(plan: StackPlan, _: str | None, __: int) -> None:
         collected.append(plan)
-        plan.home.bootstrap_file.write_text(str(len(collected)))
+        plan.home.envoy_files.bootstrap_file.write_text(str(len(collected)))
 
     monkeypatch.setattr(bootstrap, "write_bootstrap", collect)
     return collected
@@ -102,9 +103,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[StackPlan]:
 
 def test_envoys_configuration_is_built_once_for_the_same_inputs(plan: StackPlan, built: list[StackPlan]) -> None:
     prepare_files(plan)
-    text = plan.home.bootstrap_file.read_text()
+    text = plan.home.envoy_files.bootstrap_file.read_text()
     prepare_files(plan)
-    assert (len(built), plan.home.bootstrap_file.read_text()) == (1, text)
+    assert (len(built), plan.home.envoy_files.bootstrap_file.read_text()) == (1, text)
 
 
 def test_envoys_configuration_is_built_again_for_any_changed_input(plan: StackPlan, counted: list[StackPlan]) -> None:
@@ -124,11 +125,11 @@ def test_envoys_configuration_is_built_again_for_any_changed_input(plan: StackPl
         count = len(counted)
         prepare_files(changed)
         assert len(counted) == count + 1
-    plan.home.bootstrap_file.unlink()
+    plan.home.envoy_files.bootstrap_file.unlink()
     count = len(counted)
     prepare_files(changed)
     assert len(counted) == count + 1
-    assert plan.home.bootstrap_file.exists()
+    assert plan.home.envoy_files.bootstrap_file.exists()
 
 
 def test_a_changed_credential_reaches_its_file_without_a_new_configuration(
@@ -136,7 +137,7 @@ def test_a_changed_credential_reaches_its_file_without_a_new_configuration(
 ) -> None:
     prepare_files(plan)
     prepare_files(replace(plan, routes=[replace(plan.routes[0], credential="second-secret")]))
-    assert (plan.home.provider_secrets / "openai").read_text() == "second-secret"
+    assert (plan.home.envoy_files.credentials / "openai").read_text() == "second-secret"
     assert len(built) == 1
     assert "secret" not in plan.home.bootstrap_stamp_file.read_text()
 

@@ -1,0 +1,1 @@
+"""Renders the chart with the real helm, and reads what comes out."""
