@@ -144,8 +144,10 @@ def settings_page() -> str:
     ]
     lines += [
         "\n## `python -m megarouter_envoy.gateway`\n",
-        "It writes the files of a container's Envoy, and ends. It also reads those variables of `./dev up` that concern listeners,"
-        " browsers, identity providers, proxies and traces.\n",
+        (
+            "It writes the files of a container's Envoy, and ends. It also reads those variables of `./dev up` that concern"
+            " listeners, browsers, identity providers, proxies and traces.\n"
+        ),
         "| variable | meaning |",
         "|---|---|",
         *_rows(OF_A_CONTAINERS_ENVOY),
