@@ -1,7 +1,6 @@
 """Serves `megarouter.admin.v1.Credits`."""
 
 import datetime as dt
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -52,7 +51,6 @@ _TRANSACTIONS: Final = Listing(
     searched=("actor", "reason"),
 )
 
-_SEQUENCE_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 _PERSONAL: Final = "A personal account cannot be topped up. Ask an operator of the deployment for a grant."
 _Taking = credit_pb2.AdjustCreditRequest | credit_pb2.RefundCreditRequest
 
@@ -133,10 +131,8 @@ class CreditsApi:
     ) -> credit_pb2.CreditTransaction:
         """GetCreditTransaction returns one transfer."""
         name = caller.resource
-        row = None
-        if _SEQUENCE_ID.fullmatch(str(name.resource_id)):
-            async with acting_for(self._pool, name.organization) as connection:
-                row = await credit_store.find_transaction(connection, name.organization, int(str(name.resource_id)))
+        async with acting_for(self._pool, name.organization) as connection:
+            row = await credit_store.find_transaction(connection, name.organization, int(str(name.resource_id)))
         if row is None:
             raise permission_denied(Permission.CREDITS_READ, str(name))
         return messages.transaction_message(name.organization, row)
