@@ -25,9 +25,30 @@ export interface Paths {
   readonly keys: string;
   readonly newKey: string;
   readonly alerts: string;
+  readonly rules: string;
+  readonly newRule: string;
+  readonly channels: string;
+  readonly newChannel: string;
+  readonly deliveries: string;
+  readonly auditLog: string;
+  readonly catalog: string;
+  readonly virtualModels: string;
+  readonly newVirtualModel: string;
+  readonly routing: string;
+  readonly providers: string;
+  readonly credentials: string;
+  readonly newCredential: string;
   readonly credit: string;
   readonly exports: string;
   readonly playground: string;
+  readonly transactions: string;
+  readonly statement: string;
+  readonly topUpRequests: string;
+  readonly invoices: string;
+  readonly newTopUp: string;
+  readonly newAdjustment: string;
+  readonly newRefund: string;
+  readonly newInvoice: string;
 }
 
 export function pathsOf(organization: string): Paths {
@@ -58,9 +79,30 @@ export function pathsOf(organization: string): Paths {
     keys: `${home}/apiKeys`,
     newKey: `${home}/new/apiKey`,
     alerts: `${home}/notifications`,
+    rules: `${home}/notificationRules`,
+    newRule: `${home}/new/notificationRule`,
+    channels: `${home}/notificationChannels`,
+    newChannel: `${home}/new/notificationChannel`,
+    deliveries: `${home}/notificationDeliveries`,
+    auditLog: `${home}/auditLogEntries`,
+    catalog: `${home}/models`,
+    virtualModels: `${home}/virtualModels`,
+    newVirtualModel: `${home}/new/virtualModel`,
+    routing: `${home}/routingPolicies`,
+    providers: `${home}/providers`,
+    credentials: `${home}/credentials`,
+    newCredential: `${home}/new/credential`,
     credit: `${home}/credit`,
     exports: `${home}/usageExports`,
     playground: `${home}/playground`,
+    transactions: `${home}/creditTransactions`,
+    statement: `${home}/creditStatement`,
+    topUpRequests: `${home}/topUpRequests`,
+    invoices: `${home}/invoiceRequests`,
+    newTopUp: `${home}/new/topUp`,
+    newAdjustment: `${home}/new/adjustment`,
+    newRefund: `${home}/new/refund`,
+    newInvoice: `${home}/new/invoiceRequest`,
   };
 }
 
@@ -68,3 +110,11 @@ export function pathsOf(organization: string): Paths {
 export function pathOf(name: string): string {
   return `/${name}`;
 }
+
+/** The addresses of the pages of operators. */
+export const operatorPaths = {
+  organizations: "/operators",
+  organization: "/operators/organizations",
+  requests: "/operators/topUpRequests",
+  auditLog: "/operators/auditLog",
+} as const;

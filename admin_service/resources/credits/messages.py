@@ -6,7 +6,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import credit_pb2
-from megarouter.admin.v1.credit_pb2 import CreditTransaction, TopUpRequest
+from megarouter.admin.v1.credit_pb2 import CreditPosting, CreditTransaction, TopUpRequest
 from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from admin_service.api.errors import FieldViolation
@@ -22,7 +22,7 @@ from admin_service.api.timestamps import timestamp
 from admin_service.resources.credits.request_store import TopUpRequestRow
 from admin_service.resources.credits.statement_shares import BY_GROUP, BY_MEMBER, Division, StatementShare
 from admin_service.resources.credits.store import CreditState, PastBalance, Statement, TransactionRow
-from gateway_core.model.ledger.transfers import TransferKind
+from gateway_core.model.ledger.transfers import Account, TransferKind
 
 MAX_STATEMENT: Final = dt.timedelta(days=400)
 
@@ -32,6 +32,13 @@ _KINDS: Final = {
     TransferKind.ADJUSTMENT: CreditTransaction.KIND_ADJUSTMENT,
     TransferKind.REFUND: CreditTransaction.KIND_REFUND,
     TransferKind.CORRECTION: CreditTransaction.KIND_CORRECTION,
+}
+
+_ACCOUNTS: Final = {
+    Account.CREDIT_POOL: CreditPosting.ACCOUNT_CREDIT_POOL,
+    Account.USAGE: CreditPosting.ACCOUNT_USAGE,
+    Account.TOP_UPS: CreditPosting.ACCOUNT_TOP_UPS,
+    Account.ADJUSTMENTS: CreditPosting.ACCOUNT_ADJUSTMENTS,
 }
 
 DIVISIONS: Final[Mapping[int, Division]] = {
@@ -97,7 +104,7 @@ def statement_message(
 def transaction_message(organization: str, row: TransactionRow) -> CreditTransaction:
     """Returns one transfer as a credit transaction."""
     return CreditTransaction(
-        name=str(ResourceName(organization, CREDIT_TRANSACTIONS, str(row.sequence))),
+        name=_transaction_name(organization, row.sequence),
         ledger_sequence=row.sequence,
         kind=_KINDS[row.kind],
         amount_nano_credits=row.amount_nano_credits,
@@ -106,7 +113,16 @@ def transaction_message(organization: str, row: TransactionRow) -> CreditTransac
         hold_id=row.hold_id or "",
         create_time=timestamp(row.create_time),
         actor_display_name=row.actor_name,
+        postings=[
+            CreditPosting(account=_ACCOUNTS[row.debit_account], amount_nano_credits=-row.transferred_nano_credits),
+            CreditPosting(account=_ACCOUNTS[row.credit_account], amount_nano_credits=row.transferred_nano_credits),
+        ],
+        corrected_transaction=_transaction_name(organization, row.corrects_sequence) if row.corrects_sequence else "",
     )
+
+
+def _transaction_name(organization: str, sequence: int) -> str:
+    return str(ResourceName(organization, CREDIT_TRANSACTIONS, str(sequence)))
 
 
 def request_message(row: TopUpRequestRow) -> TopUpRequest:

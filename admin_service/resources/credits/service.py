@@ -10,7 +10,7 @@ from megarouter.admin.v1 import credit_pb2
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission
-from admin_service.api.errors import FieldViolation, invalid_fields
+from admin_service.api.errors import FieldViolation, invalid_fields, permission_denied
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.filter_sql import EnumField, IntegerField, TextField, TimeField
 from admin_service.listing.orders import SortColumn
@@ -70,6 +70,7 @@ class CreditsApi:
             "GetCreditBalance": self.get_balance,
             "GetCreditLine": self.get_line,
             "GetCreditStatement": self.get_statement,
+            "GetCreditTransaction": self.get_transaction,
             "GetInvoiceRequest": invoices.get,
             "GetTopUpRequest": self._requests.get,
             "ListCreditTransactions": self.list,
@@ -124,6 +125,17 @@ class CreditsApi:
                 await statement_shares(connection, organization, start, end, division, caller.actor) if division else []
             )
         return messages.statement_message(organization, start, end, statement, shares)
+
+    async def get_transaction(
+        self, _request: credit_pb2.GetCreditTransactionRequest, caller: Caller
+    ) -> credit_pb2.CreditTransaction:
+        """GetCreditTransaction returns one transfer."""
+        name = caller.resource
+        async with acting_for(self._pool, name.organization) as connection:
+            row = await credit_store.find_transaction(connection, name.organization, int(str(name.resource_id)))
+        if row is None:
+            raise permission_denied(Permission.CREDITS_READ, str(name))
+        return messages.transaction_message(name.organization, row)
 
     async def list(
         self, request: credit_pb2.ListCreditTransactionsRequest, caller: Caller

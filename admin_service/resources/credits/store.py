@@ -8,7 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from gateway_core.model.ledger.transfers import TransferKind
+from gateway_core.model.ledger.transfers import Account, TransferKind
 from gateway_core.stores.postgres.connections import Connection
 
 
@@ -69,6 +69,11 @@ class TransactionRow:
     create_time: dt.datetime
     actor_name: str
     """Name of the user, or the address; empty for a service."""
+    debit_account: Account
+    credit_account: Account
+    transferred_nano_credits: int
+    """What moved from the one account to the other; positive."""
+    corrects_sequence: int | None
 
 
 # One statement, so that balance and sequence belong together.
@@ -102,7 +107,8 @@ coalesce((SELECT coalesce(nullif(u.display_name, ''), u.email) FROM users u
 """
 
 TRANSACTION_COLUMNS: Final = (
-    f"sequence, kind, {POOL_DELTA} AS pool_delta, actor, reason, hold_id, create_time, {_ACTOR_NAME} AS actor_name"
+    f"sequence, kind, {POOL_DELTA} AS pool_delta, actor, reason, hold_id, create_time, {_ACTOR_NAME} AS actor_name,"
+    " debit_account, credit_account, amount_nano_credits, corrects_sequence"
 )
 
 _ONE: Final = f"SELECT {TRANSACTION_COLUMNS} FROM ledger_transfers WHERE organization_id = $1 AND sequence = $2"  # noqa: S608
@@ -173,10 +179,16 @@ async def get_transaction(connection: Connection, organization: str, sequence: i
     Raises:
         LookupError: there is no such transfer.
     """
-    row = await connection.fetchrow(_ONE, organization, sequence)
-    if row is None:
+    found = await find_transaction(connection, organization, sequence)
+    if found is None:
         raise LookupError("no such transfer")
-    return transaction_of(*row)
+    return found
+
+
+async def find_transaction(connection: Connection, organization: str, sequence: int) -> TransactionRow | None:
+    """Returns the transfer, or None if there is none of this sequence."""
+    row = await connection.fetchrow(_ONE, organization, sequence)
+    return transaction_of(*row) if row else None
 
 
 def transaction_of(
@@ -188,6 +200,23 @@ def transaction_of(
     hold_id: str | None,
     create_time: dt.datetime,
     actor_name: str,
+    debit_account: str,
+    credit_account: str,
+    transferred_nano_credits: int,
+    corrects_sequence: int | None,
 ) -> TransactionRow:
     """Makes a row from `TRANSACTION_COLUMNS`."""
-    return TransactionRow(sequence, TransferKind(kind), pool_delta, actor, reason, hold_id, create_time, actor_name)
+    return TransactionRow(
+        sequence,
+        TransferKind(kind),
+        pool_delta,
+        actor,
+        reason,
+        hold_id,
+        create_time,
+        actor_name,
+        Account(debit_account),
+        Account(credit_account),
+        transferred_nano_credits,
+        corrects_sequence,
+    )

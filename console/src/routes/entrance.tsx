@@ -5,12 +5,15 @@ import { SignIn } from "../pages/SignIn";
 import { root } from "./frame";
 import { type Search, defined, textOf } from "./search";
 
+/** Where a sign-in may lead back to. */
+const places = ["/organizations/", "/operators"];
+
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
   validateSearch: (search: Search) => {
     const to = textOf(search.to);
-    return defined({ to: to?.startsWith("/organizations/") ? to : undefined });
+    return defined({ to: to !== undefined && places.some((place) => to.startsWith(place)) ? to : undefined });
   },
   component: SignIn,
 });

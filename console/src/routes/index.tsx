@@ -4,12 +4,15 @@ import { createRouter } from "@tanstack/react-router";
 import { RouteError } from "../components/RouteError";
 import { alertRoutes } from "./alerts";
 import { analyticsRoutes } from "./analytics";
+import { auditRoutes } from "./audit";
 import { callRoutes } from "./calls";
+import { catalogRoutes } from "./catalog";
 import { creditRoutes } from "./credit";
 import { entranceRoutes } from "./entrance";
 import { exportRoutes } from "./exports";
 import { home, organization, root } from "./frame";
 import { keyRoutes } from "./keys";
+import { operatorRoutes } from "./operators";
 import { organizationRoutes } from "./organization";
 import { playgroundRoutes } from "./playground";
 import { verifyRoutes } from "./verify";
@@ -17,7 +20,11 @@ import { verifyRoutes } from "./verify";
 export const routeTree = root.addChildren([
   ...entranceRoutes,
   ...verifyRoutes,
-  organization.addChildren([home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...keyRoutes, ...alertRoutes, ...creditRoutes, ...exportRoutes, ...playgroundRoutes]),
+  ...operatorRoutes,
+  organization.addChildren([
+    home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...keyRoutes, ...alertRoutes, ...creditRoutes, ...exportRoutes, ...playgroundRoutes, ...catalogRoutes,
+    ...auditRoutes,
+  ]),
 ]);
 
 function Pending() {

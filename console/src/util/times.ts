@@ -84,3 +84,7 @@ function offsetMs(moment: Date, timeZone: string): number {
   const wallMs = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
   return wallMs - Math.floor(moment.getTime() / 1000) * 1000;
 }
+
+export function formatDate(time: Timestamp, language: string, timeZone?: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone }).format(timestampDate(time));
+}

@@ -10,11 +10,11 @@ import { Part } from "../../components/Part";
 import { Severity } from "../../components/Severity";
 import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
-import { PageHeader } from "../../layouts/PageHeader";
 import { Pager } from "../../table/Pager";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
+import { AlertsFrame } from "./AlertsFrame";
 
 const from = "/organizations/$organization/notifications";
 
@@ -24,18 +24,17 @@ export function Inbox() {
   const { show = "open" } = useSearch({ from });
   const navigate = useNavigate({ from });
   return (
-    <>
-      <PageHeader
-        title={<Trans>Alerts</Trans>} hint={<Trans>What the rules of your organization report to you</Trans>}
-        actions={
-          <SegmentedControl
-            aria-label={t`Which alerts`} size="xs" value={show} onChange={(chosen) => void navigate({ to: ".", search: { show: chosen as "open" | "all" } })}
-            data={[{ value: "open", label: t`Open` }, { value: "all", label: t`All` }]}
-          />
-        }
-      />
+    <AlertsFrame
+      hint={<Trans>What the rules of your organization report to you</Trans>}
+      actions={
+        <SegmentedControl
+          aria-label={t`Which alerts`} size="xs" value={show} onChange={(chosen) => void navigate({ to: ".", search: { show: chosen as "open" | "all" } })}
+          data={[{ value: "open", label: t`Open` }, { value: "all", label: t`All` }]}
+        />
+      }
+    >
       <Surface flush><Part height={320}><Found show={show} /></Part></Surface>
-    </>
+    </AlertsFrame>
   );
 }
 

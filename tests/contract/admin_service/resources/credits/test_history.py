@@ -2,19 +2,27 @@
 
 import asyncio
 import datetime as dt
+import json
 import uuid
+from typing import Any
 
 import asyncpg
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from megarouter.admin.v1 import credit_pb2
-from megarouter.admin.v1.credit_pb2 import CreditTransaction
+from megarouter.admin.v1.credit_pb2 import CreditPosting, CreditTransaction
 from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from admin_service.api.timestamps import timestamp
-from gateway_core.model.ledger.transfers import top_up, usage_transfer
+from admin_service.listing.page_tokens import PageTokens
+from admin_service.listing.reading import arguments_of
+from admin_service.listing.sql_parameters import Condition
+from admin_service.resources.credits import service as credit_service
+from deploy.local.stack.database_urls import login_url
+from gateway_core.model.ledger.transfers import top_up, usage_correction, usage_transfer
 from gateway_core.stores.postgres.ledger_store import post_transfers
+from gateway_core.stores.postgres.organization_wall import act_for
 from tests.contract.admin_service.conftest import Client
 
 STEP = dt.timedelta(microseconds=1)
@@ -34,6 +42,16 @@ async def add(owner: asyncpg.Connection, amount: int, organization: str = "acme"
 
 def as_of(instant: dt.datetime) -> credit_pb2.GetCreditBalanceRequest:
     return credit_pb2.GetCreditBalanceRequest(name="organizations/acme/creditBalance", as_of_time=timestamp(instant))
+
+
+def scans_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps of a plan that read the ledger."""
+    own = [plan] if plan.get("Relation Name") == "ledger_transfers" else []
+    return own + [scan for step in plan.get("Plans", ()) for scan in scans_of(step)]
+
+
+def transaction(number: str) -> credit_pb2.GetCreditTransactionRequest:
+    return credit_pb2.GetCreditTransactionRequest(name=f"organizations/acme/creditTransactions/{number}")
 
 
 def statement(start: dt.datetime, end: dt.datetime) -> credit_pb2.GetCreditStatementRequest:
@@ -158,6 +176,83 @@ async def test_transactions_are_listed_page_by_page(client: Client, owner: async
     assert (listed[5].hold_id, listed[5].actor, listed[5].actor_display_name) == ("h1", "usage_service", "")
 
 
+async def test_the_newest_transactions_come_first_page_by_page(client: Client, owner: asyncpg.Connection) -> None:
+    for amount in range(1, 6):
+        await add(owner, amount)
+    request = credit_pb2.ListCreditTransactionsRequest(
+        parent="organizations/acme", page_size=2, order_by="ledger_sequence desc"
+    )
+    listed: list[int] = []
+    for _ in range(3):
+        page = await client.call("ListCreditTransactions", request)
+        listed += [item.ledger_sequence for item in page.credit_transactions]
+        request.page_token = page.next_page_token
+        await add(owner, 9)  # what is added meanwhile shifts nothing
+    assert (listed, request.page_token) == ([5, 4, 3, 2, 1], "")
+
+
+async def test_the_token_of_one_order_is_refused_in_the_other(client: Client, owner: asyncpg.Connection) -> None:
+    for amount in (1, 2):
+        await add(owner, amount)
+    request = credit_pb2.ListCreditTransactionsRequest(parent="organizations/acme", page_size=1)
+    request.page_token = (await client.call("ListCreditTransactions", request)).next_page_token
+    request.order_by = "ledger_sequence desc"
+    assert (await client.failure("ListCreditTransactions", request)).reason == "PAGE_TOKEN_INVALID"
+
+
+async def test_an_unknown_order_is_refused(client: Client) -> None:
+    request = credit_pb2.ListCreditTransactionsRequest(parent="organizations/acme", order_by="amount_nano_credits")
+    failure = await client.failure("ListCreditTransactions", request)
+    assert (failure.reason, failure.fields) == ("FIELD_INVALID", ("order_by",))
+
+
+@pytest.mark.parametrize("order_by", ["ledger_sequence", "ledger_sequence desc"])
+async def test_a_page_in_the_middle_of_the_ledger_reads_only_its_own_rows(
+    owner: asyncpg.Connection, people: None, database_url: str, order_by: str
+) -> None:
+    """By the primary key, forward and backward. Seen to fail when the order is that of an expression, `sequence + 0`."""
+    await post_transfers(owner, "acme", [usage_transfer(f"h{number}", 1) for number in range(2_000)])
+    await owner.execute("ANALYZE ledger_transfers")
+    request = credit_pb2.ListCreditTransactionsRequest(parent="organizations/acme", page_size=50, order_by=order_by)
+    tokens = PageTokens(b"secret", lambda: 0)
+    request.page_token = tokens.encode("1000", arguments_of(request))
+    own = Condition("organization_id = {}", "acme")
+    page = credit_service._TRANSACTIONS.query(request, tokens, "acme", own)
+    connection = await asyncpg.connect(login_url(database_url, "megarouter_admin"))
+    try:
+        async with connection.transaction():
+            await act_for(connection, ["acme"])
+            explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {page.statement}", *page.parameters)
+    finally:
+        await connection.close()
+    (scan,) = scans_of(json.loads(explained)[0]["Plan"])
+    direction = "Backward" if order_by.endswith("desc") else "Forward"
+    assert (scan.get("Index Name"), scan.get("Scan Direction")) == ("ledger_transfers_pkey", direction)
+    assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) <= 51
+
+
+async def test_a_transaction_has_two_postings_whose_sum_is_0(client: Client, owner: asyncpg.Connection) -> None:
+    await add(owner, 100)
+    await post_transfers(owner, "acme", [usage_transfer("h1", 7), usage_correction("h1", -2, 2)])
+    found = await client.call("GetCreditTransaction", transaction("3"))
+    assert (found.kind, found.amount_nano_credits) == (CreditTransaction.KIND_CORRECTION, 2)
+    assert found.corrected_transaction == "organizations/acme/creditTransactions/2"
+    assert [(posting.account, posting.amount_nano_credits) for posting in found.postings] == [
+        (CreditPosting.ACCOUNT_USAGE, -2),
+        (CreditPosting.ACCOUNT_CREDIT_POOL, 2),
+    ]
+
+
+@pytest.mark.parametrize("number", ["0", "2", "9223372036854775807", "99999999999999999999", "one", "1e3"])
+async def test_a_transaction_that_does_not_exist_is_refused_as_one_that_may_not_be_read(
+    client: Client, owner: asyncpg.Connection, number: str
+) -> None:
+    await add(owner, 1)
+    await add(owner, 1, "other")
+    await add(owner, 1, "other")
+    assert await client.code("GetCreditTransaction", transaction(number), "super") is grpc.StatusCode.PERMISSION_DENIED
+
+
 async def test_a_page_token_of_another_organization_is_refused(client: Client, owner: asyncpg.Connection) -> None:
     for amount in (1, 2):
         await add(owner, amount)
@@ -169,11 +264,15 @@ async def test_a_page_token_of_another_organization_is_refused(client: Client, o
 
 
 @pytest.mark.parametrize("who", ["sub", "member", "stranger"])
-async def test_only_super_and_level_1_admins_read_the_history(client: Client, who: str) -> None:
+async def test_only_super_and_level_1_admins_read_the_history(
+    client: Client, owner: asyncpg.Connection, who: str
+) -> None:
+    await add(owner, 1)
     past = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     requests = {
         "GetCreditBalance": as_of(past),
         "GetCreditStatement": statement(past, past),
+        "GetCreditTransaction": transaction("1"),
         "ListCreditTransactions": credit_pb2.ListCreditTransactionsRequest(parent="organizations/acme"),
     }
     for method, request in requests.items():

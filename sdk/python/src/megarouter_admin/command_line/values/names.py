@@ -20,6 +20,7 @@ class Collection(enum.StrEnum):
     CALLS = "calls"
     GUARDRAILS = "guardrails"
     SERVICE_ACCOUNTS = "serviceAccounts"
+    CREDIT_TRANSACTIONS = "creditTransactions"
     TOP_UP_REQUESTS = "topUpRequests"
     USAGE_EXPORTS = "usageExports"
     NOTIFICATIONS = "notifications"

@@ -6,9 +6,11 @@ from megarouter.admin.v1.messages import (
     AdjustCreditRequest,
     CreditBalance,
     CreditLine,
+    CreditPosting,
     CreditTransaction,
     GetCreditBalanceRequest,
     GetCreditLineRequest,
+    GetCreditTransactionRequest,
     ListCreditTransactionsRequest,
     ListTopUpRequestsRequest,
     RefundCreditRequest,
@@ -25,11 +27,12 @@ from megarouter_admin.command_line.parsing.commands import (
     confirm,
     label,
 )
-from megarouter_admin.command_line.parsing.options import Option
+from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.repeatable import AmountArgument, RequestIdOption, repeatable
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.amounts import counted, format_credits, parse_credits
+from megarouter_admin.command_line.values.names import Collection
 from megarouter_admin.command_line.values.times import parse_moment, timestamp
 
 application = Section()
@@ -181,19 +184,51 @@ def refund(
     _show_move(session, answer, "refunded", answer.credit_transaction.amount_nano_credits, answer.balance)
 
 
-@command(application, "transactions", "credits transactions --limit 0")
-def transactions(session: Session, limit: LimitOption = 100) -> None:
-    """List the transactions of the pool, oldest first."""
-    request = ListCreditTransactionsRequest(parent=session.organization)
-    found = session.listed(session.router.credits.ListCreditTransactions, request, "credit_transactions", limit)
-    columns = [
-        Column[CreditTransaction]("number", lambda one: one.ledger_sequence, Kind.NUMBER),
-        Column[CreditTransaction]("when", lambda one: session.ago(one.create_time)),
-        Column[CreditTransaction]("kind", lambda one: kind_of(one.kind)),
-        Column[CreditTransaction]("credits", lambda one: one.amount_nano_credits, Kind.AMOUNT),
-        Column[CreditTransaction]("by", lambda one: one.actor_display_name or one.actor),
-        Column[CreditTransaction]("reason", lambda one: one.reason),
+def _transaction_columns(session: Session) -> list[Column[CreditTransaction]]:
+    return [
+        Column("number", lambda one: one.ledger_sequence, Kind.NUMBER),
+        Column("when", lambda one: session.ago(one.create_time)),
+        Column("kind", lambda one: kind_of(one.kind)),
+        Column("credits", lambda one: one.amount_nano_credits, Kind.AMOUNT),
+        Column("by", lambda one: one.actor_display_name or one.actor),
+        Column("reason", lambda one: one.reason),
     ]
-    session.output.rows(columns, found, "no transactions")
+
+
+@command(application, "transactions", "credits transactions", "credits transactions --oldest-first --limit 0")
+def transactions(
+    session: Session,
+    limit: LimitOption = 100,
+    *,
+    oldest_first: Annotated[bool, Option("--oldest-first", text="Begin with the first transaction.")] = False,
+) -> None:
+    """List the transactions of the pool, newest first."""
+    order_by = "ledger_sequence" if oldest_first else "ledger_sequence desc"
+    request = ListCreditTransactionsRequest(parent=session.organization, order_by=order_by)
+    found = session.listed(session.router.credits.ListCreditTransactions, request, "credit_transactions", limit)
+    session.output.rows(_transaction_columns(session), found, "no transactions")
     moved = sum(one.amount_nano_credits for one in found)
     session.output.total(found, f"{counted(len(found), 'transaction')}, {format_credits(moved)} credits together")
+
+
+@command(application, "transaction", "credits transaction 1042")
+def transaction(
+    session: Session, number: Annotated[str, Argument(metavar="NUMBER", text="Its number in the ledger.")]
+) -> None:
+    """Show a transaction, and what it changed in the accounts of the ledger."""
+    name = session.name(Collection.CREDIT_TRANSACTIONS, number)
+    found = session.router.credits.GetCreditTransaction(GetCreditTransactionRequest(name=name))
+    facts = [
+        ("number", str(found.ledger_sequence)),
+        ("when", session.ago(found.create_time)),
+        ("kind", kind_of(found.kind)),
+        ("by", found.actor_display_name or found.actor),
+        ("reason", found.reason),
+        ("call", found.hold_id),
+        ("corrects", found.corrected_transaction),
+    ]
+    facts += [
+        (label(CreditPosting.Account.Name(one.account), "ACCOUNT_"), format_credits(one.amount_nano_credits))
+        for one in found.postings
+    ]
+    session.output.one(found, [(name, value) for name, value in facts if value])

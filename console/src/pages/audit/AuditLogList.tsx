@@ -1,0 +1,99 @@
+import { useSuspenseQuery } from "@connectrpc/connect-query";
+import { AuditLog, type AuditLogEntry } from "@megarouter/admin";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Badge, Group, NativeSelect, Text } from "@mantine/core";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+
+import { allOf, idOf, quoted } from "../../api/names";
+import { Part } from "../../components/Part";
+import { MemberField } from "../../forms/fields/MemberField";
+import { usePlace } from "../../hooks/account";
+import { useNow } from "../../hooks/now";
+import { pageSize, usePaging } from "../../hooks/paging";
+import { PageHeader } from "../../layouts/PageHeader";
+import { pathOf } from "../../paths";
+import { type Column, DataTable } from "../../table/DataTable";
+import { Pager } from "../../table/Pager";
+import { SearchField } from "../../table/SearchField";
+import { AppLink } from "../../ui/AppLink";
+import { EmptyState } from "../../ui/EmptyState";
+import { Surface } from "../../ui/Surface";
+import { Time } from "../../ui/Time";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Period, isPeriod, startOf } from "../../util/times";
+
+const from = "/organizations/$organization/auditLogEntries";
+
+/** Every change in the organization, in the order in which it was made. */
+export function AuditLogList() {
+  const { account } = usePlace();
+  const { t } = useLingui();
+  const search = useSearch({ from });
+  const navigate = useNavigate({ from });
+  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const denied = <EmptyState title={<Trans>You may not see the audit log</Trans>} step={<Trans>Admins see what was changed in their groups.</Trans>} />;
+  return (
+    <>
+      <PageHeader title={<Trans>Audit log</Trans>} hint={<Trans>Every change, with who made it and from where. No entry can be changed or deleted.</Trans>} />
+      <Group gap="sm" mb="md" align="flex-end">
+        <SearchField value={search.q ?? ""} label={t`Search in what was done, and to what`} onChange={(q) => change({ q: q || undefined })} />
+        <MemberField value={search.member === undefined ? "" : `${account.organization}/members/${search.member}`} label={t`By`} onChange={(member) => change({ member: member === "" ? undefined : idOf(member) })} />
+        <NativeSelect
+          aria-label={t`Period`} value={search.period ?? ""} onChange={(event) => change({ period: isPeriod(event.currentTarget.value) ? event.currentTarget.value : undefined })}
+          data={[
+            { value: "", label: t`From the beginning` }, { value: "24h", label: t`Last 24 hours` }, { value: "7d", label: t`Last 7 days` }, { value: "30d", label: t`Last 30 days` },
+            { value: "90d", label: t`Last 90 days` }, { value: "365d", label: t`Last 365 days` },
+          ]}
+        />
+      </Group>
+      <Surface flush><Part height={420} denied={denied}><Found /></Part></Surface>
+    </>
+  );
+}
+
+/** The filter of the entries that the address asks for. */
+export function useAuditFilter(): string {
+  const { account, organization } = usePlace();
+  const search = useSearch({ from });
+  const now = useNow();
+  const since = (period: Period): string => `create_time >= ${quoted(timestampDate(startOf(period, now, organization.timeZone)).toISOString())}`;
+  return allOf(
+    search.q === undefined ? "" : quoted(search.q), search.member === undefined ? "" : `member = ${quoted(`${account.organization}/members/${search.member}`)}`,
+    search.period === undefined ? "" : since(search.period),
+  );
+}
+
+function Found() {
+  const { account } = usePlace();
+  const { t } = useLingui();
+  const filter = useAuditFilter();
+  const paging = usePaging(filter);
+  const { data } = useSuspenseQuery(AuditLog.method.listAuditLogEntries, { parent: account.organization, pageSize, pageToken: paging.token, filter });
+  if (data.auditLogEntries.length === 0 && paging.back === undefined) {
+    return <EmptyState title={<Trans>No entries</Trans>} step={<Trans>Choose a longer period or remove a filter.</Trans>} command="megarouter audit list" />;
+  }
+  const columns: readonly Column<AuditLogEntry>[] = [
+    { id: "time", header: <Trans>Time</Trans>, cell: (entry) => <AppLink to={pathOf(entry.name)}><Time value={entry.createTime} /></AppLink> },
+    { id: "who", header: <Trans>Who</Trans>, cell: (entry) => <span className="cut">{entry.userDisplayName || idOf(entry.member || entry.credential || entry.user)}</span> },
+    {
+      id: "did", header: <Trans>Did</Trans>,
+      cell: (entry) => <Group gap={6} wrap="nowrap"><span className="cut">{idOf(entry.method)}</span>{entry.refusal !== "" && <Badge variant="light" radius="sm" tt="none" color="red">{t`Refused`}</Badge>}</Group>,
+    },
+    { id: "to", header: <Trans>To</Trans>, cell: (entry) => <Text size="sm" className="cut" title={entry.resource}>{resourceLabel(entry)}</Text>, shown: "wide" },
+    { id: "from", header: <Trans>From</Trans>, cell: (entry) => <span className="cut">{entry.clientAddress}</span>, shown: "very-wide" },
+  ];
+  return (
+    <>
+      <DataTable caption={t`Audit log`} columns={columns} rows={data.auditLogEntries} keyOf={(entry) => entry.name} />
+      <Pager paging={paging} nextToken={data.nextPageToken} />
+    </>
+  );
+}
+
+/** The changed resource, with the name that people know it by. */
+export function resourceLabel(entry: AuditLogEntry): string {
+  const short = entry.resource.split("/").slice(2).join("/") || entry.resource;
+  const names = [entry.after, entry.before].flatMap((side) => [side?.displayName, side?.scopeDisplayName]);
+  const shown = names.find((name) => typeof name === "string" && name !== "" && name !== idOf(short));
+  return typeof shown === "string" ? `${shown} (${short})` : short;
+}

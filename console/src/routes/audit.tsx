@@ -1,0 +1,19 @@
+import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
+
+import { organization } from "./frame";
+import { type Search, defined, periodOf, textOf } from "./search";
+
+const entries = createRoute({
+  getParentRoute: () => organization,
+  path: "/auditLogEntries",
+  validateSearch: (search: Search) => defined({ q: textOf(search.q), member: textOf(search.member), period: periodOf(search) }),
+  component: lazyRouteComponent(() => import("../pages/audit/AuditLogList"), "AuditLogList"),
+});
+
+const entry = createRoute({
+  getParentRoute: () => organization,
+  path: "/auditLogEntries/$entry",
+  component: lazyRouteComponent(() => import("../pages/audit/AuditEntryPage"), "AuditEntryPage"),
+});
+
+export const auditRoutes = [entries, entry] as const;
