@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from tests.support.kubernetes.manifests import CHART, KUBERNETES, VALUES, of_kind, render, rendered
-from tests.support.kubernetes.programs import programs
-from tests.support.kubernetes.validation import problems_of
+from tests.support.deploying.manifests import CHART, KUBERNETES, VALUES, of_kind, render, rendered
+from tests.support.deploying.programs import programs
+from tests.support.deploying.validation import problems_of
 
 every_set = pytest.mark.parametrize("name", VALUES)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.checkout.observability_names import alert_rules
-from tests.support.kubernetes.manifests import VALUES, Manifest, containers, of_kind, pods, rendered
+from tests.support.deploying.manifests import VALUES, Manifest, containers, of_kind, pods, rendered
 
 every_set = pytest.mark.parametrize("name", VALUES)
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from deploy.local.stack.layout import REPOSITORY
 from gateway_core.runtime.settings import PREFIX, ServiceSettings, load_settings
 from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
-from tests.support.kubernetes.manifests import (
+from tests.support.deploying.manifests import (
     VALUES,
     Manifest,
     containers,
@@ -74,7 +74,7 @@ def test_every_process_starts_with_the_settings_that_it_gets(name: str) -> None:
 
 
 def test_the_token_service_runs_beside_envoy_if_it_is_wanted() -> None:
-    from tests.support.kubernetes.manifests import render  # noqa: PLC0415 - the only test that renders values of its own
+    from tests.support.deploying.manifests import render  # noqa: PLC0415 - the only test that renders values of its own
 
     pod = pods(of_kind(render(None, "token.enabled=true").manifests, "Deployment"))[0]
     [token] = [one for one in containers(pod) if one["name"] == "token"]

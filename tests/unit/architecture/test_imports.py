@@ -68,6 +68,7 @@ ROOMS = {
         "scim",
         "demo",
         "peppers",
+        "doctor",
     ),
     "notification_service": ("transport", "mail", "channels", "outbox"),
     "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners", "settings", "gateway"),

@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from deploy.local.stack.layout import REPOSITORY
-from tests.support.kubernetes.programs import programs
+from tests.support.deploying.programs import programs
 
 CHART: Final = REPOSITORY / "deploy" / "helm" / "megarouter"
 VALUES: Final = {file.stem: file for file in sorted((REPOSITORY / "deploy" / "helm" / "values").glob("*.yaml"))}

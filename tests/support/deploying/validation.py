@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any, Final
 
-from tests.support.kubernetes.programs import programs
+from tests.support.deploying.programs import programs
 
 OF_OTHERS: Final = frozenset({"ServiceMonitor", "PrometheusRule", "HTTPRoute"})
 """Kinds that an operator or the Gateway API defines, for which Kubernetes has no schema."""

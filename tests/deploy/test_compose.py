@@ -1,0 +1,147 @@
+"""The compose file for one server: valid, complete, and with the same images and settings as the chart."""
+
+import copy
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from megarouter_envoy.gateway.container import KNOWN
+
+from gateway_core.runtime.settings import load_settings
+from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
+from tests.support.checkout.observability_names import alert_rules
+from tests.support.deploying.compose import FOLDER, UnsetVariableError, composed, problems_of
+from tests.support.deploying.manifests import containers, pods, rendered, variables
+from tools.pages.settings import SERVICES
+
+SECRETS = {
+    "POSTGRES_PASSWORD": "p",
+    "REDIS_PASSWORD": "p",
+    "GRAFANA_PASSWORD": "p",
+    **dict.fromkeys((OWNER_URL, *SERVICE_URLS.values()), "postgresql://user:password@postgres/megarouter"),
+    "MEGAROUTER_REDIS_URL": "redis://:p@redis:6379/0",
+    **{f"MEGAROUTER_{name}": "ab" * 32 for name in ("HOLD_SIGNING_KEY", "KEY_PEPPER", "EDGE_SECRET", "CHANNEL_KEY")},
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return composed(SECRETS)
+
+
+def set_variables(service: dict[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in service.get("environment", {}).items() if value}
+
+
+def test_the_file_follows_the_specification(document: dict[str, Any]) -> None:
+    assert problems_of(document) == ""
+
+
+def test_a_misspelled_field_is_a_fault(document: dict[str, Any]) -> None:
+    wrong = copy.deepcopy(document)
+    wrong["services"]["envoy"]["restarts"] = "always"
+    assert "restarts" in problems_of(wrong)
+
+
+def test_every_process_starts_with_the_settings_that_it_gets(document: dict[str, Any]) -> None:
+    for name, settings in SERVICES.items():
+        load_settings(settings, set_variables(document["services"][name]))
+
+
+def test_a_secret_that_is_not_set_stops_the_start() -> None:
+    for name in SECRETS:
+        with pytest.raises(UnsetVariableError, match=name):
+            composed({key: value for key, value in SECRETS.items() if key != name})
+
+
+def test_the_configuration_of_envoy_is_made_from_variables_that_its_program_knows(document: dict[str, Any]) -> None:
+    for profile in ("demo", "production"):
+        step = document["services"][f"configuration-{profile}"]
+        assert step["profiles"] == [profile]
+        assert set_variables(step).keys() <= KNOWN
+
+
+def test_processes_have_the_settings_of_the_chart(document: dict[str, Any]) -> None:
+    """Apart from what each of them sets for itself: addresses of collectors, and what replaces secrets."""
+    found = [one for pod in pods(rendered("production")) for one in containers(pod)]
+    charts = {one["args"][0]: variables(one) for one in found if one["name"] != "envoy"}
+    for name, service in document["services"].items():
+        program = (service.get("command") or [""])[0]
+        if program not in charts or name == "demo":
+            continue
+        optional = {
+            key
+            for key, value in charts[program].items()
+            if isinstance(value, dict) and value["secretKeyRef"].get("optional")
+        }
+        wanted = {key for key in charts[program] if key.startswith("MEGAROUTER_")} - optional
+        missing = wanted - service["environment"].keys()
+        assert missing <= {
+            "MEGAROUTER_IDENTITY_PROVIDERS_FILE", "MEGAROUTER_CATALOG_FILE", "MEGAROUTER_CONSOLE", "MEGAROUTER_TRUSTED_HOPS",
+            "MEGAROUTER_PROXY_PROTOCOL", "MEGAROUTER_RATELIMIT_WORKERS", "MEGAROUTER_TLS_CERTIFICATE_FILE",
+            "MEGAROUTER_TLS_KEY_FILE", "MEGAROUTER_SMTP_ADDRESS", "MEGAROUTER_SMTP_USERNAME", "MEGAROUTER_MAIL_SENDER",
+            "MEGAROUTER_SMTP_PASSWORD_FILE",
+        }, name  # fmt: skip
+
+
+def test_processes_run_the_images_of_the_chart(document: dict[str, Any]) -> None:
+    charts = {one["image"] for pod in pods(rendered("minimal")) for one in containers(pod)}
+    own = {service["image"] for service in document["services"].values() if service["image"].startswith("megarouter-")}
+    assert own - {"megarouter-demo:0.2.0"} == charts
+
+
+def test_no_container_of_ours_is_root_or_writes_to_its_root(document: dict[str, Any]) -> None:
+    for name, service in document["services"].items():
+        if service["image"].startswith("megarouter-"):
+            assert service["user"] == "65532:65532", name
+            assert service["read_only"], name
+            assert service["cap_drop"] == ["ALL"], name
+
+
+def test_only_envoy_and_the_dashboards_are_published(document: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in document["services"].items() if "ports" in service}
+    assert published == {
+        "envoy": ["127.0.0.1:8443:8443", "127.0.0.1:8444:8444"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
+
+
+def test_no_secret_is_on_a_command_line(document: dict[str, Any]) -> None:
+    secret = {**SECRETS, "REDIS_PASSWORD": "a-password-of-redis"}
+    for service in composed(secret)["services"].values():
+        assert "a-password-of-redis" not in str(service.get("command"))
+
+
+def test_prometheus_scrapes_every_process_under_the_name_that_the_alert_rules_know(document: dict[str, Any]) -> None:
+    scraped = yaml.safe_load((FOLDER / "prometheus.yaml").read_text(encoding="utf-8"))["scrape_configs"]
+    jobs = {one["job_name"]: one["static_configs"][0]["targets"] for one in scraped}
+    [down] = [rule for rule in alert_rules() if rule["alert"] == "ServiceDown"]
+    for job, targets in jobs.items():
+        name = job.removesuffix("_service")
+        listens = document["services"][name].get("environment", {}).get("MEGAROUTER_METRICS_LISTEN", "0.0.0.0:9902")
+        assert targets[0] == f"{name}:{listens.rpartition(':')[2]}"
+        assert job in {"envoy", "token_service"} or job in down["expr"]
+
+
+def test_the_script_writes_every_secret_once_and_shows_none(tmp_path: Path) -> None:
+    script = tmp_path / "make-secrets.sh"
+    shutil.copy(FOLDER / "make-secrets.sh", script)
+    first = subprocess.run([str(script)], capture_output=True, text=True, check=False)
+    if os.geteuid() != 0:
+        assert first.returncode == 1
+        assert "root" in first.stderr
+        return
+    made = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
+    assert made.keys() == SECRETS.keys()
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "secrets" / "edge-secret").read_text() == made["MEGAROUTER_EDGE_SECRET"]
+    assert (tmp_path / "secrets" / "edge-secret").stat().st_uid == 65532
+    assert not [value for value in made.values() if value in first.stdout + first.stderr]
+    assert problems_of(composed(made)) == ""
+    again = subprocess.run([str(script)], capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines()) == made
