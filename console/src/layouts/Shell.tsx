@@ -100,8 +100,8 @@ function Navigation() {
       <Item to={paths.home} icon="home" label={t`Home`} exact />
       <Item to={paths.analytics} icon="chart" label={t`Analytics`} />
       <Item to={paths.calls} icon="list" label={t`Calls`} />
-      <Item to={paths.people} icon="people" label={t`Organization`} also={[paths.groups, paths.members]} />
-      <Item to={paths.keys} icon="key" label={t`API keys`} />
+      <Item to={paths.people} icon="people" label={t`Organization`} also={[paths.groups, paths.members, paths.invites, paths.newInvite, paths.importMembers, paths.serviceAccounts, paths.guardrails, paths.guardrailDefaults, paths.explain, paths.settings]} />
+      <Item to={paths.keys} icon="key" label={t`API keys`} also={[paths.newKey]} />
       <Item to={paths.alerts} icon="bell" label={t`Alerts`} badge={<Part height={16}><Unread /></Part>} />
       <Item to={paths.credit} icon="wallet" label={t`Credit`} />
     </>

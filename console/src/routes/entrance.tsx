@@ -10,7 +10,7 @@ const signIn = createRoute({
   path: "/sign-in",
   validateSearch: (search: Search) => {
     const to = textOf(search.to);
-    return defined({ to: to?.startsWith("/organizations/") ? to : undefined });
+    return defined({ to: to?.startsWith("/organizations/") || to === "/invite" ? to : undefined });
   },
   component: SignIn,
 });
@@ -21,6 +21,12 @@ const callback = createRoute({
   component: lazyRouteComponent(() => import("../pages/SignInCallback"), "SignInCallback"),
 });
 
+const invite = createRoute({
+  getParentRoute: () => root,
+  path: "/invite",
+  component: lazyRouteComponent(() => import("../pages/AcceptInvite"), "AcceptInvite"),
+});
+
 const entry = createRoute({ getParentRoute: () => root, path: "/", component: Entry });
 
-export const entranceRoutes = [signIn, callback, entry] as const;
+export const entranceRoutes = [signIn, callback, invite, entry] as const;

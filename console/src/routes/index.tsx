@@ -8,12 +8,13 @@ import { callRoutes } from "./calls";
 import { creditRoutes } from "./credit";
 import { entranceRoutes } from "./entrance";
 import { home, organization, root } from "./frame";
+import { guardrailRoutes } from "./guardrails";
 import { keyRoutes } from "./keys";
 import { organizationRoutes } from "./organization";
 
 export const routeTree = root.addChildren([
   ...entranceRoutes,
-  organization.addChildren([home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...keyRoutes, ...alertRoutes, ...creditRoutes]),
+  organization.addChildren([home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...guardrailRoutes, ...keyRoutes, ...alertRoutes, ...creditRoutes]),
 ]);
 
 function Pending() {

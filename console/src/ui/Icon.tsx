@@ -13,6 +13,7 @@ const paths = {
   out: "M10 4H5v16h5M15 8l4 4-4 4M19 12H9",
   right: "M9 5l7 7-7 7",
   plus: "M12 5v14M5 12h14",
+  close: "M6 6l12 12M18 6L6 18",
   more: "M5 12h.010M12 12h.010M19 12h.010",
   switch: "M8 9l4-4 4 4M8 15l4 4 4-4",
 } as const;
