@@ -11,10 +11,11 @@ import { home, organization, root } from "./frame";
 import { guardrailRoutes } from "./guardrails";
 import { keyRoutes } from "./keys";
 import { organizationRoutes } from "./organization";
+import { profileRoutes } from "./profile";
 
 export const routeTree = root.addChildren([
   ...entranceRoutes,
-  organization.addChildren([home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...guardrailRoutes, ...keyRoutes, ...alertRoutes, ...creditRoutes]),
+  organization.addChildren([home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...guardrailRoutes, ...keyRoutes, ...profileRoutes, ...alertRoutes, ...creditRoutes]),
 ]);
 
 function Pending() {

@@ -32,7 +32,7 @@ export function GuardrailForm({ guardrail }: { readonly guardrail: Guardrail }) 
     <form onSubmit={submit} noValidate>
       <Stack gap="md" maw={680}>
         <BudgetFields texts={texts} change={change} violation={violation} />
-        <SimpleGrid cols={{ base: 1, xs: 3 }}>
+        <SimpleGrid cols={{ base: 1, xs: 3 }} style={{ alignItems: "end" }}>
           <CountField label={t`Requests per minute`} value={texts.requests} onChange={(requests) => change({ requests })} error={violation("requests_per_minute")} />
           <CountField label={t`Tokens per minute`} value={texts.tokens} onChange={(tokens) => change({ tokens })} error={violation("tokens_per_minute")} />
           <CountField label={t`Concurrent calls`} value={texts.concurrency} onChange={(concurrency) => change({ concurrency })} error={violation("concurrency_limit")} />
@@ -82,7 +82,7 @@ function BudgetFields({ texts, change, violation }: FieldsProps) {
       {!without && (
         <>
           <SimpleGrid cols={{ base: 1, xs: 2 }}>
-            <CountField label={t`Report from so many percent on`} description={t`Empty: not before it is spent`} value={texts.softPercent} onChange={(softPercent) => change({ softPercent })} error={violation("soft_budget.percent")} />
+            <CountField label={t`Warn from, in percent`} description={t`Empty: not before it is spent`} value={texts.softPercent} onChange={(softPercent) => change({ softPercent })} error={violation("soft_budget.percent")} />
             <AmountField label={t`Carry over at most`} description={t`Credits. Empty: up to one budget`} value={texts.carryCap} disabled={!texts.carries} onChange={(carryCap) => change({ carryCap })} error={violation("rollover.cap_nano_credits")} />
           </SimpleGrid>
           <Checkbox label={t`Carry what is left into the next period`} checked={texts.carries} onChange={(event) => change({ carries: event.currentTarget.checked })} error={violation("rollover")} />
