@@ -2,9 +2,10 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type AcceptInviteResponse, ApiKeys, Invites, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Box, Button, Group, Loader, Stack, Text, TextInput } from "@mantine/core";
-import { Link, Navigate } from "@tanstack/react-router";
+import { Navigate } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { signOut } from "../api/signing_in";
 import { ErrorNotice } from "../components/ErrorNotice";
 import { NewSecret } from "../components/NewSecret";
 import { Part } from "../components/Part";
@@ -14,6 +15,7 @@ import { Alone } from "../layouts/Alone";
 import { pathOf, pathsOf } from "../paths";
 import { arrivedInvite, inviteTokenOf } from "../stores/arrival";
 import { useSession } from "../stores/session";
+import { AppLink } from "../ui/AppLink";
 import { Properties } from "../ui/Properties";
 import { Time } from "../ui/Time";
 
@@ -38,10 +40,20 @@ export function AcceptInvite() {
   return (
     <Alone title={<Trans>Join an organization</Trans>} width={520}>
       <Box className="surface" p="lg">
-        {token === "" ? <Paste value={pasted} onChange={setPasted} /> : <Part height={180}><Preview token={token} onJoined={join} /></Part>}
+        {token === "" ? <Paste value={pasted} onChange={setPasted} /> : <Part height={180} denied={<Confined />}><Preview token={token} onJoined={join} /></Part>}
       </Box>
-      <Text size="sm"><Link to="/"><Trans>Not now: to my accounts</Trans></Link></Text>
+      <Text size="sm"><AppLink to="/"><Trans>Not now: to my accounts</Trans></AppLink></Text>
     </Alone>
+  );
+}
+
+/** A sign-in link is for one organization, and what it signs in can do nothing about others. */
+function Confined() {
+  return (
+    <Stack gap="md">
+      <Text><Trans>You signed in with a link, which is for one organization only. To join another one, sign out and sign in with your identity provider or your own access token.</Trans></Text>
+      <Button variant="default" onClick={() => void signOut()}><Trans>Sign out</Trans></Button>
+    </Stack>
   );
 }
 
@@ -82,7 +94,7 @@ interface JoinedProps {
 
 /** The first key. Whoever was a member already gets none. */
 function Joined({ joined, creation, secret, key_, retry }: JoinedProps) {
-  const start = <Text><Link to={pathOf(joined.organization)}><Trans>To the start</Trans></Link></Text>;
+  const start = <Text><AppLink to={pathOf(joined.organization)}><Trans>To the start</Trans></AppLink></Text>;
   if (secret !== "") return <><Text><Trans>You are in, and this is your first key.</Trans></Text><NewSecret name={key_} secret={secret} />{start}</>;
   return (
     <Box className="surface" p="lg">
@@ -92,7 +104,7 @@ function Joined({ joined, creation, secret, key_, retry }: JoinedProps) {
         {creation.isError && (
           <>
             <ErrorNotice error={creation.error} retry={retry} />
-            <Text size="sm"><Link to={pathsOf(joined.organization).newKey}><Trans>Create a key with other limits</Trans></Link></Text>
+            <Text size="sm"><AppLink to={pathsOf(joined.organization).newKey}><Trans>Create a key with other limits</Trans></AppLink></Text>
           </>
         )}
         {start}

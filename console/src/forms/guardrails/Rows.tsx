@@ -25,7 +25,7 @@ function Rows<Row>({ title, rows, onChange, fresh, error, children }: RowsProps<
   return (
     <Stack gap="xs">
       {rows.map((row, index) => (
-        <Group key={index} gap="xs" align="flex-end" wrap="nowrap">
+        <Group key={index} gap="xs" align="flex-end" className="surface" p="xs" style={{ rowGap: 8 }}>
           {children(row, (part) => onChange(rows.map((one, at) => (at === index ? { ...one, ...part } : one))))}
           <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t`Take it away`} onClick={() => onChange(rows.filter((_, at) => at !== index))}><Icon name="close" size={16} /></ActionIcon>
         </Group>
@@ -44,9 +44,9 @@ export function RateRows({ rates, onChange, error }: { readonly rates: readonly 
     <Rows title={<Trans>Another rate limit</Trans>} rows={rates} onChange={onChange} fresh={newRate} error={error}>
       {(rate, change) => (
         <>
-          <TextInput label={t`Models`} placeholder={t`all`} value={rate.models} onChange={(event) => change({ models: event.currentTarget.value })} style={{ flex: 2, minWidth: 0 }} />
-          <CountField label={t`Requests`} value={rate.requests} onChange={(requests) => change({ requests })} />
-          <CountField label={t`Tokens`} value={rate.tokens} onChange={(tokens) => change({ tokens })} />
+          <TextInput label={t`Models`} placeholder={t`all`} value={rate.models} onChange={(event) => change({ models: event.currentTarget.value })} style={{ flex: "2 1 140px" }} />
+          <CountField label={t`Requests`} value={rate.requests} onChange={(requests) => change({ requests })} flex="1 1 90px" />
+          <CountField label={t`Tokens`} value={rate.tokens} onChange={(tokens) => change({ tokens })} flex="1 1 90px" />
           <NativeSelect label={t`Within a`} value={String(rate.unit)} onChange={(event) => change({ unit: Number(event.currentTarget.value) })} data={units.map((unit) => ({ value: String(unit), label: unitName(unit) }))} />
         </>
       )}
@@ -61,8 +61,8 @@ export function ModelBudgetRows({ budgets, onChange, error }: { readonly budgets
     <Rows title={<Trans>Another budget for some models</Trans>} rows={budgets} onChange={onChange} fresh={newModelBudget} error={error}>
       {(budget, change) => (
         <>
-          <TextInput label={t`Models`} placeholder="openai/*" value={budget.models} onChange={(event) => change({ models: event.currentTarget.value })} style={{ flex: 1, minWidth: 0 }} />
-          <AmountField label={t`Budget in credits`} value={budget.budget} onChange={(amount) => change({ budget: amount })} />
+          <TextInput label={t`Models`} placeholder="openai/*" value={budget.models} onChange={(event) => change({ models: event.currentTarget.value })} style={{ flex: "2 1 140px" }} />
+          <AmountField label={t`Budget in credits`} value={budget.budget} onChange={(amount) => change({ budget: amount })} flex="1 1 120px" />
         </>
       )}
     </Rows>

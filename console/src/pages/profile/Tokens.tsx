@@ -33,7 +33,7 @@ export function Tokens() {
           <Copyable text={secret} label={t`the token`} />
         </Alert>
       )}
-      <Part height={160}><List /></Part>
+      <Part height={160} denied={<Text size="sm" c="dimmed" px={20} pb={20}><Trans>You signed in with a link or a token for one organization, which manages no tokens. Sign in with your identity provider or your own access token.</Trans></Text>}><List /></Part>
       {isCreating && <CreateToken close={() => setCreating(false)} onSecret={setSecret} />}
     </Surface>
   );
