@@ -29,7 +29,9 @@ function Choices({ close }: { readonly close: () => void }) {
   const [chosen, setChosen] = useState(0);
   const pages: readonly (readonly [string, string])[] = [
     [t`Home`, paths.home], [t`Analytics`, paths.analytics], [t`Models by day`, paths.models], [t`Top 20`, paths.top],
-    [t`Calls`, paths.calls], [t`Organization`, paths.people], [t`API keys`, paths.keys], [t`Create an API key`, paths.newKey],
+    [t`Calls`, paths.calls], [t`People`, paths.people], [t`Groups`, paths.groups], [t`Guardrails`, paths.guardrails], [t`Defaults for new members and keys`, paths.guardrailDefaults],
+    [t`Why was a call refused?`, paths.explain], [t`Invites`, paths.invites], [t`Invite people`, paths.newInvite], [t`Import a table of people`, paths.importMembers],
+    [t`Service accounts`, paths.serviceAccounts], [t`Settings`, paths.settings], [t`Profile and access tokens`, paths.profile], [t`API keys`, paths.keys], [t`Create an API key`, paths.newKey],
     [t`Alerts`, paths.alerts], [t`Credit`, paths.credit],
   ];
   const found = pages.filter(([label]) => label.toLowerCase().includes(text.trim().toLowerCase()));

@@ -21,7 +21,7 @@ export function Confirmation({ opened, close, title, verb, danger = false, mutat
   return (
     <Modal opened={opened} onClose={close} title={<Text fw={600}>{title}</Text>} centered>
       <Stack gap="md">
-        <Text size="sm">{children}</Text>
+        <Text size="sm" component="div">{children}</Text>
         {mutation.isError && <ErrorNotice error={mutation.error} />}
         <Group justify="flex-end" gap="sm">
           <Button variant="default" onClick={close} data-autofocus><Trans>Cancel</Trans></Button>

@@ -14,7 +14,7 @@ export function ErrorNotice({ error, retry }: { readonly error: unknown; readonl
       <Stack gap="xs">
         <Text size="sm">{messageOf(error)}</Text>
         {requestId !== "" && (
-          <Group gap="xs" wrap="nowrap">
+          <Group gap="xs">
             <Text size="sm"><Trans>Quote this id when you ask for help:</Trans></Text>
             <Copyable text={requestId} label={t`request id`} />
           </Group>

@@ -31,7 +31,7 @@ export function PageHeader({ title, crumbs = [], hint, actions }: PageHeaderProp
           </Group>
         )}
         <Title order={1} lineClamp={2} title={typeof title === "string" ? title : undefined} style={{ overflowWrap: "anywhere" }}>{title}</Title>
-        {hint !== undefined && <Text c="dimmed" size="sm" mt={4}>{hint}</Text>}
+        {hint !== undefined && <Text component="div" c="dimmed" size="sm" mt={4}>{hint}</Text>}
       </Box>
       {actions}
     </Group>

@@ -2,10 +2,12 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Menu, SegmentedControl, Text, UnstyledButton, VisuallyHidden, useMantineColorScheme } from "@mantine/core";
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { Accounts } from "@megarouter/admin";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 
 import { signOut } from "../api/signing_in";
+import { useParent } from "../hooks/account";
 import { activate, useLanguage } from "../hooks/language";
+import { pathsOf } from "../paths";
 import { type Language, type Theme, changePreferences } from "../stores/preferences";
 import { Icon } from "../ui/Icon";
 
@@ -16,6 +18,7 @@ export function SettingsMenu() {
   const navigate = useNavigate();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const { data: user } = useSuspenseQuery(Accounts.method.getUser, { name: "users/me" });
+  const profile = pathsOf(useParent()).profile;
   const who = user.displayName || user.email || t`You`;
   return (
     <Menu width={244} position="top-start" shadow="md" closeOnItemClick={false}>
@@ -43,6 +46,7 @@ export function SettingsMenu() {
           data={[{ value: "en", label: "English" }, { value: "zh", label: "中文" }]}
         />
         <Menu.Divider />
+        <Menu.Item closeMenuOnClick component={Link} to={profile} leftSection={<Icon name="people" size={16} />}><Trans>Profile and access tokens</Trans></Menu.Item>
         <Menu.Item
           leftSection={<Icon name="out" size={16} />}
           onClick={() => {

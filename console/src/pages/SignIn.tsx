@@ -1,5 +1,5 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Alert, Box, Button, Divider, Group, Loader, PasswordInput, SegmentedControl, Stack, Text, Title } from "@mantine/core";
+import { Alert, Box, Button, Divider, Group, Loader, PasswordInput, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useRouter, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
@@ -11,20 +11,13 @@ import { linkPrefix, signInWithLink, signInWithToken } from "../api/signing_in";
 import { ErrorNotice } from "../components/ErrorNotice";
 import { Part } from "../components/Part";
 import { activate, useLanguage } from "../hooks/language";
+import { Alone } from "../layouts/Alone";
+import { arrivedInvite, arrivedSecret } from "../stores/arrival";
 import { type Language, changePreferences } from "../stores/preferences";
 import { useSession } from "../stores/session";
 import { Icon } from "../ui/Icon";
-import icon from "../ui/icon.svg";
-
-/** Takes the secret of a link out of the address, so that neither the history nor a bookmark keeps it. */
-function takeSecret(): string {
-  const secret = window.location.hash.slice(1);
-  if (secret !== "") window.history.replaceState(window.history.state, "", window.location.pathname + window.location.search);
-  return secret;
-}
 
 // The page takes it once, however often React renders.
-const arrived = takeSecret();
 let isUsed = false;
 
 export function SignIn() {
@@ -43,49 +36,44 @@ export function SignIn() {
   };
   const { mutate } = signIn;
   useEffect(() => {
-    if (arrived === "" || isUsed) return;
+    if (arrivedSecret === "" || isUsed) return;
     isUsed = true;
-    mutate({ secret: arrived });
+    mutate({ secret: arrivedSecret });
   }, [mutate]);
   if (session !== undefined && !signIn.isPending) return <GoOn to={to ?? "/"} />;
   return (
-    <Box component="main" mih="100vh" style={{ display: "grid", placeItems: "center" }} p="md">
-      <Stack w="100%" maw={420} gap="lg">
-        <Group gap="sm">
-          <img src={icon} alt="" width={36} height={36} />
-          <Title order={1} fz={24}><Trans>Sign in to MegaRouter</Trans></Title>
-        </Group>
-        <Box className="surface" p="lg">
-          {signIn.isPending ? (
-            <Group justify="space-between">
-              <Group gap="sm" role="status"><Loader size="sm" /><Text><Trans>Signing in…</Trans></Text></Group>
-              {signIn.variables.provider !== undefined && <Button variant="default" size="xs" onClick={cancel}><Trans>Cancel</Trans></Button>}
-            </Group>
-          ) : (
-            <form
-              onSubmit={(event) => {
-                event.preventDefault();
-                if (text.trim() !== "") mutate({ secret: text.trim() });
-              }}
-            >
-              <Stack gap="md">
-                {signIn.isError && <Failure error={signIn.error} />}
-                <Part height={0}><Providers choose={(provider, pages) => mutate({ provider, pages, signal: cancellation.current.signal })} /></Part>
-                <PasswordInput
-                  label={t`Access token or sign-in link`} value={text} onChange={(event) => setText(event.currentTarget.value)} autoComplete="off" autoFocus
-                  description={t`The page exchanges it at once for a token of its own, and keeps neither.`}
-                />
-                <Button type="submit" disabled={text.trim() === ""} fullWidth><Trans>Sign in</Trans></Button>
-              </Stack>
-            </form>
-          )}
-        </Box>
-        <Text size="sm" c="dimmed">
-          <Trans>You are signed in until you close or reload this page. No secret is stored in the browser.</Trans>
-        </Text>
-        <Language />
-      </Stack>
-    </Box>
+    <Alone title={<Trans>Sign in to MegaRouter</Trans>}>
+      {arrivedInvite !== "" && <Text><Trans>You are invited. Sign in to see to what.</Trans></Text>}
+      <Box className="surface" p="lg">
+        {signIn.isPending ? (
+          <Group justify="space-between">
+            <Group gap="sm" role="status"><Loader size="sm" /><Text><Trans>Signing in…</Trans></Text></Group>
+            {signIn.variables.provider !== undefined && <Button variant="default" size="xs" onClick={cancel}><Trans>Cancel</Trans></Button>}
+          </Group>
+        ) : (
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              if (text.trim() !== "") mutate({ secret: text.trim() });
+            }}
+          >
+            <Stack gap="md">
+              {signIn.isError && <Failure error={signIn.error} />}
+              <Part height={0}><Providers choose={(provider, pages) => mutate({ provider, pages, signal: cancellation.current.signal })} /></Part>
+              <PasswordInput
+                label={t`Access token or sign-in link`} value={text} onChange={(event) => setText(event.currentTarget.value)} autoComplete="off" autoFocus
+                description={t`The page exchanges it at once for a token of its own, and keeps neither.`}
+              />
+              <Button type="submit" disabled={text.trim() === ""} fullWidth><Trans>Sign in</Trans></Button>
+            </Stack>
+          </form>
+        )}
+      </Box>
+      <Text size="sm" c="dimmed">
+        <Trans>You are signed in until you close or reload this page. No secret is stored in the browser.</Trans>
+      </Text>
+      <Language />
+    </Alone>
   );
 }
 

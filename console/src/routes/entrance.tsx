@@ -6,7 +6,7 @@ import { root } from "./frame";
 import { type Search, defined, textOf } from "./search";
 
 /** Where a sign-in may lead back to. */
-const places = ["/organizations/", "/operators"];
+const places = ["/organizations/", "/operators", "/invite"];
 
 const signIn = createRoute({
   getParentRoute: () => root,
@@ -24,6 +24,12 @@ const callback = createRoute({
   component: lazyRouteComponent(() => import("../pages/SignInCallback"), "SignInCallback"),
 });
 
+const invite = createRoute({
+  getParentRoute: () => root,
+  path: "/invite",
+  component: lazyRouteComponent(() => import("../pages/AcceptInvite"), "AcceptInvite"),
+});
+
 const entry = createRoute({ getParentRoute: () => root, path: "/", component: Entry });
 
-export const entranceRoutes = [signIn, callback, entry] as const;
+export const entranceRoutes = [signIn, callback, invite, entry] as const;

@@ -11,10 +11,12 @@ import { creditRoutes } from "./credit";
 import { entranceRoutes } from "./entrance";
 import { exportRoutes } from "./exports";
 import { home, organization, root } from "./frame";
+import { guardrailRoutes } from "./guardrails";
 import { keyRoutes } from "./keys";
 import { operatorRoutes } from "./operators";
 import { organizationRoutes } from "./organization";
 import { playgroundRoutes } from "./playground";
+import { profileRoutes } from "./profile";
 import { verifyRoutes } from "./verify";
 
 export const routeTree = root.addChildren([
@@ -22,7 +24,7 @@ export const routeTree = root.addChildren([
   ...verifyRoutes,
   ...operatorRoutes,
   organization.addChildren([
-    home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...keyRoutes, ...alertRoutes, ...creditRoutes, ...exportRoutes, ...playgroundRoutes, ...catalogRoutes,
+    home, ...analyticsRoutes, ...callRoutes, ...organizationRoutes, ...guardrailRoutes, ...keyRoutes, ...profileRoutes, ...alertRoutes, ...creditRoutes, ...exportRoutes, ...playgroundRoutes, ...catalogRoutes,
     ...auditRoutes,
   ]),
 ]);

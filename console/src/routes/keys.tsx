@@ -14,6 +14,7 @@ const keys = createRoute({
 const newKey = createRoute({
   getParentRoute: () => organization,
   path: "/new/apiKey",
+  validateSearch: (search: Search) => defined({ member: textOf(search.member), serviceAccount: textOf(search.serviceAccount) }),
   component: lazyRouteComponent(() => import("../pages/keys/NewKey"), "NewKey"),
 });
 

@@ -2,7 +2,7 @@
  * Which changes a person may make, so that the page can say so before the service does. It mirrors `docs/reference/permissions.md`; the
  * service decides.
  */
-import { type Account, type Group, type Member, Member_State, Role } from "@megarouter/admin";
+import { type Account, type Group, type Guardrail, type Member, Member_State, Role } from "@megarouter/admin";
 
 /** A group that is to change: a Super Admin any, an L1 Admin those below their own. */
 export function mayChangeGroup(account: Account, group: Group): boolean {
@@ -20,6 +20,18 @@ export function mayCreateBelow(account: Account, group: Group | undefined): bool
 export function mayChangeMember(account: Account, member: Member): boolean {
   if (member.state === Member_State.REMOVED) return false;
   return account.role === Role.SUPER_ADMIN || (account.role !== Role.MEMBER && member.role > account.role);
+}
+
+/**
+ * The guardrail of a scope. A Super Admin changes all; an admin those of groups below their own, and of people, service accounts and keys
+ * whom they see, for which the service knows the roles; a member those of their own keys.
+ */
+export function mayChangeGuardrail(account: Account, guardrail: Guardrail): boolean {
+  if (account.role === Role.SUPER_ADMIN) return true;
+  const { scope } = guardrail;
+  if (scope === account.organization || scope === account.group) return false;
+  if (scope.includes("/apiKeys/")) return true;
+  return account.role !== Role.MEMBER && scope !== account.member && !guardrail.figuresHidden;
 }
 
 /** The roles that a person may give: a Super Admin any, others those below their own. */

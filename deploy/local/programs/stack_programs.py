@@ -128,7 +128,7 @@ def _service_child(plan: StackPlan, service: str, worker: int) -> ChildCommand:
         environment[ENVOY_ADMIN_URL] = f"unix:{plan.home.envoy_admin_socket}"
     if service == "admin":
         admin_url = plan.listeners.url(plan.ports.admin)
-        environment.setdefault(INVITE_PAGE_URL, f"{admin_url}/invites")
+        environment.setdefault(INVITE_PAGE_URL, f"{console_url(admin_url)}invite")
         environment.setdefault(SIGN_IN_PAGE_URL, f"{console_url(admin_url)}sign-in")
         environment.setdefault(MODEL_URL, plan.listeners.url(plan.ports.model))
         environment.setdefault(OPERATORS, DEMO_OPERATORS)

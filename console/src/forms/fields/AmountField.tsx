@@ -10,20 +10,22 @@ interface TextFieldProps {
   readonly description?: string;
   readonly error?: string | undefined;
   readonly disabled?: boolean;
+  /** How it shares a line with others. */
+  readonly flex?: string;
 }
 
 /** An amount of credits as text. Empty: none. */
-export function AmountField({ value, onChange, error, ...rest }: TextFieldProps) {
+export function AmountField({ value, onChange, error, flex, ...rest }: TextFieldProps) {
   const { t } = useLingui();
   const wrong = value !== "" && parseCredits(value) === undefined ? t`Write an amount such as 25 or 0.5.` : undefined;
-  return <TextInput {...rest} inputMode="decimal" value={value} onChange={(event) => onChange(event.currentTarget.value)} error={wrong ?? error} />;
+  return <TextInput {...rest} {...(flex === undefined ? {} : { style: { flex } })} inputMode="decimal" value={value} onChange={(event) => onChange(event.currentTarget.value)} error={wrong ?? error} />;
 }
 
 /** A whole number as text. Empty: none. */
-export function CountField({ value, onChange, error, ...rest }: TextFieldProps) {
+export function CountField({ value, onChange, error, flex, ...rest }: TextFieldProps) {
   const { t } = useLingui();
   const wrong = value !== "" && parseCount(value) === undefined ? t`Write a whole number.` : undefined;
-  return <TextInput {...rest} inputMode="numeric" value={value} onChange={(event) => onChange(event.currentTarget.value)} error={wrong ?? error} />;
+  return <TextInput {...rest} {...(flex === undefined ? {} : { style: { flex } })} inputMode="numeric" value={value} onChange={(event) => onChange(event.currentTarget.value)} error={wrong ?? error} />;
 }
 
 /** Reads a whole number, also with the separators that people paste; undefined if it is none. */

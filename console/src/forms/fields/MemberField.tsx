@@ -1,4 +1,4 @@
-import { keepPreviousData } from "@tanstack/react-query";
+import { keepPreviousData, skipToken } from "@tanstack/react-query";
 import { useQuery } from "@connectrpc/connect-query";
 import { type Member, Members } from "@megarouter/admin";
 import { useLingui } from "@lingui/react/macro";
@@ -32,13 +32,15 @@ export function MemberField({ value, onChange, label, description, filter = "", 
     Members.method.listMembers, { parent: useParent(), pageSize: mostShown, filter: allOf(filter, searched === "" ? "" : quoted(searched)) }, { placeholderData: keepPreviousData },
   );
   const found = data?.members ?? [];
+  const isUnnamed = value !== "" && chosen === "" && !found.some(({ name }) => name === value);
+  const { data: named } = useQuery(Members.method.getMember, isUnnamed ? { name: value } : skipToken);
   const nameOf = (member: Member): string => (member.displayName === "" || member.email === "" ? member.displayName || member.email || idOf(member.name) : `${member.displayName} (${member.email})`);
   return (
     <Select
       label={label} description={description} error={error} searchable clearable value={value === "" ? null : value} searchValue={text} onSearchChange={setText}
       nothingFoundMessage={t`Nobody has this name or address`} placeholder={t`Search by name or address`} comboboxProps={{ withinPortal: true }}
       filter={({ options }) => options}
-      data={[...(value !== "" && !found.some(({ name }) => name === value) ? [{ value, label: chosen || idOf(value) }] : []), ...found.map((member) => ({ value: member.name, label: nameOf(member) }))]}
+      data={[...(value !== "" && !found.some(({ name }) => name === value) ? [{ value, label: chosen || (named === undefined ? idOf(value) : nameOf(named)) }] : []), ...found.map((member) => ({ value: member.name, label: nameOf(member) }))]}
       onChange={(name) => {
         const member = found.find((one) => one.name === name);
         setChosen(member === undefined ? "" : nameOf(member));

@@ -1,15 +1,20 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type ApiKey, ApiKeyView, ApiKey_State, ApiKeys } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, Button, Group, NativeSelect, Text } from "@mantine/core";
+import { Badge, Box, Button, Group, NativeSelect, Text } from "@mantine/core";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 
 import { allOf, idOf, quoted } from "../../api/names";
+import { BatchBar } from "../../components/BatchBar";
+import { FormDialog } from "../../components/FormDialog";
 import { Part } from "../../components/Part";
 import { isAdmin, usePlace } from "../../hooks/account";
 import { useKeyState } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { useSaving } from "../../hooks/saving";
+import { useSelection } from "../../hooks/selection";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
@@ -63,6 +68,8 @@ function Found() {
   const stateName = useKeyState();
   const search = useSearch({ from });
   const paging = usePaging(JSON.stringify(search));
+  const selection = useSelection<ApiKey>({ keyOf: ({ name }) => name, nameOf: (key) => key.displayName || idOf(key.name), canChoose: (key) => key.state === ApiKey_State.ACTIVE });
+  const [isDisabling, setDisabling] = useState(false);
   const { data } = useSuspenseQuery(ApiKeys.method.listApiKeys, {
     parent: account.organization, pageSize, pageToken: paging.token, view: ApiKeyView.FULL, orderBy: orders[search.order ?? "use"],
     filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`),
@@ -91,9 +98,26 @@ function Found() {
   ];
   return (
     <>
-      <DataTable caption={t`API keys`} columns={columns} rows={data.apiKeys} keyOf={(key) => key.name} />
+      {selection.chosen.length > 0 && <Box px={20} pt="md"><BatchBar count={selection.chosen.length} clear={selection.clear}><Button size="xs" variant="default" onClick={() => setDisabling(true)}><Trans>Disable…</Trans></Button></BatchBar></Box>}
+      <DataTable caption={t`API keys`} columns={columns} rows={data.apiKeys} keyOf={(key) => key.name} selection={selection} />
+      {isDisabling && <DisableAll keys={selection.chosen} close={() => setDisabling(false)} done={selection.clear} />}
       <Pager paging={paging} nextToken={data.nextPageToken} />
     </>
+  );
+}
+
+const mostNamed = 12;
+
+function DisableAll({ keys, close, done }: { readonly keys: readonly ApiKey[]; readonly close: () => void; readonly done: () => void }) {
+  const { account } = usePlace();
+  const { t } = useLingui();
+  const saving = useSaving(ApiKeys.method.batchDisableApiKeys, t`The keys were disabled.`);
+  const submit = (): void => saving.save({ parent: account.organization, names: keys.map(({ name }) => name) }, () => { done(); close(); });
+  return (
+    <FormDialog opened close={close} title={<Trans>Disable the chosen keys</Trans>} verb={<Trans>Disable all</Trans>} saving={saving} submit={submit}>
+      <Text size="sm" style={{ overflowWrap: "anywhere" }}>{keys.slice(0, mostNamed).map((key) => key.displayName || idOf(key.name)).join(", ")}{keys.length > mostNamed && " …"}</Text>
+      <Text size="sm" mt="sm"><Trans>Calls with these {keys.length} keys are refused within a second. Running calls go on. You can enable each again. All are disabled, or none.</Trans></Text>
+    </FormDialog>
   );
 }
 

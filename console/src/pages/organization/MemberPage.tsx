@@ -20,7 +20,7 @@ import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { mayChangeMember } from "../../util/permissions";
-import { MemberTokens } from "../tokens/MemberTokens";
+import { MemberTokens } from "./MemberTokens";
 import { KeysOf } from "./KeysOf";
 import { MemberState } from "./MemberState";
 

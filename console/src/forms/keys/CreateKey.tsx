@@ -5,12 +5,12 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group, NativeSelect, SimpleGrid, Stack, TagsInput, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
-import { violationsOf } from "../api/errors";
-import { queryClient } from "../api/queries";
-import { ErrorNotice } from "../components/ErrorNotice";
-import { usePlace } from "../hooks/account";
-import { Surface } from "../ui/Surface";
-import { parseCredits } from "../util/credits";
+import { violationsOf } from "../../api/errors";
+import { queryClient } from "../../api/queries";
+import { ErrorNotice } from "../../components/ErrorNotice";
+import { usePlace } from "../../hooks/account";
+import { Surface } from "../../ui/Surface";
+import { parseCredits } from "../../util/credits";
 
 const dayMs = 24 * 3600_000;
 const cycles = { never: Guardrail_Cycle.NEVER, daily: Guardrail_Cycle.DAILY, weekly: Guardrail_Cycle.WEEKLY, monthly: Guardrail_Cycle.MONTHLY } as const;
@@ -24,7 +24,13 @@ interface Wanted {
   readonly models: readonly string[];
 }
 
-export function CreateKey({ onMade }: { readonly onMade: (made: { readonly name: string; readonly secret: string }) => void }) {
+interface CreateKeyProps {
+  /** The member or the service account that the key is for; empty: the person. */
+  readonly owner: string;
+  readonly onMade: (made: { readonly name: string; readonly secret: string }) => void;
+}
+
+export function CreateKey({ owner, onMade }: CreateKeyProps) {
   const { account } = usePlace();
   const { t } = useLingui();
   const [wanted, setWanted] = useState<Wanted>({ displayName: "", budget: "", cycle: "monthly", days: "", models: [] });
@@ -46,6 +52,7 @@ export function CreateKey({ onMade }: { readonly onMade: (made: { readonly name:
         parent: account.organization,
         apiKey: {
           displayName: wanted.displayName.trim(),
+          ...(owner === "" ? {} : owner.includes("/serviceAccounts/") ? { serviceAccount: owner } : { member: owner }),
           ...(wanted.days === "" ? {} : { expireTime: timestampFromDate(new Date(Date.now() + Number(wanted.days) * dayMs)) }),
           ...(wanted.models.length === 0 ? {} : { modelWhitelist: { entries: [...wanted.models] } }),
         },
