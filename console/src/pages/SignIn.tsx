@@ -15,13 +15,7 @@ import { type Language, changePreferences } from "../stores/preferences";
 import { useSession } from "../stores/session";
 import { Icon } from "../ui/Icon";
 import icon from "../ui/icon.svg";
-
-/** Takes the secret of a link out of the address, so that neither the history nor a bookmark keeps it. */
-function takeSecret(): string {
-  const secret = window.location.hash.slice(1);
-  if (secret !== "") window.history.replaceState(window.history.state, "", window.location.pathname + window.location.search);
-  return secret;
-}
+import { takeSecret } from "../util/secret";
 
 // The page takes it once, however often React renders.
 const arrived = takeSecret();
