@@ -14,6 +14,7 @@ import grpc
 
 from admin_service.access.directory import Directory
 from admin_service.access.identity_tokens import EdgeProof
+from admin_service.access.link_grants import LinkGrants
 from admin_service.access.operators import Operators, parse_operators
 from admin_service.analytics.reports.rendering import Renderer
 from admin_service.analytics.signatures.keys import SigningFiles, SigningKeyError, load_signing_key, signing_files
@@ -63,6 +64,7 @@ from admin_service.resources.usage.service import UsageApi
 from admin_service.resources.usage_exports.downloads import FilesApi, files_handler
 from admin_service.resources.usage_exports.running import ExportRunner, process_of
 from admin_service.resources.usage_exports.service import UsageExportsApi
+from admin_service.resources.usage_exports.sharing import ReportSharing
 from admin_service.resources.usage_reports.service import UsageReportsApi
 from admin_service.resources.virtual_models.service import VirtualModelsApi
 from admin_service.scim.endpoint import ScimApi, scim_handler
@@ -156,7 +158,9 @@ async def open_service(
         claims = ClaimApplication(pool, _new_id)
         directory = Directory(pool, peppers, operators)
         identities = BearerTokens(
-            directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
+            directory,
+            IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply),
+            LinkGrants(pool, peppers),
         )
         guard = Guard(
             pool,
@@ -249,7 +253,9 @@ def _apis(
         ServiceAccountsApi(pool, page_tokens, _new_id),
         SignInLinksApi(pool, page_tokens, maker),
         UsageApi(pool, page_tokens, _now),
-        UsageExportsApi(pool, page_tokens, _new_id, _now),
+        UsageExportsApi(
+            pool, page_tokens, _new_id, _now, ReportSharing(pool, pepper, secrets.token_bytes, settings.report_page_url)
+        ),
         UsageReportsApi(pool, page_tokens, Renderer(signing=_signing(settings)), _now),
         VirtualModelsApi(pool, page_tokens, _new_id),
     )

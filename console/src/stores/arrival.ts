@@ -11,10 +11,14 @@ function take(): string {
   return secret;
 }
 
+const isReport = window.location.pathname.endsWith("/report");
 const arrived = take();
 
+/** The secret of the link to a report; empty without one. */
+export const arrivedReport = isReport ? arrived : "";
+
 /** The secret of a sign-in link; empty without one. */
-export const arrivedSecret = arrived.startsWith(invitePrefix) ? "" : arrived;
+export const arrivedSecret = isReport || arrived.startsWith(invitePrefix) ? "" : arrived;
 
 /** The token of an invite link; empty without one. */
 export const arrivedInvite = arrived.startsWith(invitePrefix) ? arrived : "";
