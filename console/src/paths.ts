@@ -37,7 +37,6 @@ export interface Paths {
   readonly routing: string;
   readonly providers: string;
   readonly credentials: string;
-  readonly newCredential: string;
   readonly credit: string;
   readonly exports: string;
   readonly playground: string;
@@ -91,7 +90,6 @@ export function pathsOf(organization: string): Paths {
     routing: `${home}/routingPolicies`,
     providers: `${home}/providers`,
     credentials: `${home}/credentials`,
-    newCredential: `${home}/new/credential`,
     credit: `${home}/credit`,
     exports: `${home}/usageExports`,
     playground: `${home}/playground`,
@@ -118,3 +116,12 @@ export const operatorPaths = {
   requests: "/operators/topUpRequests",
   auditLog: "/operators/auditLog",
 } as const;
+
+/** The second keys of `g` with the addresses where they lead. */
+export function placesOf(organization: string): Readonly<Record<string, string>> {
+  const paths = pathsOf(organization);
+  return {
+    h: paths.home, a: paths.analytics, c: paths.calls, p: paths.playground, o: paths.people, k: paths.keys, n: paths.alerts, m: paths.catalog, w: paths.credit, e: paths.exports,
+    l: paths.auditLog,
+  };
+}

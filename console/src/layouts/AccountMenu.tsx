@@ -1,13 +1,25 @@
-import { useMutation } from "@connectrpc/connect-query";
-import { Accounts, Organization_Kind, Role } from "@megarouter/admin";
+import { useMutation, useSuspenseQuery } from "@connectrpc/connect-query";
+import { Accounts, Operators, Organization_Kind, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Box, Menu, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 
+import { Part } from "../components/Part";
 import { usePlace } from "../hooks/account";
 import { useRoleName } from "../hooks/labels";
-import { pathOf } from "../paths";
+import { operatorPaths, pathOf } from "../paths";
 import { Icon } from "../ui/Icon";
+
+/** The way to the pages of operators, for them alone. It asks when the menu is opened. */
+function ToOperators() {
+  useSuspenseQuery(Operators.method.listOrganizationSummaries, { pageSize: 1 });
+  return (
+    <>
+      <Menu.Divider />
+      <Menu.Item component={Link} to={operatorPaths.organizations}><Trans>Pages of operators</Trans></Menu.Item>
+    </>
+  );
+}
 
 /** Shows which account the pages are about, and switches to another one. */
 export function AccountMenu() {
@@ -42,6 +54,7 @@ export function AccountMenu() {
             {one.kind !== Organization_Kind.PERSONAL && one.role !== Role.UNSPECIFIED && <Text size="xs" c="dimmed">{roleName(one.role)}</Text>}
           </Menu.Item>
         ))}
+        <Part height={0}><ToOperators /></Part>
       </Menu.Dropdown>
     </Menu>
   );

@@ -35,7 +35,7 @@ function OnlyOperators() {
 function NoAccess() {
   return (
     <EmptyState
-      title={<Title order={1}><Trans>These pages are for operators</Trans></Title>} step={<Trans>Operators run the deployment. Its settings name them. Your token is no operator's.</Trans>} command="MEGAROUTER_OPERATORS"
+      title={<Title order={1}><Trans>These pages are for operators</Trans></Title>} step={<Trans>Operators run the deployment, whose settings name them. They sign in at an identity provider or with an access token: a session that began with a sign-in link never operates.</Trans>} command="MEGAROUTER_OPERATORS"
       action={<Button component={Link} to="/" variant="default"><Trans>To the start</Trans></Button>}
     />
   );

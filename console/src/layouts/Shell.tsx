@@ -1,22 +1,24 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { Accounts, Notifications, Organizations } from "@megarouter/admin";
+import { Accounts, Notifications, Organizations, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Button, Skeleton, Text } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { Navigate, Outlet, useParams, useRouterState } from "@tanstack/react-router";
+import { Navigate, Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
 import { Suspense, lazy, useState } from "react";
 
 import { organizationName } from "../api/names";
 import { Part } from "../components/Part";
-import { PlaceProvider, usePlace } from "../hooks/account";
-import { pathsOf } from "../paths";
+import { PlaceProvider, isAdmin, usePlace } from "../hooks/account";
+import { useShortcuts } from "../hooks/shortcuts";
+import { pathsOf, placesOf } from "../paths";
 import { useSession } from "../stores/session";
 import { Icon } from "../ui/Icon";
 import { AccountMenu } from "./AccountMenu";
 import { AppFrame } from "./AppFrame";
 import { NavItem } from "./NavItem";
 
-const CommandPalette = lazy(async () => ({ default: (await import("../components/CommandPalette")).CommandPalette }));
+const CommandPalette = lazy(async () => ({ default: (await import("../components/palette/CommandPalette")).CommandPalette }));
+const ShortcutList = lazy(async () => ({ default: (await import("../components/palette/ShortcutList")).ShortcutList }));
 
 /** What every page about an organization has around it. */
 export function Shell() {
@@ -51,6 +53,12 @@ function Frame() {
   const [palette, { open: openPalette, close: closePalette, toggle: togglePalette }] = useDisclosure(false);
   const [isPaletteUsed, setPaletteUsed] = useState(false);
   if (palette && !isPaletteUsed) setPaletteUsed(true);
+  const [help, { open: openHelp, close: closeHelp }] = useDisclosure(false);
+  const [isHelpUsed, setHelpUsed] = useState(false);
+  if (help && !isHelpUsed) setHelpUsed(true);
+  const navigate = useNavigate();
+  const places = placesOf(usePlace().account.organization);
+  useShortcuts({ places: Object.keys(places), go: (key) => void navigate({ to: places[key] ?? "/" }), help: openHelp });
   useHotkeys([["mod+K", togglePalette]], []);
   return (
     <AppFrame
@@ -65,6 +73,7 @@ function Frame() {
       navigation={<Navigation />}
     >
       <Outlet />
+      {isHelpUsed && <Suspense fallback={null}><ShortcutList opened={help} close={closeHelp} /></Suspense>}
       {isPaletteUsed && <Suspense fallback={null}><CommandPalette opened={palette} close={closePalette} /></Suspense>}
     </AppFrame>
   );
@@ -72,7 +81,8 @@ function Frame() {
 
 function Navigation() {
   const { t } = useLingui();
-  const paths = pathsOf(usePlace().account.organization);
+  const { account } = usePlace();
+  const paths = pathsOf(account.organization);
   return (
     <>
       <NavItem to={paths.home} icon="home" label={t`Home`} exact />
@@ -85,7 +95,8 @@ function Navigation() {
       <NavItem to={paths.catalog} icon="cube" label={t`Models`} also={[paths.virtualModels, paths.routing, paths.providers]} />
       <NavItem to={paths.credit} icon="wallet" label={t`Credit`} also={[paths.statement, paths.topUpRequests, paths.invoices, paths.transactions]} />
       <NavItem to={paths.exports} icon="file" label={t`Exports`} />
-      <NavItem to={paths.auditLog} icon="clock" label={t`Audit log`} />
+      {isAdmin(account) && <NavItem to={paths.auditLog} icon="clock" label={t`Audit log`} />}
+      {account.role === Role.SUPER_ADMIN && <NavItem to={paths.credentials} icon="code" label={t`Credentials`} />}
     </>
   );
 }

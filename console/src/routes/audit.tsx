@@ -16,4 +16,10 @@ const entry = createRoute({
   component: lazyRouteComponent(() => import("../pages/audit/AuditEntryPage"), "AuditEntryPage"),
 });
 
-export const auditRoutes = [entries, entry] as const;
+const credentials = createRoute({
+  getParentRoute: () => organization,
+  path: "/credentials",
+  component: lazyRouteComponent(() => import("../pages/credentials/CredentialList"), "CredentialList"),
+});
+
+export const auditRoutes = [entries, entry, credentials] as const;

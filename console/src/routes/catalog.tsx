@@ -3,16 +3,19 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { organization } from "./frame";
 import { type Search, defined, oneOf, textOf } from "./search";
 
-const models = createRoute({
-  getParentRoute: () => organization,
-  path: "/models",
+/** Names of models may contain slashes, so the page of a model takes all that is left of the address. */
+const models = createRoute({ getParentRoute: () => organization, path: "/models" });
+
+const modelList = createRoute({
+  getParentRoute: () => models,
+  path: "/",
   validateSearch: (search: Search) => defined({ q: textOf(search.q), provider: textOf(search.provider), show: oneOf(search.show, ["mine"]) }),
   component: lazyRouteComponent(() => import("../pages/catalog/ModelList"), "ModelList"),
 });
 
 const model = createRoute({
-  getParentRoute: () => organization,
-  path: "/models/$",
+  getParentRoute: () => models,
+  path: "/$",
   component: lazyRouteComponent(() => import("../pages/catalog/ModelPage"), "ModelPage"),
 });
 
@@ -54,4 +57,4 @@ const providers = createRoute({
   component: lazyRouteComponent(() => import("../pages/catalog/ProviderList"), "ProviderList"),
 });
 
-export const catalogRoutes = [models, model, virtualModels, virtualModel, editVirtualModel, newVirtualModel, routing, providers] as const;
+export const catalogRoutes = [models.addChildren([modelList, model]), virtualModels, virtualModel, editVirtualModel, newVirtualModel, routing, providers] as const;

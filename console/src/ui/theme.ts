@@ -16,7 +16,7 @@ export const theme = createTheme({
 });
 
 export const cssVariables: CSSVariablesResolver = () => ({
-  variables: {},
+  variables: { "--mantine-color-red-filled": "#c02626", "--mantine-color-red-filled-hover": "#a51d1d" },
   light: {
     "--mantine-color-body": "#fafafc", "--mantine-color-text": "#171a21", "--mantine-color-dimmed": "#5b6472", "--mantine-color-anchor": "#4338ca",
     "--mantine-color-placeholder": "#687080", "--mantine-color-default-border": "#d5d8e0",

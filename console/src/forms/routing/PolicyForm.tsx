@@ -81,7 +81,7 @@ function Floors({ floors, change, isBlocked, error }: FloorsProps) {
   const set = (index: number, part: Partial<WantedFloor>): void => change(floors.map((one, at) => (at === index ? { ...one, ...part } : one)));
   return (
     <Stack gap="xs" role="group" aria-label={t`Lowest tiers`}>
-      <Text size="sm" fw={500}><Trans>Lowest tiers</Trans></Text>
+      <Text size="sm" fw={600}><Trans>Lowest tiers</Trans></Text>
       <Text size="xs" c="dimmed"><Trans>A use case whose calls no lighter model may serve. They replace those of the scopes above.</Trans></Text>
       {floors.map((floor, index) => (
         <Group key={index} gap="xs" align="flex-start" wrap="nowrap">

@@ -112,7 +112,7 @@ function Losses({ wanted, change, error }: LossesProps) {
   const set = (index: number, part: Partial<WantedLoss>): void => change({ losses: losses.map((one, at) => (at === index ? { ...one, ...part } : one)) });
   return (
     <Stack gap="xs" role="group" aria-label={t`Measured losses`}>
-      <Text size="sm" fw={500}><Trans>Measured losses</Trans></Text>
+      <Text size="sm" fw={600}><Trans>Measured losses</Trans></Text>
       <Text size="xs" c="dimmed"><Trans>A candidate without a measurement for a use case serves no call of it. Calls without a tag use-case have the name of the virtual model as theirs.</Trans></Text>
       {losses.map((one, index) => (
         <Group key={index} gap="xs" align="flex-start" wrap="nowrap">

@@ -20,7 +20,7 @@ import { formatCredits } from "../../util/credits";
 import { formatCompact } from "../../util/numbers";
 import { CatalogFrame } from "./CatalogFrame";
 
-const from = "/organizations/$organization/models";
+const from = "/organizations/$organization/models/";
 const mostProviders = 200;
 
 /** The models that can be called, and what they cost. */

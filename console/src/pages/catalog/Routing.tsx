@@ -36,7 +36,7 @@ export function Routing() {
             <Part height={320} denied={denied}><Policy scope={scope} /></Part>
           </Stack>
         </Surface>
-        <Part height={240}><ExplainRouting /></Part>
+        <Part height={240}><ExplainRouting key={JSON.stringify([search.caller, search.model, search.useCase, search.tools])} /></Part>
       </Stack>
     </CatalogFrame>
   );

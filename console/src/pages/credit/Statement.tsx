@@ -78,7 +78,7 @@ function Found({ month, by, isPresent }: { readonly month: string; readonly by: 
   const shares: readonly Column<CreditStatementShare>[] = [
     { id: "who", header: by === "group" ? <Trans>Group</Trans> : <Trans>Who</Trans>, cell: (share) => <Whose share={share} /> },
     { id: "count", header: <Trans>Charges</Trans>, cell: (share) => formatCount(share.transactionCount, language), align: "right", shown: "wide" },
-    { id: "amount", header: <Trans>Amount</Trans>, cell: (share) => <Change nanoCredits={share.amountNanoCredits} decimals={2} />, align: "right" },
+    { id: "amount", header: <Trans>Amount</Trans>, cell: (share) => <Change nanoCredits={share.amountNanoCredits} />, align: "right" },
   ];
   return (
     <Stack gap="lg">
@@ -87,7 +87,7 @@ function Found({ month, by, isPresent }: { readonly month: string; readonly by: 
         <Figure label={<Trans>Moved</Trans>} value={<Change nanoCredits={moved} decimals={2} />} note={<Trans>the sum of all transactions</Trans>} />
         <Figure label={isPresent ? <Trans>Balance now</Trans> : <Trans>Balance at the end</Trans>} value={<Amount nanoCredits={data.closingBalanceNanoCredits} decimals={2} />} />
       </SimpleGrid>
-      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg" style={{ alignItems: "start" }}>
         <Surface flush title={<Trans>What moved</Trans>}>
           {data.entries.length === 0 ? <EmptyState title={<Trans>Nothing moved in this month</Trans>} step={<Trans>Choose another month.</Trans>} /> : <DataTable caption={t`What moved`} columns={entries} rows={data.entries} keyOf={(entry) => String(entry.kind)} />}
         </Surface>
