@@ -34,7 +34,6 @@ test("the address of a page is the resource name of what it shows", () => {
       "models": "/organizations/acme/analytics/models",
       "newAdjustment": "/organizations/acme/new/adjustment",
       "newChannel": "/organizations/acme/new/notificationChannel",
-      "newCredential": "/organizations/acme/new/credential",
       "newInvite": "/organizations/acme/new/invite",
       "newInvoice": "/organizations/acme/new/invoiceRequest",
       "newKey": "/organizations/acme/new/apiKey",
