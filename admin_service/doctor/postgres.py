@@ -12,7 +12,8 @@ from gateway_core.schema.files import SchemaError, load_migrations
 from gateway_core.schema.history import COMMAND, missing, read_applied
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 
-OLDEST_VERSION: Final = 15
+OLDEST_VERSION: Final = 16
+"""The migration sets `scram_iterations`, which earlier versions do not have."""
 CLOCK_OFFSET_S: Final = 1.0
 _TIMEOUT_S: Final = 5.0
 _LOGIN: Final = """
@@ -42,7 +43,10 @@ async def examine_postgres(url: str, role: str) -> list[Finding]:
 async def _examined(connection: asyncpg.Connection, role: str) -> AsyncIterator[Finding]:
     version = connection.get_server_version()
     yield _judged(
-        "postgres version", version.major >= OLDEST_VERSION, f"{version.major}.{version.minor}", "15 or newer"
+        "postgres version",
+        version.major >= OLDEST_VERSION,
+        f"{version.major}.{version.minor}",
+        f"{OLDEST_VERSION} or newer",
     )
     login = await connection.fetchrow(_LOGIN)
     if login is None or login["login"] != role:

@@ -20,7 +20,8 @@ _HOST_AND_PORT = re.compile(r"[^\s:/@\[\]]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{
 
 S = TypeVar("S", bound="ServiceSettings")
 
-# Written to HOME/env for people and clients, or read by the runner. A shell that starts a service may have them.
+# Written to HOME/env for people and clients, or read by the runner or by the program of Envoy's configuration.
+# A shell that starts a service may have them.
 _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
@@ -30,6 +31,15 @@ _CLIENT_VARIABLES = frozenset(
         *("PUBLIC_ADDRESS", "PUBLIC_HOST", "ALLOW_PLAIN_HTTP"),
         *("TLS_CERTIFICATE_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE"),
         *("TRUSTED_HOPS", "PROXY_PROTOCOL"),
+        *(
+            "ENVOY_FOLDER",
+            "SOCKETS_FOLDER",
+            "CREDENTIALS_FOLDER",
+            "EDGE_SECRET_FILE",
+            "AUTHZ_WORKERS",
+            "RATELIMIT_WORKERS",
+        ),
+        *("CONSOLE", "MOCK_PROVIDER"),
     }
 )
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.checkout.observability_names import alert_rules
-from tests.support.deploying.manifests import VALUES, Manifest, containers, of_kind, pods, rendered
+from tests.support.deploying.manifests import VALUES, Manifest, containers, of_kind, pods, render, rendered
 
 every_set = pytest.mark.parametrize("name", VALUES)
 
@@ -86,6 +86,14 @@ def test_the_alert_rules_are_those_of_the_repository() -> None:
     [rules] = of_kind(rendered("production"), "PrometheusRule")
     shipped = [rule["alert"] for group in rules["spec"]["groups"] for rule in group["rules"]]
     assert shipped == [rule["alert"] for rule in alert_rules()]
+
+
+def test_alerts_link_to_the_runbooks_where_the_values_say() -> None:
+    place = "https://git.example/megarouter/"
+    manifests = render(VALUES["production"], f"monitoring.prometheusRule.runbooks={place}").manifests
+    [rules] = of_kind(manifests, "PrometheusRule")
+    links = [rule["annotations"]["runbook_url"] for rule in rules["spec"]["groups"][0]["rules"]]
+    assert all(link.startswith(f"{place}docs/guides/runbooks.md#") for link in links)
 
 
 def test_routes_and_ingresses_lead_to_the_two_doors() -> None:

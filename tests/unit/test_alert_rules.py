@@ -1,7 +1,10 @@
-"""When alert rules fire."""
+"""When alert rules fire, and what they link to."""
+
+import re
 
 from tests.support.checkout.alert_evaluation import Vector, firing_minutes, scraped
 from tests.support.checkout.observability_names import alert_rules
+from tests.support.repository import ROOT
 
 [DEPLOYMENT_LEFT] = [rule for rule in alert_rules() if rule["alert"] == "DeploymentLeft"]
 LABELS = ("instance", "megarouter_deployment_name")
@@ -30,3 +33,10 @@ def test_two_deployments_that_are_left_in_turn_are_not_reported() -> None:
 
 def test_one_replica_that_avoids_a_deployment_is_enough() -> None:
     assert firing_minutes(DEPLOYMENT_LEFT, [left(0, other_replica=1)] * 11) == [10]
+
+
+def test_every_rule_links_to_its_runbook_and_every_runbook_has_a_rule() -> None:
+    page = "docs/guides/runbooks.md"
+    headings = re.findall(r"^## (\w+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    links = {rule["alert"]: rule["annotations"].get("runbook_url") for rule in alert_rules()}
+    assert links == {heading: f"{page}#{heading.lower()}" for heading in headings}

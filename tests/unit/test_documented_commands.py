@@ -34,6 +34,13 @@ NOT_RUN = {
     "python -m admin_service.analytics.exports": "the contract test of its command line runs it on its own data",
     "python -m usage_service.stored_objects": "the contract test of registrations runs it on its own data",
     "python -m usage_service.rollups": "the contract test of rebuilds runs it on its own data",
+    "python -m admin_service.doctor": "the contract test of the doctor runs it on its own databases",
+    "cd deploy/compose": "goes to the folder of the following commands",
+    "docker build": "needs Docker; the images were built with buildah from the same file",
+    "sudo ./make-secrets.sh": "a test of `tests/deploy` runs it on a copy",
+    "sudo docker compose": "needs Docker; `tests/deploy` checks the file",
+    "kubectl": "needs a cluster; `tests/deploy` checks the manifests",
+    "helm": "needs a cluster; `tests/deploy` renders the chart",
     "./dev bench": "takes minutes; its options are checked below",
     "./dev console": "a test makes the same link and opens it; `tests/browser` builds the console",
     "./dev lint": "CI runs it in addition to the suite",
@@ -56,7 +63,7 @@ def commands() -> Iterator[tuple[str, str]]:
     """Yields the page and the line of every command, without its comment."""
     for page in PAGES:
         for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-            for line in block.splitlines():
+            for line in filter(None, map(str.strip, block.splitlines())):
                 yield page.relative_to(ROOT).as_posix(), re.split(r"\s+# ", line)[0]
 
 
