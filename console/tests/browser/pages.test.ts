@@ -2,7 +2,7 @@ import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { go, home, launch, openAs, variable } from "./support";
+import { go, home, launch, openAs, openAsOperator, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -13,8 +13,13 @@ afterAll(() => browser.close());
 const pages = [
   "", "/analytics", "/analytics/models", "/analytics/top", "/analytics/explore?by=member&then=model&group=engineering", "/analytics/anomalies?show=all", "/analytics/analysis", "/analytics/savings?model=gpt-4o",
   "/usageExports", "/usageExports?format=csv&from=2026-01-01&to=2026-01-31", "/playground", "/calls", "/people", "/groups/engineering", "/members/emma", "/apiKeys", "/apiKeys/emma-default", "/new/apiKey",
-  "/notifications?show=all", "/credit",
+  "/notifications?show=all", "/notificationRules", "/notificationRules/budgets", "/notificationRules/budgets/edit", "/new/notificationRule", "/notificationChannels",
+  "/new/notificationChannel", "/notificationDeliveries", "/models", "/models/gpt-4o-mini", "/virtualModels", "/new/virtualModel", "/routingPolicies?caller=members/emma&model=auto",
+  "/providers", "/credit", "/creditTransactions/1", "/creditStatement", "/topUpRequests", "/invoiceRequests", "/new/topUp", "/new/adjustment", "/new/refund", "/new/invoiceRequest",
+  "/auditLogEntries", "/auditLogEntries/1", "/credentials",
 ];
+
+const operatorPages = ["operators", "operators/organizations/acme", "operators/topUpRequests?state=all", "operators/auditLog"];
 
 /** What axe finds, each with the first place where it is. */
 async function violations(page: Page): Promise<readonly string[]> {
@@ -42,6 +47,18 @@ describe.each([
     expect(found).toEqual({});
     expect(problems).toEqual([]);
   });
+});
+
+test.each(["light", "dark"] as const)("the pages of operators are accessible in the %s theme", async (colorScheme) => {
+  const { page, problems } = await openAsOperator(browser, { colorScheme });
+  const found: Record<string, readonly string[]> = {};
+  for (const path of operatorPages) {
+    await go(page, variable("MEGAROUTER_CONSOLE_URL") + path);
+    const wrong = await violations(page);
+    if (wrong.length > 0) found[path] = wrong;
+  }
+  expect(found).toEqual({});
+  expect(problems).toEqual([]);
 });
 
 test("the sign-in is accessible", async () => {

@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { go, home, launch, openAs } from "./support";
+import { go, home, launch, openAs, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -30,6 +30,29 @@ test("a member learns that the credit is not theirs to see, and the home shows t
   expect(await page.getByText("Top movers").count()).toBe(0);
   await go(page, `${home}/credit`);
   await page.getByText("You may not see the credit").waitFor();
+});
+
+test.each([
+  ["/auditLogEntries", "You may not see the audit log"], ["/notificationRules", "You may not see the rules"], ["/notificationChannels", "You may not see the channels"],
+  ["/notificationDeliveries", "You may not see the deliveries"], ["/credentials", "You may not see the credentials"], ["/creditStatement", "You may not see the credit"],
+])("a member who types the address %s learns that it is not theirs to see", async (path, sentence) => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, home + path);
+  await page.getByText(sentence).waitFor();
+});
+
+test("a member sees the models and why routing would choose one, and cannot change the policy", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, `${home}/routingPolicies?caller=members/emma&model=auto`);
+  await page.getByText(/would serve the call/).waitFor();
+  expect(await page.getByRole("button", { name: "Save the policy" }).isDisabled()).toBe(true);
+  await page.getByText("Only Super Admins change the policy of the organization.").waitFor();
+});
+
+test.each(["", "/organizations/acme", "/topUpRequests", "/auditLog"])("a Super Admin who signed in with a link sees nothing of the operators' page %s", async (path) => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${variable("MEGAROUTER_CONSOLE_URL")}operators${path}`);
+  await page.getByRole("heading", { name: "These pages are for operators" }).waitFor();
 });
 
 test("another organization in the address leads to one's own", async () => {

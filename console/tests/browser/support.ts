@@ -65,6 +65,17 @@ export async function openAs(browser: Browser, member: string, options: BrowserC
   return watched;
 }
 
+/** Opens the console as the operator of the stack, who signs in with an access token: a session by a link never operates. */
+export async function openAsOperator(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
+  const watched = await open(browser, options);
+  await watched.page.goto(`${variable("MEGAROUTER_CONSOLE_URL")}sign-in`);
+  await watched.page.locator("input").first().fill(variable("MEGAROUTER_ADMIN_TOKEN"));
+  await watched.page.keyboard.press("Enter");
+  await watched.page.getByRole("navigation").first().waitFor();
+  await settled(watched.page);
+  return watched;
+}
+
 /** Goes to another page of the console without loading it again, which would sign out. */
 export async function go(page: Page, address: string): Promise<void> {
   await page.evaluate((to) => {

@@ -84,11 +84,12 @@ function Attempt({ attempt }: { readonly attempt: NotificationAttempt }) {
       <Group gap="sm">
         <Text size="sm" fw={600}><Trans>Attempt {attempt.number}</Trans></Text>
         <Badge variant="light" radius="sm" tt="none" color={isDelivered ? "teal" : "red"}>{isDelivered ? t`Delivered` : attempt.outcome.toLowerCase()}</Badge>
+        {attempt.httpStatus > 0 && <Text size="sm" className="figures"><Trans>Status {attempt.httpStatus}</Trans></Text>}
         <Text size="sm" c="dimmed"><Time value={attempt.startTime} /> · {formatMilliseconds(BigInt(attempt.durationMs), language)}{attempt.address === "" ? "" : ` · ${attempt.address}`}</Text>
       </Group>
       {attempt.error !== "" && <Text size="sm" c="red">{attempt.error}</Text>}
       <Document label={t`Sent`} text={attempt.request} />
-      <Document label={attempt.httpStatus === 0 ? t`Answer` : t`Answer, status ${attempt.httpStatus}`} text={attempt.answer} />
+      <Document label={t`Answer`} text={attempt.answer} />
     </Stack>
   );
 }

@@ -1,5 +1,5 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { Credits, type TopUpRequest } from "@megarouter/admin";
+import { Credits, type TopUpRequest, TopUpRequest_State } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, NativeSelect } from "@mantine/core";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
@@ -22,6 +22,8 @@ import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { CreditFrame } from "./CreditFrame";
 
+/** A request that waits is looked at again, because an operator may decide at any time. */
+const waitMs = 10_000;
 const from = "/organizations/$organization/topUpRequests";
 
 /** The top-ups beyond the credit line, which operators decide. */
@@ -78,7 +80,7 @@ export function TopUpRequestPage() {
   const parent = useParent();
   const { t } = useLingui();
   const { request: id } = useParams({ from: "/organizations/$organization/topUpRequests/$request" });
-  const { data: one } = useSuspenseQuery(Credits.method.getTopUpRequest, { name: `${parent}/topUpRequests/${id}` });
+  const { data: one } = useSuspenseQuery(Credits.method.getTopUpRequest, { name: `${parent}/topUpRequests/${id}` }, { refetchInterval: ({ state }) => (state.data?.state === TopUpRequest_State.PENDING ? waitMs : false) });
   return (
     <>
       <PageHeader
