@@ -63,6 +63,7 @@ from admin_service.resources.usage.service import UsageApi
 from admin_service.resources.usage_exports.downloads import FilesApi, files_handler
 from admin_service.resources.usage_exports.running import ExportRunner, process_of
 from admin_service.resources.usage_exports.service import UsageExportsApi
+from admin_service.resources.usage_exports.sharing import ReportSharing
 from admin_service.resources.usage_reports.service import UsageReportsApi
 from admin_service.resources.virtual_models.service import VirtualModelsApi
 from admin_service.scim.endpoint import ScimApi, scim_handler
@@ -249,7 +250,9 @@ def _apis(
         ServiceAccountsApi(pool, page_tokens, _new_id),
         SignInLinksApi(pool, page_tokens, maker),
         UsageApi(pool, page_tokens, _now),
-        UsageExportsApi(pool, page_tokens, _new_id, _now),
+        UsageExportsApi(
+            pool, page_tokens, _new_id, _now, ReportSharing(pool, pepper, secrets.token_bytes, settings.report_page_url)
+        ),
         UsageReportsApi(pool, page_tokens, Renderer(signing=_signing(settings)), _now),
         VirtualModelsApi(pool, page_tokens, _new_id),
     )

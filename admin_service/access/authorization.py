@@ -232,12 +232,13 @@ def authorize_user(asked: Asked) -> UserCaller:
     """
     method, grant = asked.method, asked.grant
     resource = method.named_user_resource(asked.request, grant.user)
-    # All users share one catalog, the list of accounts filters by the credential's organization itself, and a sign-in link is for
-    # one organization.
+    # All users share one catalog, the list of accounts filters by the credential's organization itself, and links to sign in
+    # and to reports are for one organization.
     for_every_credential = method.permission in {
         Permission.CATALOG_READ,
         Permission.ACCOUNTS_READ,
         Permission.SIGN_IN_LINKS_EXCHANGE,
+        Permission.USAGE_EXPORTS_OPEN,
     }
     organization = grant.organization if for_every_credential else None
     # An access token ends itself, whatever it is limited to.

@@ -47,6 +47,10 @@ _FIND_SIGN_IN_LINK: Final = """
 SELECT found.organization_id, found.sign_in_link_id, found.user_id
   FROM unnest($1::bytea[]) AS asked (hash), LATERAL sign_in_link_of_secret(asked.hash) AS found
 """
+_FIND_SHARED_EXPORT: Final = """
+SELECT found.organization_id, found.export_id, found.user_id
+  FROM unnest($1::bytea[]) AS asked (hash), LATERAL shared_export_of_secret(asked.hash) AS found
+"""
 _REHASH_TOKEN: Final = "UPDATE access_tokens SET secret_hash = $3 WHERE access_token_id = $1 AND secret_hash = $2"  # noqa: S105
 _REHASH_CREDENTIAL: Final = """
 UPDATE credentials SET secret_hash = CASE WHEN secret_hash = $3 THEN $4 ELSE secret_hash END,
@@ -172,6 +176,8 @@ class Grant:
     """Id of the credential in `organization`, if it is no person's. Its user is one of its own."""
     sign_in_link: str | None = None
     """Id of the sign-in link in `organization`, which can only be exchanged."""
+    shared_export: str | None = None
+    """Id of the export in `organization` whose report can be opened, and nothing else. Its user is who shares it."""
 
     def carries(self, permission: Permission, organization: str | None) -> bool:
         """Whether the credential allows this permission in this organization."""
@@ -240,6 +246,14 @@ class Directory:
             return None
         permissions = frozenset({Permission.SIGN_IN_LINKS_EXCHANGE})
         return Grant(row["user_id"], None, row["organization_id"], permissions, sign_in_link=row["sign_in_link_id"])
+
+    async def grant_of_report_link(self, secret: str) -> Grant | None:
+        """Returns the right to open a shared report, or None if its link has ended."""
+        row = await self._pool.fetchrow(_FIND_SHARED_EXPORT, self._peppers.hashes_of(secret))
+        if row is None:
+            return None
+        permissions = frozenset({Permission.USAGE_EXPORTS_OPEN})
+        return Grant(row["user_id"], None, row["organization_id"], permissions, shared_export=row["export_id"])
 
     async def is_operator(self, user: str) -> bool:
         """Whether the settings name the user, apart from any sign-in."""

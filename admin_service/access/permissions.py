@@ -86,6 +86,7 @@ class Permission(enum.StrEnum):
     SIGN_IN_LINKS_EXCHANGE = "sign_in_links:exchange"
     SIGN_IN_LINKS_READ = "sign_in_links:read"
     SIGN_IN_LINKS_WRITE = "sign_in_links:write"
+    USAGE_EXPORTS_OPEN = "usage_exports:open"
     USAGE_EXPORTS_READ = "usage_exports:read"
     USAGE_EXPORTS_WRITE = "usage_exports:write"
     USAGE_READ = "usage:read"

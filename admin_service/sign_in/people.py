@@ -28,7 +28,7 @@ from admin_service.api.names import MEMBERS, ResourceName
 from admin_service.serving.audit_entries import Author, json_text
 from admin_service.sign_in import identity_store as store
 from admin_service.sign_in.issuers import Issuers
-from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, CREDENTIAL, SIGN_IN_LINK
+from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, CREDENTIAL, REPORT_LINK, SIGN_IN_LINK
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import act_for
 
@@ -169,6 +169,8 @@ class BearerTokens:
             return await self._directory.grant_of_credential(token)
         if SIGN_IN_LINK.is_well_formed(token):
             return await self._link(token)
+        if REPORT_LINK.is_well_formed(token):
+            return await self._directory.grant_of_report_link(token)
         return await self._identity_tokens.grant_of_identity_token(token, metadata)
 
     async def _link(self, secret: str) -> Grant:

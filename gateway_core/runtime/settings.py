@@ -285,6 +285,8 @@ class AdminSettings(DatabaseSettings, TargetSettings):
     """How long a sign-in link can be used, in hours."""
     sign_in_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
     """Page that sign-in links lead to: a link is this URL, `#` and the secret. None: they have a secret and no link."""
+    report_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
+    """Page that links to shared reports lead to: a link is this URL, `#` and the secret. None: they have a secret and no link."""
     model_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+[^/]$", max_length=500)] | None = None
     """Address at which Envoy takes calls of models, without a path, to have analyses of usage written. None: none are written."""
     operators: str = ""

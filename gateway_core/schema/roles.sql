@@ -163,7 +163,7 @@ GRANT EXECUTE ON FUNCTION bigint_sum(bigint), member_intersection(bit varying, b
     last_use_of_api_key(text, text),
     cycle_start(text, text), identity_revisions_of(text[]), unpacked(text), organization_summaries(text),
     organizations_of_user(text), organizations_of_claims(text, text[], text[], text),
-    credential_of_secret(bytea), sign_in_link_of_secret(bytea), present_pepper(), temporary_limit_now(jsonb),
+    credential_of_secret(bytea), sign_in_link_of_secret(bytea), shared_export_of_secret(bytea), present_pepper(), temporary_limit_now(jsonb),
     bounds_now(jsonb), soft_threshold(jsonb, bigint, jsonb), more_limits_of(jsonb, jsonb, jsonb, jsonb),
     present_model_use(text, text, text), cycle_start_at(text, text, timestamp with time zone),
     counter_name(text, text, text, timestamp with time zone, bigint, text),
@@ -193,7 +193,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 -- Files that are made beside the calls, and deleted after a day. Not who asked for what.
 GRANT SELECT, INSERT, DELETE ON usage_exports, usage_export_parts TO megarouter_admin;
 GRANT UPDATE (state, progress_percent, row_count, size_bytes, part_count, last_sequence, ledger_position, complete, sha256, error_reason,
-    error_message, attempts, claim, lease_end_time, start_time, end_time, expire_time) ON usage_exports TO megarouter_admin;
+    error_message, attempts, claim, lease_end_time, start_time, end_time, expire_time, share_hash, share_expire_time) ON usage_exports TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON catalog_virtual_models, virtual_models, routing_policies TO megarouter_admin;
 GRANT SELECT ON routed_calls TO megarouter_admin;

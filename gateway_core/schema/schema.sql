@@ -1519,6 +1519,15 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION public.shared_export_of_secret(hash bytea) RETURNS TABLE(organization_id text, export_id text, user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT e.organization_id, e.export_id, substr(e.requester, length('users/') + 1)
+      FROM usage_exports e
+     WHERE e.share_hash = hash AND e.share_expire_time > now() AND e.expire_time > now() AND e.requester LIKE 'users/%'
+$$;
+
 CREATE FUNCTION public.sign_in_link_of_secret(hash bytea) RETURNS TABLE(organization_id text, sign_in_link_id text, user_id text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -2859,6 +2868,8 @@ CREATE TABLE public.usage_exports (
     start_time timestamp with time zone,
     end_time timestamp with time zone,
     expire_time timestamp with time zone NOT NULL,
+    share_hash bytea,
+    share_expire_time timestamp with time zone,
     CONSTRAINT usage_exports_progress_percent_check CHECK (((progress_percent >= 0) AND (progress_percent <= 100))),
     CONSTRAINT usage_exports_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'FAILED'::text, 'CANCELED'::text])))
 );
@@ -4104,6 +4115,8 @@ CREATE INDEX usage_anomalies_explained ON public.usage_anomalies USING btree (or
 CREATE INDEX usage_days_by_day ON public.usage_days USING btree (organization_id, generation, scope_kind, day_start) INCLUDE (scope_id, model, call_count, voided_call_count, charge_nano_credits);
 
 CREATE INDEX usage_exports_expiring ON public.usage_exports USING btree (expire_time);
+
+CREATE UNIQUE INDEX usage_exports_shared ON public.usage_exports USING btree (share_hash) WHERE (share_hash IS NOT NULL);
 
 CREATE INDEX usage_exports_waiting ON public.usage_exports USING btree (create_time) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
 
@@ -5650,6 +5663,9 @@ REVOKE ALL ON FUNCTION public.set_cycle_revision() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.set_update_time() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.shared_export_of_secret(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.shared_export_of_secret(hash bytea) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sign_in_link_of_secret(hash bytea) TO megarouter_admin;
 
@@ -6323,6 +6339,10 @@ GRANT UPDATE(start_time) ON TABLE public.usage_exports TO megarouter_admin;
 GRANT UPDATE(end_time) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT UPDATE(expire_time) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(share_hash) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT UPDATE(share_expire_time) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT SELECT,INSERT ON TABLE public.usage_records TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;

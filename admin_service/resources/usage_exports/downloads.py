@@ -18,7 +18,7 @@ from admin_service.api.errors import AdminError
 from admin_service.api.names import parse_name
 from admin_service.resources.usage_exports import store
 from admin_service.resources.usage_exports.messages import export_message
-from admin_service.resources.usage_exports.service import downloadable
+from admin_service.resources.usage_exports.owners import downloadable
 from admin_service.serving.change_transaction import MakeChange
 from admin_service.serving.guard import Guard, Handle, Rule, abort
 from gateway_core.stores.postgres.organization_wall import acting_for

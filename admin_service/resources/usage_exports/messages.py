@@ -40,6 +40,8 @@ def export_message(row: ExportRow) -> UsageExport:
         message.start_time.CopyFrom(timestamp(row.start_time))
     if row.end_time is not None:
         message.end_time.CopyFrom(timestamp(row.end_time))
+    if row.share_expire_time is not None:
+        message.share_expire_time.CopyFrom(timestamp(row.share_expire_time))
     return message
 
 

@@ -23,23 +23,22 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.authorization import Caller
 from admin_service.access.permissions import Permission, Target
-from admin_service.analytics.query import InvalidQueryError, Reach, UsageQuery
+from admin_service.analytics.query import InvalidQueryError, UsageQuery
 from admin_service.analytics.reading import require_valid
-from admin_service.api.errors import AdminError, FieldViolation, invalid_fields, permission_denied
-from admin_service.api.names import USAGE_EXPORTS, ResourceName
+from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
 from admin_service.api.timestamps import timestamp
 from admin_service.listing.orders import SortColumn
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
-from admin_service.resources.analytics.questions import narrowed, reach_of
+from admin_service.resources.analytics.questions import narrowed
 from admin_service.resources.usage_exports import store
-from admin_service.resources.usage_exports.making import actor_of
 from admin_service.resources.usage_exports.messages import export_message
+from admin_service.resources.usage_exports.owners import downloadable, named_export, own_export, requester_of
+from admin_service.resources.usage_exports.sharing import ReportSharing
 from admin_service.resources.usage_exports.store import ExportRow
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
-from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 MOST_OWN: Final = 5
@@ -69,6 +68,7 @@ class UsageExportsApi:
         page_tokens: PageTokens,
         make_id: Callable[[str], str],
         now: Callable[[], dt.datetime],
+        sharing: ReportSharing,
     ) -> None:
         self._pool = pool
         self._page_tokens = page_tokens
@@ -78,11 +78,13 @@ class UsageExportsApi:
             "GetUsageExport": self.get,
             "ListUsageExports": self.list,
             "DownloadUsageExport": self.download,
+            "DownloadSharedExport": sharing.open,
         }
         self.changes: Mapping[str, MakeChange] = {
             "ExportUsage": self.start,
             "CancelUsageExport": cancel,
             "DeleteUsageExport": delete,
+            "ShareUsageExport": sharing.share,
         }
         self.rules: Mapping[str, Rule] = {"ExportUsage": _check_format}
 
@@ -162,51 +164,6 @@ async def delete(_request: DeleteUsageExportRequest, change: Change) -> Empty:
     message = export_message(before)
     change.record(message.name, message, None, group_path=change.own_group_path)
     return Empty()
-
-
-async def named_export(connection: Connection, caller: Caller) -> ExportRow:
-    """Returns the export that a request names.
-
-    Raises:
-        AdminError: NOT_FOUND, the caller has no such export.
-    """
-    return await own_export(connection, caller, caller.resource.organization, str(caller.resource.resource_id))
-
-
-async def own_export(connection: Connection, caller: Caller, organization: str, export: str) -> ExportRow:
-    """Returns an export of the caller.
-
-    Raises:
-        AdminError: NOT_FOUND, the same for one of somebody else and one that does not exist.
-    """
-    row = await store.get_export(connection, organization, export)
-    if row is None or row.requester != requester_of(caller):
-        name = ResourceName(organization, USAGE_EXPORTS, export)
-        message = f"You have no export {name}: it was never yours, was deleted, or has expired."
-        raise AdminError(grpc.StatusCode.NOT_FOUND, ErrorReason.EXPORT_NOT_FOUND, message)
-    return row
-
-
-async def downloadable(connection: Connection, caller: Caller) -> ExportRow:
-    """Returns the export that a request names, if the caller can have its file.
-
-    Raises:
-        AdminError: NOT_FOUND, there is no file; PERMISSION_DENIED, the caller may no longer see what is in it.
-    """
-    row = await named_export(connection, caller)
-    # Who has lost rights since then, or uses a token with fewer, gets no file of before.
-    caller.require(Permission.USAGE_READ, Target(row.organization), caller.resource)
-    if reach_of(caller.actor) not in {Reach(), reach_of(actor_of(row))}:
-        raise permission_denied(Permission.USAGE_READ, str(caller.resource))
-    if row.state != "SUCCEEDED":
-        message = f"The export has no file; its state is {row.state}."
-        raise AdminError(grpc.StatusCode.NOT_FOUND, ErrorReason.EXPORT_NOT_FOUND, message)
-    return row
-
-
-def requester_of(caller: Caller) -> str:
-    """Returns who owns what the caller asks for: a person, or a credential."""
-    return f"credentials/{caller.actor.member}" if caller.actor.is_credential else f"users/{caller.user}"
 
 
 def _check_format(request: ExportUsageRequest) -> Iterator[FieldViolation]:

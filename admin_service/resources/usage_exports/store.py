@@ -24,7 +24,7 @@ MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 COLUMNS: Final = (
     "e.organization_id, e.export_id, e.requester, e.member_id, e.role, e.group_path, e.request, e.state, e.progress_percent,"
     " e.row_count, e.size_bytes, e.part_count, e.last_sequence, e.ledger_position, e.complete, e.sha256, e.error_reason,"
-    " e.error_message, e.attempts, e.create_time, e.start_time, e.end_time, e.expire_time"
+    " e.error_message, e.attempts, e.create_time, e.start_time, e.end_time, e.expire_time, e.share_expire_time"
 )
 _GET: Final = (
     f"SELECT {COLUMNS} FROM usage_exports e WHERE e.organization_id = $1 AND e.export_id = $2 AND e.expire_time > now()"  # noqa: S608
@@ -77,6 +77,11 @@ UPDATE usage_exports
        expire_time = now() + make_interval(hours => $5)
  WHERE organization_id = $1 AND export_id = $2 AND claim = $3 AND state = 'RUNNING' RETURNING true
 """
+_SHARE: Final = """
+UPDATE usage_exports
+   SET share_hash = $3, share_expire_time = now() + $4, expire_time = greatest(expire_time, now() + $4)
+ WHERE organization_id = $1 AND export_id = $2
+"""
 _ADD_PART: Final = (
     "INSERT INTO usage_export_parts (organization_id, export_id, part_number, content) VALUES ($1, $2, $3, $4)"
 )
@@ -114,6 +119,8 @@ class ExportRow:
     start_time: dt.datetime | None
     end_time: dt.datetime | None
     expire_time: dt.datetime
+    share_expire_time: dt.datetime | None
+    """Of the link with which anyone opens it; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +248,13 @@ async def finish_export(connection: Connection, claim: Claim, sha256: str) -> No
     """
     if not await connection.fetchval(_SUCCEED, claim.organization, claim.export, claim.token, sha256, LIFE_H):
         raise ClaimLostError
+
+
+async def share_export(
+    connection: Connection, organization: str, export: str, secret_hash: bytes, life: dt.timedelta
+) -> None:
+    """Gives an export a link in place of an earlier one, and keeps it as long as that works."""
+    await connection.execute(_SHARE, organization, export, secret_hash, life)
 
 
 async def read_part(connection: Connection, organization: str, export: str, number: int) -> bytes | None:

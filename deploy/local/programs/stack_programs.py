@@ -22,6 +22,7 @@ from deploy.local.stack.environment import (
     METRICS_LISTEN,
     MODEL_URL,
     OPERATORS,
+    REPORT_PAGE_URL,
     SIGN_IN_PAGE_URL,
     Backends,
     console_url,
@@ -130,6 +131,7 @@ def _service_child(plan: StackPlan, service: str, worker: int) -> ChildCommand:
         admin_url = plan.listeners.url(plan.ports.admin)
         environment.setdefault(INVITE_PAGE_URL, f"{console_url(admin_url)}invite")
         environment.setdefault(SIGN_IN_PAGE_URL, f"{console_url(admin_url)}sign-in")
+        environment.setdefault(REPORT_PAGE_URL, f"{console_url(admin_url)}report")
         environment.setdefault(MODEL_URL, plan.listeners.url(plan.ports.model))
         environment.setdefault(OPERATORS, DEMO_OPERATORS)
     if service in {"admin", "notification"}:

@@ -1,5 +1,5 @@
-"""Bearer secrets: API keys, access tokens, invite tokens, credentials and sign-in links. They share one form, one checksum
-and one peppered hash (INV-16).
+"""Bearer secrets: API keys, access tokens, invite tokens, credentials, and links to sign in and to reports. They share one form,
+one checksum and one peppered hash (INV-16).
 
 The form is `<prefix>-<43 characters, 256 random bits>-<6 hex digits>`. The prefix identifies the kind, so a secret is
 never mistaken for another kind. The last part is a checksum, so a mistyped secret is refused before any lookup. Secrets
@@ -58,6 +58,8 @@ CREDENTIAL: Final = SecretKind("mrc")
 """Authenticates a program at the admin API, such as a SCIM connection."""
 SIGN_IN_LINK: Final = SecretKind("mrl")
 """Lets its holder sign in once."""
+REPORT_LINK: Final = SecretKind("mrr")
+"""Lets its holder open a report that somebody shares."""
 
 
 def hash_secret(secret: str, pepper: bytes) -> bytes:

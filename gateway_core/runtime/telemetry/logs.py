@@ -13,7 +13,7 @@ from typing import Final
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SECRETS: Final = re.compile(
-    r"mr[tcil]?-[A-Za-z0-9_-]{43}-[0-9a-f]{6}|v2\.[A-Za-z0-9_-]{80,}\.[A-Za-z0-9,:_-]+\.[A-Za-z0-9_-]{40,}|(?<=://)[^\s\"]+(?=@)"
+    r"mr[tcilr]?-[A-Za-z0-9_-]{43}-[0-9a-f]{6}|v2\.[A-Za-z0-9_-]{80,}\.[A-Za-z0-9,:_-]+\.[A-Za-z0-9_-]{40,}|(?<=://)[^\s\"]+(?=@)"
 )
 
 

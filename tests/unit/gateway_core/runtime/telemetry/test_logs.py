@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from gateway_core.model.calls.holds import sign_hold
-from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, API_KEY, CREDENTIAL, INVITE_TOKEN, SIGN_IN_LINK
+from gateway_core.model.organization.bearer_secrets import (
+    ACCESS_TOKEN,
+    API_KEY,
+    CREDENTIAL,
+    INVITE_TOKEN,
+    REPORT_LINK,
+    SIGN_IN_LINK,
+)
 from gateway_core.runtime.telemetry.logs import JsonFormatter
 from tests.support.data.example_hold import HOLD
 
@@ -16,7 +23,8 @@ KEY = API_KEY.make(b"canary-canary-canary-canary-1234")
 TOKEN = sign_hold(HOLD, b"k" * 32)
 URL = "postgresql://megarouter:canary-password@db:5432/megarouter"
 BEARERS = [
-    kind.make(b"canary-canary-canary-canary-1234") for kind in (ACCESS_TOKEN, INVITE_TOKEN, CREDENTIAL, SIGN_IN_LINK)
+    kind.make(b"canary-canary-canary-canary-1234")
+    for kind in (ACCESS_TOKEN, INVITE_TOKEN, CREDENTIAL, SIGN_IN_LINK, REPORT_LINK)
 ]
 CANARIES = pytest.mark.parametrize(
     ("secret", "hidden"),

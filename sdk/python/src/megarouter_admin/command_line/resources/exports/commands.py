@@ -8,6 +8,7 @@ from megarouter.admin.v1.messages import (
     DeleteUsageExportRequest,
     GetUsageExportRequest,
     ListUsageExportsRequest,
+    ShareUsageExportRequest,
     UsageExport,
     UsageExportFormat,
 )
@@ -18,6 +19,7 @@ from megarouter_admin.command_line.rendering.tables import Column, Kind
 from megarouter_admin.command_line.resources.exports.background import finish
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.names import Collection, short_name
+from megarouter_admin.command_line.values.times import duration, parse_duration
 
 application = Section()
 
@@ -70,6 +72,26 @@ def delete(session: Session, export: ExportArgument) -> None:
     name = session.name(Collection.USAGE_EXPORTS, export)
     session.router.usage_exports.DeleteUsageExport(DeleteUsageExportRequest(name=name))
     session.output.remark(f"deleted {short_name(name)}")
+
+
+@command(application, "share", "exports share export-01abc", "exports share export-01abc --ttl 24h")
+def share(
+    session: Session,
+    export: ExportArgument,
+    ttl: Annotated[str, Option(metavar="DURATION", text="How long the link works, such as 24h or 30d.")] = "7d",
+) -> None:
+    """Make a link with which anyone opens a report until it expires, without signing in. An earlier link of the export ends."""
+    name = session.name(Collection.USAGE_EXPORTS, export)
+    request = ShareUsageExportRequest(name=name, ttl=duration(parse_duration(ttl)))
+    answer = session.router.usage_exports.ShareUsageExport(request)
+    session.output.one(
+        answer,
+        [
+            ("link", answer.link),
+            ("secret", "" if answer.link else answer.secret),
+            ("works until", answer.usage_export.share_expire_time.ToJsonString()),
+        ],
+    )
 
 
 def _named(session: Session, export: str) -> UsageExport:
