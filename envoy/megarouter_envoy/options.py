@@ -223,6 +223,7 @@ class BootstrapOptions:
     model_allowed_origins: tuple[str, ...] = ()  # the same for model calls
     identity_providers: tuple[IdentityProvider, ...] = ()
     console: Console | None = None  # None: none is served
+    report_certificates: tuple[bytes, ...] = ()  # in DER; announced to everyone, so that browsers can check reports
     control_prefix: str = ""  # begins the names of headers that control a mock provider; real ones never receive them
     authorities_path: Path | None = None  # certificate authorities to trust for providers; None: the system's
     front_proxies: FrontProxies = field(default_factory=FrontProxies)

@@ -1,4 +1,5 @@
-"""Builds what the tests of the console need, and starts a stack with a month of calls and an identity provider."""
+"""Builds what the tests of the console need, and starts a stack with a month of calls, an identity provider, and a key that signs
+reports."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -6,11 +7,13 @@ from urllib.parse import urlsplit
 import pytest
 from megarouter_envoy.settings.variables import IDENTITY_PROVIDERS_FILE
 
+from admin_service.analytics.signatures.keys import CERTIFICATE_FILE, KEY_FILE
 from deploy.local.cli.demo_data import load_demo_data
 from deploy.local.supervision.embedded_stack import Stack
 from tests.support.ports import free_port_base
 from tests.support.servers.identity_provider import ISSUER, IdentityProvider, running_identity_provider
 from tests.support.servers.tls_proxy import TlsProxy, running_tls_proxy
+from tests.support.signing_files import new_key, signing_files_in
 from tools.console.building import prepare
 
 
@@ -40,7 +43,12 @@ def sign_in_proxy(identity_provider: IdentityProvider, tmp_path_factory: pytest.
 def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityProvider) -> Iterator[Stack]:
     providers = tmp_path_factory.mktemp("identity") / "providers.yaml"
     providers.write_text(identity_provider.settings(), encoding="utf-8")
-    settings = {IDENTITY_PROVIDERS_FILE: str(providers)}
+    keys = signing_files_in(tmp_path_factory.mktemp("keys"), new_key("RSA"))
+    settings = {
+        IDENTITY_PROVIDERS_FILE: str(providers),
+        KEY_FILE: str(keys.key),
+        CERTIFICATE_FILE: str(keys.certificates),
+    }
     with Stack(tmp_path_factory.mktemp("stack"), free_port_base(), settings=settings) as running:
         load_demo_data(running.home, year=False)
         yield running

@@ -64,7 +64,7 @@ OF_THE_RUNNER: Final = {
     TLS_KEY_FILE: "Absolute path of its unencrypted key, PEM, in the same directory.",
     TLS_CLIENT_CA_FILE: "Absolute path of authorities, PEM. Callers then need a certificate of one of them (mutual TLS).",
     ALLOW_PLAIN_HTTP: "`true`: serve plain HTTP on an address that is not loopback, because something in front ends TLS.",
-    MODEL_ALLOWED_ORIGINS: "Origins of browsers that may call models, separated by commas. None by default.",
+    MODEL_ALLOWED_ORIGINS: "Origins of browsers that may call models, separated by commas. The console's own is added.",
     IDENTITY_PROVIDERS_FILE: "Absolute path of the file that lists the OpenID Connect issuers whose tokens the admin API accepts.",
     TRUSTED_HOPS: "How many proxies in front of Envoy append to `x-forwarded-for`. The caller's address is what the first of them"
     " saw. 0 by default: Envoy ignores what callers write there.",

@@ -1,4 +1,4 @@
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Client, type Transport, createClient } from "@connectrpc/connect";
 import { type Account, ApiKeys, Code, MegaRouterError } from "@megarouter/admin";
 
@@ -51,7 +51,7 @@ async function made(keys: Client<typeof ApiKeys>, account: Account, expireTime: 
   }
   try {
     await keys.updateApiKey({ apiKey: { name, expireTime }, updateMask: { paths: ["expire_time"] } });
-    const { secret } = await keys.rotateApiKey({ name });
+    const { secret } = await keys.rotateApiKey({ name, overlapDuration: durationFromMs(0) });
     return { name, secret };
   } catch (error) {
     // Somebody deleted the key, whose id is not given again.

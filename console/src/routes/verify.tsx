@@ -2,7 +2,9 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 
 import { root } from "./frame";
 
-/** Needs no sign-in: everyone who has a report may check it. */
+/** What needs no sign-in: checking a report that somebody has, and opening one that somebody shares. */
 const verify = createRoute({ getParentRoute: () => root, path: "/verify", component: lazyRouteComponent(() => import("../pages/verify/Verify"), "Verify") });
 
-export const verifyRoutes = [verify] as const;
+const report = createRoute({ getParentRoute: () => root, path: "/report", component: lazyRouteComponent(() => import("../pages/verify/SharedReport"), "SharedReport") });
+
+export const verifyRoutes = [verify, report] as const;

@@ -11,7 +11,8 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 const pages = [
-  "", "/analytics", "/analytics/models", "/analytics/top", "/calls", "/people", "/groups/engineering", "/members/emma", "/apiKeys", "/apiKeys/emma-default", "/new/apiKey",
+  "", "/analytics", "/analytics/models", "/analytics/top", "/analytics/explore?by=member&then=model&group=engineering", "/analytics/anomalies?show=all", "/analytics/analysis", "/analytics/savings?model=gpt-4o",
+  "/usageExports", "/usageExports?format=csv&from=2026-01-01&to=2026-01-31", "/playground", "/calls", "/people", "/groups/engineering", "/members/emma", "/apiKeys", "/apiKeys/emma-default", "/new/apiKey",
   "/notifications?show=all", "/credit",
 ];
 

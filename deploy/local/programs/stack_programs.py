@@ -23,7 +23,6 @@ from deploy.local.stack.environment import (
     MODEL_URL,
     OPERATORS,
     REPORT_PAGE_URL,
-    SIGN_IN_PAGE_URL,
     Backends,
     console_url,
     inbox_url,

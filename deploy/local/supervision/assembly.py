@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from megarouter_envoy.settings.admin_edge import AdminEdgeError, admin_edge, front_proxies, origins_in
+from megarouter_envoy.settings.admin_edge import AdminEdgeError, admin_edge, front_proxies, model_origins
 from megarouter_envoy.settings.catalog_summary import CatalogRefusedError
 from megarouter_envoy.settings.drain_grace import DrainGraceError, drain_grace_s
 from megarouter_envoy.settings.providers import Address, ProviderError, Route, example_model, plan_routes
 from megarouter_envoy.settings.public_listeners import PublicListenersError, public_listeners
-from megarouter_envoy.settings.variables import HOST, MODEL_ALLOWED_ORIGINS
+from megarouter_envoy.settings.variables import HOST
 
 from deploy.local.programs.demo import seed_demo
 from deploy.local.programs.migration import migrate_database
@@ -86,6 +86,7 @@ def _plan(
         postgres_url(specification.ports.postgres, secrets.postgres_password),
         redis_url(specification.ports.redis, secrets.redis_password),
     )
+    listeners = public_listeners(environment)
     return StackPlan(
         specification=specification,
         secrets=secrets,
@@ -94,8 +95,8 @@ def _plan(
         environment=inherited(environment),
         aws_environment=aws_variables(environment) if any(route.has_aws_environment for route in routes) else {},
         admin_edge=admin_edge(environment),
-        listeners=public_listeners(environment),
-        model_origins=origins_in(environment, MODEL_ALLOWED_ORIGINS),
+        listeners=listeners,
+        model_origins=model_origins(environment, listeners.url(specification.ports.admin)),
         fallbacks=fallbacks,
         front_proxies=front_proxies(environment),
     )

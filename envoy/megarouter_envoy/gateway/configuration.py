@@ -61,6 +61,7 @@ def _options(plan: GatewayPlan) -> BootstrapOptions:
         front_proxies=plan.front_proxies,
         identity_providers=plan.admin_edge.identity_providers,
         console=plan.console,
+        report_certificates=plan.admin_edge.report_certificates,
         control_prefix=MOCK_CONTROL_PREFIX if any(route.is_mock for route in plan.routes) else "",
         limits=Limits(drain_grace_s=plan.drain_grace_s),
         module_path=plan.module_path,

@@ -12,13 +12,13 @@ from megarouter_envoy.gateway.plan import GatewayPlan, GatewayPorts, MetricsDoor
 from megarouter_envoy.module import MODULE_SETTING
 from megarouter_envoy.options import ADMIN_JSON_PATH, Console, ServiceSockets
 from megarouter_envoy.replies.console_files import read_console
-from megarouter_envoy.settings.admin_edge import AdminEdge, admin_edge, front_proxies, origins_in
+from megarouter_envoy.settings.admin_edge import AdminEdge, admin_edge, front_proxies, model_origins
 from megarouter_envoy.settings.catalog_summary import CatalogSummary, ProviderEntry
 from megarouter_envoy.settings.drain_grace import drain_grace_s
 from megarouter_envoy.settings.otlp import otlp_address
 from megarouter_envoy.settings.providers import Address, Route, is_aws, plan_routes
 from megarouter_envoy.settings.public_listeners import public_listeners
-from megarouter_envoy.settings.variables import MODEL_ALLOWED_ORIGINS, OF_BOTH
+from megarouter_envoy.settings.variables import OF_BOTH
 
 APPLICATION: Final = Path(__file__).resolve().parents[3]
 PORTS: Final = GatewayPorts(model=8443, admin=8444, metrics=9902)
@@ -93,7 +93,7 @@ def container_plan(environment: Mapping[str, str], summarize: Callable[[Path], C
         listeners=public_listeners(environment),
         front_proxies=front_proxies(environment),
         metrics=EVERYONE,
-        model_origins=origins_in(environment, MODEL_ALLOWED_ORIGINS),
+        model_origins=model_origins(environment),
         console=_console(settings, edge),
         otlp_endpoint=otlp_address(environment),
         descriptor_file=folder.directory / "admin_api.binpb",

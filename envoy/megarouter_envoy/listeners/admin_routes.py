@@ -41,7 +41,11 @@ def admin_routes(options: BootstrapOptions) -> route.RouteConfiguration:
         routes=[
             grpc,
             invite_page(),
-            sign_in_page(options.identity_providers, options.console.model_url if options.console else None),
+            sign_in_page(
+                options.identity_providers,
+                options.console.model_url if options.console else None,
+                options.report_certificates,
+            ),
             *(console_routes(options.console) if options.console else []),
             rest,
             connect_refused(),

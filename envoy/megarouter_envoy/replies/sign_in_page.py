@@ -1,9 +1,11 @@
-"""What a client must know before it signs in, as JSON: the identity providers that the admin API accepts, and where models are.
+"""What everyone may know, as JSON: the identity providers that the admin API accepts, where models are, and who signs reports.
 
 It contains no secret.
 """
 
+import base64
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from envoy_data_plane.envoy.config.core import v3 as core
@@ -16,12 +18,22 @@ from megarouter_envoy.typed_config import pack, set_header
 SIGN_IN_PATH: Final = "/.well-known/megarouter"
 
 
-def sign_in_page(providers: tuple[IdentityProvider, ...], model_url: str | None) -> route.Route:
-    """Returns the route. Envoy answers from its memory, so a flood of questions reaches no service."""
+def sign_in_page(
+    providers: tuple[IdentityProvider, ...], model_url: str | None, report_certificates: Sequence[bytes] = ()
+) -> route.Route:
+    """Returns the route. Envoy answers from its memory, so a flood of questions reaches no service.
+
+    Args:
+        providers: whose tokens the admin API accepts.
+        model_url: where models are called.
+        report_certificates: in DER; the keys of these certificates sign reports.
+    """
     get = route.HeaderMatcher(name=":method", string_match=matcher.StringMatcher(exact="GET"))
     document: dict[str, object] = {"identity_providers": [_described(provider) for provider in providers]}
     if model_url:
         document["model_url"] = model_url
+    if report_certificates:
+        document["report_certificates"] = [base64.b64encode(one).decode() for one in report_certificates]
     return route.Route(
         name="sign_in_page",
         match=route.RouteMatch(path=SIGN_IN_PATH, headers=[get]),

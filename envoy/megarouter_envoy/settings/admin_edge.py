@@ -1,19 +1,27 @@
-"""Reads the settings of the listeners: allowed browser origins, OpenID Connect identity providers, and proxies in front of them."""
+"""Reads the settings of the listeners: allowed browser origins, OpenID Connect identity providers, who signs reports, and proxies in
+front of them."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from megarouter_envoy.options import FrontProxies, IdentityProvider
 from megarouter_envoy.settings.variables import (
     ALLOWED_ORIGINS,
     IDENTITY_PROVIDERS_FILE,
+    MODEL_ALLOWED_ORIGINS,
     PROXY_PROTOCOL,
+    REPORT_CERTIFICATE_FILE,
+    SIGN_IN_PAGE_URL,
     TRUSTED_HOPS,
 )
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.ASCII)
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+_MOST_CERTIFICATE_BYTES = 64 * 1024
 MAX_TRUSTED_HOPS = 10
 _SWITCH = {"true": True, "false": False, "": False}
 
@@ -28,6 +36,7 @@ class AdminEdge:
 
     allowed_origins: tuple[str, ...] = ()
     identity_providers: tuple[IdentityProvider, ...] = ()
+    report_certificates: tuple[bytes, ...] = ()  # in DER; their keys sign reports
 
 
 def admin_edge(environment: Mapping[str, str]) -> AdminEdge:
@@ -37,7 +46,44 @@ def admin_edge(environment: Mapping[str, str]) -> AdminEdge:
         AdminEdgeError: a setting cannot be used.
     """
     file = environment.get(IDENTITY_PROVIDERS_FILE)
-    return AdminEdge(origins_in(environment, ALLOWED_ORIGINS), _identity_providers(Path(file)) if file else ())
+    return AdminEdge(
+        origins_in(environment, ALLOWED_ORIGINS),
+        _identity_providers(Path(file)) if file else (),
+        _report_certificates(environment.get(REPORT_CERTIFICATE_FILE)),
+    )
+
+
+def model_origins(environment: Mapping[str, str], *admin_urls: str) -> tuple[str, ...]:
+    """Returns the origins of browsers that may call models: those of the settings, and the console's own for its playground.
+
+    The console's page for signing in has the address at which people open it.
+
+    Args:
+        environment: the settings.
+        admin_urls: further addresses of the admin listener.
+
+    Raises:
+        AdminEdgeError: a setting cannot be used.
+    """
+    pages = [page for page in (*admin_urls, environment.get(SIGN_IN_PAGE_URL)) if page]
+    return tuple(dict.fromkeys((*origins_in(environment, MODEL_ALLOWED_ORIGINS), *map(_origin, pages))))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _report_certificates(file: str | None) -> tuple[bytes, ...]:
+    """Returns the certificates with which reports are signed, and earlier ones that follow in the same file."""
+    if not file:
+        return ()
+    try:
+        with Path(file).open(encoding="ascii") as opened:
+            text = opened.read(_MOST_CERTIFICATE_BYTES)
+        return tuple(ssl.PEM_cert_to_DER_cert(found) for found in _CERTIFICATE.findall(text))
+    except (OSError, ValueError) as error:
+        raise AdminEdgeError(f"{REPORT_CERTIFICATE_FILE}: {error}") from error
 
 
 def origins_in(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import { changePercent, formatCount, formatPercent } from "../../util/numbers";
 import type { Selection } from "../../util/selection";
 import { isTag, keyOfGroup, selectionOfGroup, tagOf } from "./exploring";
 
-const mostShown = 100;
+const mostShown = 25;
 const mostExported = 1000;
 
 interface ExploreTableProps {

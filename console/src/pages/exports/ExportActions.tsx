@@ -13,6 +13,7 @@ import { Confirmation } from "../../components/Confirmation";
 import { useLanguage } from "../../hooks/language";
 import { formatPercent } from "../../util/numbers";
 import { saveFile, sha256 } from "../../util/files";
+import { Share } from "./Share";
 
 const reload = (): void => void queryClient.invalidateQueries();
 
@@ -22,6 +23,7 @@ export function ExportActions({ one }: { readonly one: UsageExport }) {
   return (
     <Group gap={6} justify="flex-end" wrap="nowrap">
       {isOpen && <Cancel one={one} />}
+      {one.state === UsageExport_State.SUCCEEDED && one.format === UsageExportFormat.PDF && <Share one={one} />}
       {one.state === UsageExport_State.SUCCEEDED && <Download one={one} />}
       {!isOpen && <Delete one={one} />}
     </Group>

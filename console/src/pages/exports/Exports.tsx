@@ -26,7 +26,7 @@ export function Exports() {
       />
       <Stack gap="lg">
         <NewExport />
-        <Surface flush title={<Trans>Your exports</Trans>} hint={<Trans>Only you can download them, until they expire.</Trans>}><Part height={200}><Found /></Part></Surface>
+        <Surface flush title={<Trans>Your exports</Trans>} hint={<Trans>Only you can download them, until they expire. You can share a report by a link.</Trans>}><Part height={200}><Found /></Part></Surface>
       </Stack>
     </>
   );

@@ -14,7 +14,7 @@ import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
-import type { Verified } from "./Verify";
+import type { Verified } from "./verifying";
 
 /** Whether a file is genuine, and what it says. */
 export function Result({ verified, canBeSigned }: { readonly verified: Verified; readonly canBeSigned: boolean }) {

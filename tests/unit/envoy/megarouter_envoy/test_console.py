@@ -25,8 +25,9 @@ def built(folder: Path, *assets: str, page_bytes: int = 300) -> Path:
     return folder
 
 
-def routes_of(console: Console | None) -> dict[str, Any]:
-    document = json.loads(build_bootstrap(replace(options(Path("/run/megarouter")), console=console)))
+def routes_of(console: Console | None, report_certificates: tuple[bytes, ...] = ()) -> dict[str, Any]:
+    given = replace(options(Path("/run/megarouter")), console=console, report_certificates=report_certificates)
+    document = json.loads(build_bootstrap(given))
     listeners = {one["name"]: one for one in document["static_resources"]["listeners"]}
     manager = listeners["admin"]["filter_chains"][0]["filters"][-1]["typed_config"]
     configuration: dict[str, Any] = manager["route_config"]
@@ -90,6 +91,12 @@ def test_without_a_console_nothing_is_served_there() -> None:
 def test_the_address_of_models_is_announced(console: Console) -> None:
     page = named(routes_of(console))["sign_in_page"]
     assert json.loads(page["direct_response"]["body"]["inline_string"])["model_url"] == MODELS
+
+
+def test_the_certificates_that_sign_reports_are_announced(console: Console) -> None:
+    page = named(routes_of(console, (b"first", b"second")))["sign_in_page"]
+    document = json.loads(page["direct_response"]["body"]["inline_string"])
+    assert [base64.b64decode(one) for one in document["report_certificates"]] == [b"first", b"second"]
 
 
 def test_a_build_without_a_page_is_refused(tmp_path: Path) -> None:

@@ -1,12 +1,22 @@
 """Settings of the admin listener. Invalid settings are refused by name."""
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 from megarouter_envoy.options import FrontProxies
-from megarouter_envoy.settings.admin_edge import AdminEdge, AdminEdgeError, admin_edge, front_proxies, origins_in
+from megarouter_envoy.settings.admin_edge import (
+    AdminEdge,
+    AdminEdgeError,
+    admin_edge,
+    front_proxies,
+    model_origins,
+    origins_in,
+)
+
+from tests.support.signing_files import signing_files_in
 
 PROVIDER = {"name": "staff", "issuer": "https://id.example", "audiences": ["megarouter"]}
 REMOTE = {**PROVIDER, "jwks_uri": "https://id.example/keys"}
@@ -33,6 +43,28 @@ def test_browsers_that_call_models_have_a_setting_of_their_own() -> None:
     assert origins_in({}, name) == ()
     with pytest.raises(AdminEdgeError, match=f"{name}: 'app' is not an origin"):
         origins_in({name: "app"}, name)
+
+
+def test_the_console_may_call_models_from_each_of_its_addresses() -> None:
+    settings = {
+        "MEGAROUTER_SIGN_IN_PAGE_URL": "https://admin.example/console/sign-in",
+        "MEGAROUTER_MODEL_ALLOWED_ORIGINS": "https://app.example,https://admin.example",
+    }
+    found = model_origins(settings, "http://127.0.0.1:18351")
+    assert found == ("https://app.example", "https://admin.example", "http://127.0.0.1:18351")
+    assert model_origins({}) == ()
+
+
+def test_every_certificate_that_signs_reports_is_read(tmp_path: Path) -> None:
+    text = signing_files_in(tmp_path).certificates.read_text(encoding="ascii")
+    (tmp_path / "both.pem").write_text(text + text, encoding="ascii")
+    edge = admin_edge({"MEGAROUTER_REPORT_CERTIFICATE_FILE": str(tmp_path / "both.pem")})
+    assert edge.report_certificates == (ssl.PEM_cert_to_DER_cert(text),) * 2
+
+
+def test_a_certificate_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AdminEdgeError, match="MEGAROUTER_REPORT_CERTIFICATE_FILE"):
+        admin_edge({"MEGAROUTER_REPORT_CERTIFICATE_FILE": str(tmp_path / "none.pem")})
 
 
 @pytest.mark.parametrize("origin", ["*", "console.example", "https://console.example/", "https://a b", "null"])

@@ -1,0 +1,102 @@
+import { readFile } from "node:fs/promises";
+
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { go, home, launch, openAs, settled } from "./support";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+const search = (page: Page): Record<string, string> => Object.fromEntries(new URL(page.url()).searchParams);
+
+/** The text of the file that a click downloads. */
+async function downloaded(page: Page, click: () => Promise<void>): Promise<string> {
+  const [download] = await Promise.all([page.waitForEvent("download"), click()]);
+  return readFile(await download.path(), "utf8");
+}
+
+test("a filter is chosen by keyboard, is in the address, and stays from tab to tab", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/analytics/explore`);
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByRole("button", { name: "Model", exact: true }).click();
+  await page.getByRole("textbox", { name: "Search: Model" }).fill("gpt-4o-mini");
+  await page.getByRole("option", { name: "gpt-4o-mini" }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.getByText("Model: gpt-4o-mini").waitFor();
+  await page.getByRole("tab", { name: "Top 20" }).click();
+  await settled(page);
+  expect(search(page)).toEqual({ model: "gpt-4o-mini" });
+  await page.getByRole("button", { name: "Remove gpt-4o-mini" }).click();
+  await settled(page);
+  expect(search(page)).toEqual({});
+});
+
+test("a bar of Explore leads to the calls of its day, with the same filters", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/analytics/explore?by=member&metric=calls&group=engineering&period=7d`);
+  const chart = page.getByRole("group", { name: /Over time/ });
+  await chart.getByRole("link").last().focus();
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Calls" }).waitFor();
+  const { from, to, ...rest } = search(page);
+  expect(from).toMatch(/^\d{4}-\d{2}-\d{2}$/);
+  expect([to, rest]).toEqual([from, { group: "engineering" }]);
+});
+
+test("the list of Explore leads to the calls of a row, and its sum is that of the ledger", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/analytics/explore?by=model&then=status&period=7d`);
+  const csv = await downloaded(page, () => page.getByRole("button", { name: "Download as CSV" }).click());
+  const [header, ...rows] = csv.replace("\uFEFF", "").trim().split("\r\n").map((line) => line.split(","));
+  expect(header?.slice(0, 4)).toEqual(["model_id", "model_name", "status_id", "status_name"]);
+  expect(rows.length).toBeGreaterThan(2);
+  await page.getByRole("region", { name: "As a list" }).getByRole("link").first().click();
+  await page.getByRole("heading", { name: "Calls" }).waitFor();
+  expect(Object.keys(search(page)).sort()).toEqual(["model", "period", "status"]);
+});
+
+test("days are chosen by their dates, and the address has them", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/analytics`);
+  await page.getByRole("combobox", { name: "Period" }).selectOption("custom");
+  await page.getByLabel("First day").fill("2026-01-01");
+  await page.getByLabel("First day").press("Enter");
+  await settled(page);
+  expect(search(page).from).toBe("2026-01-01");
+  await page.getByLabel("First day").fill("2020-01-01");
+  await page.getByText("Choose 1 to 400 days.").waitFor();
+});
+
+test("calls are downloaded as the ledger has them", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, `${home}/calls?period=30d`);
+  const csv = await downloaded(page, () => page.getByRole("button", { name: "Download as CSV" }).click());
+  const lines = csv.trim().split("\r\n");
+  expect(lines[0]).toMatch(/^\uFEFFsequence,call_id,/);
+  const member = lines[0]?.split(",").indexOf("member_id") ?? -1;
+  expect(new Set(lines.slice(1, 50).map((line) => line.split(",")[member]))).toEqual(new Set(["emma"]));
+});
+
+test("a member has no filter for others, and no analysis that the organization pays for", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, `${home}/analytics/explore`);
+  expect(await page.getByRole("tab", { name: "Written analysis" }).count()).toBe(0);
+  expect(await page.getByRole("combobox", { name: "Divide by" }).getByRole("option", { name: "Member" }).count()).toBe(0);
+  await go(page, `${home}/analytics/explore?member=olivia`);
+  await page.getByText("No calls in this period").or(page.getByText("You may not see or do this.")).first().waitFor();
+});
+
+test("an analysis without a key says what to do", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/analytics/analysis`);
+  await page.getByRole("button", { name: "Write", exact: true }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByRole("textbox", { name: "Key of a service account" }).waitFor();
+});
