@@ -14,6 +14,7 @@ import grpc
 
 from admin_service.access.directory import Directory
 from admin_service.access.identity_tokens import EdgeProof
+from admin_service.access.link_grants import LinkGrants
 from admin_service.access.operators import Operators, parse_operators
 from admin_service.analytics.reports.rendering import Renderer
 from admin_service.analytics.signatures.keys import SigningFiles, SigningKeyError, load_signing_key, signing_files
@@ -157,7 +158,9 @@ async def open_service(
         claims = ClaimApplication(pool, _new_id)
         directory = Directory(pool, peppers, operators)
         identities = BearerTokens(
-            directory, IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply)
+            directory,
+            IdentityTokens(pool, proof, _make_user_id, operators, issuers, claims.apply),
+            LinkGrants(pool, peppers),
         )
         guard = Guard(
             pool,

@@ -22,6 +22,7 @@ from admin_service.access.identity_tokens import (
     identity_of_claims,
     verified_claims,
 )
+from admin_service.access.link_grants import LinkGrants
 from admin_service.access.operators import Identity, Operators
 from admin_service.api.errors import sign_in_link_invalid
 from admin_service.api.names import MEMBERS, ResourceName
@@ -153,8 +154,9 @@ class IdentityTokens:
 class BearerTokens:
     """Finds the user of a bearer token of any kind. No text is valid as two kinds."""
 
-    def __init__(self, directory: Directory, identity_tokens: IdentityTokens) -> None:
+    def __init__(self, directory: Directory, identity_tokens: IdentityTokens, links: LinkGrants) -> None:
         self._directory = directory
+        self._links = links
         self._identity_tokens = identity_tokens
 
     async def grant(self, token: str, metadata: Metadata) -> Grant | None:
@@ -170,11 +172,11 @@ class BearerTokens:
         if SIGN_IN_LINK.is_well_formed(token):
             return await self._link(token)
         if REPORT_LINK.is_well_formed(token):
-            return await self._directory.grant_of_report_link(token)
+            return await self._links.of_report_link(token)
         return await self._identity_tokens.grant_of_identity_token(token, metadata)
 
     async def _link(self, secret: str) -> Grant:
-        grant = await self._directory.grant_of_sign_in_link(secret)
+        grant = await self._links.of_sign_in_link(secret)
         if grant is None:
             raise sign_in_link_invalid()
         return grant

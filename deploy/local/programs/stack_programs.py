@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from megarouter_envoy.settings.variables import HOST
+from megarouter_envoy.settings.variables import HOST, SIGN_IN_PAGE_URL
 
 from deploy.local.process.accounts import for_account, python_account
 from deploy.local.process.children import ChildCommand, StartError

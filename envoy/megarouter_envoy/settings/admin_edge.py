@@ -1,5 +1,5 @@
-"""Reads the settings of the listeners: allowed browser origins, OpenID Connect identity providers, who signs reports, and proxies in
-front of them."""
+"""Reads the settings of the listeners: allowed browser origins, OpenID Connect identity providers, who signs reports, and proxies
+in front of them."""
 
 import re
 import ssl
