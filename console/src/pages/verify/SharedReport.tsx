@@ -21,7 +21,7 @@ import { Result } from "./Result";
 import { type Verified, verified } from "./verifying";
 
 // The page takes it once, however often React renders.
-const secret = takeSecret();
+const secret = takeSecret("/report");
 
 interface Opened {
   readonly answer: DownloadSharedExportResponse;
