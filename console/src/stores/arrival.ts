@@ -4,6 +4,7 @@
  */
 
 const invitePrefix = "mri-";
+const reportPrefix = "mrr-";
 
 function take(): string {
   const secret = window.location.hash.slice(1);
@@ -14,10 +15,13 @@ function take(): string {
 const arrived = take();
 
 /** The secret of a sign-in link; empty without one. */
-export const arrivedSecret = arrived.startsWith(invitePrefix) ? "" : arrived;
+export const arrivedSecret = arrived.startsWith(invitePrefix) || arrived.startsWith(reportPrefix) ? "" : arrived;
 
 /** The token of an invite link; empty without one. */
 export const arrivedInvite = arrived.startsWith(invitePrefix) ? arrived : "";
+
+/** The secret of a link to a report; empty without one. */
+export const arrivedReport = arrived.startsWith(reportPrefix) ? arrived : "";
 
 /** Finds the token in what a person pasted: the token itself, or the link with it. */
 export function inviteTokenOf(text: string): string {

@@ -11,17 +11,14 @@ import { governed } from "../../api/transport";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { Part } from "../../components/Part";
 import { bytesOfBase64 } from "../../reports/der";
+import { arrivedReport } from "../../stores/arrival";
 import { Icon } from "../../ui/Icon";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { saveFile } from "../../util/files";
-import { takeSecret } from "../../util/secret";
 import { PublicPage } from "./PublicPage";
 import { Result } from "./Result";
 import { type Verified, verified } from "./verifying";
-
-// The page takes it once, however often React renders.
-const secret = takeSecret("/report");
 
 interface Opened {
   readonly answer: DownloadSharedExportResponse;
@@ -37,15 +34,15 @@ function Opening() {
   const certificates = useDeployment().report_certificates ?? [];
   const open = useMutation({
     mutationFn: async (): Promise<Opened> => {
-      const answer = await createClient(UsageExports, governed(secret)).downloadSharedExport({});
+      const answer = await createClient(UsageExports, governed(arrivedReport)).downloadSharedExport({});
       return { answer, checked: await verified(answer.pdf.slice(), certificates.map(bytesOfBase64)) };
     },
   });
   const { mutate } = open;
   useEffect(() => {
-    if (secret !== "") mutate();
+    if (arrivedReport !== "") mutate();
   }, [mutate]);
-  if (secret === "" || isSignedOut(open.error)) {
+  if (arrivedReport === "" || isSignedOut(open.error)) {
     return (
       <Alert color="orange" variant="light" title={<Trans>This link has ended</Trans>}>
         <Trans>It expired or was replaced, or its sender may no longer see the report. Open the whole link again, or ask its sender for a new one.</Trans>
