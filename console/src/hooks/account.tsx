@@ -19,6 +19,11 @@ export function usePlace(): Place {
   return place;
 }
 
+/** The id of the organization; `megarouter` on pages about none, such as those of operators. */
+export function useOwnerOfFiles(): string {
+  return useContext(PlaceContext)?.account.organization.split("/").at(-1) ?? "megarouter";
+}
+
 /** The name of the organization, `organizations/acme`. */
 export function useParent(): string {
   return usePlace().account.organization;

@@ -4,6 +4,7 @@
  */
 
 const invitePrefix = "mri-";
+const reportPrefix = "mrr-";
 
 function take(): string {
   const secret = window.location.hash.slice(1);
@@ -11,17 +12,16 @@ function take(): string {
   return secret;
 }
 
-const isReport = window.location.pathname.endsWith("/report");
 const arrived = take();
 
-/** The secret of the link to a report; empty without one. */
-export const arrivedReport = isReport ? arrived : "";
-
 /** The secret of a sign-in link; empty without one. */
-export const arrivedSecret = isReport || arrived.startsWith(invitePrefix) ? "" : arrived;
+export const arrivedSecret = arrived.startsWith(invitePrefix) || arrived.startsWith(reportPrefix) ? "" : arrived;
 
 /** The token of an invite link; empty without one. */
 export const arrivedInvite = arrived.startsWith(invitePrefix) ? arrived : "";
+
+/** The secret of a link to a report; empty without one. */
+export const arrivedReport = arrived.startsWith(reportPrefix) ? arrived : "";
 
 /** Finds the token in what a person pasted: the token itself, or the link with it. */
 export function inviteTokenOf(text: string): string {

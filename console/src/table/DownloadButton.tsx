@@ -4,8 +4,7 @@ import { Button, Group, Loader, Text } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 
 import { messageOf } from "../api/errors";
-import { idOf } from "../api/names";
-import { useParent } from "../hooks/account";
+import { useOwnerOfFiles } from "../hooks/account";
 import { useLanguage } from "../hooks/language";
 import { Icon } from "../ui/Icon";
 import { saveFile } from "../util/files";
@@ -28,7 +27,7 @@ interface DownloadButtonProps {
 export function DownloadButton({ file, parts }: DownloadButtonProps) {
   const { t } = useLingui();
   const language = useLanguage();
-  const organization = idOf(useParent());
+  const organization = useOwnerOfFiles();
   const running = useRef<AbortController>(undefined);
   const [rows, setRows] = useState(0);
   useEffect(() => () => running.current?.abort(), []);

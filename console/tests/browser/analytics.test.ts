@@ -26,7 +26,6 @@ test("a filter is chosen by keyboard, is in the address, and stays from tab to t
   await page.getByRole("button", { name: "Model", exact: true }).click();
   await page.getByRole("textbox", { name: "Search: Model" }).fill("gpt-4o-mini");
   await page.getByRole("option", { name: "gpt-4o-mini" }).waitFor();
-  await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.getByText("Model: gpt-4o-mini").waitFor();
   await page.getByRole("tab", { name: "Top 20" }).click();
@@ -78,8 +77,8 @@ test("calls are downloaded as the ledger has them", async () => {
   const { page } = await openAs(browser, "emma");
   await go(page, `${home}/calls?period=30d`);
   const csv = await downloaded(page, () => page.getByRole("button", { name: "Download as CSV" }).click());
+  expect(csv.slice(0, 17)).toBe("\uFEFFsequence,call_id");
   const lines = csv.trim().split("\r\n");
-  expect(lines[0]).toMatch(/^\uFEFFsequence,call_id,/);
   const member = lines[0]?.split(",").indexOf("member_id") ?? -1;
   expect(new Set(lines.slice(1, 50).map((line) => line.split(",")[member]))).toEqual(new Set(["emma"]));
 });

@@ -1,7 +1,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Combobox, Loader, Popover, ScrollArea, Stack, Text, TextInput, useCombobox } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { messageOf } from "../../api/errors";
 import { useChangeSearch } from "../../hooks/usage";
@@ -55,14 +55,19 @@ function Values({ narrowing, choose }: { readonly narrowing: Narrowing; readonly
   const combobox = useCombobox();
   const [text, setText] = useState("");
   const [wanted] = useDebouncedValue(text, pauseMs);
-  const { choices, isPending, error } = useChoices(narrowing, wanted);
+  const { choices, isPending, error } = useChoices(narrowing, text, wanted);
+  const first = choices[0]?.id;
+  useEffect(() => {
+    // What Enter chooses. An empty text chooses nothing by itself.
+    if (text !== "" && first !== undefined) combobox.selectFirstOption();
+  }, [text, first]);
   const label = name(narrowing);
   return (
     <Combobox store={combobox} onOptionSubmit={choose}>
       <Combobox.EventsTarget>
         <TextInput
           data-autofocus size="xs" aria-label={t`Search: ${label}`} placeholder={label} value={text} rightSection={isPending ? <Loader size={14} /> : undefined}
-          onChange={(event) => { setText(event.currentTarget.value); combobox.updateSelectedOptionIndex(); }}
+          onChange={(event) => setText(event.currentTarget.value)}
         />
       </Combobox.EventsTarget>
       <ScrollArea.Autosize mah={280} mt={6} type="auto">

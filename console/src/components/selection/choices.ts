@@ -41,26 +41,32 @@ export function useNarrowings(): readonly Narrowing[] {
   return narrowings.filter((one) => admin || !["group", "member", "serviceAccount"].includes(one));
 }
 
-/** Finds the values of a narrowing whose names contain a text. The service searches where there may be many. */
-export function useChoices(narrowing: Narrowing, text: string): Choices {
+/**
+ * Finds the values of a narrowing whose names contain a text. The service searches where there may be many.
+ *
+ * @param searched the text as the service is asked for it: after a pause in typing
+ */
+export function useChoices(narrowing: Narrowing, text: string, searched: string): Choices {
   const { account } = usePlace();
   const parent = account.organization;
-  const filter = text === "" ? "" : quoted(text);
+  const filter = searched === "" ? "" : quoted(searched);
   const groups = useQuery(Groups.method.listGroups, { parent, pageSize: mostGroups }, { enabled: narrowing === "group" });
   const members = useQuery(Members.method.listMembers, { parent, pageSize: mostShown, filter }, { enabled: narrowing === "member" });
   const accounts = useQuery(ServiceAccounts.method.listServiceAccounts, { parent, pageSize: mostShown, filter }, { enabled: narrowing === "serviceAccount" });
   const keys = useQuery(ApiKeys.method.listApiKeys, { parent, pageSize: mostShown, filter }, { enabled: narrowing === "key" });
   const used = useUsed(narrowing);
   const statuses = useStatuses();
+  // While a person types, the values are those of an earlier text, and choosing one by Enter would choose a wrong one.
+  const searchedFor: typeof found = (query, choicesOf) => (text === searched ? found(query, choicesOf) : { choices: [], isPending: true, error: null });
   switch (narrowing) {
     case "group":
       return found(groups, (data) => matching(asTree(data.groups).map(({ group, depth }) => ({ id: idOf(group.name), label: "\u2003".repeat(depth) + group.displayName })), text));
     case "member":
-      return found(members, (data) => data.members.map((one) => ({ id: idOf(one.name), label: one.displayName || one.email || idOf(one.name), hint: one.email })));
+      return searchedFor(members, (data) => data.members.map((one) => ({ id: idOf(one.name), label: one.displayName || one.email || idOf(one.name), hint: one.email })));
     case "serviceAccount":
-      return found(accounts, (data) => data.serviceAccounts.map((one) => ({ id: idOf(one.name), label: one.displayName || idOf(one.name) })));
+      return searchedFor(accounts, (data) => data.serviceAccounts.map((one) => ({ id: idOf(one.name), label: one.displayName || idOf(one.name) })));
     case "key":
-      return found(keys, (data) => data.apiKeys.map((one) => ({ id: idOf(one.name), label: one.displayName || idOf(one.name), hint: one.obfuscatedKey })));
+      return searchedFor(keys, (data) => data.apiKeys.map((one) => ({ id: idOf(one.name), label: one.displayName || idOf(one.name), hint: one.obfuscatedKey })));
     case "status":
       return { choices: matching(statuses, text), isPending: false, error: null };
     default:

@@ -10,6 +10,7 @@ import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
@@ -34,7 +35,8 @@ function Found() {
   const { t } = useLingui();
   const kindName = useChannelKind();
   const paging = usePaging(parent);
-  const { data } = useSuspenseQuery(NotificationChannels.method.listNotificationChannels, { parent, pageSize, pageToken: paging.token });
+  const question = { parent };
+  const { data } = useSuspenseQuery(NotificationChannels.method.listNotificationChannels, { ...question, pageSize, pageToken: paging.token });
   if (data.notificationChannels.length === 0 && paging.back === undefined) {
     return (
       <EmptyState
@@ -54,7 +56,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Channels`} columns={columns} rows={data.notificationChannels} keyOf={(channel) => channel.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="channels" method={NotificationChannels.method.listNotificationChannels} request={question} /></Pager>
     </>
   );
 }

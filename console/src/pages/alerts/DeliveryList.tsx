@@ -10,6 +10,7 @@ import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
@@ -57,9 +58,8 @@ export function Deliveries({ filter = "", channel }: { readonly filter?: string;
   const stateName = useDeliveryState();
   const eventName = useEventName();
   const paging = usePaging(`${filter} ${channel ?? ""}`);
-  const { data } = useSuspenseQuery(NotificationDeliveries.method.listNotificationDeliveries, {
-    parent, pageSize, pageToken: paging.token, filter: allOf(filter, channel === undefined ? "" : `channel = ${quoted(channel)}`),
-  });
+  const question = { parent, filter: allOf(filter, channel === undefined ? "" : `channel = ${quoted(channel)}`) };
+  const { data } = useSuspenseQuery(NotificationDeliveries.method.listNotificationDeliveries, { ...question, pageSize, pageToken: paging.token });
   if (data.notificationDeliveries.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>Nothing was sent</Trans>} step={<Trans>A rule that names a channel sends there.</Trans>} command="megarouter alerts deliveries" />;
   }
@@ -76,7 +76,7 @@ export function Deliveries({ filter = "", channel }: { readonly filter?: string;
   return (
     <>
       <DataTable caption={t`Deliveries`} columns={columns} rows={data.notificationDeliveries} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="deliveries" method={NotificationDeliveries.method.listNotificationDeliveries} request={question} /></Pager>
     </>
   );
 }

@@ -10,6 +10,7 @@ import { Part } from "../../components/Part";
 import { Severity } from "../../components/Severity";
 import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
@@ -41,7 +42,8 @@ export function Inbox() {
 function Found({ show }: { readonly show: "open" | "all" }) {
   const parent = useParent();
   const paging = usePaging(show);
-  const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize, pageToken: paging.token, filter: show === "open" ? "acknowledged = false" : "" });
+  const question = { parent, filter: show === "open" ? "acknowledged = false" : "" };
+  const { data } = useSuspenseQuery(Notifications.method.listNotifications, { ...question, pageSize, pageToken: paging.token });
   if (data.notifications.length === 0 && paging.back === undefined) {
     return <EmptyState title={show === "open" ? <Trans>No open alerts</Trans> : <Trans>No alerts yet</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} command="megarouter alerts rules" />;
   }
@@ -50,7 +52,7 @@ function Found({ show }: { readonly show: "open" | "all" }) {
       <Stack component="ul" gap={0} m={0} p={0} style={{ listStyle: "none" }}>
         {data.notifications.map((one, index) => <Item key={one.name} notification={one} isFirst={index === 0} />)}
       </Stack>
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="alerts" method={Notifications.method.listNotifications} request={question} /></Pager>
     </>
   );
 }

@@ -10,6 +10,7 @@ import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
@@ -36,7 +37,8 @@ function Found() {
   const thresholds = useThresholds();
   const recipient = useRecipient();
   const paging = usePaging(parent);
-  const { data } = useSuspenseQuery(NotificationRules.method.listNotificationRules, { parent, pageSize, pageToken: paging.token });
+  const question = { parent };
+  const { data } = useSuspenseQuery(NotificationRules.method.listNotificationRules, { ...question, pageSize, pageToken: paging.token });
   if (data.notificationRules.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>No rules yet</Trans>} step={<Trans>A rule tells people or a chat when a budget is nearly spent.</Trans>} command="megarouter alerts add-rule Team --at 80% --to owner" />;
   }
@@ -54,7 +56,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Rules`} columns={columns} rows={data.notificationRules} keyOf={(rule) => rule.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="rules" method={NotificationRules.method.listNotificationRules} request={question} /></Pager>
     </>
   );
 }

@@ -10,6 +10,7 @@ import { useLanguage } from "../../hooks/language";
 import { useUsageQuestion } from "../../hooks/usage";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
@@ -31,10 +32,11 @@ export function Top() {
   const question = useUsageQuestion();
   const { metric = "charge", of = "members" } = useSearch({ from: "/organizations/$organization/analytics/top" });
   const navigate = useNavigate({ from: "/organizations/$organization/analytics/top" });
-  const { data } = useSuspenseQuery(Analytics.method.listTopConsumers, {
+  const asked = {
     parent: account.organization, timeRange: question.timeRange, usageFilter: question.usageFilter, dimension: dimensions[of],
-    metric: metricValues[metric].metric, pageSize: 20, compareWithPrevious: true,
-  });
+    metric: metricValues[metric].metric, compareWithPrevious: true,
+  };
+  const { data } = useSuspenseQuery(Analytics.method.listTopConsumers, { ...asked, pageSize: 20 });
   const ranks = new Map(data.topConsumers.map((one, index) => [one, index + 1]));
   const columns: readonly Column<TopConsumer>[] = [
     { id: "rank", header: "#", cell: (one) => ranks.get(one) },
@@ -55,6 +57,7 @@ export function Top() {
             data={[{ value: "members", label: t`Members` }, { value: "keys", label: t`Keys` }, { value: "groups", label: t`Groups` }, { value: "models", label: t`Models` }]}
           />
           <MetricChoice value={metric} onChange={(chosen) => void navigate({ to: ".", search: (now) => ({ ...now, metric: chosen }) })} />
+          <ListCsv file="top" method={Analytics.method.listTopConsumers} request={asked} />
         </Group>
       }
     >

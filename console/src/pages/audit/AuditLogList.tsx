@@ -13,6 +13,7 @@ import { pageSize, usePaging } from "../../hooks/paging";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { AppLink } from "../../ui/AppLink";
@@ -68,7 +69,8 @@ function Found() {
   const { t } = useLingui();
   const filter = useAuditFilter();
   const paging = usePaging(filter);
-  const { data } = useSuspenseQuery(AuditLog.method.listAuditLogEntries, { parent: account.organization, pageSize, pageToken: paging.token, filter });
+  const question = { parent: account.organization, filter };
+  const { data } = useSuspenseQuery(AuditLog.method.listAuditLogEntries, { ...question, pageSize, pageToken: paging.token });
   if (data.auditLogEntries.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>No entries</Trans>} step={<Trans>Choose a longer period or remove a filter.</Trans>} command="megarouter audit list" />;
   }
@@ -85,7 +87,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Audit log`} columns={columns} rows={data.auditLogEntries} keyOf={(entry) => entry.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="audit-log" method={AuditLog.method.listAuditLogEntries} request={question} /></Pager>
     </>
   );
 }

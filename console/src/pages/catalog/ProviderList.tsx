@@ -9,6 +9,7 @@ import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
@@ -26,7 +27,8 @@ function Found() {
   const { t } = useLingui();
   const healthName = useProviderHealth();
   const paging = usePaging(parent);
-  const { data } = useSuspenseQuery(Catalog.method.listProviders, { pageSize, pageToken: paging.token });
+  const question = {  };
+  const { data } = useSuspenseQuery(Catalog.method.listProviders, { ...question, pageSize, pageToken: paging.token });
   if (data.providers.length === 0 && paging.back === undefined) return <EmptyState title={<Trans>No providers</Trans>} step={<Trans>The operator of the deployment names them in the catalog.</Trans>} />;
   const columns: readonly Column<Provider>[] = [
     { id: "name", header: <Trans>Name</Trans>, cell: (one) => <AppLink to={pathsOf(parent).catalog} search={{ provider: idOf(one.name) }} fw={500}>{one.displayName}</AppLink> },
@@ -37,7 +39,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Providers`} columns={columns} rows={data.providers} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="providers" method={Catalog.method.listProviders} request={question} /></Pager>
     </>
   );
 }

@@ -10,6 +10,7 @@ import { isAdmin, usePlace } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
@@ -35,7 +36,8 @@ function Found({ canCreate }: { readonly canCreate: boolean }) {
   const parent = account.organization;
   const { t } = useLingui();
   const paging = usePaging(parent);
-  const { data } = useSuspenseQuery(VirtualModels.method.listVirtualModels, { parent, pageSize, pageToken: paging.token });
+  const question = { parent };
+  const { data } = useSuspenseQuery(VirtualModels.method.listVirtualModels, { ...question, pageSize, pageToken: paging.token });
   if (data.virtualModels.length === 0 && paging.back === undefined) {
     return (
       <EmptyState
@@ -54,7 +56,7 @@ function Found({ canCreate }: { readonly canCreate: boolean }) {
   return (
     <>
       <DataTable caption={t`Virtual models`} columns={columns} rows={data.virtualModels} keyOf={(model) => model.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="virtual-models" method={VirtualModels.method.listVirtualModels} request={question} /></Pager>
     </>
   );
 }

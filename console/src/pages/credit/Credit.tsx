@@ -12,6 +12,7 @@ import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { Amount } from "../../ui/Amount";
@@ -85,9 +86,8 @@ function Ledger({ order }: { readonly order: "newest" | "oldest" }) {
   const language = useLanguage();
   const kindName = useTransactionKind();
   const paging = usePaging(`${parent} ${order}`);
-  const { data } = useSuspenseQuery(Credits.method.listCreditTransactions, {
-    parent, pageSize, pageToken: paging.token, orderBy: order === "oldest" ? "ledger_sequence" : "ledger_sequence desc",
-  });
+  const question = { parent, orderBy: order === "oldest" ? "ledger_sequence" : "ledger_sequence desc" };
+  const { data } = useSuspenseQuery(Credits.method.listCreditTransactions, { ...question, pageSize, pageToken: paging.token });
   if (data.creditTransactions.length === 0 && paging.back === undefined) return <EmptyState title={<Trans>Nothing moved yet</Trans>} step={<Trans>A top-up adds credit.</Trans>} command="megarouter credits top-up 100" />;
   const columns: readonly Column<CreditTransaction>[] = [
     { id: "number", header: <Trans>No.</Trans>, cell: (one) => <AppLink to={pathOf(one.name)}>{formatCount(one.ledgerSequence, language)}</AppLink> },
@@ -100,7 +100,7 @@ function Ledger({ order }: { readonly order: "newest" | "oldest" }) {
   return (
     <>
       <DataTable caption={t`Ledger`} columns={columns} rows={data.creditTransactions} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="ledger" method={Credits.method.listCreditTransactions} request={question} /></Pager>
     </>
   );
 }

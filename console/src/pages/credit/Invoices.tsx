@@ -12,6 +12,7 @@ import { pageSize, usePaging } from "../../hooks/paging";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { Amount } from "../../ui/Amount";
 import { AppLink } from "../../ui/AppLink";
@@ -39,7 +40,8 @@ function Found() {
   const { t } = useLingui();
   const language = useLanguage();
   const paging = usePaging(parent);
-  const { data } = useSuspenseQuery(Credits.method.listInvoiceRequests, { parent, pageSize, pageToken: paging.token });
+  const question = { parent };
+  const { data } = useSuspenseQuery(Credits.method.listInvoiceRequests, { ...question, pageSize, pageToken: paging.token });
   if (data.invoiceRequests.length === 0 && paging.back === undefined) {
     return (
       <EmptyState
@@ -59,7 +61,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Invoice requests`} columns={columns} rows={data.invoiceRequests} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="invoice-requests" method={Credits.method.listInvoiceRequests} request={question} /></Pager>
     </>
   );
 }

@@ -12,6 +12,7 @@ import { pageSize, usePaging } from "../../hooks/paging";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { Amount } from "../../ui/Amount";
 import { AppLink } from "../../ui/AppLink";
@@ -52,7 +53,8 @@ function Found({ state }: { readonly state: string | undefined }) {
   const parent = useParent();
   const { t } = useLingui();
   const paging = usePaging(state ?? "");
-  const { data } = useSuspenseQuery(Credits.method.listTopUpRequests, { parent, pageSize, pageToken: paging.token, filter: state === undefined ? "" : `state = STATE_${state.toUpperCase()}` });
+  const question = { parent, filter: state === undefined ? "" : `state = STATE_${state.toUpperCase()}` };
+  const { data } = useSuspenseQuery(Credits.method.listTopUpRequests, { ...question, pageSize, pageToken: paging.token });
   if (data.topUpRequests.length === 0 && paging.back === undefined) {
     return (
       <EmptyState
@@ -71,7 +73,7 @@ function Found({ state }: { readonly state: string | undefined }) {
   return (
     <>
       <DataTable caption={t`Top-up requests`} columns={columns} rows={data.topUpRequests} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="top-up-requests" method={Credits.method.listTopUpRequests} request={question} /></Pager>
     </>
   );
 }

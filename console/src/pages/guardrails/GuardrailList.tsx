@@ -13,6 +13,7 @@ import { useCycleName, useLimits } from "../../hooks/limits";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
@@ -61,10 +62,8 @@ function Found() {
   const cycleName = useCycleName();
   const search = useSearch({ from });
   const paging = usePaging(JSON.stringify(search));
-  const { data } = useSuspenseQuery(Guardrails.method.listGuardrails, {
-    parent: account.organization, pageSize, pageToken: paging.token,
-    filter: allOf(search.of === undefined ? "" : `scope_kind = ${kinds[search.of]}`, search.mode === undefined ? "" : `mode = ${search.mode === "shadow" ? "MODE_SHADOW" : "MODE_ENFORCE"}`),
-  });
+  const question = { parent: account.organization, filter: allOf(search.of === undefined ? "" : `scope_kind = ${kinds[search.of]}`, search.mode === undefined ? "" : `mode = ${search.mode === "shadow" ? "MODE_SHADOW" : "MODE_ENFORCE"}`) };
+  const { data } = useSuspenseQuery(Guardrails.method.listGuardrails, { ...question, pageSize, pageToken: paging.token });
   if (data.guardrails.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>No guardrail is set</Trans>} step={<Trans>Open a group, a member or a key, and change its guardrail there.</Trans>} command="megarouter guardrails set groups/engineering --budget 500 --cycle monthly" />;
   }
@@ -83,7 +82,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Guardrails`} columns={columns} rows={data.guardrails} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="guardrails" method={Guardrails.method.listGuardrails} request={question} /></Pager>
     </>
   );
 }

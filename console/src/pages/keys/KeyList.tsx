@@ -18,6 +18,7 @@ import { useSelection } from "../../hooks/selection";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { AppLink } from "../../ui/AppLink";
@@ -70,10 +71,8 @@ function Found() {
   const paging = usePaging(JSON.stringify(search));
   const selection = useSelection<ApiKey>({ keyOf: ({ name }) => name, nameOf: (key) => key.displayName || idOf(key.name), canChoose: (key) => key.state === ApiKey_State.ACTIVE });
   const [isDisabling, setDisabling] = useState(false);
-  const { data } = useSuspenseQuery(ApiKeys.method.listApiKeys, {
-    parent: account.organization, pageSize, pageToken: paging.token, view: ApiKeyView.FULL, orderBy: orders[search.order ?? "use"],
-    filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`),
-  });
+  const question = { parent: account.organization, view: ApiKeyView.FULL, orderBy: orders[search.order ?? "use"], filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`) };
+  const { data } = useSuspenseQuery(ApiKeys.method.listApiKeys, { ...question, pageSize, pageToken: paging.token });
   if (data.apiKeys.length === 0 && paging.back === undefined) {
     const narrowed = search.q !== undefined || search.state !== undefined;
     return (
@@ -101,7 +100,7 @@ function Found() {
       {selection.chosen.length > 0 && <Box px={20} pt="md"><BatchBar count={selection.chosen.length} clear={selection.clear}><Button size="xs" variant="default" onClick={() => setDisabling(true)}><Trans>Disable…</Trans></Button></BatchBar></Box>}
       <DataTable caption={t`API keys`} columns={columns} rows={data.apiKeys} keyOf={(key) => key.name} selection={selection} />
       {isDisabling && <DisableAll keys={selection.chosen} close={() => setDisabling(false)} done={selection.clear} />}
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="keys" method={ApiKeys.method.listApiKeys} request={question} /></Pager>
     </>
   );
 }

@@ -13,6 +13,7 @@ import { useNow } from "../../hooks/now";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { PageHeader } from "../../layouts/PageHeader";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { AppLink } from "../../ui/AppLink";
@@ -60,7 +61,8 @@ function Found() {
     search.period === undefined ? "" : `create_time >= ${quoted(timestampDate(startOf(search.period, now, "UTC")).toISOString())}`,
   );
   const paging = usePaging(filter);
-  const { data } = useSuspenseQuery(Operators.method.listOperatorAuditLogEntries, { pageSize, pageToken: paging.token, filter });
+  const question = { filter };
+  const { data } = useSuspenseQuery(Operators.method.listOperatorAuditLogEntries, { ...question, pageSize, pageToken: paging.token });
   if (data.operatorAuditLogEntries.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>No entries</Trans>} step={<Trans>Choose a longer period or remove a filter.</Trans>} command="megarouter operator audit" />;
   }
@@ -74,7 +76,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Audit log of the operators`} columns={columns} rows={data.operatorAuditLogEntries} keyOf={(entry) => String(entry.number)} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="operator-audit-log" method={Operators.method.listOperatorAuditLogEntries} request={question} /></Pager>
       <Modal opened={shown !== undefined} onClose={() => setShown(undefined)} size="lg" title={<Text fw={600}>{shown === undefined ? "" : idOf(shown.method)}</Text>}>{shown !== undefined && <Entry entry={shown} />}</Modal>
     </>
   );

@@ -11,6 +11,7 @@ import { pageSize, usePaging } from "../../hooks/paging";
 import { PageHeader } from "../../layouts/PageHeader";
 import { operatorPaths } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { Amount } from "../../ui/Amount";
@@ -56,7 +57,8 @@ function Found() {
     search.q === undefined ? "" : `display_name : ${quoted(search.q)}`, search.kind === undefined ? "" : `kind = ${kinds[search.kind]}`, search.state === undefined ? "" : `state = ${states[search.state]}`,
   );
   const paging = usePaging(filter);
-  const { data } = useSuspenseQuery(Operators.method.listOrganizationSummaries, { pageSize, pageToken: paging.token, filter });
+  const question = { filter };
+  const { data } = useSuspenseQuery(Operators.method.listOrganizationSummaries, { ...question, pageSize, pageToken: paging.token });
   // A page with a filter may have none although more follow.
   if (data.organizationSummaries.length === 0 && paging.back === undefined && data.nextPageToken === "") {
     return <EmptyState title={<Trans>No organization matches</Trans>} step={<Trans>Search for another text, or choose every state.</Trans>} command="megarouter operator organizations" />;
@@ -75,7 +77,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Organizations`} columns={columns} rows={data.organizationSummaries} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="organizations" method={Operators.method.listOrganizationSummaries} request={question} /></Pager>
     </>
   );
 }

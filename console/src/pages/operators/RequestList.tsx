@@ -15,6 +15,7 @@ import { useRequestId } from "../../hooks/request_id";
 import { useSaving } from "../../hooks/saving";
 import { PageHeader } from "../../layouts/PageHeader";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { Amount } from "../../ui/Amount";
 import { AppLink } from "../../ui/AppLink";
@@ -54,7 +55,8 @@ export function Requests({ organization, state }: { readonly organization?: stri
   const [deciding, setDeciding] = useState<{ readonly request: TopUpRequest; readonly isApproval: boolean } | undefined>(undefined);
   const filter = allOf(states[state], organization === undefined ? "" : `organization = ${quoted(organization)}`);
   const paging = usePaging(filter);
-  const { data } = useSuspenseQuery(Operators.method.searchTopUpRequests, { pageSize, pageToken: paging.token, filter });
+  const question = { filter };
+  const { data } = useSuspenseQuery(Operators.method.searchTopUpRequests, { ...question, pageSize, pageToken: paging.token });
   if (data.topUpRequests.length === 0 && paging.back === undefined && data.nextPageToken === "") {
     return <EmptyState title={state === "pending" ? <Trans>No request waits</Trans> : <Trans>No requests</Trans>} step={<Trans>A top-up beyond what is left of the credit line becomes a request.</Trans>} command="megarouter operator requests" />;
   }
@@ -72,7 +74,7 @@ export function Requests({ organization, state }: { readonly organization?: stri
   return (
     <>
       <DataTable caption={t`Top-up requests`} columns={columns} rows={data.topUpRequests} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="top-up-requests" method={Operators.method.searchTopUpRequests} request={question} /></Pager>
       {deciding !== undefined && <Decision request={deciding.request} isApproval={deciding.isApproval} close={() => setDeciding(undefined)} />}
     </>
   );

@@ -14,6 +14,7 @@ import { pageSize, usePaging } from "../../hooks/paging";
 import { useSaving } from "../../hooks/saving";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { AppLink } from "../../ui/AppLink";
@@ -55,10 +56,8 @@ function Found() {
   const search = useSearch({ from });
   const paging = usePaging(JSON.stringify(search));
   const [revoked, setRevoked] = useState<Invite | undefined>(undefined);
-  const { data } = useSuspenseQuery(Service.method.listInvites, {
-    parent: account.organization, pageSize, pageToken: paging.token, orderBy: "name desc",
-    filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`),
-  });
+  const question = { parent: account.organization, orderBy: "name desc", filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`) };
+  const { data } = useSuspenseQuery(Service.method.listInvites, { ...question, pageSize, pageToken: paging.token });
   if (data.invites.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>No invites</Trans>} step={<Trans>Invite people by their addresses, or make a link for many.</Trans>} command="megarouter invites create --role member --group none" action={<Button component={Link} to={pathsOf(account.organization).newInvite} size="xs"><Trans>Invite people</Trans></Button>} />;
   }
@@ -75,7 +74,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Invites`} columns={columns} rows={data.invites} keyOf={(invite) => invite.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="invites" method={Service.method.listInvites} request={question} /></Pager>
       {revoked !== undefined && <Revoke invite={revoked} close={() => setRevoked(undefined)} />}
     </>
   );

@@ -11,6 +11,7 @@ import { pageSize, usePaging } from "../../hooks/paging";
 import type { Selection } from "../../hooks/selection";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
@@ -32,7 +33,8 @@ export function MemberTable({ question, selection }: { readonly question: Member
   const language = useLanguage();
   const roleName = useRoleName();
   const paging = usePaging(JSON.stringify(question));
-  const { data } = useSuspenseQuery(Members.method.listMembers, { parent: account.organization, pageSize, pageToken: paging.token, view: MemberView.FULL, ...question });
+  const listed = { parent: account.organization, view: MemberView.FULL, ...question };
+  const { data } = useSuspenseQuery(Members.method.listMembers, { ...listed, pageSize, pageToken: paging.token });
   if (data.members.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>Nobody is here</Trans>} step={<Trans>Search for another text, or invite somebody.</Trans>} command="megarouter invites create --role member --group none" />;
   }
@@ -51,7 +53,7 @@ export function MemberTable({ question, selection }: { readonly question: Member
   return (
     <>
       <DataTable caption={t`Members`} columns={columns} rows={data.members} keyOf={(member) => member.name} selection={selection} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="members" method={Members.method.listMembers} request={listed} /></Pager>
     </>
   );
 }

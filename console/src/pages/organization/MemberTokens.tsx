@@ -10,6 +10,7 @@ import { useParent } from "../../hooks/account";
 import { usePaging } from "../../hooks/paging";
 import { useSaving } from "../../hooks/saving";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
@@ -23,7 +24,8 @@ export function MemberTokens({ member }: { readonly member: string }) {
   const paging = usePaging(member);
   const [revoked, setRevoked] = useState<MemberAccessToken | undefined>(undefined);
   const saving = useSaving(MemberAccessTokens.method.revokeMemberAccessToken, t`The token was revoked.`);
-  const { data } = useSuspenseQuery(MemberAccessTokens.method.listMemberAccessTokens, { parent, pageSize, pageToken: paging.token, filter: allOf(`member = ${quoted(member)}`, "state = STATE_ACTIVE") });
+  const question = { parent, filter: allOf(`member = ${quoted(member)}`, "state = STATE_ACTIVE") };
+  const { data } = useSuspenseQuery(MemberAccessTokens.method.listMemberAccessTokens, { ...question, pageSize, pageToken: paging.token });
   if (data.memberAccessTokens.length === 0 && paging.back === undefined) return null;
   const columns: readonly Column<MemberAccessToken>[] = [
     { id: "name", header: <Trans>Name</Trans>, cell: (token) => <><span className="cut">{token.displayName}</span><Text size="xs" c="dimmed" ff="monospace">{token.obfuscatedToken}</Text></> },
@@ -34,7 +36,7 @@ export function MemberTokens({ member }: { readonly member: string }) {
   return (
     <Surface flush title={<Trans>Access tokens</Trans>} hint={<Trans>For this console and the admin API, never for models</Trans>}>
       <DataTable caption={t`Access tokens`} columns={columns} rows={data.memberAccessTokens} keyOf={(token) => token.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="tokens" method={MemberAccessTokens.method.listMemberAccessTokens} request={question} /></Pager>
       <Confirmation opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this token?</Trans>} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: revoked?.name ?? "" }, () => setRevoked(undefined))}>
         <Trans>It ends at once in all organizations that it is valid in, and for good. Whatever uses it is signed out.</Trans>
       </Confirmation>

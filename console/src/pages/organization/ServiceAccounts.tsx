@@ -14,6 +14,7 @@ import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { AppLink } from "../../ui/AppLink";
@@ -60,10 +61,8 @@ function Found() {
   const language = useLanguage();
   const search = useSearch({ from });
   const paging = usePaging(JSON.stringify(search));
-  const { data } = useSuspenseQuery(Service.method.listServiceAccounts, {
-    parent: account.organization, pageSize, pageToken: paging.token, view: ServiceAccountView.FULL, orderBy: orders[search.order ?? "spend"], showDeleted: search.state === "deleted",
-    filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`),
-  });
+  const question = { parent: account.organization, view: ServiceAccountView.FULL, orderBy: orders[search.order ?? "spend"], showDeleted: search.state === "deleted", filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`) };
+  const { data } = useSuspenseQuery(Service.method.listServiceAccounts, { ...question, pageSize, pageToken: paging.token });
   if (data.serviceAccounts.length === 0 && paging.back === undefined) {
     return <EmptyState title={<Trans>No service accounts</Trans>} step={<Trans>Keys of a service account go on working when the person who made them leaves.</Trans>} command="megarouter service-accounts create 'Build server' --id sa-build" />;
   }
@@ -78,7 +77,7 @@ function Found() {
   return (
     <>
       <DataTable caption={t`Service accounts`} columns={columns} rows={data.serviceAccounts} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="service-accounts" method={Service.method.listServiceAccounts} request={question} /></Pager>
     </>
   );
 }

@@ -4,10 +4,12 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Alert, Badge, Group, SimpleGrid, Stack, Text } from "@mantine/core";
 
 import { CallError } from "../../api/chat";
+import { idOf } from "../../api/names";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { Part } from "../../components/Part";
+import { useParent } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
-import { pathOf } from "../../paths";
+import { pathOf, pathsOf } from "../../paths";
 import { Amount } from "../../ui/Amount";
 import { AppLink } from "../../ui/AppLink";
 import { Copyable } from "../../ui/Copyable";
@@ -68,11 +70,12 @@ function Refusal({ error, conversation }: { readonly error: CallError; readonly 
 
 function Stopped({ name, modelName }: { readonly name: string; readonly modelName: string }) {
   const { data } = useSuspenseQuery(Guardrails.method.explainAccess, { name, modelName });
+  const { explain } = pathsOf(useParent());
   if (data.passes) return <Text size="sm"><Trans>No limit stops this call now. Send it again.</Trans></Text>;
   return (
     <Text size="sm">
       {data.stoppedBy === "" ? data.message : <Trans>Stopped by the limits of <strong>{data.stoppedByDisplayName || data.stoppedBy}</strong>.</Trans>}{" "}
-      <AppLink to={pathOf(name)}><Trans>Limits of the key</Trans></AppLink>
+      <AppLink to={explain} search={{ key: idOf(name), model: modelName }}><Trans>Why was a call refused?</Trans></AppLink>
     </Text>
   );
 }

@@ -11,6 +11,7 @@ import { useTokenState } from "../../hooks/labels";
 import { usePaging } from "../../hooks/paging";
 import { useSaving } from "../../hooks/saving";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { Copyable } from "../../ui/Copyable";
 import { Surface } from "../../ui/Surface";
@@ -45,7 +46,8 @@ function List() {
   const paging = usePaging("tokens");
   const [revoked, setRevoked] = useState<AccessToken | undefined>(undefined);
   const saving = useSaving(AccessTokens.method.revokeAccessToken, t`The token was revoked.`);
-  const { data } = useSuspenseQuery(AccessTokens.method.listAccessTokens, { parent: "users/me", pageSize, pageToken: paging.token, orderBy: "create_time desc" });
+  const question = { parent: "users/me", orderBy: "create_time desc" };
+  const { data } = useSuspenseQuery(AccessTokens.method.listAccessTokens, { ...question, pageSize, pageToken: paging.token });
   const columns: readonly Column<AccessToken>[] = [
     { id: "name", header: <Trans>Name</Trans>, cell: (token) => <><span className="cut">{token.displayName}</span><Text size="xs" c="dimmed" ff="monospace">{token.obfuscatedToken}</Text></> },
     { id: "where", header: <Trans>Valid in</Trans>, cell: (token) => (token.organization === "" ? <Trans>all organizations</Trans> : idOf(token.organization)), shown: "wide" },
@@ -58,7 +60,7 @@ function List() {
   return (
     <Stack gap={0}>
       <DataTable caption={t`Access tokens`} columns={columns} rows={data.accessTokens} keyOf={(token) => token.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="access-tokens" method={AccessTokens.method.listAccessTokens} request={question} /></Pager>
       <Confirmation opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this token?</Trans>} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: revoked?.name ?? "" }, () => setRevoked(undefined))}>
         <Trans>It ends with the next call, for good. If it is the token of a console, that console is signed out.</Trans>
       </Confirmation>

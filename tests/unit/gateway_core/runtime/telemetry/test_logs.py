@@ -43,6 +43,7 @@ CANARIES = pytest.mark.parametrize(
         "invite",
         "credential",
         "sign-in link",
+        "report link",
         "password in a URL",
         "password without a user",
         "password of a cluster",
