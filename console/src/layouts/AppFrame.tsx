@@ -11,11 +11,12 @@ interface AppFrameProps {
   /** What is above the navigation, such as which account the pages are about. */
   readonly top: ReactNode;
   readonly navigation: ReactNode;
+  readonly profile?: string;
   readonly children: ReactNode;
 }
 
 /** The navigation at the side, on a narrow screen behind a button, and the page. */
-export function AppFrame({ top, navigation, children }: AppFrameProps) {
+export function AppFrame({ top, navigation, profile, children }: AppFrameProps) {
   const [opened, { toggle, close }] = useDisclosure(false);
   const { t } = useLingui();
   const path = useRouterState({ select: (state) => state.location.pathname });
@@ -30,7 +31,7 @@ export function AppFrame({ top, navigation, children }: AppFrameProps) {
         <Group justify="space-between" p={6} mb="sm"><Brand /><Burger hiddenFrom="sm" opened={opened} onClick={toggle} size="sm" aria-label={t`Close the menu`} /></Group>
         {top}
         <Box component="nav" mt="md" style={{ flex: 1, overflowY: "auto" }} aria-label={t`Pages`}>{navigation}</Box>
-        <SettingsMenu />
+        <SettingsMenu {...(profile === undefined ? {} : { profile })} />
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
         <Box mx="auto" px={{ base: "md", md: 40 }} py={{ base: "md", md: 36 }} maw="calc(var(--page-width) + 80px)">{children}</Box>

@@ -5,20 +5,17 @@ import { Accounts } from "@megarouter/admin";
 import { Link, useNavigate } from "@tanstack/react-router";
 
 import { signOut } from "../api/signing_in";
-import { useParent } from "../hooks/account";
 import { activate, useLanguage } from "../hooks/language";
-import { pathsOf } from "../paths";
 import { type Language, type Theme, changePreferences } from "../stores/preferences";
 import { Icon } from "../ui/Icon";
 
-/** The person, the theme, the language, and the way out. */
-export function SettingsMenu() {
+/** The person, the theme, the language, and the way out. `profile` is the address of the person's profile, on pages about an organization. */
+export function SettingsMenu({ profile }: { readonly profile?: string }) {
   const { t } = useLingui();
   const language = useLanguage();
   const navigate = useNavigate();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const { data: user } = useSuspenseQuery(Accounts.method.getUser, { name: "users/me" });
-  const profile = pathsOf(useParent()).profile;
   const who = user.displayName || user.email || t`You`;
   return (
     <Menu width={244} position="top-start" shadow="md" closeOnItemClick={false}>
@@ -46,7 +43,7 @@ export function SettingsMenu() {
           data={[{ value: "en", label: "English" }, { value: "zh", label: "中文" }]}
         />
         <Menu.Divider />
-        <Menu.Item closeMenuOnClick component={Link} to={profile} leftSection={<Icon name="people" size={16} />}><Trans>Profile and access tokens</Trans></Menu.Item>
+        {profile !== undefined && <Menu.Item closeMenuOnClick component={Link} to={profile} leftSection={<Icon name="people" size={16} />}><Trans>Profile and access tokens</Trans></Menu.Item>}
         <Menu.Item
           leftSection={<Icon name="out" size={16} />}
           onClick={() => {

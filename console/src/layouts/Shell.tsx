@@ -57,7 +57,8 @@ function Frame() {
   const [isHelpUsed, setHelpUsed] = useState(false);
   if (help && !isHelpUsed) setHelpUsed(true);
   const navigate = useNavigate();
-  const places = placesOf(usePlace().account.organization);
+  const { account } = usePlace();
+  const places = placesOf(account.organization);
   useShortcuts({ places: Object.keys(places), go: (key) => void navigate({ to: places[key] ?? "/" }), help: openHelp });
   useHotkeys([["mod+K", togglePalette]], []);
   return (
@@ -71,6 +72,7 @@ function Frame() {
         </>
       }
       navigation={<Navigation />}
+      profile={pathsOf(account.organization).profile}
     >
       <Outlet />
       {isHelpUsed && <Suspense fallback={null}><ShortcutList opened={help} close={closeHelp} /></Suspense>}

@@ -1,7 +1,8 @@
-import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type CreditTransaction, Credits } from "@megarouter/admin";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { callUnaryMethod, useSuspenseQuery, useTransport } from "@connectrpc/connect-query";
+import { type CreditTransaction, CreditTransaction_Kind, Credits } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { NativeSelect, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Group, NativeSelect, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { idOf } from "../../api/names";
@@ -11,8 +12,8 @@ import { useTransactionKind } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf } from "../../paths";
+import { CsvButton } from "../../table/CsvButton";
 import { type Column, DataTable } from "../../table/DataTable";
-import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { Amount } from "../../ui/Amount";
@@ -22,10 +23,14 @@ import { Meter } from "../../ui/Meter";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { formatCredits } from "../../util/credits";
+import { type CsvColumn, amountCell } from "../../util/csv";
 import { formatCount } from "../../util/numbers";
 import { CreditFrame } from "./CreditFrame";
 
 const from = "/organizations/$organization/credit";
+
+const orders = { newest: "ledger_sequence desc", oldest: "ledger_sequence" } as const;
+const mostPerPage = 1000;
 
 /** The pool that pays for all calls, and what moved in it. */
 export function Credit() {
@@ -39,10 +44,13 @@ export function Credit() {
         <Surface
           flush title={<Trans>Ledger</Trans>} hint={<Trans>Every change of the pool. It is never edited.</Trans>}
           actions={
-            <NativeSelect
-              aria-label={t`Order`} size="xs" value={order} onChange={(event) => void navigate({ to: ".", search: event.currentTarget.value === "oldest" ? { order: "oldest" } : {} })}
-              data={[{ value: "newest", label: t`Newest first` }, { value: "oldest", label: t`Oldest first` }]}
-            />
+            <Group gap="sm">
+              <NativeSelect
+                aria-label={t`Order`} size="xs" value={order} onChange={(event) => void navigate({ to: ".", search: event.currentTarget.value === "oldest" ? { order: "oldest" } : {} })}
+                data={[{ value: "newest", label: t`Newest first` }, { value: "oldest", label: t`Oldest first` }]}
+              />
+              <LedgerCsv orderBy={orders[order]} />
+            </Group>
           }
         >
           <Part height={300}><Ledger order={order} /></Part>
@@ -86,8 +94,9 @@ function Ledger({ order }: { readonly order: "newest" | "oldest" }) {
   const language = useLanguage();
   const kindName = useTransactionKind();
   const paging = usePaging(`${parent} ${order}`);
-  const question = { parent, orderBy: order === "oldest" ? "ledger_sequence" : "ledger_sequence desc" };
-  const { data } = useSuspenseQuery(Credits.method.listCreditTransactions, { ...question, pageSize, pageToken: paging.token });
+  const { data } = useSuspenseQuery(Credits.method.listCreditTransactions, {
+    parent, pageSize, pageToken: paging.token, orderBy: orders[order],
+  });
   if (data.creditTransactions.length === 0 && paging.back === undefined) return <EmptyState title={<Trans>Nothing moved yet</Trans>} step={<Trans>A top-up adds credit.</Trans>} command="megarouter credits top-up 100" />;
   const columns: readonly Column<CreditTransaction>[] = [
     { id: "number", header: <Trans>No.</Trans>, cell: (one) => <AppLink to={pathOf(one.name)}>{formatCount(one.ledgerSequence, language)}</AppLink> },
@@ -100,8 +109,34 @@ function Ledger({ order }: { readonly order: "newest" | "oldest" }) {
   return (
     <>
       <DataTable caption={t`Ledger`} columns={columns} rows={data.creditTransactions} keyOf={(one) => one.name} />
-      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="ledger" method={Credits.method.listCreditTransactions} request={question} /></Pager>
+      <Pager paging={paging} nextToken={data.nextPageToken} />
     </>
+  );
+}
+
+const cells: readonly CsvColumn<CreditTransaction>[] = [
+  { header: "ledger_sequence", cell: (one) => String(one.ledgerSequence) },
+  { header: "time_utc", cell: (one) => (one.createTime === undefined ? "" : timestampDate(one.createTime).toISOString()) },
+  { header: "kind", cell: (one) => CreditTransaction_Kind[one.kind].toLowerCase() },
+  { header: "credits", cell: (one) => amountCell(one.amountNanoCredits) },
+  { header: "actor", cell: (one) => one.actor },
+  { header: "actor_name", cell: (one) => one.actorDisplayName, isText: true },
+  { header: "reason", cell: (one) => one.reason, isText: true },
+  { header: "call", cell: (one) => one.holdId },
+  { header: "corrects", cell: (one) => one.correctedTransaction },
+];
+
+function LedgerCsv({ orderBy }: { readonly orderBy: string }) {
+  const parent = useParent();
+  const transport = useTransport();
+  return (
+    <CsvButton
+      file="ledger" columns={cells}
+      pages={async (pageToken, signal) => {
+        const { creditTransactions, nextPageToken } = await callUnaryMethod(transport, Credits.method.listCreditTransactions, { parent, orderBy, pageSize: mostPerPage, pageToken }, { signal });
+        return { rows: creditTransactions, nextPageToken };
+      }}
+    />
   );
 }
 
