@@ -12,7 +12,7 @@ beforeAll(() => {
   const config = join(extracted, "lingui.config.json");
   writeFileSync(config, catalogs);
   execFileSync(process.execPath, [join(console_, "node_modules/.bin/lingui"), "extract", "--config", config], { cwd: console_, stdio: "pipe" });
-});
+}, 120_000);
 afterAll(() => rmSync(extracted, { recursive: true }));
 
 /** The messages of a catalog with their translations. */

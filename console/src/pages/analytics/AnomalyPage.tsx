@@ -94,7 +94,7 @@ function Parts({ title, parts }: { readonly title: string; readonly parts: reado
   const labelOf = useValueLabel();
   const { t } = useLingui();
   const columns: readonly Column<AnomalyPart>[] = [
-    { id: "what", header: title, cell: (part) => <span className="cut">{part.isOther ? t`All others` : part.value === undefined ? "" : labelOf(part.value)}</span> },
+    { id: "what", header: <Trans>Name</Trans>, cell: (part) => <span className="cut">{part.isOther ? t`All others` : part.value === undefined ? "" : labelOf(part.value)}</span> },
     { id: "volume", header: <Trans>More calls</Trans>, cell: (part) => formatCredits(part.volumeNanoCredits, language, 2), align: "right", shown: "very-wide" },
     { id: "size", header: <Trans>Larger calls</Trans>, cell: (part) => formatCredits(part.sizeNanoCredits, language, 2), align: "right", shown: "very-wide" },
     { id: "price", header: <Trans>Dearer tokens</Trans>, cell: (part) => formatCredits(part.priceNanoCredits, language, 2), align: "right", shown: "very-wide" },

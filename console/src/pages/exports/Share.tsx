@@ -17,7 +17,7 @@ export function Share({ one }: { readonly one: UsageExport }) {
   const [opened, setOpened] = useState(false);
   return (
     <>
-      <Button size="xs" variant="default" onClick={() => setOpened(true)}><Trans>Share</Trans></Button>
+      <Button size="xs" variant="default" onClick={() => setOpened(true)}><Trans>Share by link</Trans></Button>
       <Modal opened={opened} onClose={() => setOpened(false)} title={<Text fw={600}><Trans>Share this report</Trans></Text>} centered size="lg">
         {opened && <Form one={one} />}
       </Modal>
