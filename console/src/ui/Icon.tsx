@@ -18,7 +18,6 @@ const paths = {
   close: "M6 6l12 12M18 6L6 18",
   left: "M15 5l-7 7 7 7",
   plus: "M12 5v14M5 12h14",
-  close: "M6 6l12 12M18 6L6 18",
   more: "M5 12h.010M12 12h.010M19 12h.010",
   download: "M12 4v11M7 10.500l5 5 5-5M5 20h14",
   warning: "M12 4L2.500 20h19zM12 10v4.500M12 17.500h.010",
