@@ -88,14 +88,19 @@ function Bars({ title, buckets, series, format, height, onChoose }: BarsProps) {
               {pieces.map((piece) => (
                 <rect key={piece.series.id} x={from} y={y(piece.to)} width={x.bandwidth()} height={Math.max(0, y(piece.from) - y(piece.to))} fill={piece.series.color} {...(onChoose === undefined ? {} : { onClick: (event) => { event.stopPropagation(); onChoose(bucket, piece.series); } })} />
               ))}
-              {labels.has(bucket) && (
-                <text x={from + x.bandwidth() / 2} y={height - 6} textAnchor={bucket === buckets.length - 1 && buckets.length > 4 ? "end" : "middle"} dx={bucket === buckets.length - 1 && buckets.length > 4 ? x.bandwidth() / 2 : 0} fontSize="11" fill="var(--mantine-color-dimmed)">
-                  {buckets[bucket]?.label}
-                </text>
-              )}
             </g>
           );
         })}
+        <g aria-hidden="true">
+          {[...labels].map((bucket) => {
+            const isLast = bucket === buckets.length - 1 && buckets.length > 4;
+            return (
+              <text key={bucket} x={(x(bucket) ?? 0) + x.bandwidth() / (isLast ? 1 : 2)} y={height - 6} textAnchor={isLast ? "end" : "middle"} fontSize="11" fill="var(--mantine-color-dimmed)">
+                {buckets[bucket]?.label}
+              </text>
+            );
+          })}
+        </g>
       </svg>
       {shown !== undefined && stacked[shown] !== undefined && (
         <Box

@@ -1,6 +1,6 @@
 import { type UsageExport, UsageExportFormat, UsageExport_State } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, Progress, Text } from "@mantine/core";
+import { Badge, Progress, Text, VisuallyHidden } from "@mantine/core";
 
 import { usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
@@ -20,7 +20,7 @@ export function ExportTable({ exports }: { readonly exports: readonly UsageExpor
     { id: "made", header: <Trans>Requested</Trans>, cell: (one) => <Time value={one.createTime} ago />, shown: "very-wide" },
     { id: "size", header: <Trans>Size</Trans>, cell: (one) => <>{formatBytes(one.sizeBytes, language)}{one.rowCount > 0n && <Text size="xs" c="dimmed"><Trans>{formatCount(one.rowCount, language)} rows</Trans></Text>}</>, align: "right", shown: "very-wide" },
     { id: "expires", header: <Trans>Expires</Trans>, cell: (one) => (one.expireTime === undefined ? "—" : <Time value={one.expireTime} ago />), shown: "wide" },
-    { id: "actions", header: <span aria-label={t`Actions`} />, cell: (one) => <ExportActions one={one} />, align: "right" },
+    { id: "actions", header: <VisuallyHidden><Trans>Actions</Trans></VisuallyHidden>, cell: (one) => <ExportActions one={one} />, align: "right" },
   ];
   return <DataTable caption={t`Your exports`} columns={columns} rows={exports} keyOf={(one) => one.name} />;
 }
