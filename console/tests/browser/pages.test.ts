@@ -17,6 +17,8 @@ const pages = [
   "/new/notificationChannel", "/notificationDeliveries", "/models", "/models/gpt-4o-mini", "/virtualModels", "/new/virtualModel", "/routingPolicies?caller=members/emma&model=auto",
   "/providers", "/credit", "/creditTransactions/1", "/creditStatement", "/topUpRequests", "/invoiceRequests", "/new/topUp", "/new/adjustment", "/new/refund", "/new/invoiceRequest",
   "/auditLogEntries", "/auditLogEntries/1", "/credentials",
+  "/groups", "/invites", "/new/invite", "/new/members", "/serviceAccounts", "/settings", "/guardrails", "/guardrails/group-engineering",
+  "/guardrailDefaults", "/guardrailDefaults/organization", "/explain?member=emma&model=gpt-4o", "/profile",
 ];
 
 const operatorPages = ["operators", "operators/organizations/acme", "operators/topUpRequests?state=all", "operators/auditLog"];
