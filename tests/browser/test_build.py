@@ -11,8 +11,8 @@ from tests.support.clients.console import run_tests
 from tools.console.building import BUILD, CONSOLE, SOURCE_FILE, build, check
 
 pytestmark = pytest.mark.timeout(600)
-FIRST_LOAD_MAX_BYTES = 240_000
-HOME_MAX_BYTES = 320_000
+FIRST_LOAD_MAX_BYTES = 280_000
+HOME_MAX_BYTES = 360_000
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -34,7 +34,9 @@ def first_load() -> set[str]:
     """The page, what it names, and the larger catalog of messages."""
     page = gzip.decompress((BUILD / "index.html.gz").read_bytes()).decode()
     named = re.findall(r'/console/(assets/[^"]+)', page)
-    catalogs = [f"assets/{file.stem}" for file in (BUILD / "assets").glob("??-*.js.gz")]
+    catalogs = [
+        f"assets/{file.stem}" for file in (BUILD / "assets").glob("*-*.js.gz") if file.name[:3] in {"en-", "zh-"}
+    ]
     assert len(named) == 3
     assert len(catalogs) == 2
     return {"index.html", *named, max(catalogs, key=lambda name: size_of({name}))}
