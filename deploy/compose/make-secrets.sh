@@ -14,7 +14,7 @@ fi
 umask 077
 new() { openssl rand -hex 32; }
 owner=$(new) redis=$(new) edge=$(new)
-mkdir -p secrets/credentials tls
+mkdir -p secrets/credentials tls identity
 printf %s "$edge" >secrets/edge-secret
 {
     echo "POSTGRES_PASSWORD=$owner"
@@ -31,5 +31,5 @@ printf %s "$edge" >secrets/edge-secret
     echo "MEGAROUTER_EDGE_SECRET=$edge"
     echo "MEGAROUTER_CHANNEL_KEY=$(new)"
 } >.env
-chown -R 65532:65532 secrets tls
+chown -R 65532:65532 secrets tls identity
 echo "written: .env, secrets/. Put the providers' keys into secrets/credentials/, such as OPENAI_API_KEY, without a line break."

@@ -24,6 +24,12 @@ spec:
         - {name: MEGAROUTER_CREDENTIALS_FOLDER, value: /etc/megarouter/credentials}
         - {name: MEGAROUTER_MODEL_URL, value: {{ .Values.urls.model | quote }}}
         - {name: MEGAROUTER_CONSOLE, value: {{ .Values.console.enabled | quote }}}
+        {{- if .Values.console.enabled }}
+        - {name: MEGAROUTER_SIGN_IN_PAGE_URL, value: "{{ .Values.urls.admin }}/console/sign-in"}
+        {{- end }}
+        {{- if .Values.reportSigning }}
+        - {name: MEGAROUTER_REPORT_CERTIFICATE_FILE, value: /etc/megarouter/report-certificates/tls.crt}
+        {{- end }}
         - {name: MEGAROUTER_AUTHZ_WORKERS, value: {{ $gateway.authzWorkers | quote }}}
         - {name: MEGAROUTER_RATELIMIT_WORKERS, value: {{ $gateway.ratelimitWorkers | quote }}}
         - {name: MEGAROUTER_DRAIN_GRACE_S, value: {{ $gateway.drainGraceSeconds | quote }}}
@@ -62,6 +68,9 @@ spec:
         - {name: envoy, mountPath: /run/megarouter/envoy}
         {{- include "megarouter.envoyMounts" . | nindent 8 }}
         {{- include "megarouter.catalogMounts" . | nindent 8 }}
+        {{- if .Values.reportSigning }}
+        - {name: report-certificates, mountPath: /etc/megarouter/report-certificates, readOnly: true}
+        {{- end }}
     {{- include "megarouter.sidecar" (dict "root" . "name" "usage" "workers" 1 "metrics" 9050) | nindent 4 }}
     {{- include "megarouter.sidecar" (dict "root" . "name" "ratelimit" "workers" $gateway.ratelimitWorkers "metrics" 9030) | nindent 4 }}
     {{- include "megarouter.sidecar" (dict "root" . "name" "admin" "workers" 1 "metrics" 9051) | nindent 4 }}
@@ -140,6 +149,13 @@ spec:
     - name: client-authorities
       configMap: {name: {{ . }}}
     {{- end }}
+    {{- with .Values.reportSigning }}
+    # Only admin_service has the key. Envoy's configuration has the certificate, by which the console checks reports.
+    - name: report-signing
+      secret: {secretName: {{ . }}, defaultMode: 288}
+    - name: report-certificates
+      secret: {secretName: {{ . }}, defaultMode: 288, items: [{key: tls.crt, path: tls.crt}]}
+    {{- end }}
     {{- with .Values.catalog }}
     - name: catalog
       configMap: {name: {{ . }}}
@@ -209,6 +225,9 @@ spec:
     {{- end }}
     {{- if eq $name "admin" }}
     - {name: temporary, mountPath: /tmp}
+    {{- if $values.reportSigning }}
+    - {name: report-signing, mountPath: /etc/megarouter/report-signing, readOnly: true}
+    {{- end }}
     {{- include "megarouter.catalogMounts" $root | nindent 4 }}
     {{- end }}
     {{- include "megarouter.authoritiesMount" $root | nindent 4 }}
@@ -257,9 +276,16 @@ spec:
 {{- include "megarouter.keyVariables" (list . "key-pepper" "previous-key-pepper?" "next-key-pepper?" "edge-secret" "previous-edge-secret?" "channel-key" "previous-channel-key?") }}
 - {name: MEGAROUTER_CATALOG_FILE, value: {{ if .Values.catalog }}/etc/megarouter/catalog/catalog.yaml{{ else }}/opt/megarouter/app/deploy/catalog/catalog.yaml{{ end }}}
 - {name: MEGAROUTER_MODEL_URL, value: {{ .Values.urls.model | quote }}}
-- {name: MEGAROUTER_INVITE_PAGE_URL, value: "{{ .Values.urls.admin }}/invites"}
 {{- if .Values.console.enabled }}
+- {name: MEGAROUTER_INVITE_PAGE_URL, value: "{{ .Values.urls.admin }}/console/invite"}
 - {name: MEGAROUTER_SIGN_IN_PAGE_URL, value: "{{ .Values.urls.admin }}/console/sign-in"}
+- {name: MEGAROUTER_REPORT_PAGE_URL, value: "{{ .Values.urls.admin }}/console/report"}
+{{- else }}
+- {name: MEGAROUTER_INVITE_PAGE_URL, value: "{{ .Values.urls.admin }}/invites"}
+{{- end }}
+{{- if .Values.reportSigning }}
+- {name: MEGAROUTER_REPORT_KEY_FILE, value: /etc/megarouter/report-signing/tls.key}
+- {name: MEGAROUTER_REPORT_CERTIFICATE_FILE, value: /etc/megarouter/report-signing/tls.crt}
 {{- end }}
 {{- with .Values.operators }}
 - {name: MEGAROUTER_OPERATORS, value: {{ . | quote }}}
