@@ -1,11 +1,15 @@
-import type { NotificationRecipient, NotificationRule, QuietHours } from "@megarouter/admin";
+import { useQuery } from "@connectrpc/connect-query";
+import { NotificationChannels, type NotificationRecipient, type NotificationRule, type QuietHours } from "@megarouter/admin";
 import { useLingui } from "@lingui/react/macro";
 
 import { idOf } from "../../api/names";
+import { useParent } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { formatCredits } from "../../util/credits";
 import { formatPercent } from "../../util/numbers";
 import { useAudience, useDayName } from "./labels";
+
+const mostChannels = 100;
 
 /** The thresholds of a rule in one line; empty if it has none. */
 export function useThresholds(): (rule: NotificationRule) => string {
@@ -15,10 +19,12 @@ export function useThresholds(): (rule: NotificationRule) => string {
     [...rule.thresholdPercents.map((percent) => formatPercent(percent, language)), ...rule.thresholdNanoCredits.map((amount) => t`${formatCredits(amount, language, 2)} credits`)].join(", ");
 }
 
-/** What people read for a recipient. */
+/** What people read for a recipient: a channel by its name, if the person sees it. */
 export function useRecipient(): (recipient: NotificationRecipient) => string {
   const audience = useAudience();
-  return ({ recipient }) => (recipient.case === undefined ? "" : recipient.case === "audience" ? audience(recipient.value) : idOf(recipient.value));
+  const { data } = useQuery(NotificationChannels.method.listNotificationChannels, { parent: useParent(), pageSize: mostChannels });
+  const names = new Map((data?.notificationChannels ?? []).map((channel) => [channel.name, channel.displayName]));
+  return ({ recipient }) => (recipient.case === undefined ? "" : recipient.case === "audience" ? audience(recipient.value) : (names.get(recipient.value) ?? idOf(recipient.value)));
 }
 
 /** Quiet hours in one line. */

@@ -93,7 +93,7 @@ function Found() {
   }
   const columns: readonly Column<AuditLogEntry>[] = [
     { id: "time", header: <Trans>Time</Trans>, cell: (entry) => <AppLink to={pathOf(entry.name)}><Time value={entry.createTime} /></AppLink> },
-    { id: "who", header: <Trans>Who</Trans>, cell: (entry) => <span className="cut">{entry.userDisplayName || idOf(entry.member || entry.credential || entry.user)}</span> },
+    { id: "who", header: <Trans>By</Trans>, shown: "wide", cell: (entry) => <span className="cut">{entry.userDisplayName || idOf(entry.member || entry.credential || entry.user)}</span> },
     {
       id: "did", header: <Trans>Did</Trans>,
       cell: (entry) => <Group gap={6} wrap="nowrap"><span className="cut">{idOf(entry.method)}</span>{entry.refusal !== "" && <Badge variant="light" radius="sm" tt="none" color="red">{t`Refused`}</Badge>}</Group>,
