@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from admin_service.doctor.bundle import write_bundle
-from admin_service.doctor.examination import Examination, configured, examine
+from admin_service.doctor.examination import SERVICES, Examination, configured, examine
 from admin_service.doctor.findings import Verdict
-from gateway_core.runtime.settings import SETTINGS_BY_SERVICE
 
 _HEALTHY, _FAULTY, _NOTHING = 0, 1, 2
 
@@ -23,9 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Examines, prints, and returns the exit status."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    unknown = [service for service in given.services if service not in SETTINGS_BY_SERVICE]
+    unknown = [service for service in given.services if service not in SERVICES]
     if unknown:
-        parser.error(f"{', '.join(unknown)}: choose of {', '.join(SETTINGS_BY_SERVICE)}")
+        parser.error(f"{', '.join(unknown)}: choose of {', '.join(SERVICES)}")
     services = given.services or configured(os.environ)
     if not services:
         sys.stderr.write(
@@ -52,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Examines a deployment with the MEGAROUTER_* variables of this environment: settings, files, PostgreSQL and"
         " Redis (version, schema, rights, encryption, eviction), and clocks. It changes nothing and shows no secret.",
     )
-    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"of {', '.join(SETTINGS_BY_SERVICE)}")
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"of {', '.join(SERVICES)}")
     parser.add_argument(
         "--settings", action="store_true", help="also print all settings with their defaults, secrets masked"
     )
