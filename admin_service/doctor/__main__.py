@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from admin_service.doctor.bundle import write_bundle
-from admin_service.doctor.examination import SERVICES, Examination, configured, examine
+from admin_service.doctor.examination import Examination, configured, examine
 from admin_service.doctor.findings import Verdict
+from gateway_core.runtime.settings import SETTINGS_BY_SERVICE
 
 _HEALTHY, _FAULTY, _NOTHING = 0, 1, 2
 
@@ -22,9 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Examines, prints, and returns the exit status."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    unknown = [service for service in given.services if service not in SERVICES]
+    unknown = [service for service in given.services if service not in SETTINGS_BY_SERVICE]
     if unknown:
-        parser.error(f"{', '.join(unknown)}: choose of {', '.join(SERVICES)}")
+        parser.error(f"{', '.join(unknown)}: choose of {', '.join(SETTINGS_BY_SERVICE)}")
     services = given.services or configured(os.environ)
     if not services:
         sys.stderr.write(
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Examines a deployment with the MEGAROUTER_* variables of this environment: settings, files, PostgreSQL and"
         " Redis (version, schema, rights, encryption, eviction), and clocks. It changes nothing and shows no secret.",
     )
-    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"of {', '.join(SERVICES)}")
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"of {', '.join(SETTINGS_BY_SERVICE)}")
     parser.add_argument(
         "--settings", action="store_true", help="also print all settings with their defaults, secrets masked"
     )

@@ -13,26 +13,13 @@ from admin_service.doctor.postgres import examine_postgres
 from admin_service.doctor.redis import examine_redis
 from gateway_core.model.catalog_file import CatalogError, load_catalog
 from gateway_core.runtime.settings import (
-    AdminSettings,
-    AuthzSettings,
+    SETTINGS_BY_SERVICE,
     DatabaseSettings,
-    NotificationSettings,
-    RateLimitSettings,
     ServiceSettings,
     SettingsError,
-    TokenSettings,
-    UsageSettings,
     load_settings,
 )
 
-SERVICES: Final[dict[str, type[ServiceSettings]]] = {
-    "authz": AuthzSettings,
-    "ratelimit": RateLimitSettings,
-    "usage": UsageSettings,
-    "admin": AdminSettings,
-    "notification": NotificationSettings,
-    "token": TokenSettings,
-}
 DISK_FREE_BYTES: Final = 2_000_000_000
 
 
@@ -49,7 +36,7 @@ class Examination:
 def configured(environment: Mapping[str, str]) -> list[str]:
     """Returns the services whose settings are complete, or the one whose own variables are there."""
     found = []
-    for service, settings in SERVICES.items():
+    for service, settings in SETTINGS_BY_SERVICE.items():
         try:
             load_settings(settings, environment)
         except SettingsError:
@@ -61,7 +48,7 @@ def configured(environment: Mapping[str, str]) -> list[str]:
 async def examine(service: str, environment: Mapping[str, str]) -> Examination:
     """Returns what is found with the settings of a service."""
     try:
-        settings = load_settings(SERVICES[service], environment)
+        settings = load_settings(SETTINGS_BY_SERVICE[service], environment)
     except SettingsError as error:
         return Examination(service, [Finding("settings", Verdict.FAULT, str(error))])
     findings = [Finding("settings", Verdict.OK, "complete"), *_files(settings)]

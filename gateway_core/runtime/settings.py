@@ -25,21 +25,11 @@ S = TypeVar("S", bound="ServiceSettings")
 _CLIENT_VARIABLES = frozenset(
     {
         *("BASE_URL", "API_KEY", "ADMIN_URL", "ADMIN_ADDRESS", "ADMIN_TOKEN", "ORGANIZATION", "DATABASE_URL"),
-        *("CA_FILE", "INBOX_URL", "INBOX_SECRET", "CONSOLE_URL"),
-        *("ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS", "ADMIN_ALLOWED_ORIGINS"),
-        *("MODEL_ALLOWED_ORIGINS", "LOGIN_ISSUER", "LOGIN_CLIENT_ID", "DRAIN_GRACE_S"),
-        *("PUBLIC_ADDRESS", "PUBLIC_HOST", "ALLOW_PLAIN_HTTP"),
-        *("TLS_CERTIFICATE_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE"),
-        *("TRUSTED_HOPS", "PROXY_PROTOCOL"),
-        *(
-            "ENVOY_FOLDER",
-            "SOCKETS_FOLDER",
-            "CREDENTIALS_FOLDER",
-            "EDGE_SECRET_FILE",
-            "AUTHZ_WORKERS",
-            "RATELIMIT_WORKERS",
-        ),
-        *("CONSOLE", "MOCK_PROVIDER"),
+        *("CA_FILE", "INBOX_URL", "INBOX_SECRET", "CONSOLE_URL", "ENVOY_BINARY", "ENVOY_MODULE", "DEMO_SECRETS"),
+        *("ADMIN_ALLOWED_ORIGINS", "MODEL_ALLOWED_ORIGINS", "LOGIN_ISSUER", "LOGIN_CLIENT_ID", "DRAIN_GRACE_S"),
+        *("PUBLIC_ADDRESS", "PUBLIC_HOST", "ALLOW_PLAIN_HTTP", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"),
+        *("TLS_CLIENT_CA_FILE", "TRUSTED_HOPS", "PROXY_PROTOCOL", "ENVOY_FOLDER", "SOCKETS_FOLDER"),
+        *("CREDENTIALS_FOLDER", "EDGE_SECRET_FILE", "AUTHZ_WORKERS", "RATELIMIT_WORKERS", "CONSOLE", "MOCK_PROVIDER"),
     }
 )
 
@@ -366,9 +356,19 @@ def _peppers(current: SecretStr, previous: SecretStr | None, following: SecretSt
     )
 
 
+SETTINGS_BY_SERVICE: Final[dict[str, type[ServiceSettings]]] = {
+    "authz": AuthzSettings,
+    "ratelimit": RateLimitSettings,
+    "usage": UsageSettings,
+    "admin": AdminSettings,
+    "notification": NotificationSettings,
+    "token": TokenSettings,
+}
+
+
 def _known_variables() -> frozenset[str]:
-    classes = (AuthzSettings, RateLimitSettings, UsageSettings, AdminSettings, NotificationSettings, TokenSettings)
-    return _CLIENT_VARIABLES | {name.upper() for settings in classes for name in settings.model_fields}
+    known = {name.upper() for settings in SETTINGS_BY_SERVICE.values() for name in settings.model_fields}
+    return _CLIENT_VARIABLES | known
 
 
 def load_settings(settings_class: type[S], environment: Mapping[str, str] = os.environ) -> S:

@@ -11,12 +11,11 @@ import pytest
 import yaml
 from megarouter_envoy.gateway.container import KNOWN
 
-from gateway_core.runtime.settings import load_settings
+from gateway_core.runtime.settings import SETTINGS_BY_SERVICE, load_settings
 from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 from tests.support.checkout.observability_names import alert_rules
 from tests.support.deploying.compose import FOLDER, UnsetVariableError, composed, problems_of
 from tests.support.deploying.manifests import containers, pods, rendered, variables
-from tools.pages.settings import SERVICES
 
 SECRETS = {
     "POSTGRES_PASSWORD": "p",
@@ -48,7 +47,7 @@ def test_a_misspelled_field_is_a_fault(document: dict[str, Any]) -> None:
 
 
 def test_every_process_starts_with_the_settings_that_it_gets(document: dict[str, Any]) -> None:
-    for name, settings in SERVICES.items():
+    for name, settings in SETTINGS_BY_SERVICE.items():
         load_settings(settings, set_variables(document["services"][name]))
 
 

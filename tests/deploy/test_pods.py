@@ -12,7 +12,7 @@ from megarouter_envoy.gateway.container import KNOWN
 from pydantic import SecretStr
 
 from deploy.local.stack.layout import REPOSITORY
-from gateway_core.runtime.settings import PREFIX, ServiceSettings, load_settings
+from gateway_core.runtime.settings import PREFIX, SETTINGS_BY_SERVICE, ServiceSettings, load_settings
 from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 from tests.support.deploying.manifests import (
     VALUES,
@@ -25,7 +25,6 @@ from tests.support.deploying.manifests import (
     runs_on,
     variables,
 )
-from tools.pages.settings import SERVICES
 
 every_set = pytest.mark.parametrize("name", VALUES)
 ENVIRONMENTS_PROXY = frozenset({"SSL_CERT_FILE", "OTEL_EXPORTER_OTLP_ENDPOINT"})
@@ -68,9 +67,9 @@ def test_every_process_starts_with_the_settings_that_it_gets(name: str) -> None:
         if service is None:
             continue
         environment = {key: example(key, value) for key, value in variables(container).items()}
-        load_settings(SERVICES[service], environment)
+        load_settings(SETTINGS_BY_SERVICE[service], environment)
         started.add(service)
-    assert started >= SERVICES.keys() - {"token"}
+    assert started >= SETTINGS_BY_SERVICE.keys() - {"token"}
 
 
 def test_the_token_service_runs_beside_envoy_if_it_is_wanted() -> None:
@@ -78,7 +77,7 @@ def test_the_token_service_runs_beside_envoy_if_it_is_wanted() -> None:
 
     pod = pods(of_kind(render(None, "token.enabled=true").manifests, "Deployment"))[0]
     [token] = [one for one in containers(pod) if one["name"] == "token"]
-    load_settings(SERVICES["token"], variables(token))
+    load_settings(SETTINGS_BY_SERVICE["token"], variables(token))
     writable = [mount for mount in token["volumeMounts"] if mount["mountPath"] == "/run/megarouter/envoy"]
     assert writable == [{"name": "envoy", "mountPath": "/run/megarouter/envoy"}]
 
@@ -100,7 +99,7 @@ def test_the_migration_gets_every_url(name: str) -> None:
 @every_set
 def test_secrets_come_from_secrets_and_are_in_no_manifest(name: str) -> None:
     assert not of_kind(rendered(name), "Secret")
-    named = set().union(*map(secrets_of, SERVICES.values())) | {OWNER_URL, *SERVICE_URLS.values()}
+    named = set().union(*map(secrets_of, SETTINGS_BY_SERVICE.values())) | {OWNER_URL, *SERVICE_URLS.values()}
     for _, container in all_containers(name):
         given = {key: value for key, value in variables(container).items() if key in named}
         assert all("secretKeyRef" in value for value in given.values()), container["name"]

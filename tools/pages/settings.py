@@ -31,25 +31,11 @@ from deploy.local.stack.environment import (
 )
 from gateway_core.runtime.settings import (
     PREFIX,
-    AdminSettings,
-    AuthzSettings,
-    NotificationSettings,
-    RateLimitSettings,
-    ServiceSettings,
-    TokenSettings,
-    UsageSettings,
+    SETTINGS_BY_SERVICE,
 )
 from gateway_core.schema.logins import OWNER_URL, SERVICE_URLS
 from tools.pages.docstrings import attribute_docstrings
 
-SERVICES: Final[dict[str, type[ServiceSettings]]] = {
-    "authz": AuthzSettings,
-    "ratelimit": RateLimitSettings,
-    "usage": UsageSettings,
-    "admin": AdminSettings,
-    "notification": NotificationSettings,
-    "token": TokenSettings,
-}
 OF_THE_RUNNER: Final = {
     OWNER_URL: "Use this PostgreSQL instead of the embedded one, logging in as the owner of the database.",
     **dict.fromkeys(
@@ -172,12 +158,12 @@ def settings_page() -> str:
 
 def _services() -> list[str]:
     rows: dict[tuple[str, str, str], list[str]] = {}
-    for service, settings in SERVICES.items():
+    for service, settings in SETTINGS_BY_SERVICE.items():
         meanings = attribute_docstrings(settings)
         for name, field in settings.model_fields.items():
             rows.setdefault((_variable(name), _default(field), meanings[name]), []).append(service)
     return [
-        f"| `{variable}` | {'all' if len(services) == len(SERVICES) else ', '.join(services)} | {default} | {meaning} |"
+        f"| `{variable}` | {'all' if len(services) == len(SETTINGS_BY_SERVICE) else ', '.join(services)} | {default} | {meaning} |"
         for (variable, default, meaning), services in rows.items()
     ]
 

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from deploy.local.cli.commands import application as dev
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
-from gateway_core.runtime.settings import PREFIX, ServiceSettings
+from gateway_core.runtime.settings import PREFIX, SETTINGS_BY_SERVICE, ServiceSettings
 from tests.support.checkout.observability_names import instruments
 from tools.pages.commands import command_page, megarouter_program
 from tools.pages.docstrings import attribute_docstrings
 from tools.pages.errors import errors_page
 from tools.pages.metrics import metrics_page
-from tools.pages.settings import OF_CLIENTS, OF_THE_RUNNER, SERVICES, settings_page
+from tools.pages.settings import OF_CLIENTS, OF_THE_RUNNER, settings_page
 from tools.protos.api import Api
 from tools.protos.descriptors import compiled, own_files
 
@@ -39,7 +39,7 @@ def test_every_answer_of_envoy_is_on_the_page_of_errors(image: FileDescriptorSet
         assert f"| {cause.error.status} | `{cause.error.code}` |" in page
 
 
-@pytest.mark.parametrize("settings", SERVICES.values())
+@pytest.mark.parametrize("settings", SETTINGS_BY_SERVICE.values())
 def test_every_setting_has_a_meaning(settings: type[ServiceSettings]) -> None:
     page = settings_page()
     for name in settings.model_fields:
