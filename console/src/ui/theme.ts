@@ -16,14 +16,16 @@ export const theme = createTheme({
 });
 
 export const cssVariables: CSSVariablesResolver = () => ({
-  variables: { "--mantine-color-red-filled": "#c02626", "--mantine-color-red-filled-hover": "#a51d1d" },
+  variables: {},
   light: {
+    "--mantine-color-red-filled": "#c02626", "--mantine-color-red-filled-hover": "#a51d1d",
     "--mantine-color-body": "#fafafc", "--mantine-color-text": "#171a21", "--mantine-color-dimmed": "#5b6472", "--mantine-color-anchor": "#4338ca",
     "--mantine-color-placeholder": "#687080", "--mantine-color-default-border": "#d5d8e0",
     "--mantine-color-teal-light-color": "#0a5c47", "--mantine-color-teal-text": "#0a7558", "--mantine-color-orange-light-color": "#8f3d00", "--mantine-color-red-light-color": "#a51d1d",
     "--mantine-color-red-text": "#c02626", "--mantine-color-blue-light-color": "#1b5fa8", "--mantine-color-gray-light-color": "#4a5160",
   },
   dark: {
+    "--mantine-color-red-filled": "#c02626", "--mantine-color-red-filled-hover": "#a51d1d",
     "--mantine-color-body": "#0f1117", "--mantine-color-text": "#e6e8ee", "--mantine-color-dimmed": "#a0a8b8", "--mantine-color-anchor": "#a5b4fc",
     "--mantine-color-placeholder": "#98a1b3", "--mantine-color-default": "#1c202b", "--mantine-color-default-hover": "#242937", "--mantine-color-default-border": "#343a4a",
   },

@@ -31,7 +31,7 @@ export function CreditFrame({ children }: { readonly children: ReactNode }) {
           ]}
         />
       )}
-      <Part height={480} denied={denied}>{children}</Part>
+      <Part height={480} denied={denied}>{sees ? children : denied}</Part>
     </>
   );
 }
