@@ -1,7 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { home, launch, type Watched, open, settled, variable } from "./support";
+import { admin, home, launch, type Watched, open, settled, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -56,4 +56,44 @@ test("what another state comes back with is not taken", async () => {
   expect(await page.getByText("Signing in…").count()).toBe(1);
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByText("the sign-in was not finished").waitFor();
+});
+
+test("an invited person signs in, joins with one button, and has a key", async () => {
+  const id = `joined-${Date.now().toString(36)}`;
+  await admin("POST", `organizations?organizationId=${id}`, { displayName: "加入 Ltd." });
+  const { token } = await admin("POST", `organizations/${id}/invites`, { role: "ROLE_MEMBER", email: "emma@acme.example" });
+  const { page, problems } = await openAtIssuer();
+  await page.goto(`${variable("MEGAROUTER_CONSOLE_URL")}invite#${String(token)}`);
+  await page.getByText("You are invited.").waitFor();
+  expect(page.url()).not.toContain("mri-");
+  await page.getByRole("button", { name: "Sign in with staff" }).click();
+  await page.getByText("加入 Ltd.").waitFor();
+  await page.getByRole("button", { name: "Join and get a key" }).click();
+  await page.getByText("this is your first key").waitFor();
+  const secret = (await page.getByText(/^mr-/).textContent()) ?? "";
+  const models = await fetch(`${variable("MEGAROUTER_BASE_URL")}/v1/models`, { headers: { authorization: `Bearer ${secret}` } });
+  expect(models.status).toBe(200);
+  await page.getByRole("link", { name: "To the start" }).click();
+  await page.getByRole("heading", { level: 1, name: "加入 Ltd." }).waitFor();
+  expect(problems).toEqual([]);
+});
+
+test("a person leaves an organization, and goes on in another account", async () => {
+  const id = `left-${Date.now().toString(36)}`;
+  await admin("POST", `organizations?organizationId=${id}`, { displayName: "Left Ltd." });
+  const { token } = await admin("POST", `organizations/${id}/invites`, { role: "ROLE_MEMBER", email: "emma@acme.example" });
+  const { page } = await openAtIssuer();
+  await page.goto(`${variable("MEGAROUTER_CONSOLE_URL")}invite#${String(token)}`);
+  await page.getByRole("button", { name: "Sign in with staff" }).click();
+  await page.getByRole("button", { name: "Join and get a key" }).click();
+  await page.getByRole("link", { name: "To the start" }).click();
+  await page.getByRole("heading", { level: 1, name: "Left Ltd." }).waitFor();
+  await page.getByRole("button", { name: /Emma/ }).click();
+  await page.getByRole("menuitem", { name: "Profile and access tokens" }).click();
+  await page.getByRole("button", { name: "Leave Left Ltd.…" }).click();
+  await page.getByText("Your keys here are deleted for good").waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Leave" }).click();
+  await page.waitForFunction((left) => !window.location.pathname.includes(left), id);
+  await settled(page);
+  expect(page.url()).not.toContain(id);
 });

@@ -63,8 +63,42 @@ test("another organization in the address leads to one's own", async () => {
 
 test("an admin of a group sees the group, and not the one beside it", async () => {
   const { page } = await openAs(browser, "liam");
-  await go(page, `${home}/people`);
+  await go(page, `${home}/groups`);
   await page.getByRole("link", { name: "Engineering" }).first().waitFor();
   await go(page, `${home}/groups/sales`);
   await page.getByText("You may not see or do this.").waitFor();
+});
+
+test("a member has no way to what only admins do", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, `${home}/people`);
+  const tabs = page.getByRole("navigation", { name: "Organization" });
+  expect(await tabs.getByRole("link").allTextContents()).toEqual(["People", "Groups", "Guardrails"]);
+  expect(await page.getByRole("link", { name: "Invite people" }).count()).toBe(0);
+  await go(page, `${home}/groups`);
+  expect(await page.getByRole("button", { name: "Create a group" }).isDisabled()).toBe(true);
+});
+
+test.each(["/invites", "/serviceAccounts"])("a member who types the address %s sees no list", async (path) => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, home + path);
+  expect(await page.getByRole("table").count()).toBe(0);
+});
+
+test("an admin of a group changes what is below it, and not the group itself", async () => {
+  const { page } = await openAs(browser, "liam");
+  await go(page, `${home}/groups`);
+  await page.getByRole("button", { name: "Actions for Engineering" }).click();
+  await page.getByText("Only admins above this group change it.").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Actions for Platform" }).click();
+  expect(await page.getByRole("menuitem", { name: "Rename…" }).isEnabled()).toBe(true);
+  await go(page, `${home}/guardrails/group-engineering`);
+  await page.getByText("Only admins above change them.").waitFor();
+});
+
+test("who signed in with a link is told why there are no tokens to manage", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, `${home}/profile`);
+  await page.getByText("which manages no tokens").waitFor();
 });

@@ -1,0 +1,161 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { admin, go, home, launch, openAs, organization, settled } from "./support";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+/** Makes names that an earlier run has not used. */
+const stamp = Date.now().toString(36);
+
+function dialog(page: Page) {
+  return page.getByRole("dialog");
+}
+
+async function actOn(page: Page, group: string, act: string): Promise<void> {
+  await page.getByRole("button", { name: `Actions for ${group}`, exact: true }).click();
+  await page.getByRole("menuitem", { name: act }).click();
+}
+
+test("a group is created, moved after its effect was shown, renamed and deleted", async () => {
+  const { page, problems } = await openAs(browser, "olivia");
+  const name = `新组 ${stamp} ${"x".repeat(150)}`;
+  await go(page, `${home}/groups`);
+  await page.getByRole("button", { name: "Create a group" }).click();
+  await dialog(page).getByRole("textbox", { name: "Name" }).fill(name);
+  await dialog(page).getByRole("textbox", { name: "Id" }).fill(`g-${stamp}`);
+  await dialog(page).getByRole("button", { name: "Create" }).click();
+  await page.getByRole("link", { name }).waitFor();
+
+  await actOn(page, name, "Move…");
+  await page.getByLabel("New place").selectOption(`${organization}/groups/engineering`);
+  await dialog(page).getByText("Applies from now on").waitFor();
+  await dialog(page).getByText("Liam Novak").waitFor();
+  await dialog(page).getByRole("button", { name: "Move", exact: true }).click();
+  await page.getByText("The group was moved.").waitFor();
+  expect((await admin("GET", `${organization}/groups/g-${stamp}`)).parentGroup).toBe(`${organization}/groups/engineering`);
+
+  await actOn(page, name, "Rename…");
+  await dialog(page).getByRole("textbox", { name: "Name" }).fill(`renamed ${stamp}`);
+  await dialog(page).getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("link", { name: `renamed ${stamp}` }).waitFor();
+  await actOn(page, `renamed ${stamp}`, "Delete…");
+  await dialog(page).getByText("it cannot be brought back").waitFor();
+  await dialog(page).getByRole("button", { name: "Delete" }).click();
+  await page.getByText("The group was deleted.").waitFor();
+  expect(problems).toEqual([]);
+});
+
+test("a group is moved by dragging it, and only when that is confirmed", async () => {
+  await admin("POST", `${organization}/groups?groupId=drag-${stamp}`, { displayName: `Dragged ${stamp}` });
+  const { page } = await openAs(browser, "olivia", { viewport: { width: 1280, height: 2400 } });
+  await go(page, `${home}/groups`);
+  await page.getByRole("link", { name: `Dragged ${stamp}` }).dragTo(page.getByRole("link", { name: "Sales", exact: true }));
+  await dialog(page).getByText("Applies from now on").waitFor();
+  expect((await admin("GET", `${organization}/groups/drag-${stamp}`)).parentGroup ?? "").toBe("");
+  await dialog(page).getByRole("button", { name: "Move", exact: true }).click();
+  await page.getByText("The group was moved.").waitFor();
+  expect((await admin("GET", `${organization}/groups/drag-${stamp}`)).parentGroup).toBe(`${organization}/groups/sales`);
+});
+
+test("several members are suspended and resumed together", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/people?role=member&order=name`);
+  const boxes = page.getByRole("checkbox", { name: /^Choose (?!all)/ });
+  for (const [act, verb, done] of [["Suspend…", "Suspend all", "The members were suspended."], ["Resume…", "Resume all", "The members were resumed."]] as const) {
+    await boxes.nth(3).check();
+    await boxes.nth(4).check();
+    await page.getByText("2 chosen").waitFor();
+    await page.getByRole("button", { name: act }).click();
+    await dialog(page).getByRole("button", { name: verb }).click();
+    await page.getByText(done).waitFor();
+    await settled(page);
+  }
+});
+
+test("a member gets another role and another group together, because one must fit the other", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/members/ben`);
+  await page.getByRole("button", { name: "Role and group…" }).click();
+  await dialog(page).getByRole("combobox", { name: "Role" }).selectOption({ label: "L1 Admin" });
+  await dialog(page).getByRole("combobox", { name: "Group" }).selectOption(`${organization}/groups/sales`);
+  await dialog(page).getByText("Lose access").waitFor();
+  await dialog(page).getByRole("button", { name: "Change", exact: true }).click();
+  await page.getByText("The member was changed.").waitFor();
+  const changed = await admin("GET", `${organization}/members/ben`);
+  expect([changed.role, changed.group]).toEqual(["ROLE_L1_ADMIN", `${organization}/groups/sales`]);
+});
+
+test("people are invited by their addresses, and each link is shown once", async () => {
+  const { page, problems } = await openAs(browser, "olivia");
+  await go(page, `${home}/new/invite`);
+  await page.getByLabel("E-mail addresses").fill(`Ada <ada-${stamp}@x.example>, grace-${stamp}@x.example\nADA-${stamp}@x.example`);
+  await page.getByText("2 addresses found").waitFor();
+  await page.getByRole("combobox", { name: "Group" }).selectOption(`${organization}/groups/sales`);
+  await page.getByLabel("Budget in credits").fill("25");
+  await page.getByRole("button", { name: "Make the invites" }).click();
+  await page.getByText("Send these 2 links now").waitFor();
+  const links = (await page.locator("code").allTextContents()).filter((text) => text.includes("/console/invite#mri-"));
+  expect(links).toHaveLength(2);
+  await page.getByRole("link", { name: "All invites" }).click();
+  await page.getByText(`grace-${stamp}@x.example`).waitFor();
+  expect(await page.content()).not.toContain("mri-");
+  await page.getByRole("row", { name: new RegExp(`grace-${stamp}`) }).getByRole("button", { name: "Revoke…" }).click();
+  await dialog(page).getByRole("button", { name: "Revoke" }).click();
+  await page.getByText("The invite was revoked.").waitFor();
+  expect(problems).toEqual([]);
+});
+
+test("a table of people is tried before it is imported", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/new/members`);
+  const table = page.getByRole("textbox", { name: "The table" });
+  await table.fill("address,role\nada,king");
+  await page.getByText('Line 2: "ada" is no e-mail address.').waitFor();
+  await page.getByText('Line 2: the role "king" is none of').waitFor();
+  await table.fill(`address,group,role,budget,cycle\nnoah-${stamp}@x.example,Engineering,member,5,monthly\nmia-${stamp}@x.example,No such group,,,`);
+  await page.getByRole("button", { name: "Show what it would do" }).click();
+  await page.getByText("1 row cannot be imported.").waitFor();
+  expect(await page.getByRole("button", { name: "Import", exact: true }).isDisabled()).toBe(true);
+  await table.fill(`address,group,role,budget,cycle\nnoah-${stamp}@x.example,Engineering,member,5,monthly`);
+  await page.getByRole("button", { name: "Show what it would do" }).click();
+  await page.getByText("budget: 5.00").waitFor();
+  await page.getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByText("Send this link now").waitFor();
+});
+
+test("a service account is created, gets a key, and is disabled", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/serviceAccounts`);
+  await page.getByRole("button", { name: "Create a service account" }).click();
+  await dialog(page).getByRole("textbox", { name: "Name" }).fill(`build ${stamp}`);
+  await dialog(page).getByRole("textbox", { name: "Id" }).fill(`sa-${stamp}`);
+  await dialog(page).getByRole("button", { name: "Create", exact: true }).click();
+  await page.getByRole("heading", { level: 1, name: `build ${stamp}` }).waitFor();
+  await page.getByRole("link", { name: "Create a key" }).click();
+  await page.getByLabel("Name").fill(`pipeline ${stamp}`);
+  await page.getByRole("button", { name: "Create the key" }).click();
+  await page.getByText("Copy the key now").waitFor();
+  await go(page, `${home}/serviceAccounts/sa-${stamp}`);
+  await page.getByRole("link", { name: `pipeline ${stamp}` }).waitFor();
+  await page.getByRole("button", { name: "Disable" }).click();
+  await dialog(page).getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("button", { name: "Enable" }).waitFor();
+});
+
+test("a setting is saved, and one that was changed meanwhile is not overwritten", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/settings`);
+  await page.getByLabel("E-mail address for invoices").fill("bills@acme.example");
+  await page.getByRole("button", { name: "Save" }).first().click();
+  await page.getByText("The settings were saved.").waitFor();
+  await settled(page);
+  await admin("PATCH", `${organization}?updateMask=billingEmail`, { billingEmail: "others@acme.example" });
+  await page.getByLabel("E-mail address for invoices").fill("late@acme.example");
+  await page.getByRole("button", { name: "Save" }).first().click();
+  await page.getByText("Somebody changed this meanwhile.").waitFor();
+});
