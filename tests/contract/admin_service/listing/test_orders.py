@@ -9,6 +9,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from admin_service.access.permission_matrix import admin_services
 from admin_service.access.rpc_declarations import Method, declared_methods
+from gateway_core.model.ledger.transfers import top_up
+from gateway_core.stores.postgres.ledger_store import post_transfers
 from tests.contract.admin_service.access.climbing import ACME
 from tests.contract.admin_service.conftest import Client
 
@@ -22,12 +24,13 @@ ORDERED: Final = {
 FIELDS: Final = {
     "ListAccessTokens": ("name", "create_time"),
     "ListAnomalies": ("start_time", "excess_nano_credits"),
+    "ListCreditTransactions": ("ledger_sequence",),
     "ListApiKeys": ("name", "create_time", "last_use_time", "spent_nano_credits", "call_count"),
     "ListMembers": ("name", "create_time", "spent_nano_credits", "key_count"),
     "ListServiceAccounts": ("name", "create_time", "spent_nano_credits", "key_count"),
 }
 
-DEFAULTS: Final = {"ListAnomalies": "start_time desc"}
+DEFAULTS: Final = {"ListAnomalies": "start_time desc", "ListCreditTransactions": "ledger_sequence"}
 """Of the lists whose order without `order_by` is not that of the names."""
 
 
@@ -62,6 +65,8 @@ async def rows(owner: asyncpg.Connection, people: None) -> None:
         " SELECT 'acme', 'anomaly-' || n, 'member', 'super', '2026-03-01'::date + n, 'DAY', now(), now(), 'UTC', '{}', 'super',"
         """ 1 + n % 2, 1, 0, 1, n % 2, 0, 0, '{"members": [], "keys": [], "models": []}', 1 FROM generate_series(1, 3) n"""
     )
+    transfers = [top_up(1, idempotency_key=f"{number}", actor="users/super", reason="") for number in range(3)]
+    await post_transfers(owner, "acme", transfers)
 
 
 async def names(client: Client, method: Method, order_by: str, page_size: int) -> list[str]:
@@ -106,7 +111,7 @@ async def test_a_descending_order_is_the_exact_reverse_for_any_page_size(client:
     assert await names(client, method, "", 1000) == await names(client, method, DEFAULTS.get(name, "name"), 1000)
 
 
-@pytest.mark.parametrize("name", [name for name in FIELDS if name != "ListAnomalies"])
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in DEFAULTS])
 async def test_a_figure_is_the_only_field_of_an_order(client: Client, name: str) -> None:
     """No table keeps another order, and comparing all rows would take seconds. Rows with one figure are in the order of names."""
     method = ORDERED[name]
