@@ -2,9 +2,11 @@
 
 import asyncio
 import datetime as dt
+import gc
 import heapq
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -88,7 +90,7 @@ async def load(connection: asyncpg.Connection, plan: Plan, on_day: Callable[[int
     )
     traffic = Traffic(company, span, plan.calls, random.Random(plan.seed + 1))  # noqa: S311 - no secret
     catalog = await load_snapshot(connection)
-    async with connection.transaction():
+    async with connection.transaction(), _without_garbage_collection():
         # Plans that are made while the tables are empty would read them whole.
         await connection.execute(
             "SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL jit = off"
@@ -117,6 +119,18 @@ async def load(connection: asyncpg.Connection, plan: Plan, on_day: Callable[[int
     for table in _TABLES:
         await connection.execute(f"ANALYZE {table}")
     return books.summary
+
+
+@asynccontextmanager
+async def _without_garbage_collection() -> AsyncIterator[None]:
+    """Calls have no cycles. Searching thousands of them for some took half of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 async def _require_a_new_organization(connection: asyncpg.Connection) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import copyreg
 import datetime as dt
+import gc
 import io
 import multiprocessing
 import pickle
@@ -95,6 +96,7 @@ class PlacingProcess:
 
 def _begin(packed_placer: bytes) -> None:
     global _placer  # noqa: PLW0603 - the process has one
+    gc.disable()  # As the process that settles.
     _placer = pickle.loads(packed_placer)  # noqa: S301 - from our own process
 
 
