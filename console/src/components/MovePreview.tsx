@@ -18,8 +18,8 @@ export function MovePreview({ from, to }: { readonly from: readonly string[]; re
   if (left.length === 0 && joined.length === 0) return <Text size="sm" c="dimmed"><Trans>It is there already.</Trans></Text>;
   return (
     <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
-      <Side title={<Trans>Applies no longer</Trans>} nobody={<Trans>No admin loses access.</Trans>} admins={<Trans>Lose access</Trans>} groups={left} />
-      <Side title={<Trans>Applies from now on</Trans>} nobody={<Trans>No admin gains access.</Trans>} admins={<Trans>Gain access</Trans>} groups={joined} />
+      <Side title={<Trans>No longer applies</Trans>} none={<Trans>No admin loses access.</Trans>} admins={<Trans>Lose access</Trans>} groups={left} />
+      <Side title={<Trans>Applies from now on</Trans>} none={<Trans>No admin gains access.</Trans>} admins={<Trans>Gain access</Trans>} groups={joined} />
     </SimpleGrid>
   );
 }
@@ -27,11 +27,11 @@ export function MovePreview({ from, to }: { readonly from: readonly string[]; re
 interface SideProps {
   readonly title: React.ReactNode;
   readonly admins: React.ReactNode;
-  readonly nobody: React.ReactNode;
+  readonly none: React.ReactNode;
   readonly groups: readonly string[];
 }
 
-function Side({ title, admins: adminsTitle, nobody, groups }: SideProps) {
+function Side({ title, admins: adminsTitle, none, groups }: SideProps) {
   const parent = useParent();
   const transport = useTransport();
   const found = useSuspenseQueries({ queries: groups.map((name) => createQueryOptions(Groups.method.getGroup, { name, view: GroupView.FULL }, { transport })) });
@@ -44,7 +44,7 @@ function Side({ title, admins: adminsTitle, nobody, groups }: SideProps) {
         <List size="sm" listStyleType="none">{found.map(({ data }) => <List.Item key={data.name}><OfGroup group={data} /></List.Item>)}</List>
       )}
       <Text size="sm" fw={600} mt={4}>{adminsTitle}</Text>
-      {names.length === 0 ? <Text size="sm" c="dimmed">{nobody}</Text> : <Text size="sm" style={{ overflowWrap: "anywhere" }}>{names.join(", ")}</Text>}
+      {names.length === 0 ? <Text size="sm" c="dimmed">{none}</Text> : <Text size="sm" style={{ overflowWrap: "anywhere" }}>{names.join(", ")}</Text>}
     </Stack>
   );
 }

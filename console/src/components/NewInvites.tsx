@@ -4,7 +4,7 @@ import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { Copyable } from "../ui/Copyable";
 import { Icon } from "../ui/Icon";
 import { Surface } from "../ui/Surface";
-import { download } from "../util/download";
+import { saveFile } from "../util/files";
 import { writeTable } from "../util/csv";
 
 /** An invite that was just made: whom it is for, and the link or token, which is shown only once. */
@@ -17,7 +17,7 @@ export interface MadeInvite {
 /** The links of new invites. Nobody can see them again. */
 export function NewInvites({ invites }: { readonly invites: readonly MadeInvite[] }) {
   const { t } = useLingui();
-  const save = (): void => download("invites.csv", writeTable([["address", "invite"], ...invites.map(({ address, secret }) => [address, secret])]));
+  const save = (): void => saveFile("invites.csv", [writeTable([["address", "invite"], ...invites.map(({ address, secret }) => [address, secret])])], "text/csv");
   return (
     <Stack gap="lg">
       <Alert color="accent" variant="light" title={<Plural value={invites.length} one="Send this link now" other="Send these # links now" />} icon={<Icon name="key" />}>
