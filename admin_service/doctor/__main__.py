@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m admin_service.doctor",
+        prog="megarouter-admin doctor",
         description="Examines a deployment with the MEGAROUTER_* variables of this environment: settings, files, PostgreSQL and"
         " Redis (version, schema, rights, encryption, eviction), and clocks. It changes nothing and shows no secret.",
     )

@@ -28,25 +28,25 @@ SELECT kind, coalesce(organization_id, '-'), secret_id, expire_time FROM secrets
 """
 
 
-def main() -> None:
-    """Prints what is left, and exits with a status that says whether anything is."""
-    arguments = _parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    """Prints what is left, and returns an exit status that says whether anything is."""
+    given = _parser().parse_args(arguments)
     url, pepper = os.environ.get(OWNER_URL, ""), os.environ.get(PEPPER, "")
     if not url:
         _give_up(f"set {OWNER_URL}")
     if re.fullmatch(r"[0-9a-fA-F]{64}", pepper) is None:
         _give_up(f"set {PEPPER} to the present pepper: 64 hexadecimal digits")
     try:
-        left = asyncio.run(_show(url, pepper_name(bytes.fromhex(pepper)), is_list=arguments.list))
+        left = asyncio.run(_show(url, pepper_name(bytes.fromhex(pepper)), is_list=given.list))
     except (asyncpg.PostgresError, *UNAVAILABLE) as error:
         # Only the type of the error: its message may quote a URL with a password.
         _give_up(f"the database refused: {type(error).__name__}")
-    sys.exit(1 if left else 0)
+    return 1 if left else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m admin_service.peppers",
+        prog="megarouter-admin peppers",
         description=f"Counts the secrets in the database at {OWNER_URL} that are not hashed with {PEPPER}.",
     )
     parser.add_argument("--list", action="store_true", help=f"list the first {_LISTED_MAX} by id")
@@ -75,4 +75,4 @@ def _give_up(message: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

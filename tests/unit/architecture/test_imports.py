@@ -68,6 +68,7 @@ ROOMS = {
         "scim",
         "demo",
         "peppers",
+        "first_operator",
         "doctor",
     ),
     "notification_service": ("transport", "mail", "channels", "outbox"),

@@ -1,0 +1,1 @@
+"""Signs in the first operator of a deployment that has no identity provider."""
