@@ -50,8 +50,8 @@ async def test_the_token_operates_and_creates_the_first_organization(
     async with running_service(named) as (_, client):
         made = await client.call("CreateOrganization", ORGANIZATION, metadata=metadata)
     assert made.name == "organizations/initech"
-    user = await owner.fetch("SELECT email, display_name FROM users WHERE user_id = 'olivia'")
-    assert user == [("olivia@acme.example", "Olivia")]
+    [user] = await owner.fetch("SELECT email, display_name FROM users WHERE user_id = 'olivia'")
+    assert tuple(user) == ("olivia@acme.example", "Olivia")
 
 
 async def test_the_token_ends_when_a_sign_in_would_no_longer_operate(
