@@ -52,6 +52,7 @@ from admin_service.resources.notifications.service import NotificationsApi
 from admin_service.resources.operators.deployment_settings import apply_deployment_settings
 from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
+from admin_service.resources.organizations.purging import keep_purging
 from admin_service.resources.organizations.service import OrganizationsApi
 from admin_service.resources.personal_channels.service import PersonalChannelsApi
 from admin_service.resources.routing_policies.explainer import RoutingExplainer
@@ -184,6 +185,7 @@ async def open_service(
             in_background(service.watch_database()),
             in_background(exports.keep_running()),
             in_background(Changes(pool).keep_forgetting()),
+            in_background(keep_purging(pool)),
             _resealing(pool, settings),
             dependencies.reported(metrics, probes),
         ):

@@ -170,7 +170,8 @@ GRANT EXECUTE ON FUNCTION bigint_sum(bigint), member_intersection(bit varying, b
     budget_of_counter(text), rollover_budgets(guardrails), used_of(text, text), carried_of(text, bigint, bigint, text),
     carry_terms(text, text, text, text), periods_between(text, date, date), present_carry(text, text, text, text), model_budgets_of(guardrails),
     encoded_models(text), is_switched_off(text), organization_summaries_beyond(text, bigint, boolean), top_up_requests_beyond(text, bigint, boolean),
-    usage_exports_waiting(integer), usage_exports_expired(integer), routing_of(text, text[], text), sealed_channels(text, text, integer) TO megarouter_admin;
+    usage_exports_waiting(integer), usage_exports_expired(integer), routing_of(text, text[], text), sealed_channels(text, text, integer),
+    purge_deleted_organization(integer) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
 GRANT SELECT, INSERT, UPDATE (revoke_time, secret_hash, obfuscated_token, expire_time, may_operate) ON access_tokens TO megarouter_admin;

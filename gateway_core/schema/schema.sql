@@ -551,6 +551,15 @@ CREATE FUNCTION public.is_switched_off(organization text) RETURNS boolean
                     WHERE NOT s.personal_accounts AND o.organization_id = organization AND o.kind = 'PERSONAL')
 $$;
 
+CREATE FUNCTION public.is_without_another_organization(of_user text, than text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT NOT EXISTS (SELECT FROM members m WHERE m.user_id = of_user AND m.organization_id <> than)
+       AND NOT EXISTS (SELECT FROM users u WHERE u.user_id = of_user AND u.personal_organization_id IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM operator_audit_log a WHERE a.user_id = of_user)
+$$;
+
 CREATE FUNCTION public.kept_carry(r public.guardrails, own_budget bigint, former_revision bigint, former text, time_zone text, start timestamp with time zone) RETURNS TABLE(carried bigint, lineage bigint)
     LANGUAGE plpgsql STABLE
     AS $$
@@ -1205,6 +1214,67 @@ CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answe
                           WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '15 minutes'
                           ORDER BY u.settle_time DESC LIMIT 100) AS r
      GROUP BY p.provider_id
+$$;
+
+CREATE FUNCTION public.purge_deleted_organization(at_most integer, OUT organization_id text, OUT has_ended boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    organization text;
+    purged_table text;
+    deleted bigint;
+    total bigint := 0;
+BEGIN
+    SELECT o.organization_id INTO organization FROM organizations o
+     WHERE o.state = 'DELETED' AND o.purged_time IS NULL AND o.purge_time <= now()
+     ORDER BY o.purge_time LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF organization IS NULL THEN
+        RETURN;
+    END IF;
+    -- Before the members go, who lead to them.
+    UPDATE users u SET email = NULL, display_name = '', current_organization_id = NULL
+      FROM members m
+     WHERE m.organization_id = organization AND m.user_id = u.user_id AND is_without_another_organization(u.user_id, organization);
+    DELETE FROM user_identities i USING members m
+     WHERE m.organization_id = organization AND m.user_id = i.user_id AND is_without_another_organization(i.user_id, organization);
+    UPDATE access_tokens t SET revoke_time = coalesce(t.revoke_time, now()), display_name = '' FROM members m
+     WHERE m.organization_id = organization AND m.user_id = t.user_id AND is_without_another_organization(t.user_id, organization);
+    FOREACH purged_table IN ARRAY purged_tables() LOOP
+        -- Rows of these refer to each other, so they go at once. They are few.
+        IF purged_table IN ('groups', 'usage_anomalies', 'notification_rules') THEN
+            EXECUTE format('DELETE FROM %I WHERE organization_id = $1', purged_table) USING organization;
+        ELSE
+            EXECUTE format('DELETE FROM %1$I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$I WHERE organization_id = $1 LIMIT $2))', purged_table)
+              USING organization, at_most;
+        END IF;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        total := total + deleted;
+        -- What is left may refer to the tables that follow.
+        EXIT WHEN deleted >= at_most;
+    END LOOP;
+    IF total = 0 THEN
+        UPDATE access_tokens SET revoke_time = coalesce(revoke_time, now()), display_name = '' WHERE only_organization_id = organization;
+        DELETE FROM user_identities WHERE only_organization_id = organization;
+        UPDATE users SET current_organization_id = NULL WHERE current_organization_id = organization;
+        UPDATE organizations SET purged_time = now(), display_name = organization_id, billing_email = NULL, update_time = now()
+         WHERE organization_id = organization;
+    END IF;
+    purge_deleted_organization.organization_id := organization;
+    purge_deleted_organization.has_ended := total = 0;
+END $_$;
+
+CREATE FUNCTION public.purged_tables() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT ARRAY['usage_export_parts', 'usage_exports', 'delivery_attempts', 'notification_deliveries', 'held_alerts', 'open_incidents',
+                 'inbox_entries', 'alert_states', 'alert_events', 'notification_rules', 'notification_channels', 'mail_preferences',
+                 'outbox_messages', 'budget_events', 'call_ratings', 'stored_objects', 'anomaly_verdicts', 'usage_anomalies',
+                 'anomaly_scopes', 'analysis_settings', 'routing_returns', 'routing_policies', 'virtual_models', 'guardrails',
+                 'guardrail_defaults', 'sign_in_links', 'credentials', 'invites', 'scim_group_members', 'scim_groups', 'scim_users',
+                 'claim_memberships', 'claim_mappings', 'api_keys', 'members', 'groups', 'key_counts', 'standings', 'usage_names']
 $$;
 
 CREATE FUNCTION public.rate_call(of_organization text, of_member text, of_request text, given text, given_reason text, may_wait boolean) RETURNS text
@@ -2397,6 +2467,8 @@ CREATE TABLE public.organizations (
     key_max_life interval,
     key_requires_whitelist boolean DEFAULT false NOT NULL,
     key_requires_budget boolean DEFAULT false NOT NULL,
+    purged_time timestamp with time zone,
+    CONSTRAINT only_deleted_are_purged CHECK (((purged_time IS NULL) OR (state = 'DELETED'::text))),
     CONSTRAINT organizations_billing_email_check CHECK (((length(billing_email) >= 3) AND (length(billing_email) <= 254))),
     CONSTRAINT organizations_budget_mode_check CHECK ((budget_mode = ANY (ARRAY['STRICT'::text, 'BALANCED'::text]))),
     CONSTRAINT organizations_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
@@ -4018,6 +4090,8 @@ CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USI
 
 CREATE INDEX operator_audit_log_by_user ON public.operator_audit_log USING btree (user_id, sequence);
 
+CREATE INDEX organizations_to_purge ON public.organizations USING btree (purge_time) WHERE ((state = 'DELETED'::text) AND (purged_time IS NULL));
+
 CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
 
 CREATE INDEX present_members_below_1 ON public.members USING btree (organization_id, (group_path[1]), member_id) WHERE ((state <> 'REMOVED'::text) AND (group_path[1] IS NOT NULL) AND (user_id IS NOT NULL));
@@ -5491,6 +5565,8 @@ REVOKE ALL ON FUNCTION public.is_switched_off(organization text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_authz;
 GRANT ALL ON FUNCTION public.is_switched_off(organization text) TO megarouter_admin;
 
+REVOKE ALL ON FUNCTION public.is_without_another_organization(of_user text, than text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.kept_carry(r public.guardrails, own_budget bigint, former_revision bigint, former text, time_zone text, start timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.last_use_of_api_key(organization text, of_api_key text) FROM PUBLIC;
@@ -5612,6 +5688,11 @@ GRANT ALL ON FUNCTION public.provider_health() TO megarouter_usage;
 
 REVOKE ALL ON FUNCTION public.provider_outcomes() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.provider_outcomes() TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.purge_deleted_organization(at_most integer, OUT organization_id text, OUT has_ended boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.purge_deleted_organization(at_most integer, OUT organization_id text, OUT has_ended boolean) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.purged_tables() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.rate_call(of_organization text, of_member text, of_request text, given text, given_reason text, may_wait boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rate_call(of_organization text, of_member text, of_request text, given text, given_reason text, may_wait boolean) TO megarouter_authz;
