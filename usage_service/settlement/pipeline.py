@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 from gateway_core.runtime.background import end, start
-from usage_service.settlement.entries import Entry, signature_of
+from usage_service.settlement.entries import Entry, Origin, signature_of
+from usage_service.settlement.fair_queue import FairQueue
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,9 @@ class SettlementPipeline:
     Batches are gathered one after the other, and reports of one hold are never in two concurrent batches. So of
     contradicting reports the first one counts (fault C3), whichever batch PostgreSQL would commit first.
 
+    Each batch has an equal share of every organization that waits. Half of the queue is for the stream alone, and no organization
+    has more than half from the stream: its further calls come from the journal, and those of others still find room.
+
     If the queue is full, `submit` waits. The access-log stream is then no longer read, and Envoy drops what it cannot
     send; the journal delivers it later.
     """
@@ -38,8 +41,10 @@ class SettlementPipeline:
             interval_ms: how long an entry waits for others to share its batch.
         """
         self._settle = settle
-        self._queue: deque[Entry] = deque()
-        self._queue_entries = queue_entries
+        half = max(queue_entries // 2, 1)
+        self._queue = FairQueue(stream_share=half)
+        self._entries_of = {Origin.STREAM: queue_entries, Origin.JOURNAL: half}
+        """From how many entries on a submission waits, by the log that delivers it."""
         self._arrived = asyncio.Event()
         self._has_room = asyncio.Event()
         self._unsettled = 0
@@ -60,16 +65,21 @@ class SettlementPipeline:
         return len(self._queue)
 
     async def submit(self, entries: Sequence[Entry]) -> None:
-        """Queues entries. Waits while the queue is full, then exceeds its length by less than what is submitted at once."""
+        """Queues entries of one log, apart from those that the stream brings of an organization with too many.
+
+        Waits while the queue is full, then exceeds its length by less than what is submitted at once.
+        """
         for entry in entries:
             if entry.page is not None:
                 entry.page.add()
-        while len(self._queue) >= self._queue_entries:
+        while entries and len(self._queue) >= self._entries_of[entries[0].origin]:
             self._has_room.clear()
             await self._has_room.wait()
-        if entries:
-            self._queue.extend(entries)
-            self._unsettled += len(entries)
+        for entry in entries:
+            if self._queue.has_place_for(entry):
+                self._queue.put(entry)
+                self._unsettled += 1
+        if self._unsettled:
             self._is_drained.clear()
             self._arrived.set()
 
@@ -100,14 +110,14 @@ class SettlementPipeline:
                     self._is_drained.set()
 
     async def _gather(self) -> list[Entry]:
-        """Returns the next entries, in the order of their arrival."""
-        while not self._queue:
+        """Returns the next entries. Those of an organization are in the order of their arrival."""
+        while not len(self._queue):
             self._arrived.clear()
             await self._arrived.wait()
         if len(self._queue) < self._batch_entries:
             # The slower the last batch was, the larger the next one: the fixed cost of a batch is then paid less often.
             await asyncio.sleep(max(self._interval_s, min(self._settling_s * _PAUSE_PER_BATCH, _LONGEST_INTERVAL_S)))
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_entries))]
+        batch = self._queue.take(self._batch_entries)
         self._has_room.set()
         return batch
 

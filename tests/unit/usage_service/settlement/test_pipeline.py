@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tests.contract.usage_service.settlement_cases import make_hold, make_report
 from usage_service.settlement.entries import Entry, Origin, Page
 from usage_service.settlement.pipeline import SettlementPipeline, running
 
 
-def entries(count: int, page: Page | None = None) -> list[Entry]:
-    return [Entry(make_report(make_hold()), Origin.STREAM, page) for _ in range(count)]
+def entries(
+    count: int, page: Page | None = None, *, organization: str = "acme", origin: Origin = Origin.STREAM
+) -> list[Entry]:
+    return [Entry(replace(make_report(make_hold()), organization=organization), origin, page) for _ in range(count)]
 
 
 class Recorder:
@@ -42,8 +45,9 @@ async def test_a_batch_has_at_most_its_entries_in_the_order_of_their_arrival() -
 async def test_submitting_waits_while_the_queue_is_full() -> None:
     recorder = Recorder()
     pipeline = SettlementPipeline(recorder.settle, queue_entries=2, batch_entries=1, interval_ms=0)
-    await pipeline.submit(entries(2))
-    waiting = asyncio.create_task(pipeline.submit(entries(1)))
+    for organization in ("acme", "other"):
+        await pipeline.submit(entries(1, organization=organization))
+    waiting = asyncio.create_task(pipeline.submit(entries(1, organization="third")))
     await asyncio.sleep(0.01)
     assert not waiting.done()
     assert pipeline.waiting == 2
@@ -83,3 +87,29 @@ async def test_a_canceled_worker_loses_nothing_that_it_only_waited_for() -> None
     await asyncio.wait({worker})
     assert pipeline.waiting == 1
     assert recorder.batches == []
+
+
+async def test_half_of_the_queue_is_for_the_stream_alone() -> None:
+    recorder = Recorder()
+    pipeline = SettlementPipeline(recorder.settle, queue_entries=4, batch_entries=1, interval_ms=0)
+    await pipeline.submit(entries(2, origin=Origin.JOURNAL))
+    waiting = asyncio.create_task(pipeline.submit(entries(1, origin=Origin.JOURNAL)))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    await asyncio.wait_for(pipeline.submit(entries(1, organization="other")), 1)
+    async with running(pipeline, workers=1, drain_timeout_ms=5_000):
+        recorder.released.set()
+        await waiting
+        await pipeline.drained()
+    assert len(recorder.batches) == 4
+
+
+async def test_what_the_stream_brings_beyond_half_of_the_queue_for_one_organization_is_left_to_the_journal() -> None:
+    recorder = Recorder()
+    recorder.released.set()
+    pipeline = SettlementPipeline(recorder.settle, queue_entries=4, batch_entries=4, interval_ms=0)
+    await pipeline.submit(entries(3))
+    assert pipeline.waiting == 2
+    async with running(pipeline, workers=1, drain_timeout_ms=5_000):
+        await pipeline.drained()
+    assert [len(batch) for batch in recorder.batches] == [2]
