@@ -7,6 +7,10 @@ import react from "@vitejs/plugin-react";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
+import { smallDescriptors } from "./plugins/descriptors.ts";
+import { messagesBesideCode } from "./plugins/messages.ts";
+
+const MESSAGES = resolve(import.meta.dirname, "src/stores/messages.ts");
 const SDK = resolve(import.meta.dirname, "../sdk/typescript/src");
 
 /** Replaces every file of the build by its gzip, because Envoy serves nothing else. The same build gives the same bytes. */
@@ -31,7 +35,7 @@ function onlyCompressed(): Plugin {
 
 export default defineConfig({
   base: "/console/",
-  plugins: [lingui({ macroTransform: true }), react(), onlyCompressed()],
+  plugins: [lingui({ macroTransform: true }), messagesBesideCode(MESSAGES), smallDescriptors(), react(), onlyCompressed()],
   resolve: {
     alias: { "@megarouter/admin/web": `${SDK}/web.ts`, "@megarouter/admin": `${SDK}/index.ts` },
     dedupe: ["@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-web"],

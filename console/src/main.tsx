@@ -12,7 +12,7 @@ import { installTrustedTypes } from "./util/trusted_types";
 async function start(): Promise<void> {
   installTrustedTypes();
   const preferences = loadPreferences();
-  await activate(preferences.language);
+  activate(preferences.language);
   const root = document.getElementById("root");
   if (root === null) throw new Error("the page has no root");
   createRoot(root, { onCaughtError: report }).render(<App theme={preferences.theme} />);

@@ -1,9 +1,11 @@
 """Builds what the tests of the console need, and starts a stack with a month of calls, an identity provider, and a key that signs
 reports."""
 
+import asyncio
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from megarouter_envoy.settings.variables import IDENTITY_PROVIDERS_FILE
 
@@ -39,6 +41,22 @@ def sign_in_proxy(identity_provider: IdentityProvider, tmp_path_factory: pytest.
         yield running
 
 
+RETURN = """
+INSERT INTO virtual_models (organization_id, virtual_model_id, model_name, owner_kind, owner_id, candidates, baseline_model)
+     VALUES ('acme', 'returned', 'assistant', 'organization', '', ARRAY['gpt-4o', 'gpt-4o-mini'], 'gpt-4o');
+INSERT INTO routing_returns (organization_id, return_id, virtual_model_id, use_case, measure, routed_count, routed_bad,
+                             held_out_count, held_out_bad, loss_basis_points, low_basis_points, allowed_basis_points)
+     VALUES ('acme', 'rr-1', 'returned', 'summaries', 'troubled', 1000, 400, 200, 20, 2970, 2064, 100)
+"""
+
+
+async def add_return(database_url: str) -> None:
+    """Adds a virtual model with a use case that went back to the baseline, which takes hundreds of conversations otherwise."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(RETURN)
+    await connection.close()
+
+
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityProvider) -> Iterator[Stack]:
     providers = tmp_path_factory.mktemp("identity") / "providers.yaml"
@@ -51,4 +69,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory, identity_provider: IdentityP
     }
     with Stack(tmp_path_factory.mktemp("stack"), free_port_base(), settings=settings) as running:
         load_demo_data(running.home, year=False)
+        asyncio.run(add_return(running.environment["MEGAROUTER_DATABASE_URL"]))
         yield running

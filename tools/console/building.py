@@ -30,6 +30,7 @@ def source_of_build() -> str:
     The code generated from the protos is not in it: a change there changes few builds, and a test that builds again finds those.
     """
     files = [CONSOLE / name for name in _SOURCES]
+    files += sorted((CONSOLE / "plugins").glob("*.ts"))
     files += sorted(file for file in (CONSOLE / "src").rglob("*") if file.is_file())
     files += sorted((TYPESCRIPT / "src").glob("*.ts"))
     names = [file.relative_to(REPOSITORY).as_posix() for file in files]

@@ -1,9 +1,9 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Box, Button, Group, Table, Text } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
-import { scaleBand, scaleLinear } from "d3-scale";
 import { type KeyboardEvent, useState } from "react";
 
+import { barsBetween, roundTicks } from "./scales";
 import { type Series, labelled, stackBuckets } from "./stacking";
 
 export interface Bucket {
@@ -54,8 +54,9 @@ function Bars({ title, buckets, series, format, height, onChoose }: BarsProps) {
   const [focus, setFocus] = useState(buckets.length - 1);
   const stacked = stackBuckets(series, buckets.length);
   const highest = Math.max(0, ...stacked.map((pieces) => pieces.at(-1)?.to ?? 0));
-  const y = scaleLinear([0, highest || 1], [height - bottom, top]).nice(4);
-  const x = scaleBand(buckets.map((_, index) => index), [left, Math.max(width, left + 1)]).padding(0.24);
+  const ticks = roundTicks(highest);
+  const y = (value: number): number => height - bottom - (value / (ticks.at(-1) ?? 1)) * (height - bottom - top);
+  const bars = barsBetween(left, Math.max(width, left + 1), buckets.length);
   const labels = labelled(buckets.length, width - left);
   const move = (event: KeyboardEvent): void => {
     if (event.key === "Enter") onChoose?.(focus, undefined);
@@ -69,14 +70,14 @@ function Bars({ title, buckets, series, format, height, onChoose }: BarsProps) {
   return (
     <Box ref={ref} pos="relative" onMouseLeave={() => setShown(undefined)}>
       <svg width={width} height={height} role="group" aria-label={t`${title}. The arrow keys move between bars.`} style={{ display: "block" }} onKeyDown={move}>
-        {y.ticks(4).map((tick) => (
+        {ticks.map((tick) => (
           <g key={tick}>
             <line x1={left} x2={width} y1={y(tick)} y2={y(tick)} stroke="var(--chart-grid)" />
             <text x={left - 8} y={y(tick)} dy="0.32em" textAnchor="end" fontSize="11" fill="var(--mantine-color-dimmed)" className="figures">{format(tick)}</text>
           </g>
         ))}
         {stacked.map((pieces, bucket) => {
-          const from = x(bucket) ?? 0;
+          const from = bars.start(bucket);
           return (
             <g
               key={bucket} data-bucket={bucket} className="bar" data-quiet={shown !== undefined && shown !== bucket} role={onChoose === undefined ? "img" : "link"} tabIndex={bucket === focus ? 0 : -1}
@@ -84,9 +85,9 @@ function Bars({ title, buckets, series, format, height, onChoose }: BarsProps) {
               onMouseEnter={() => setShown(bucket)} onFocus={() => { setShown(bucket); setFocus(bucket); }} onBlur={() => setShown(undefined)}
               {...(onChoose === undefined ? {} : { onClick: () => onChoose(bucket, undefined), style: { cursor: "pointer" } })}
             >
-              <rect x={from - (x.step() - x.bandwidth()) / 2} y={top} width={x.step()} height={height - bottom - top} fill="transparent" />
+              <rect x={from - (bars.step - bars.width) / 2} y={top} width={bars.step} height={height - bottom - top} fill="transparent" />
               {pieces.map((piece) => (
-                <rect key={piece.series.id} x={from} y={y(piece.to)} width={x.bandwidth()} height={Math.max(0, y(piece.from) - y(piece.to))} fill={piece.series.color} {...(onChoose === undefined ? {} : { onClick: (event) => { event.stopPropagation(); onChoose(bucket, piece.series); } })} />
+                <rect key={piece.series.id} x={from} y={y(piece.to)} width={bars.width} height={Math.max(0, y(piece.from) - y(piece.to))} fill={piece.series.color} {...(onChoose === undefined ? {} : { onClick: (event) => { event.stopPropagation(); onChoose(bucket, piece.series); } })} />
               ))}
             </g>
           );
@@ -95,7 +96,7 @@ function Bars({ title, buckets, series, format, height, onChoose }: BarsProps) {
           {[...labels].map((bucket) => {
             const isLast = bucket === buckets.length - 1 && buckets.length > 4;
             return (
-              <text key={bucket} x={(x(bucket) ?? 0) + x.bandwidth() / (isLast ? 1 : 2)} y={height - 6} textAnchor={isLast ? "end" : "middle"} fontSize="11" fill="var(--mantine-color-dimmed)">
+              <text key={bucket} x={bars.start(bucket) + bars.width / (isLast ? 1 : 2)} y={height - 6} textAnchor={isLast ? "end" : "middle"} fontSize="11" fill="var(--mantine-color-dimmed)">
                 {buckets[bucket]?.label}
               </text>
             );
@@ -104,7 +105,7 @@ function Bars({ title, buckets, series, format, height, onChoose }: BarsProps) {
       </svg>
       {shown !== undefined && stacked[shown] !== undefined && (
         <Box
-          aria-hidden className="surface" p="xs" pos="absolute" top={0} style={{ pointerEvents: "none", zIndex: 2, boxShadow: "0 6px 24px rgb(0 0 0 / 12%)", minWidth: 170, maxWidth: 280, ...besideBar((x(shown) ?? 0) + x.bandwidth() / 2, width) }}
+          aria-hidden className="surface" p="xs" pos="absolute" top={0} style={{ pointerEvents: "none", zIndex: 2, boxShadow: "0 6px 24px rgb(0 0 0 / 12%)", minWidth: 170, maxWidth: 280, ...besideBar(bars.start(shown) + bars.width / 2, width) }}
         >
           <Text size="xs" c="dimmed" mb={4}>{buckets[shown]?.full}</Text>
           {[...stacked[shown]].reverse().filter((piece) => piece.to > piece.from).map((piece) => (

@@ -1,5 +1,3 @@
-import { stack } from "d3-shape";
-
 export interface Series {
   readonly id: string;
   readonly label: string;
@@ -16,10 +14,10 @@ export interface Piece {
 
 /** Stacks the series of each bucket, the first series at the bottom. */
 export function stackBuckets(series: readonly Series[], bucketCount: number): readonly (readonly Piece[])[] {
-  const layers = stack<number, Series>().keys(series).value((bucket, one) => one.values[bucket] ?? 0)(Array.from({ length: bucketCount }, (_, index) => index));
-  return Array.from({ length: bucketCount }, (_, bucket) =>
-    layers.map((layer) => ({ series: layer.key, from: layer[bucket]?.[0] ?? 0, to: layer[bucket]?.[1] ?? 0 })),
-  );
+  return Array.from({ length: bucketCount }, (_, bucket) => {
+    let to = 0;
+    return series.map((one) => ({ series: one, from: to, to: (to += one.values[bucket] ?? 0) }));
+  });
 }
 
 /** Which buckets get a label, so that labels do not meet: the last one and every n-th before it. */

@@ -38,7 +38,7 @@ export function SettingsMenu({ profile }: { readonly profile?: string }) {
           fullWidth size="xs" mb="sm" aria-labelledby="language-label" value={language}
           onChange={(value) => {
             changePreferences({ language: value as Language });
-            void activate(value as Language);
+            activate(value as Language);
           }}
           data={[{ value: "en", label: "English" }, { value: "zh", label: "中文" }]}
         />

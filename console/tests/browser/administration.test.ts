@@ -87,6 +87,19 @@ test("a virtual model is created, switched to its baseline, explained and delete
   expect(problems).toEqual([]);
 });
 
+test("routing chooses again for a use case that went back to the baseline", async () => {
+  const { page, problems } = await openAs(browser, "olivia");
+  await go(page, `${home}/virtualModels/returned`);
+  await page.getByText("The use case summaries went back to the baseline").waitFor();
+  await page.getByText(/in 400 of 1,000, those held out in 20 of 200: a loss of 29.70%, at least 20.64%, where 1.00% is allowed/).waitFor();
+  await page.getByRole("button", { name: "Let routing choose again" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Choose again" }).click();
+  await page.getByText("Routing chooses again.").waitFor();
+  await settled(page);
+  expect(await page.getByText("went back to the baseline").count()).toBe(0);
+  expect(problems).toEqual([]);
+});
+
 test("the catalog says what a model costs and from when on, and which models a person may call", async () => {
   const { page } = await openAs(browser, "emma");
   await go(page, `${home}/models?q=gpt-4o-mini`);
@@ -105,6 +118,12 @@ test("a credential shows its secret once, is rotated and revoked", async () => {
   await page.getByRole("dialog").getByLabel("Name").fill(name);
   await page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
   await page.getByText("Copy the secret now").waitFor();
+  const shown = page.getByRole("alert").locator("code");
+  const secret = await shown.textContent();
+  await page.getByRole("button", { name: `Rotate ${name}` }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Rotate" }).click();
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  await expect.poll(() => shown.textContent()).not.toBe(secret);
   await page.getByRole("button", { name: `Revoke ${name}` }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
   await page.getByText("The credential is revoked.").waitFor();

@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { go, home, launch, openAs, variable } from "./support";
+import { go, home, launch, openAs, settled, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -84,5 +84,22 @@ test("a rule is tried on the last 30 days before it is added, and changed and de
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await page.getByText("The rule is deleted.").waitFor();
   await page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor();
+  expect(problems).toEqual([]);
+});
+
+test("alerts by e-mail are switched off and on again", async () => {
+  const { page, problems } = await openAs(browser, "noah");
+  await go(page, `${home}/profile`);
+  const byMail = page.getByRole("switch", { name: "Send alerts by e-mail" });
+  const save = page.locator("section").filter({ has: byMail }).getByRole("button", { name: "Save" });
+  for (const isOn of [false, true]) {
+    await byMail.setChecked(isOn);
+    await save.click();
+    await settled(page);
+    await page.getByText("The preference was saved.").last().waitFor();
+    await go(page, `${home}/calls`);
+    await go(page, `${home}/profile`);
+    expect(await byMail.isChecked()).toBe(isOn);
+  }
   expect(problems).toEqual([]);
 });

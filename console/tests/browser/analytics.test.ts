@@ -73,6 +73,23 @@ test("days are chosen by their dates, and the address has them", async () => {
   await page.getByText("Choose 1 to 400 days.").waitFor();
 });
 
+test("an anomaly gets an answer, which another one replaces", async () => {
+  const { page, problems } = await openAs(browser, "olivia");
+  await go(page, `${home}/analytics/anomalies?show=all`);
+  await page.getByRole("region", { name: "Unusual spend" }).getByRole("link").first().click();
+  await page.getByRole("heading", { name: "What was it?" }).waitFor();
+  for (const [answer, verdict] of [["A false alarm", "False alarm"], ["Planned", "Planned"]] as const) {
+    await page.getByRole("radio", { name: answer }).check();
+    await page.getByLabel("Note for others").fill(`月末 ${answer}`);
+    await page.getByRole("button", { name: "Save the answer" }).click();
+    await page.getByText(/answered/).waitFor();
+    await settled(page);
+    await page.getByText(verdict, { exact: true }).first().waitFor();
+    expect(await page.getByLabel("Note for others").inputValue()).toBe(`月末 ${answer}`);
+  }
+  expect(problems).toEqual([]);
+});
+
 test("calls are downloaded as the ledger has them", async () => {
   const { page } = await openAs(browser, "emma");
   await go(page, `${home}/calls?period=30d`);

@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { go, home, launch, openAs, openAsOperator, variable } from "./support";
+import { admin, go, home, launch, open, openAs, openAsOperator, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -91,6 +91,32 @@ test("an operator grants credit and raises the credit line, and the audit log ha
   await entries.getByRole("row", { name: /GrantCredit/ }).first().waitFor();
   await entries.getByRole("row", { name: /SetCreditLine/ }).first().getByRole("button", { name: "Show" }).click();
   await page.getByRole("dialog").getByText("creditLine.lineNanoCredits").waitFor();
+  expect(problems).toEqual([]);
+});
+
+test("an operator suspends an account, restores it, and makes a link that signs a member in", async () => {
+  const id = `suspended-${stamp}`;
+  await admin("POST", `organizations?organizationId=${id}`, { displayName: `停用 ${stamp}` });
+  const { page, problems } = await openAsOperator(browser);
+  await go(page, `${operators}/organizations/${id}`);
+  await page.getByRole("button", { name: "Suspend" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Suspend" }).click();
+  await page.getByText("The account is suspended.").waitFor();
+  expect((await admin("GET", `organizations/${id}`)).state).toBe("STATE_SUSPENDED");
+  await page.getByRole("button", { name: "Restore" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Restore" }).click();
+  await page.getByText("The account is restored.").waitFor();
+  await page.getByRole("button", { name: "Suspend" }).waitFor();
+
+  await go(page, `${operators}/organizations/acme`);
+  await page.getByRole("button", { name: "Sign-in link" }).click();
+  await page.getByLabel("Id of the member").fill("lucas");
+  await page.getByLabel("How long it can be used").selectOption({ label: "10 minutes" });
+  await page.getByRole("dialog").getByRole("button", { name: "Make the link" }).click();
+  const link = (await page.getByRole("dialog").getByText(/#mrl-/).textContent()) ?? "";
+  const { page: member } = await open(browser);
+  await member.goto(link);
+  await member.getByRole("button", { name: /Lucas/ }).waitFor();
   expect(problems).toEqual([]);
 });
 

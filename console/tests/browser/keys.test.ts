@@ -49,6 +49,21 @@ test("a member makes a key, calls with it, sees the call, and disables the key",
   expect(problems).toEqual([]);
 });
 
+test("a key that leaked gets another secret, and the old one is refused", async () => {
+  const made = await admin("POST", `${organization}/apiKeys?apiKeyId=leaked-${stamp}`, { displayName: `leaked ${stamp}` });
+  const { page, problems } = await openAs(browser, "olivia");
+  await go(page, `${home}/apiKeys/leaked-${stamp}`);
+  await page.getByRole("button", { name: "Rotate" }).click();
+  await page.getByLabel("The old secret stays valid").selectOption("0");
+  await page.getByRole("dialog").getByRole("button", { name: "Rotate" }).click();
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  const secret = (await page.getByText(/^mr-[\w-]{30,}$/).textContent()) ?? "";
+  expect(secret).not.toBe(made.secret);
+  await expect.poll(() => call(String(made.secret)), { timeout: 5_000 }).toBe(401);
+  expect(await call(secret)).toBe(200);
+  expect(problems).toEqual([]);
+});
+
 test("the form says what is wrong before it asks the service", async () => {
   const { page } = await openAs(browser, "emma");
   await go(page, `${home}/new/apiKey`);
