@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from gateway_core.model.organization.bearer_secrets import Peppers
 from gateway_core.model.validation_problems import problems_of
-from gateway_core.runtime.database_urls.postgres import require_place
+from gateway_core.runtime.database_urls.postgres import require_one_place, require_place
 from gateway_core.runtime.database_urls.redis import RedisUrl
 
 PREFIX = "MEGAROUTER_"
@@ -249,6 +249,10 @@ class AdminSettings(DatabaseSettings, TargetSettings):
 
     admin_database_url: SecretStr
     """PostgreSQL, logging in as `megarouter_admin`."""
+    database_replica: Annotated[str, AfterValidator(require_one_place)] | None = None
+    """`postgresql://host:port` of a streaming replica that answers questions about usage. None: the primary does."""
+    replica_lag_ms: Positive = 5_000
+    """How far the replica may be behind. If it is further behind, or away, the primary answers."""
     redis_url: RedisUrl
     """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     key_pepper: HexKey

@@ -35,6 +35,17 @@ def require_place(text: str) -> str:
     return text
 
 
+def require_one_place(text: str) -> str:
+    """Returns a place of one server.
+
+    Raises:
+        ValueError: it is none. The message quotes none of it.
+    """
+    if "," in urlsplit(require_place(text)).netloc:
+        raise ValueError("must name one server")
+    return text
+
+
 def url_at(url: str, place: str) -> str:
     """Returns a URL that logs in as `url` does, at another place. Where the place has no database or no options, those of `url`
     apply, except which of its servers it wants.

@@ -86,12 +86,42 @@ async def _pool_of(settings: DatabaseSettings, role: str, begin_with: Mapping[st
         connect = functools.partial(connect, server_settings=server_settings)
     else:
         url = url_at(url, place)
-        options = {"connection_class": PooledConnection, "init": pooled.beginning_with(begin_with)}
+        options = {"connection_class": PooledConnection, "init": pooled.beginning_with(lambda: begin_with)}
         # A prepared statement would stay on a connection to the server that the next transaction may not get.
         connect = functools.partial(connect, server_settings={"application_name": role}, statement_cache_size=0)
     return await asyncpg.create_pool(
         url, connect=connect, min_size=1, max_size=settings.database_pool_size, reset=_leave_as_it_is, **options
     )
+
+
+@asynccontextmanager
+async def open_replica(
+    settings: DatabaseSettings, role: str, place: str, begin_with: Callable[[], Mapping[str, str]]
+) -> AsyncIterator[asyncpg.Pool]:
+    """Opens a pool that reads from replicas. It connects when it is used, so they may be away.
+
+    Args:
+        settings: the login and the limits.
+        role: names the connections.
+        place: `postgresql://host:port` of one or several.
+        begin_with: returns the settings with which a transaction begins.
+    """
+    timeout_s = settings.database_timeout_ms / 1_000
+    server_settings = {
+        "application_name": f"{role} replica",
+        "statement_timeout": str(settings.database_timeout_ms),
+        "default_transaction_read_only": "on",
+    }
+    connect = functools.partial(
+        hosts.connect, timeout=timeout_s, command_timeout=timeout_s, server_settings=server_settings
+    )
+    options: dict[str, Any] = {"connection_class": PooledConnection, "init": pooled.beginning_with(begin_with)}
+    url, size = url_at(settings.database_url.get_secret_value(), place), settings.database_pool_size
+    pool = await asyncpg.create_pool(url, connect=connect, min_size=0, max_size=size, reset=_leave_as_it_is, **options)
+    try:
+        yield pool
+    finally:
+        pool.terminate()
 
 
 async def _require_login(pool: asyncpg.Pool, role: str) -> None:

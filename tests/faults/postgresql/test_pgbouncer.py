@@ -20,7 +20,7 @@ from tests.contract.usage_service.settlement_cases import make_settings
 from tests.faults.conftest import World, open_world, survive
 from tests.support.faults import databases
 from tests.support.ports import free_port_base
-from tests.support.servers.pgbouncer import PgBouncer, running_pgbouncer
+from tests.support.postgresql.pgbouncer import PgBouncer, running_pgbouncer
 
 ROLE = "megarouter_usage"
 SERVER_CONNECTIONS = 3

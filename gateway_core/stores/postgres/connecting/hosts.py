@@ -21,7 +21,7 @@ _Attempt = asyncio.Task[asyncpg.Connection]
 
 
 async def connect(url: str, *, timeout: float, **options: object) -> asyncpg.Connection:
-    """Connects. With `target_session_attrs=read-write` in the URL, only the primary will do.
+    """Connects. With `target_session_attrs=primary` in the URL, only the primary will do.
 
     Args:
         url: of one server or of several.

@@ -16,16 +16,16 @@ _BEGIN: Final = "BEGIN"
 
 
 class PooledConnection(TypedConnection):
-    """A connection to the pooler. `begin_with` must be set before its first statement."""
+    """A connection whose transactions begin with what `begin_with` returns. It must be set before the first statement."""
 
-    begin_with: str = ""
+    begin_with: Callable[[], str]
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
         """As asyncpg's, in a transaction with the settings."""
         if self.is_in_transaction():
             return await super().execute(query, *args, timeout=timeout)
         if query.startswith(_BEGIN):
-            return await super().execute(f"{query} {self.begin_with}", timeout=timeout)
+            return await super().execute(f"{query} {self.begin_with()}", timeout=timeout)
         async with self.transaction():
             return await super().execute(query, *args, timeout=timeout)
 
@@ -42,9 +42,11 @@ class PooledConnection(TypedConnection):
             return await super()._executemany(*arguments, **options)  # type: ignore[misc]
 
 
-def beginning_with(settings: Mapping[str, str]) -> Callable[[asyncpg.Connection], Awaitable[None]]:
-    """Returns what prepares a new connection of a pool: its transactions begin with these settings."""
-    statements = "".join(f"SET LOCAL {name} = {_literal(value)};" for name, value in settings.items())
+def beginning_with(settings: Callable[[], Mapping[str, str]]) -> Callable[[asyncpg.Connection], Awaitable[None]]:
+    """Returns what prepares a new connection of a pool: each of its transactions begins with the settings of that moment."""
+
+    def statements() -> str:
+        return "".join(f"SET LOCAL {name} = {_literal(value)};" for name, value in settings().items())
 
     async def prepare(connection: asyncpg.Connection) -> None:
         cast("PooledConnection", connection).begin_with = statements

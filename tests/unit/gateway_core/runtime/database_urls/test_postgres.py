@@ -4,11 +4,11 @@ import pytest
 
 from gateway_core.runtime.database_urls.postgres import require_place, url_at, urls_of_hosts
 
-URL = "postgresql://megarouter_usage:p%40ss@db-1:5432,db-2:5433/megarouter?sslmode=verify-full&target_session_attrs=read-write"
+URL = "postgresql://megarouter_usage:p%40ss@db-1:5432,db-2:5433/megarouter?sslmode=verify-full&target_session_attrs=primary"
 
 
 def test_each_server_of_a_url_gets_a_url_of_its_own() -> None:
-    rest = "/megarouter?sslmode=verify-full&target_session_attrs=read-write"
+    rest = "/megarouter?sslmode=verify-full&target_session_attrs=primary"
     assert urls_of_hosts(URL) == [
         f"postgresql://megarouter_usage:p%40ss@db-1:5432{rest}",
         f"postgresql://megarouter_usage:p%40ss@db-2:5433{rest}",

@@ -60,6 +60,11 @@ class PgBouncer:
         self._process = start_child(self._child)
         self._wait()
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def url_of(self, url: str) -> str:
         """Returns the URL of a login at this place."""
         return url_at(url, self.place)
