@@ -138,8 +138,8 @@ async def test_a_question_that_the_replica_must_cancel_is_answered_by_the_primar
             served.append(await connection.fetchval("SELECT inet_server_port()"))
             await connection.fetch("SELECT * FROM organizations")
             if len(served) == 1:
-                await answering.owner.execute("ALTER TABLE organizations ALTER display_name SET STATISTICS 100")
-                await connection.fetchval("SELECT pg_sleep(5)")
+                await answering.owner.execute("ALTER TABLE organizations ADD COLUMN conflict boolean")
+                await connection.fetchval("SELECT pg_sleep(3)")
             return len(served)
 
     assert await answering.reads.read(ask) == 2
