@@ -16,6 +16,7 @@ from admin_service.access.directory import Directory
 from admin_service.access.identity_tokens import EdgeProof
 from admin_service.access.link_grants import LinkGrants
 from admin_service.access.operators import Operators, parse_operators
+from admin_service.analytics.replicas.reads import Reads, open_reads
 from admin_service.analytics.reports.rendering import Renderer
 from admin_service.analytics.signatures.keys import SigningFiles, SigningKeyError, load_signing_key, signing_files
 from admin_service.analytics.writing.model_call import ModelCaller
@@ -151,6 +152,7 @@ async def open_service(
     async with (
         open_pool(settings, ROLE, pepper=settings.peppers.name) as pool,
         open_pipelined(settings.redis_url.get_secret_value()) as redis,
+        open_reads(settings, ROLE, pool) as reads,
     ):
         await until_available(lambda: _store(pool, catalog, settings))
         peppers = settings.peppers
@@ -171,7 +173,7 @@ async def open_service(
             make_incident_id=lambda: secrets.token_hex(8),
             offers_personal_accounts=settings.personal_accounts,
         )
-        apis = _apis(settings, pool, redis, page_tokens, issuers, IdentityLinks(issuers))
+        apis = _apis(settings, pool, reads, redis, page_tokens, issuers, IdentityLinks(issuers))
         scim = ScimApi(pool, _new_id, GroupsApi(pool, page_tokens, _new_id), issuers)
         service = AdminService(pool, apis, scim, FilesApi(pool), guard)
         probes: dict[str, dependencies.Probe] = {
@@ -195,6 +197,7 @@ async def open_service(
 def _apis(
     settings: AdminSettings,
     pool: asyncpg.Pool,
+    reads: Reads,
     redis: PipelinedClient,
     page_tokens: PageTokens,
     issuers: Issuers,
@@ -220,7 +223,7 @@ def _apis(
             ModelCaller(settings.model_url) if settings.model_url else None,
             _now,
         ),
-        AnalyticsApi(pool, _now),
+        AnalyticsApi(reads, _now),
         AnomaliesApi(pool, page_tokens),
         ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
         AuditLogApi(pool, page_tokens),

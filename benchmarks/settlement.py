@@ -100,6 +100,7 @@ async def measure(
     *,
     tags: Tags = (),
     rolls_up: bool = False,
+    pooler: str | None = None,
 ) -> Figures:
     """Settles calls that are spread evenly over organizations, in a fresh database.
 
@@ -110,8 +111,9 @@ async def measure(
         organizations: how many own them.
         tags: of each call.
         rolls_up: whether rollups follow meanwhile.
+        pooler: where a pooler in transaction mode listens; None connects directly.
     """
-    settings = make_settings(database_url, redis_url or "redis://unused")
+    settings = make_settings(database_url, redis_url or "redis://unused", database_pooler=pooler)
     names = [f"org-{number}" for number in range(1, organizations + 1)]
     reports = await _prepare(database_url, names, calls, tags)
     server = await postgres_process(database_url)

@@ -61,7 +61,7 @@ LATEST: Final = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 _POSITION: Final = """
 SELECT coalesce(r.time_zone, o.time_zone) AS time_zone, r.generation, coalesce(r.sequence, 0) AS rolled, h.sequence AS head,
        coalesce(r.days_until, 'epoch') AS days_until, coalesce(r.hours_from, 'epoch') AS hours_from,
-       now() AS time,
+       coalesce(nullif(current_setting('megarouter.as_of', true), '')::timestamptz, now()) AS time,
        NOT EXISTS (SELECT FROM holds WHERE organization_id = $1 AND state = 'HELD' AND place_time < $2) AS has_no_open_call
   FROM organizations o JOIN ledger_heads h ON h.organization_id = o.organization_id
   LEFT JOIN usage_rollups r ON r.organization_id = o.organization_id AND r.state = 'CURRENT'

@@ -10,6 +10,7 @@ from typing import Final
 from admin_service.doctor.findings import Finding, Verdict
 from admin_service.doctor.masking import named_files, secrets_in, shown_settings
 from admin_service.doctor.postgres import examine_postgres
+from admin_service.doctor.postgres_places import examine_places
 from admin_service.doctor.redis import examine_redis
 from gateway_core.model.catalog_file import CatalogError, load_catalog
 from gateway_core.runtime.settings import (
@@ -53,7 +54,9 @@ async def examine(service: str, environment: Mapping[str, str]) -> Examination:
         return Examination(service, [Finding("settings", Verdict.FAULT, str(error))])
     findings = [Finding("settings", Verdict.OK, "complete"), *_files(settings)]
     if isinstance(settings, DatabaseSettings):
-        findings += await examine_postgres(settings.database_url.get_secret_value(), f"megarouter_{service}")
+        role = f"megarouter_{service}"
+        findings += await examine_postgres(settings.database_url.get_secret_value(), role)
+        findings += await examine_places(settings, role)
     redis_url = getattr(settings, "redis_url", None)
     if redis_url is not None:
         findings += await examine_redis(redis_url.get_secret_value())

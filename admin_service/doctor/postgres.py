@@ -10,6 +10,7 @@ from admin_service.doctor.findings import Finding, Verdict
 from gateway_core.runtime.telemetry.dependencies import CLOCK
 from gateway_core.schema.files import SchemaError, load_migrations
 from gateway_core.schema.history import COMMAND, missing, read_applied
+from gateway_core.stores.postgres.connecting.hosts import connect
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 
 OLDEST_VERSION: Final = 16
@@ -28,7 +29,7 @@ SELECT session_user AS login, rolsuper OR rolcreaterole OR rolbypassrls AS is_mi
 async def examine_postgres(url: str, role: str) -> list[Finding]:
     """Returns what is found with a service's URL. It writes nothing."""
     try:
-        connection = await asyncpg.connect(url, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S)
+        connection = await connect(url, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S)
     except (asyncpg.PostgresError, *UNAVAILABLE, ValueError) as error:
         # Only the type of the error: its message may quote a URL with a password.
         return [Finding("postgres", Verdict.FAULT, f"cannot be reached as {role}: {type(error).__name__}")]

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from gateway_core.model.organization.bearer_secrets import Peppers
 from gateway_core.model.validation_problems import problems_of
-from gateway_core.runtime.redis_urls import is_cluster_url, parse_cluster_url
+from gateway_core.runtime.database_urls.postgres import require_one_place, require_place
+from gateway_core.runtime.database_urls.redis import RedisUrl
 
 PREFIX = "MEGAROUTER_"
 
@@ -40,15 +41,7 @@ def _require_hex_key(value: SecretStr) -> SecretStr:
     return value
 
 
-def _require_readable_redis_url(value: SecretStr) -> SecretStr:
-    if is_cluster_url(value.get_secret_value()):
-        parse_cluster_url(value.get_secret_value())
-    return value
-
-
 HexKey = Annotated[SecretStr, AfterValidator(_require_hex_key)]
-RedisUrl = Annotated[SecretStr, AfterValidator(_require_readable_redis_url)]
-"""`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a Redis Cluster."""
 Positive = Annotated[int, Field(gt=0, le=2**31)]
 _FEWEST_MONTHS_OF_HOURS: Final = 14
 _LONGEST_STORED_MS: Final = 3_650 * 24 * 3_600 * 1_000
@@ -84,6 +77,9 @@ class DatabaseSettings(ServiceSettings):
 
     database_pool_size: Positive = 4
     """Connections in the pool."""
+    database_pooler: Annotated[str, AfterValidator(require_place)] | None = None
+    """`postgresql://host:port` of a pooler in transaction mode, such as PgBouncer. The pool logs in there as the service's URL
+    says. That URL stays direct, for what listens or locks for longer than a transaction. None: the pool uses it too."""
     database_timeout_ms: Positive = 5_000
     """Limit for connecting and for each statement."""
     schema_wait_ms: Positive = 60_000
@@ -253,6 +249,10 @@ class AdminSettings(DatabaseSettings, TargetSettings):
 
     admin_database_url: SecretStr
     """PostgreSQL, logging in as `megarouter_admin`."""
+    database_replica: Annotated[str, AfterValidator(require_one_place)] | None = None
+    """`postgresql://host:port` of a streaming replica that answers questions about usage. None: the primary does."""
+    replica_lag_ms: Positive = 5_000
+    """How far the replica may be behind. If it is further behind, or away, the primary answers."""
     redis_url: RedisUrl
     """`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a cluster. Eviction must be off."""
     key_pepper: HexKey

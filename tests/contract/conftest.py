@@ -18,7 +18,7 @@ from deploy.local.programs.derived_logins import migrate_with_derived_logins
 from deploy.local.programs.postgres import PostgresServer, start_postgres
 from deploy.local.programs.redis import RedisServer, start_redis
 from gateway_core.schema.logins import SERVICE_URLS
-from gateway_core.stores.postgres.connections import TypedConnection
+from gateway_core.stores.postgres.connecting.typed import TypedConnection
 from gateway_core.stores.redis.connections import open_redis
 from tests.support.ports import free_port
 from tests.support.servers.memory_directory import memory_directory

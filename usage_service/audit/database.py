@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 
 from gateway_core.schema.logins import AUDIT_ROLE
+from gateway_core.stores.postgres.connecting.hosts import connect
 from usage_service.audit.check import Breach, Check, Finding
 from usage_service.audit.credit_checks import CREDIT_HAS_AUTHORITY, CREDIT_LINE_GUARD
 from usage_service.audit.figures import Figures, read_figures
@@ -57,7 +58,7 @@ class Report:
 @asynccontextmanager
 async def open_snapshot(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """Opens a connection in one read-only snapshot. It takes no lock that keeps a service from reading or writing."""
-    connection = await asyncpg.connect(database_url, timeout=_CONNECT_TIMEOUT_S, server_settings=_SETTINGS)
+    connection = await connect(database_url, timeout=_CONNECT_TIMEOUT_S, server_settings=_SETTINGS)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             yield connection

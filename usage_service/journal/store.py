@@ -7,6 +7,7 @@ from typing import Final, Self
 import asyncpg
 
 from gateway_core.runtime.settings import DatabaseSettings
+from gateway_core.stores.postgres.connecting.hosts import connect
 from gateway_core.stores.postgres.connections import Connection
 
 _APPLICATION: Final = "journal"
@@ -58,7 +59,7 @@ class JournalClaim:
     async def attempt(cls, settings: DatabaseSettings, role: str, journal: str) -> Self | None:
         """Takes the right; returns None while another process has it. Errors of asyncpg pass through."""
         timeout_s = settings.database_timeout_ms / 1_000
-        connection = await asyncpg.connect(
+        connection = await connect(
             settings.database_url.get_secret_value(),
             timeout=timeout_s,
             command_timeout=timeout_s,

@@ -1,13 +1,14 @@
 """Serves `megarouter.admin.v1.Analytics`."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import grpc
+from google.protobuf.message import Message
 from megarouter.admin.v1 import analytics_pb2
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
@@ -18,6 +19,7 @@ from admin_service.analytics.member_counts.reading import member_counts
 from admin_service.analytics.names import names_of
 from admin_service.analytics.query import InvalidQueryError, UsageQuery
 from admin_service.analytics.reading import answer_in
+from admin_service.analytics.replicas.reads import Reads
 from admin_service.api.errors import AdminError, FieldViolation, invalid_fields
 from admin_service.resources.analytics import messages
 from admin_service.resources.analytics.forecasts import forecast_message
@@ -32,37 +34,43 @@ _FIELDS: Final = {"start": "time_range", "end": "time_range", "filter": "usage_f
 
 
 class AnalyticsApi:
-    """Answers questions about usage. Each answer is read in one snapshot of the database. Nothing here changes anything."""
+    """Answers questions about usage. Each answer is read in one snapshot, of the replica if one is near enough."""
 
     service = analytics_pb2.DESCRIPTOR.services_by_name["Analytics"]
 
-    def __init__(self, pool: asyncpg.Pool, now: Callable[[], dt.datetime]) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads, now: Callable[[], dt.datetime]) -> None:
+        self._reads = reads
         self._now = now
         self._hour_profiles = HourProfiles()
         self.handlers: Mapping[str, Handle] = {
-            "GetUsageForecast": self.get_forecast,
-            "GetUsageSummary": self.get_summary,
-            "ListTopConsumers": self.list_top_consumers,
-            "QueryUsage": self.query_usage,
+            "GetUsageForecast": self._read_by(self.get_forecast),
+            "GetUsageSummary": self._read_by(self.get_summary),
+            "ListTopConsumers": self._read_by(self.list_top_consumers),
+            "QueryUsage": self._read_by(self.query_usage),
         }
         self.changes: Mapping[str, MakeChange] = {}
         self.rules: Mapping[str, Rule] = {}
 
+    def _read_by(self, answer: Callable[[asyncpg.Pool, Any, Caller], Awaitable[Message]]) -> Handle:
+        async def handle(request: Any, caller: Any) -> Message:  # noqa: ANN401 - as every `Handle`
+            return await self._reads.read(lambda pool: answer(pool, request, caller))
+
+        return handle
+
     async def get_forecast(
-        self, request: analytics_pb2.GetUsageForecastRequest, caller: Caller
+        self, pool: asyncpg.Pool, request: analytics_pb2.GetUsageForecastRequest, caller: Caller
     ) -> analytics_pb2.UsageForecast:
         """GetUsageForecast returns what a scope will have spent at the end of its cycle."""
         organization = caller.actor.organization
-        async with acting_for(self._pool, organization, isolation="repeatable_read") as connection:
+        async with acting_for(pool, organization, isolation="repeatable_read") as connection:
             return await forecast_message(connection, request, caller, self._now(), self._hour_profiles)
 
     async def get_summary(
-        self, request: analytics_pb2.GetUsageSummaryRequest, caller: Caller
+        self, pool: asyncpg.Pool, request: analytics_pb2.GetUsageSummaryRequest, caller: Caller
     ) -> analytics_pb2.UsageSummary:
         """GetUsageSummary returns totals, averages and the models in use."""
         query = summary_query_of(request, caller.actor, self._now())
-        async with self._reading(query) as connection:
+        async with self._reading(pool, query) as connection:
             answer = await answer_in(connection, query)
             before = answer.previous_range
             if before is None:
@@ -73,32 +81,32 @@ class AnalyticsApi:
         return messages.summary_message(query, answer, members, members_before)
 
     async def list_top_consumers(
-        self, request: analytics_pb2.ListTopConsumersRequest, caller: Caller
+        self, pool: asyncpg.Pool, request: analytics_pb2.ListTopConsumersRequest, caller: Caller
     ) -> analytics_pb2.ListTopConsumersResponse:
         """ListTopConsumers returns who or what used most, as far as the caller may see it."""
         if request.page_token:
             message = "The list has one page: leave page_token empty."
             raise AdminError(grpc.StatusCode.INVALID_ARGUMENT, ErrorReason.PAGE_TOKEN_INVALID, message)
         query = consumers_query_of(request, caller.actor, self._now())
-        async with self._reading(query) as connection:
+        async with self._reading(pool, query) as connection:
             answer = await answer_in(connection, query)
             names = await _names(connection, query, answer)
         return messages.consumers_message(query, answer, names)
 
     async def query_usage(
-        self, request: analytics_pb2.QueryUsageRequest, caller: Caller
+        self, pool: asyncpg.Pool, request: analytics_pb2.QueryUsageRequest, caller: Caller
     ) -> analytics_pb2.QueryUsageResponse:
         """QueryUsage returns usage by dimensions and buckets of time, as far as the caller may see it."""
         query = query_of(request, caller.actor, self._now())
-        async with self._reading(query) as connection:
+        async with self._reading(pool, query) as connection:
             answer = await answer_in(connection, query)
             names = await _names(connection, query, answer)
         return messages.query_message(query, answer, names)
 
     @asynccontextmanager
-    async def _reading(self, query: UsageQuery) -> AsyncIterator[Connection]:
+    async def _reading(self, pool: asyncpg.Pool, query: UsageQuery) -> AsyncIterator[Connection]:
         try:
-            async with acting_for(self._pool, query.organization, isolation="repeatable_read") as connection:
+            async with acting_for(pool, query.organization, isolation="repeatable_read") as connection:
                 yield connection
         except InvalidQueryError as error:
             raise invalid_fields(FieldViolation(_FIELDS.get(error.field, error.field), str(error))) from error

@@ -84,7 +84,7 @@ def server_child(directory: Path, port: int, log_file: Path, *, durable: bool) -
     account, data = unprivileged_account(), data_directory(directory)
     options = [part for name, value in settings(port, durable=durable).items() for part in ("-c", f"{name}={value}")]
     return ChildCommand(
-        command=[_program("postgres", account), "-D", _name_of(data, account), *options],
+        command=[postgres_program("postgres", account), "-D", _name_of(data, account), *options],
         environment=_ENVIRONMENT,
         directory=data,
         log_file=log_file,
@@ -93,7 +93,8 @@ def server_child(directory: Path, port: int, log_file: Path, *, durable: bool) -
     )
 
 
-def _program(name: str, account: Account | None) -> str:
+def postgres_program(name: str, account: Account | None) -> str:
+    """Returns the path of a program of PostgreSQL that the account can reach."""
     return str((installed_programs() if account is None else reachable_programs(account)) / name)
 
 
@@ -146,7 +147,7 @@ def _initialize(cluster: Path, log_file: Path, account: Account | None) -> None:
         ),
     }
     for name, ((binary, *arguments), stdin) in steps.items():
-        command = [_program(binary, account), *arguments]
+        command = [postgres_program(binary, account), *arguments]
         child = ChildCommand(command, _ENVIRONMENT, cluster, log_file, signal.SIGKILL, account)
         run_child(child, f"PostgreSQL ({name})", INITDB_TIMEOUT_S, stdin)
 

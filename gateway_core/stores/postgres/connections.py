@@ -1,17 +1,21 @@
 """Connections to PostgreSQL: pools that are logged in as their service's role, and waiting for a server that is not up yet."""
 
 import asyncio
+import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from gateway_core.runtime.backoff import Backoff
+from gateway_core.runtime.database_urls.postgres import url_at
 from gateway_core.runtime.settings import DatabaseSettings, StartRefusedError
+from gateway_core.stores.postgres.connecting import hosts, pooled
+from gateway_core.stores.postgres.connecting.pooled import PooledConnection
+from gateway_core.stores.postgres.connecting.typed import TypedConnection
 
 logger = logging.getLogger(__name__)
 
@@ -34,35 +38,6 @@ BY_INDEX: Final = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_pl
 
 _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 1.0
-_FIRST_OF_USERS: Final = 16_384
-"""PostgreSQL gives its own types lower numbers, which are the same in every database (`FirstNormalObjectId`)."""
-
-_known: dict[frozenset[int], Sequence[Any]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class _NoStatement:
-    """Stands for the statement that would have asked. asyncpg only looks whether it has a name."""
-
-    name: str = "not asked"
-
-
-class TypedConnection(asyncpg.Connection):
-    """A connection that asks for PostgreSQL's own types once per process.
-
-    asyncpg knows only some of them. For others, such as `bigint[]`, each new connection asks the catalog before its first
-    statement with one. That takes 11 ms of the server's processor, twice as much as the rest of such a connection. The answer
-    for a built-in type is always the same.
-    """
-
-    async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> tuple[Sequence[Any], Any]:
-        asked = frozenset(typeoids)
-        if asked in _known:
-            return _known[asked], _NoStatement()
-        rows, statement = await super()._introspect_types(asked, timeout)  # type: ignore[misc] # the stubs leave it out
-        if max(asked) < _FIRST_OF_USERS:
-            _known[asked] = rows
-        return rows, statement
 
 
 @asynccontextmanager
@@ -84,23 +59,12 @@ async def open_pool(
         StartRefusedError: the settings log in as another role.
     """
     timeout_s = settings.database_timeout_ms / 1_000
-    pool = await until_available(
-        lambda: asyncpg.create_pool(
-            settings.database_url.get_secret_value(),
-            connection_class=TypedConnection,
-            min_size=1,
-            max_size=settings.database_pool_size,
-            command_timeout=timeout_s,
-            timeout=timeout_s,
-            reset=_leave_as_it_is,
-            server_settings={
-                "application_name": role,
-                "statement_timeout": str(settings.database_timeout_ms),
-                **(BY_INDEX if by_index else {}),
-                **({"megarouter.pepper": pepper} if pepper else {}),
-            },
-        )
-    )
+    begin_with = {
+        "statement_timeout": str(settings.database_timeout_ms),
+        **(BY_INDEX if by_index else {}),
+        **({"megarouter.pepper": pepper} if pepper else {}),
+    }
+    pool = await until_available(lambda: _pool_of(settings, role, begin_with))
     try:
         await _require_login(pool, role)
         yield pool
@@ -109,6 +73,55 @@ async def open_pool(
             await asyncio.wait_for(pool.close(), timeout_s)
         except TimeoutError:
             pool.terminate()
+
+
+async def _pool_of(settings: DatabaseSettings, role: str, begin_with: Mapping[str, str]) -> asyncpg.Pool:
+    """Returns a pool whose statements run with these settings of PostgreSQL."""
+    url, place = settings.database_url.get_secret_value(), settings.database_pooler
+    timeout_s = settings.database_timeout_ms / 1_000
+    connect = functools.partial(hosts.connect, timeout=timeout_s, command_timeout=timeout_s)
+    if place is None:
+        server_settings = {"application_name": role, **begin_with}
+        options: dict[str, Any] = {"connection_class": TypedConnection}
+        connect = functools.partial(connect, server_settings=server_settings)
+    else:
+        url = url_at(url, place)
+        options = {"connection_class": PooledConnection, "init": pooled.beginning_with(lambda: begin_with)}
+        # A prepared statement would stay on a connection to the server that the next transaction may not get.
+        connect = functools.partial(connect, server_settings={"application_name": role}, statement_cache_size=0)
+    return await asyncpg.create_pool(
+        url, connect=connect, min_size=1, max_size=settings.database_pool_size, reset=_leave_as_it_is, **options
+    )
+
+
+@asynccontextmanager
+async def open_replica(
+    settings: DatabaseSettings, role: str, place: str, begin_with: Callable[[], Mapping[str, str]]
+) -> AsyncIterator[asyncpg.Pool]:
+    """Opens a pool that reads from replicas. It connects when it is used, so they may be away.
+
+    Args:
+        settings: the login and the limits.
+        role: names the connections.
+        place: `postgresql://host:port` of one or several.
+        begin_with: returns the settings with which a transaction begins.
+    """
+    timeout_s = settings.database_timeout_ms / 1_000
+    server_settings = {
+        "application_name": f"{role} replica",
+        "statement_timeout": str(settings.database_timeout_ms),
+        "default_transaction_read_only": "on",
+    }
+    connect = functools.partial(
+        hosts.connect, timeout=timeout_s, command_timeout=timeout_s, server_settings=server_settings
+    )
+    options: dict[str, Any] = {"connection_class": PooledConnection, "init": pooled.beginning_with(begin_with)}
+    url, size = url_at(settings.database_url.get_secret_value(), place), settings.database_pool_size
+    pool = await asyncpg.create_pool(url, connect=connect, min_size=0, max_size=size, reset=_leave_as_it_is, **options)
+    try:
+        yield pool
+    finally:
+        pool.terminate()
 
 
 async def _require_login(pool: asyncpg.Pool, role: str) -> None:

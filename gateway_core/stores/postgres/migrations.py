@@ -12,6 +12,7 @@ from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.settings import DatabaseSettings, StartRefusedError
 from gateway_core.schema.files import Migration, SchemaError, load_migrations
 from gateway_core.schema.history import COMMAND, missing, read_applied
+from gateway_core.stores.postgres.connecting.hosts import connect
 from gateway_core.stores.postgres.connections import until_available
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ async def _lack(settings: DatabaseSettings, migrations: Sequence[Migration]) -> 
     """
     timeout_s = settings.database_timeout_ms / 1_000
     try:
-        connection = await asyncpg.connect(
+        connection = await connect(
             settings.database_url.get_secret_value(), timeout=timeout_s, command_timeout=timeout_s
         )
         try:

@@ -16,6 +16,7 @@ import asyncpg
 from gateway_core.runtime.background import in_background
 from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.settings import DatabaseSettings
+from gateway_core.stores.postgres.connecting.hosts import connect
 from gateway_core.stores.postgres.connections import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Listener:
             await asyncio.sleep(backoff.failed())
 
     async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(
+        return await connect(
             self._settings.database_url.get_secret_value(),
             timeout=self._timing.connect_timeout_ms / 1_000,
             command_timeout=self._timing.heartbeat_timeout_ms / 1_000,

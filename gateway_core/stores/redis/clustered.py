@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from redis import exceptions
 
-from gateway_core.runtime.redis_urls import Address, parse_cluster_url
+from gateway_core.runtime.database_urls.redis import Address, parse_cluster_url
 from gateway_core.runtime.single_flight import SingleFlight
 from gateway_core.stores.redis.pipelined import MOST_WAITING, PipelinedRedis, PipelinedScript
 from gateway_core.stores.redis.topology import Topology, slot_of
@@ -49,7 +49,7 @@ class ClusteredRedis:
         """Creates a client. It does not connect yet.
 
         Args:
-            url: the URL of a cluster (`redis_urls`).
+            url: the URL of a cluster (`database_urls.redis`).
             timeout_ms: limit for an answer, including all attempts. It is also the limit for connecting to a node.
             most_waiting: how many commands may wait for a node, and how many may be retried at a time.
         """

@@ -19,7 +19,7 @@ from redis.exceptions import (
 )
 from typing_extensions import override
 
-from gateway_core.runtime.redis_urls import is_cluster_url, parse_cluster_url
+from gateway_core.runtime.database_urls.redis import is_cluster_url, parse_cluster_url
 from gateway_core.stores.redis.clustered import ClusteredRedis
 from gateway_core.stores.redis.pipelined import PipelinedClient, PipelinedRedis
 

@@ -8,7 +8,7 @@ which offers scripts with the same interface.
 import asyncio
 import hashlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -174,7 +174,7 @@ class PipelinedRedis:
             protocol,
             str(target.get("host") or "localhost"),
             int(target.get("port") or 6379),
-            ssl=ssl.create_default_context(cafile=target.get("ssl_ca_certs")) if secure else None,
+            ssl=_tls_of(target) if secure else None,
         )
         return wire
 
@@ -202,6 +202,14 @@ class PipelinedRedis:
         if self._connecting is not None:
             self._connecting.cancel()
         self.close()
+
+
+def _tls_of(target: Mapping[str, Any]) -> ssl.SSLContext:
+    """Returns how to encrypt. The files are read for each connection, so renewed certificates need no restart."""
+    context = ssl.create_default_context(cafile=target.get("ssl_ca_certs"))
+    if certificate := target.get("ssl_certfile"):
+        context.load_cert_chain(certificate, target.get("ssl_keyfile"))
+    return context
 
 
 class PipelinedScript:

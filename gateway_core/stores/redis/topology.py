@@ -5,7 +5,7 @@ from typing import Any, Final, Self
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from gateway_core.runtime.redis_urls import Address
+from gateway_core.runtime.database_urls.redis import Address
 from gateway_core.stores.redis.wire import Argument
 
 SLOTS: Final = REDIS_CLUSTER_HASH_SLOTS

@@ -152,3 +152,15 @@ def running(directory: Path) -> Iterator[tuple[Postgres, Redis]]:
     finally:
         database.stop()
         counters.stop()
+
+
+@contextmanager
+def running_redis(directory: Path) -> Iterator[Redis]:
+    """Runs a Redis alone, without its proxy."""
+    counters = Redis(directory)
+    counters.prepare()
+    try:
+        counters.wait(counters.launch())
+        yield counters
+    finally:
+        counters.stop()

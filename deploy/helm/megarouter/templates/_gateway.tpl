@@ -164,6 +164,9 @@ spec:
     - name: identity-providers
       configMap: {name: {{ . }}}
     {{- end }}
+    {{- range $service := list "authz" "ratelimit" "usage" "admin" }}
+    {{- include "megarouter.certificateVolume" (list $ $service) | nindent 4 }}
+    {{- end }}
     {{- include "megarouter.authoritiesVolume" . | nindent 4 }}
 {{- end }}
 
@@ -230,6 +233,9 @@ spec:
     {{- end }}
     {{- include "megarouter.catalogMounts" $root | nindent 4 }}
     {{- end }}
+    {{- if ne $name "token" }}
+    {{- include "megarouter.certificateMount" (list $root $name) | nindent 4 }}
+    {{- end }}
     {{- include "megarouter.authoritiesMount" $root | nindent 4 }}
 {{- end }}
 
@@ -253,6 +259,7 @@ spec:
 
 {{- define "megarouter.authzVariables" -}}
 {{ include "megarouter.databaseVariable" (list . "authz") }}
+{{- include "megarouter.databasePlaces" . }}
 {{ include "megarouter.redisVariable" . }}
 {{- include "megarouter.keyVariables" (list . "hold-signing-key" "key-pepper" "previous-key-pepper?" "next-key-pepper?") }}
 {{- end }}
@@ -263,6 +270,7 @@ spec:
 
 {{- define "megarouter.usageVariables" -}}
 {{ include "megarouter.databaseVariable" (list . "usage") }}
+{{- include "megarouter.databasePlaces" . }}
 {{ include "megarouter.redisVariable" . }}
 {{- include "megarouter.keyVariables" (list . "hold-signing-key" "previous-hold-signing-key?") }}
 - {name: MEGAROUTER_JOURNAL_FILE, value: /var/lib/megarouter/journal/usage.log}
@@ -272,6 +280,10 @@ spec:
 
 {{- define "megarouter.adminVariables" -}}
 {{ include "megarouter.databaseVariable" (list . "admin") }}
+{{- include "megarouter.databasePlaces" . }}
+{{- with .Values.database.replica }}
+- {name: MEGAROUTER_DATABASE_REPLICA, value: {{ . | quote }}}
+{{- end }}
 {{ include "megarouter.redisVariable" . }}
 {{- include "megarouter.keyVariables" (list . "key-pepper" "previous-key-pepper?" "next-key-pepper?" "edge-secret" "previous-edge-secret?" "channel-key" "previous-channel-key?") }}
 - {name: MEGAROUTER_CATALOG_FILE, value: {{ if .Values.catalog }}/etc/megarouter/catalog/catalog.yaml{{ else }}/opt/megarouter/app/deploy/catalog/catalog.yaml{{ end }}}

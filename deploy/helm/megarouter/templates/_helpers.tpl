@@ -105,6 +105,27 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
+{{/* Where a process that uses PostgreSQL reaches it besides its URL. */}}
+{{- define "megarouter.databasePlaces" -}}
+{{- with .Values.database.pooler }}
+- {name: MEGAROUTER_DATABASE_POOLER, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* The certificate by which a process identifies itself to the databases: (list . "authz") */}}
+{{- define "megarouter.certificateMount" -}}
+{{- if index (index . 0).Values.serviceCertificates (index . 1) }}
+- {name: certificate-{{ index . 1 }}, mountPath: /etc/megarouter/service-certificate, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "megarouter.certificateVolume" -}}
+{{- with index (index . 0).Values.serviceCertificates (index . 1) }}
+- name: certificate-{{ index $ 1 }}
+  secret: {secretName: {{ . }}, defaultMode: 288}
+{{- end }}
+{{- end }}
+
 {{- define "megarouter.authoritiesMount" -}}
 {{- if .Values.authorities }}
 - {name: authorities, mountPath: /etc/megarouter/authorities, readOnly: true}

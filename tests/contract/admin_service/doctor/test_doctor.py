@@ -158,3 +158,38 @@ def test_a_bundle_replaces_no_file(process: Environment, tmp_path: Path, capsys:
 def test_a_fault_is_the_exit_status(process: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEGAROUTER_REDIS_URL", "redis://127.0.0.1:1/0")
     assert doctor.main(["ratelimit"]) == 1
+
+
+async def found(service: str, environment: Environment) -> dict[str, tuple[Verdict, str]]:
+    findings = (await examine(service, environment)).findings
+    return {finding.subject: (finding.verdict, finding.text) for finding in findings}
+
+
+async def test_several_servers_must_be_asked_for_the_primary(environment: Environment) -> None:
+    login, _, rest = environment["MEGAROUTER_USAGE_DATABASE_URL"].rpartition("@")
+    address, _, database = rest.partition("/")
+    several = f"{login}@{address},127.0.0.1:9/{database}"
+    assert (
+        "target_session_attrs=primary"
+        in (await faults("usage", environment | {"MEGAROUTER_USAGE_DATABASE_URL": several}))["postgres servers"]
+    )
+    asking = environment | {"MEGAROUTER_USAGE_DATABASE_URL": f"{several}&target_session_attrs=primary"}
+    assert (await found("usage", asking))["postgres servers"][0] is Verdict.OK
+    assert await faults("usage", asking) == {}
+
+
+async def test_a_pooler_that_is_away_is_a_fault(environment: Environment) -> None:
+    away = environment | {"MEGAROUTER_DATABASE_POOLER": "postgresql://127.0.0.1:9"}
+    assert "megarouter_usage" in (await faults("usage", away))["postgres pooler"]
+
+
+async def test_a_replica_must_be_one_but_may_be_away(environment: Environment, database_url: str) -> None:
+    administration = environment | {
+        "MEGAROUTER_ADMIN_DATABASE_URL": login_url(database_url, "megarouter_admin"),
+        "MEGAROUTER_CATALOG_FILE": str(DEFAULT_CATALOG),
+    }
+    address = database_url.rpartition("@")[2].partition("/")[0]
+    itself = administration | {"MEGAROUTER_DATABASE_REPLICA": f"postgresql://{address}"}
+    assert "no standby" in (await faults("admin", itself))["postgres replica"]
+    away = administration | {"MEGAROUTER_DATABASE_REPLICA": "postgresql://127.0.0.1:9"}
+    assert (await found("admin", away))["postgres replica"][0] is Verdict.WARNING

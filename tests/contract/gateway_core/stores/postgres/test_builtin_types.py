@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway_core.stores.postgres.connections import TypedConnection
+from gateway_core.stores.postgres.connecting.typed import TypedConnection
 
 NOON = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
 ARRAYS: dict[str, list[Any]] = {

@@ -5,8 +5,10 @@ The hosts are any nodes to contact first; the cluster reports the others. User, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, SecretStr
 
 _SUFFIX: Final = "+cluster"
 _SCHEMES: Final = frozenset({f"redis{_SUFFIX}", f"rediss{_SUFFIX}"})
@@ -68,3 +70,13 @@ def _address(text: str) -> Address:
     if not host or any(character.isspace() for character in host):
         raise ValueError("the URL of a Redis Cluster must name hosts as host:port, separated by commas")
     return Address(host, _DEFAULT_PORT if port is None else port)
+
+
+def _require_readable(value: SecretStr) -> SecretStr:
+    if is_cluster_url(value.get_secret_value()):
+        parse_cluster_url(value.get_secret_value())
+    return value
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_require_readable)]
+"""`redis://` or `rediss://` for one server, `redis+cluster://` or `rediss+cluster://` for a Redis Cluster."""

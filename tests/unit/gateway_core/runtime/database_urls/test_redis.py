@@ -6,7 +6,7 @@ import pytest
 
 from gateway_core.model.limits.rate_limits import RateCounter, RateUnit, RuleCounter
 from gateway_core.model.organization.scopes import Scope, ScopeKind
-from gateway_core.runtime.redis_urls import Address, is_cluster_url, parse_cluster_url
+from gateway_core.runtime.database_urls.redis import Address, is_cluster_url, parse_cluster_url
 from gateway_core.stores.redis.keys import counter_key, holds_key, pool_key, refusals_keys, throttle_key, withdrawal_key
 from gateway_core.stores.redis.topology import SLOTS, Topology, slot_of
 

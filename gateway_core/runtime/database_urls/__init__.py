@@ -1,0 +1,1 @@
+"""URLs of PostgreSQL and Redis, as settings have them."""
