@@ -54,10 +54,10 @@ from usage_service.counters.progress import applied_sequences
 from usage_service.metrics import SettlementMetrics
 from usage_service.rollups import follower as rollup_follower
 from usage_service.rollups.follower import RollupFollower
-from usage_service.settlement import pipeline
 from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.entries import Entry, Origin
-from usage_service.settlement.pipeline import SettlementPipeline
+from usage_service.settlement.queue import pipeline
+from usage_service.settlement.queue.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 from usage_service.settlement.settler import Settler
 from usage_service.wiring import CONCURRENT_BATCHES, ROLE

@@ -16,7 +16,7 @@ from usage_service.provider_refusals import ProviderRefusals
 from usage_service.refusals.counts import RefusalCounts
 from usage_service.rollups.follower import RollupFollower
 from usage_service.settlement.entries import Entry, SettlementCounts
-from usage_service.settlement.pipeline import SettlementPipeline
+from usage_service.settlement.queue.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement
 
 _CALL_LABELS: Final = (semconv.REPORT_ORIGIN, semconv.OUTCOME, semconv.USAGE_SOURCE)

@@ -15,7 +15,7 @@ from gateway_core.stores.postgres.catalog_store import CatalogCache
 from usage_service.call_reports import MalformedReportError, report_of, statement_of, values_of_entry
 from usage_service.settlement.charge_decision import CallReport
 from usage_service.settlement.entries import Entry, Origin, SettlementCounts
-from usage_service.settlement.pipeline import SettlementPipeline
+from usage_service.settlement.queue.pipeline import SettlementPipeline
 from usage_service.settlement.rows import Settlement
 
 logger = logging.getLogger(__name__)

@@ -50,8 +50,9 @@ from usage_service.rollups.follower import RollupFollower
 from usage_service.rollups.retention import HoursRetention
 from usage_service.routed_calls import quality_watch, rating_matches
 from usage_service.routed_calls.quality_watch import QualityWatch
-from usage_service.settlement import open_holds, pipeline, sweeper
-from usage_service.settlement.pipeline import SettlementPipeline
+from usage_service.settlement import open_holds, sweeper
+from usage_service.settlement.queue import pipeline
+from usage_service.settlement.queue.pipeline import SettlementPipeline
 from usage_service.settlement.rows import RecordedSettlement, Settlement
 from usage_service.settlement.settler import Settler
 from usage_service.settlement.sweeper import Sweeper

@@ -14,6 +14,7 @@ from gateway_core.runtime.backoff import Backoff
 from gateway_core.runtime.database_urls.postgres import url_at
 from gateway_core.runtime.settings import DatabaseSettings, StartRefusedError
 from gateway_core.stores.postgres.connecting import hosts, pooled
+from gateway_core.stores.postgres.connecting.fair_pool import FairPool
 from gateway_core.stores.postgres.connecting.pooled import PooledConnection
 from gateway_core.stores.postgres.connecting.typed import TypedConnection
 
@@ -89,7 +90,7 @@ async def _pool_of(settings: DatabaseSettings, role: str, begin_with: Mapping[st
         options = {"connection_class": PooledConnection, "init": pooled.beginning_with(lambda: begin_with)}
         # A prepared statement would stay on a connection to the server that the next transaction may not get.
         connect = functools.partial(connect, server_settings={"application_name": role}, statement_cache_size=0)
-    return await asyncpg.create_pool(
+    return await FairPool(
         url, connect=connect, min_size=1, max_size=settings.database_pool_size, reset=_leave_as_it_is, **options
     )
 
@@ -117,7 +118,7 @@ async def open_replica(
     )
     options: dict[str, Any] = {"connection_class": PooledConnection, "init": pooled.beginning_with(begin_with)}
     url, size = url_at(settings.database_url.get_secret_value(), place), settings.database_pool_size
-    pool = await asyncpg.create_pool(url, connect=connect, min_size=0, max_size=size, reset=_leave_as_it_is, **options)
+    pool = await FairPool(url, connect=connect, min_size=0, max_size=size, reset=_leave_as_it_is, **options)
     try:
         yield pool
     finally:

@@ -6,11 +6,12 @@ either finds nothing, instead of another organization's rows.
 """
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Final, Literal
 
 import asyncpg
 
+from gateway_core.stores.postgres.connecting.fair_pool import FairPool
 from gateway_core.stores.postgres.connections import Connection
 
 EVERY_ORGANIZATION: Final = "*"
@@ -21,8 +22,12 @@ EVERY_ORGANIZATION: Final = "*"
 async def acting_for(
     pool: asyncpg.Pool, *organizations: str, isolation: Literal["read_committed", "repeatable_read"] | None = None
 ) -> AsyncIterator[Connection]:
-    """Opens a transaction on a connection of the pool that sees the rows of these organizations."""
-    async with pool.acquire() as connection, connection.transaction(isolation=isolation):
+    """Opens a transaction on a connection of the pool that sees the rows of these organizations.
+
+    While all connections of a `FairPool` are busy, organizations take turns.
+    """
+    turn = pool.turns.of(joined(organizations)) if isinstance(pool, FairPool) else nullcontext()
+    async with turn, pool.acquire() as connection, connection.transaction(isolation=isolation):
         await act_for(connection, organizations)
         yield connection
 

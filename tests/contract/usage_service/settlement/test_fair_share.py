@@ -6,7 +6,7 @@ import asyncpg
 
 from tests.contract.usage_service.settlement_cases import make_hold, make_settlement, prepare, register
 from usage_service.settlement.entries import Entry, Origin
-from usage_service.settlement.pipeline import SettlementPipeline, running
+from usage_service.settlement.queue.pipeline import SettlementPipeline, running
 from usage_service.settlement.store import settle_batch
 
 BATCH, WAITING = 100, 2_000

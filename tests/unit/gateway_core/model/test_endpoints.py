@@ -8,6 +8,7 @@ from gateway_core.contract.path_dialects import dialect_of_path
 from gateway_core.model.endpoints import (
     Dialect,
     Endpoint,
+    FileUpload,
     Health,
     ModelCall,
     ModelList,
@@ -175,8 +176,10 @@ def test_no_other_method_is_served(method: str, path: str) -> None:
 
 @given(st.text(max_size=40).map(lambda text: f"/v1/{text}"))
 def test_only_the_listed_paths_reach_a_provider(path: str) -> None:
-    expected = POST_PATHS.get(path.removesuffix("/"))
-    assert classify("POST", path, Dialect.OPENAI) == (ModelCall(expected) if expected else None)
+    listed = path.removesuffix("/")
+    expected = POST_PATHS.get(listed)
+    served = FileUpload(Endpoint.OPENAI_FILES) if listed == "/v1/files" else ModelCall(expected) if expected else None
+    assert classify("POST", path, Dialect.OPENAI) == served
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.contract.usage_service.settlement_cases import make_hold, make_report
 from usage_service.settlement.entries import Entry, Origin
-from usage_service.settlement.fair_queue import FairQueue
+from usage_service.settlement.queue.fair_queue import FairQueue
 
 REPORT = make_report(make_hold())
 

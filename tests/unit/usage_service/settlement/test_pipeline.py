@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.contract.usage_service.settlement_cases import make_hold, make_report
 from usage_service.settlement.entries import Entry, Origin, Page
-from usage_service.settlement.pipeline import SettlementPipeline, running
+from usage_service.settlement.queue.pipeline import SettlementPipeline, running
 
 
 def entries(

@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway_core.runtime.background import end, start
 from usage_service.settlement.entries import Entry, Origin, signature_of
-from usage_service.settlement.fair_queue import FairQueue
+from usage_service.settlement.queue.fair_queue import FairQueue
 
 logger = logging.getLogger(__name__)
 

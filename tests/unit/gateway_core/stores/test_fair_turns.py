@@ -1,0 +1,106 @@
+"""Organizations that wait for a connection take turns."""
+
+import asyncio
+
+import pytest
+
+from gateway_core.stores.postgres.connecting.fair_turns import FairTurns
+
+
+class Work:
+    """Takes turns, and notes in which order it got them."""
+
+    def __init__(self, places: int) -> None:
+        self.turns = FairTurns(places)
+        self.begun: list[str] = []
+        self.gates: list[asyncio.Event] = []
+
+    async def one(self, organization: str) -> None:
+        async with self.turns.of(organization):
+            self.begun.append(organization)
+            gate = asyncio.Event()
+            self.gates.append(gate)
+            await gate.wait()
+
+    def start(self, organizations: str) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self.one(organization)) for organization in organizations]
+
+    async def finish(self, count: int = 1) -> None:
+        """Ends the work that began first."""
+        for _ in range(count):
+            self.gates.pop(0).set()
+            await settle()
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_one_who_comes_while_a_place_is_free_waits_for_no_one() -> None:
+    work = Work(places=2)
+    work.start("ab")
+    await settle()
+    assert work.begun == ["a", "b"]
+
+
+async def test_a_quiet_organization_is_next_however_many_calls_of_a_busy_one_wait() -> None:
+    work = Work(places=1)
+    work.start("aaaaaab")
+    await settle()
+    await work.finish(2)
+    assert work.begun == ["a", "a", "b"]
+
+
+async def test_organizations_take_turns_and_each_keeps_its_order() -> None:
+    work = Work(places=1)
+    tasks = work.start("aaabbc")
+    await settle()
+    await work.finish(6)
+    await asyncio.gather(*tasks)
+    assert work.begun == ["a", "a", "b", "c", "a", "b"]
+
+
+async def test_no_more_than_the_places_work_at_a_time() -> None:
+    work = Work(places=3)
+    work.start("abcdef")
+    await settle()
+    assert len(work.begun) == 3
+    await work.finish()
+    assert len(work.begun) == 4
+
+
+async def test_one_who_gives_up_leaves_its_place_to_the_next() -> None:
+    work = Work(places=1)
+    _, given_up, last = work.start("abc")
+    await settle()
+    given_up.cancel()
+    await work.finish()
+    assert work.begun == ["a", "c"]
+    await work.finish()
+    await last
+
+
+async def test_a_place_that_is_given_in_the_moment_of_giving_up_is_not_lost() -> None:
+    work = Work(places=1)
+    async with work.turns.of("a"):
+        [given_up] = work.start("b")
+        await settle()
+    given_up.cancel()  # it has the place and has not run yet
+    await settle()
+    async with asyncio.timeout(1), work.turns.of("c"):
+        assert work.begun == []
+
+
+async def test_a_failure_gives_the_place_back() -> None:
+    turns = FairTurns(1)
+
+    async def fail() -> None:
+        async with turns.of("a"):
+            raise ValueError
+
+    for _ in range(3):
+        with pytest.raises(ValueError):  # noqa: PT011 - it has no message
+            await fail()
+    async with asyncio.timeout(1), turns.of("b"):
+        pass

@@ -1,0 +1,1 @@
+"""What waits to be settled: in turns by organization, and in batches."""
