@@ -1,7 +1,7 @@
 """A pool at whose connections organizations take turns."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -19,12 +19,12 @@ class FairPool(asyncpg.Pool):
         self,
         url: str,
         *,
-        connect: Any,
+        connect: Callable[..., Awaitable[asyncpg.Connection]],
         connection_class: type[asyncpg.Connection],
         min_size: int,
         max_size: int,
         reset: Callable[..., Awaitable[None]],
-        init: Any = None,
+        init: Callable[..., Awaitable[None]] | None = None,
     ) -> None:
         """Creates a pool, which opens its connections when it is awaited.
 
@@ -38,8 +38,9 @@ class FairPool(asyncpg.Pool):
             init: prepares a new connection.
         """
         super().__init__(
-            url, connect=connect, connection_class=connection_class, min_size=min_size, max_size=max_size, reset=reset,
-            init=init, max_queries=_QUERIES_OF_A_CONNECTION, max_inactive_connection_lifetime=_IDLE_S, loop=None,
+            url, connection_class=connection_class, min_size=min_size, max_size=max_size, reset=reset,
+            connect=connect, init=init,  # type: ignore[arg-type] # the stubs want protocols that no function can be shown to follow
+            max_queries=_QUERIES_OF_A_CONNECTION, max_inactive_connection_lifetime=_IDLE_S, loop=None,
             record_class=asyncpg.Record,
         )  # fmt: skip
         self.turns = FairTurns(max_size)
