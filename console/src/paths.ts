@@ -17,6 +17,7 @@ export interface Paths {
   readonly newInvite: string;
   readonly importMembers: string;
   readonly serviceAccounts: string;
+  readonly claimMappings: string;
   readonly guardrails: string;
   readonly guardrailDefaults: string;
   readonly explain: string;
@@ -70,6 +71,7 @@ export function pathsOf(organization: string): Paths {
     newInvite: `${home}/new/invite`,
     importMembers: `${home}/new/members`,
     serviceAccounts: `${home}/serviceAccounts`,
+    claimMappings: `${home}/claimMappings`,
     guardrails: `${home}/guardrails`,
     guardrailDefaults: `${home}/guardrailDefaults`,
     explain: `${home}/explain`,

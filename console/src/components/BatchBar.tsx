@@ -7,9 +7,9 @@ export function BatchBar({ count, clear, children }: { readonly count: number; r
   if (count === 0) return null;
   return (
     <Group gap="sm" mb="md" className="surface" px="md" py="xs" role="group">
-      <Text size="sm" fw={600}><Plural value={count} one="# chosen" other="# chosen" /></Text>
+      <Text size="sm" fw={600}><Plural value={count} one="# selected" other="# selected" /></Text>
       {children}
-      <Button size="xs" variant="subtle" onClick={clear}><Trans>Choose none</Trans></Button>
+      <Button size="xs" variant="subtle" onClick={clear}><Trans>Clear selection</Trans></Button>
     </Group>
   );
 }

@@ -15,7 +15,7 @@ export function ErrorNotice({ error, retry }: { readonly error: unknown; readonl
         <Text size="sm">{messageOf(error)}</Text>
         {requestId !== "" && (
           <Group gap="xs">
-            <Text size="sm"><Trans>Quote this id when you ask for help:</Trans></Text>
+            <Text size="sm"><Trans>Include this id when you ask for help:</Trans></Text>
             <Copyable text={requestId} label={t`request id`} />
           </Group>
         )}
@@ -36,14 +36,14 @@ function WhatHappened({ error }: { readonly error: unknown }) {
       return <Trans>You are signed out. Sign in again.</Trans>;
     case CallCode.InvalidArgument:
     case CallCode.FailedPrecondition:
-      return <Trans>This cannot be done so. Correct it and try again.</Trans>;
+      return <Trans>This request is not valid. Correct it and try again.</Trans>;
     case CallCode.Aborted:
-      return <Trans>Somebody changed this meanwhile. Reload it and repeat your change.</Trans>;
+      return <Trans>Someone changed this in the meantime. Reload the page and make your change again.</Trans>;
     case CallCode.ResourceExhausted:
       return <Trans>A limit is reached.</Trans>;
     case CallCode.Unavailable:
     case CallCode.DeadlineExceeded:
-      return <Trans>The service does not answer now. Try again in a moment.</Trans>;
+      return <Trans>The service is not responding. Try again in a moment.</Trans>;
     default:
       return <Trans>Something went wrong. Try again.</Trans>;
   }

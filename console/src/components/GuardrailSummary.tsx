@@ -15,7 +15,7 @@ import { Part } from "./Part";
 /** The limits of a group, a member, a service account or a key, and the way to change them. */
 export function GuardrailSummary({ scope }: { readonly scope: string }) {
   return (
-    <Surface title={<Trans>Guardrail</Trans>} hint={<Trans>The guardrails above it apply, too.</Trans>} actions={<AppLink to={pathOf(guardrailOf(scope))}><Trans>Open and change</Trans></AppLink>}>
+    <Surface title={<Trans>Guardrail</Trans>} hint={<Trans>The guardrails above it apply too.</Trans>} actions={<AppLink to={pathOf(guardrailOf(scope))}><Trans>Open and change</Trans></AppLink>}>
       <Part><Limits scope={scope} /></Part>
     </Surface>
   );

@@ -36,7 +36,7 @@ export function NewSecret({ name, secret }: { readonly name: string; readonly se
           </Tabs>
         </Stack>
       </Surface>
-      <AppLink to={pathOf(name)}><Trans>To the page of the key</Trans></AppLink>
+      <AppLink to={pathOf(name)}><Trans>Open the key</Trans></AppLink>
     </Stack>
   );
 }

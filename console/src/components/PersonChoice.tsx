@@ -33,7 +33,7 @@ export function PersonChoice({ label, description, value, onChange, error }: Per
   const names = new Map([...value.map((name) => [name, found.get(name) ?? known.get(name) ?? idOf(name)] as const), ...found]);
   return (
     <MultiSelect
-      label={label} description={description} searchable searchValue={text} onSearchChange={setText} value={[...value]} error={error} nothingFoundMessage={t`Nobody has this name.`}
+      label={label} description={description} searchable searchValue={text} onSearchChange={setText} value={[...value]} error={error} nothingFoundMessage={t`No member matches`}
       data={[...names].map(([name, shown]) => ({ value: name, label: shown }))} filter={({ options }) => options} hidePickedOptions
       onChange={(chosen) => {
         setKnown(names);

@@ -1,5 +1,5 @@
-import { useQuery, useSuspenseQuery } from "@connectrpc/connect-query";
-import { ApiKeys, Groups, Members } from "@megarouter/admin";
+import { useQuery } from "@connectrpc/connect-query";
+import { ApiKeys, Members } from "@megarouter/admin";
 import { useLingui } from "@lingui/react/macro";
 import { NativeSelect, Select, SimpleGrid } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
@@ -8,9 +8,10 @@ import { useState } from "react";
 
 import { idOf, quoted } from "../api/names";
 import { useParent } from "../hooks/account";
+import { useGroups } from "../hooks/groups";
 import { asTree } from "../util/tree";
 
-const mostGroups = 500;
+const mostGroups = 100;
 const mostShown = 20;
 const pauseMs = 250;
 export type ScopeKind = "organization" | "groups" | "members" | "apiKeys";
@@ -60,11 +61,11 @@ interface ChoiceProps {
 }
 
 function GroupSelect({ label, value, onChange, error }: ChoiceProps) {
-  const { data } = useSuspenseQuery(Groups.method.listGroups, { parent: useParent(), pageSize: mostGroups });
+  const groups = useGroups();
   return (
     <Select
-      label={label} value={value === "" ? null : value} searchable error={error} onChange={(name) => onChange(name ?? "")}
-      data={asTree(data.groups).map(({ group, depth }) => ({ value: group.name, label: `${"\u2003".repeat(depth)}${group.displayName}` }))}
+      label={label} value={value === "" ? null : value} searchable limit={mostGroups} error={error} onChange={(name) => onChange(name ?? "")}
+      data={asTree(groups).map(({ group, depth }) => ({ value: group.name, label: `${"\u2003".repeat(depth)}${group.displayName}` }))}
     />
   );
 }
@@ -82,7 +83,7 @@ function Searched({ kind, label, value, onChange, error }: ChoiceProps & { reado
   if (value !== "" && !names.has(value)) names.set(value, idOf(value));
   return (
     <Select
-      label={label} value={value === "" ? null : value} searchable onSearchChange={setText} error={error} onChange={(name) => onChange(name ?? "")} nothingFoundMessage={t`Nothing has this name.`}
+      label={label} value={value === "" ? null : value} searchable onSearchChange={setText} error={error} onChange={(name) => onChange(name ?? "")} nothingFoundMessage={t`No match`}
       data={[...names].map(([name, shown]) => ({ value: name, label: shown }))} filter={({ options }) => options}
     />
   );

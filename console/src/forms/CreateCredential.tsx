@@ -65,7 +65,7 @@ export function CreateCredential({ close, onSecret }: { readonly close: () => vo
         )}
         <NativeSelect
           label={t`Ends`} value={days} onChange={(event) => setDays(event.currentTarget.value)} error={creation.violation("credential.expire_time")}
-          data={[{ value: "", label: t`As late as the deployment allows` }, { value: "30", label: t`In 30 days` }, { value: "90", label: t`In 90 days` }]}
+          data={[{ value: "", label: t`The latest that the deployment allows` }, { value: "30", label: t`In 30 days` }, { value: "90", label: t`In 90 days` }]}
         />
       </Stack>
     </FormDialog>

@@ -34,7 +34,7 @@ export function MoveCredit({ move, onDone }: { readonly move: Move; readonly onD
   const amount = amountOf(wanted.amount, move);
   const isTaking = move === "refund" || (amount ?? 0n) < 0n;
   const problems = {
-    amount: amount === undefined || amount === 0n ? (move === "adjustment" ? t`Write an amount such as 25, 0.5 or -10.` : t`Write an amount such as 25 or 0.5.`) : undefined,
+    amount: amount === undefined || amount === 0n ? (move === "adjustment" ? t`Enter an amount such as 25, 0.5, or -10.` : t`Enter an amount such as 25 or 0.5.`) : undefined,
     reason: move !== "top-up" && wanted.reason.trim() === "" ? t`Say why: the statement shows it.` : undefined,
   };
   const submit = (event: FormEvent): void => {
@@ -60,7 +60,7 @@ export function MoveCredit({ move, onDone }: { readonly move: Move; readonly onD
           />
           {isTaking && (
             <Checkbox
-              label={t`Take it even if calls that run now then have too little`} description={t`The balance may become negative.`} checked={wanted.allowOverdraft}
+              label={t`Take it even if running calls then have too little credit`} description={t`The balance may become negative.`} checked={wanted.allowOverdraft}
               onChange={(event) => change({ allowOverdraft: event.currentTarget.checked })}
             />
           )}

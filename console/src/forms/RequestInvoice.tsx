@@ -29,9 +29,9 @@ export function RequestInvoice({ onDone }: { readonly onDone: (name: string) => 
   const change = (part: Partial<Wanted>): void => setWanted({ ...wanted, ...part });
   const [credits, price] = [parseCredits(wanted.credits), parseCredits(wanted.price)];
   const problems = {
-    credits: credits === undefined || credits === 0n ? t`Write an amount such as 25 or 0.5.` : undefined,
-    price: price === undefined || price === 0n ? t`Write an amount such as 25 or 0.5.` : undefined,
-    currency: /^[A-Za-z]{3}$/.test(wanted.currency.trim()) ? undefined : t`Write a currency such as EUR.`,
+    credits: credits === undefined || credits === 0n ? t`Enter an amount such as 25 or 0.5.` : undefined,
+    price: price === undefined || price === 0n ? t`Enter an amount such as 25 or 0.5.` : undefined,
+    currency: /^[A-Za-z]{3}$/.test(wanted.currency.trim()) ? undefined : t`Enter a currency such as EUR.`,
   };
   const submit = (event: FormEvent): void => {
     event.preventDefault();

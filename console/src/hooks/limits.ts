@@ -1,9 +1,9 @@
-import { GuardrailSchema, Guardrail_Cycle, Guardrail_Mode, Guardrail_RateLimit_Unit, type Guardrail } from "@megarouter/admin";
+import { GuardrailSchema, Guardrail_Cycle, Guardrail_Mode, Guardrail_RateLimit_Unit, type Guardrail, type Guardrail_SoftBudget } from "@megarouter/admin";
 import { create } from "@bufbuild/protobuf";
 import { useLingui } from "@lingui/react/macro";
 
 import { formatCredits } from "../util/credits";
-import { formatCount } from "../util/numbers";
+import { formatCount, formatPercent } from "../util/numbers";
 import { useLanguage } from "./language";
 
 export function useCycleName(): (cycle: Guardrail_Cycle) => string {
@@ -39,6 +39,11 @@ export function useLimits(): (guardrail: Guardrail) => readonly Limit[] {
   const unitName = useUnitName();
   return (guardrail) => {
     const count = (value: bigint | number): string => formatCount(value, language);
+    const softText = (soft: Guardrail_SoftBudget | undefined): string => {
+      const { threshold, softOnly } = soft ?? {};
+      const from = threshold?.case === "percent" ? formatPercent(threshold.value, language) : threshold?.case === "amountNanoCredits" ? formatCredits(threshold.value, language) : undefined;
+      return [from === undefined ? "" : t`warns from ${from} on`, softOnly === true ? t`refuses nothing` : ""].filter((text) => text !== "").join(", ");
+    };
     const limits: (readonly [string, string, string | undefined])[] = [
       ["budget", t`Budget`, guardrail.budgetNanoCredits === undefined ? undefined : `${formatCredits(guardrail.budgetNanoCredits, language)} ${cycleName(guardrail.cycle)}`],
       ["requests_per_minute", t`Requests per minute`, guardrail.requestsPerMinute === undefined ? undefined : count(guardrail.requestsPerMinute)],
@@ -51,7 +56,11 @@ export function useLimits(): (guardrail: Guardrail) => readonly Limit[] {
         `rate_limits.${index}`, rate.models === "" ? t`Every model` : rate.models,
         [rate.requests === undefined ? "" : t`${count(rate.requests)} requests per ${unitName(rate.unit)}`, rate.tokens === undefined ? "" : t`${count(rate.tokens)} tokens per ${unitName(rate.unit)}`].filter((text) => text !== "").join(", "),
       ]),
-      ...guardrail.modelBudgets.map((budget, index): readonly [string, string, string] => [`model_budgets.${index}`, t`Budget for ${budget.models}`, formatCredits(budget.budgetNanoCredits, language)]),
+      ...guardrail.modelBudgets.map((budget, index): readonly [string, string, string] => [
+        `model_budgets.${index}`, t`Budget for ${budget.models}`,
+        [formatCredits(budget.budgetNanoCredits, language), budget.cycle === Guardrail_Cycle.UNSPECIFIED ? "" : cycleName(budget.cycle), softText(budget.softBudget)].filter((text) => text !== "").join(", "),
+      ]),
+      ["soft_budget", t`Warning`, softText(guardrail.softBudget) || undefined],
       ["rollover", t`Carried over`, guardrail.rollover?.enabled ? (guardrail.rollover.capNanoCredits === undefined ? t`up to one budget` : t`up to ${formatCredits(guardrail.rollover.capNanoCredits, language)}`) : undefined],
       ["mode", t`Mode`, guardrail.mode === Guardrail_Mode.SHADOW ? t`Shadow: counts, and refuses nothing` : undefined],
     ];

@@ -2,7 +2,7 @@ import { ApiKeys, Members, ServiceAccounts } from "@megarouter/admin";
 import { skipToken } from "@tanstack/react-query";
 import { useQuery } from "@connectrpc/connect-query";
 
-import { useGroups } from "../forms/fields/GroupField";
+import { useGroups } from "./groups";
 import { useParent } from "./account";
 
 /** The scopes above a scope whose guardrails apply, too: the owner of a key, the groups from the nearest up, the organization. */

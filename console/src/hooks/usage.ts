@@ -33,10 +33,16 @@ export function useSelection(): Selection {
   return selectionOf(useSearch({ strict: false }));
 }
 
-/** Changes a part of what the address says. An undefined value is taken out of it. */
-export function useChangeSearch(): (part: Readonly<Record<string, string | undefined>>) => void {
+type AnySearch = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Changes a part of what the address says. An undefined value is taken out of it.
+ *
+ * @param replaces whether the way back leads past it, as in lists that a person narrows step by step
+ */
+export function useChangeSearch<Search extends object = AnySearch>(replaces = false): (part: { [Name in keyof Search]?: Search[Name] | undefined }) => void {
   const navigate = useNavigate();
-  return (part) => void navigate({ to: ".", search: ((now: Record<string, unknown>) => ({ ...now, ...part })) as never });
+  return (part) => void navigate({ to: ".", search: ((now: object) => ({ ...now, ...part })) as never, replace: replaces });
 }
 
 const mostHourDays = 2;

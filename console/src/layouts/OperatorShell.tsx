@@ -35,8 +35,8 @@ function OnlyOperators() {
 function NoAccess() {
   return (
     <EmptyState
-      title={<Title order={1}><Trans>These pages are for operators</Trans></Title>} step={<Trans>Operators run the deployment, whose settings name them. They sign in at an identity provider or with an access token: a session that began with a sign-in link never operates.</Trans>} command="MEGAROUTER_OPERATORS"
-      action={<Button component={Link} to="/" variant="default"><Trans>To the start</Trans></Button>}
+      title={<Title order={1}><Trans>These pages are for operators</Trans></Title>} step={<Trans>Operators run the deployment, whose settings name them. They sign in at an identity provider or with an access token, never with a sign-in link.</Trans>} command="MEGAROUTER_OPERATORS"
+      action={<Button component={Link} to="/" variant="default"><Trans>Go to home page</Trans></Button>}
     />
   );
 }

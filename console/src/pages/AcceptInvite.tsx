@@ -94,12 +94,12 @@ interface JoinedProps {
 
 /** The first key. Whoever was a member already gets none. */
 function Joined({ joined, creation, secret, key_, retry }: JoinedProps) {
-  const start = <Text><AppLink to={pathOf(joined.organization)}><Trans>To the start</Trans></AppLink></Text>;
+  const start = <Text><AppLink to={pathOf(joined.organization)}><Trans>Go to home page</Trans></AppLink></Text>;
   if (secret !== "") return <><Text><Trans>You are in, and this is your first key.</Trans></Text><NewSecret name={key_} secret={secret} />{start}</>;
   return (
     <Box className="surface" p="lg">
       <Stack gap="md">
-        <Text>{joined.alreadyMember ? <Trans>You are a member already. Nothing changed.</Trans> : <Trans>You are in.</Trans>}</Text>
+        <Text>{joined.alreadyMember ? <Trans>You are already a member. Nothing changed.</Trans> : <Trans>You are in.</Trans>}</Text>
         {creation.isPending && <Group gap="sm" role="status"><Loader size="sm" /><Text><Trans>Making your first key…</Trans></Text></Group>}
         {creation.isError && (
           <>

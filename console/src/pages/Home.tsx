@@ -34,7 +34,7 @@ export function Home() {
   return (
     <>
       <PageHeader
-        title={organization.displayName || <Trans>Personal account</Trans>} hint={admin ? <Trans>What the people you administer use</Trans> : <Trans>What you use</Trans>}
+        title={organization.displayName || <Trans>Personal account</Trans>} hint={admin ? <Trans>Usage of everyone you administer</Trans> : <Trans>Your usage</Trans>}
         actions={<Button component={Link} to={paths.newKey}><Trans>Create an API key</Trans></Button>}
       />
       <Stack gap="lg">
@@ -43,7 +43,7 @@ export function Home() {
           <Surface title={<Trans>Spend by day</Trans>} hint={<Trans>Credits, the last 30 days</Trans>}>
             <Part height={240}><DailySpend /></Part>
           </Surface>
-          {admin && <Surface title={<Trans>Groups</Trans>} hint={<Trans>Spend against the budget of the present cycle</Trans>}><Part height={240}><BudgetTree heightPx={312} /></Part></Surface>}
+          {admin && <Surface title={<Trans>Groups</Trans>} hint={<Trans>Spend against the budget of the current cycle</Trans>}><Part height={240}><BudgetTree heightPx={312} /></Part></Surface>}
         </SimpleGrid>
         <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
           <Surface title={<Trans>Open alerts</Trans>} actions={<AppLink to={paths.alerts}><Trans>All alerts</Trans></AppLink>}>

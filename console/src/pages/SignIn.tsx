@@ -43,7 +43,7 @@ export function SignIn() {
   if (session !== undefined && !signIn.isPending) return <GoOn to={to ?? "/"} />;
   return (
     <Alone title={<Trans>Sign in to MegaRouter</Trans>}>
-      {arrivedInvite !== "" && <Text><Trans>You are invited. Sign in to see to what.</Trans></Text>}
+      {arrivedInvite !== "" && <Text><Trans>You are invited. Sign in to see the invitation.</Trans></Text>}
       <Box className="surface" p="lg">
         {signIn.isPending ? (
           <Group justify="space-between">
@@ -115,7 +115,7 @@ function Providers({ choose }: { readonly choose: (provider: IdentityProvider, p
 function Failure({ error }: { readonly error: unknown }) {
   if (!isSignedOut(error)) return <ErrorNotice error={error} />;
   return (
-    <Alert color="red" variant="light" role="alert" title={<Trans>This does not sign you in</Trans>} icon={<Icon name="key" />}>
+    <Alert color="red" variant="light" role="alert" title={<Trans>This does not work for signing in</Trans>} icon={<Icon name="key" />}>
       <Trans>A link works once and for a short time. Ask for a new one, or run ./dev console on the machine that runs the gateway.</Trans>
     </Alert>
   );

@@ -55,6 +55,13 @@ const serviceAccount = createRoute({
   component: lazyRouteComponent(() => import("../pages/organization/ServiceAccountPage"), "ServiceAccountPage"),
 });
 
+const claimMappings = createRoute({
+  getParentRoute: () => organization,
+  path: "/claimMappings",
+  validateSearch: (search: Search) => defined({ q: textOf(search.q) }),
+  component: lazyRouteComponent(() => import("../pages/organization/ClaimMappings"), "ClaimMappings"),
+});
+
 const settings = createRoute({
   getParentRoute: () => organization,
   path: "/settings",
@@ -67,4 +74,4 @@ const member = createRoute({
   component: lazyRouteComponent(() => import("../pages/organization/MemberPage"), "MemberPage"),
 });
 
-export const organizationRoutes = [people, groups, group, member, invites, newInvite, importMembers, serviceAccounts, serviceAccount, settings] as const;
+export const organizationRoutes = [people, groups, group, member, invites, newInvite, importMembers, serviceAccounts, serviceAccount, claimMappings, settings] as const;

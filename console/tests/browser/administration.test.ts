@@ -68,9 +68,12 @@ test("a virtual model is created, switched to its baseline, explained and delete
   await page.getByRole("button", { name: "Add a loss" }).click();
   await page.getByLabel("Candidate", { exact: true }).selectOption("gpt-4o-mini");
   await page.getByLabel("Loss in percent").fill("0.5");
+  await page.getByLabel("Which calls").selectOption({ label: "By score 2" });
+  await page.getByLabel("Version of the weights").fill("7");
+  await page.getByLabel("Highest score").fill("-12");
   await page.getByRole("button", { name: "Create the virtual model" }).click();
   await page.getByRole("heading", { level: 1, name }).waitFor();
-  await page.getByRole("row", { name: `${name} gpt-4o-mini 0.50%` }).waitFor();
+  await page.getByRole("row", { name: `${name} gpt-4o-mini score 2 at most -12 0.50%` }).waitFor();
   await page.getByRole("button", { name: "Only the baseline" }).click();
   await page.getByText("Only the baseline serves").waitFor();
   await go(page, `${home}/routingPolicies?caller=members/olivia&model=${name}`);

@@ -22,7 +22,7 @@ test("a channel shows its secret once, and a test shows what the receiver answer
   await page.getByRole("button", { name: "Add the channel" }).click();
   const secret = (await page.getByText(/^whsec_/).textContent()) ?? "";
   expect(secret.length).toBeGreaterThan(20);
-  await page.getByRole("link", { name: /To the page of the channel/ }).click();
+  await page.getByRole("link", { name: "Open the channel to send a test" }).click();
   await page.getByRole("heading", { level: 1, name }).waitFor();
   expect(await page.content()).not.toContain(secret);
 
@@ -39,7 +39,7 @@ test("a channel shows its secret once, and a test shows what the receiver answer
   await go(page, `${home}/notificationChannels`);
   await page.getByRole("link", { name }).click();
   await page.getByRole("button", { name: "New secret" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Make a new secret" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Create a new secret" }).click();
   await page.getByText("Copy the secret now").waitFor();
   expect(await page.getByText(/^whsec_/).textContent()).not.toBe(secret);
   await page.getByRole("button", { name: "Delete" }).click();
@@ -54,7 +54,7 @@ test("an address inside the network is refused, and the form says which field is
   await page.getByLabel("Name").fill("Inside");
   await page.getByLabel("URL of the webhook").fill("https://10.0.0.1/hook");
   await page.getByRole("button", { name: "Add the channel" }).click();
-  await page.getByText("This cannot be done so. Correct it and try again.").waitFor();
+  await page.getByText("This request is not valid. Correct it and try again.").waitFor();
   expect(await page.getByLabel("URL of the webhook").getAttribute("aria-invalid")).toBe("true");
 });
 

@@ -112,11 +112,22 @@ test("an operator suspends an account, restores it, and makes a link that signs 
   await page.getByRole("button", { name: "Sign-in link" }).click();
   await page.getByLabel("Id of the member").fill("lucas");
   await page.getByLabel("How long it can be used").selectOption({ label: "10 minutes" });
-  await page.getByRole("dialog").getByRole("button", { name: "Make the link" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Create the link" }).click();
   const link = (await page.getByRole("dialog").getByText(/#mrl-/).textContent()) ?? "";
   const { page: member } = await open(browser);
   await member.goto(link);
   await member.getByRole("button", { name: /Lucas/ }).waitFor();
+  expect(problems).toEqual([]);
+});
+
+test("an operator links an identity to a member", async () => {
+  const { page, problems } = await openAsOperator(browser);
+  await go(page, `${operators}/organizations/acme`);
+  await page.getByRole("button", { name: "Link an identity" }).click();
+  await page.getByLabel("Id of the member").fill("lucas");
+  await page.getByLabel("Subject").fill(`lucas-at-staff-${stamp}`);
+  await page.getByRole("dialog").getByRole("button", { name: "Link", exact: true }).click();
+  await page.getByText("The identity is linked.").waitFor();
   expect(problems).toEqual([]);
 });
 

@@ -16,7 +16,7 @@ test("a limit is changed after its effect was shown, and a refusal names it", as
   await page.getByRole("button", { name: "Another rate limit" }).click();
   await page.getByRole("textbox", { name: "Requests", exact: true }).last().fill("1000");
   await page.getByRole("button", { name: "Show the effect" }).click();
-  await page.getByText("calls are refused at once").waitFor();
+  await page.getByText("calls are refused immediately").waitFor();
   expect((await admin("GET", `${organization}/guardrails/member-noah`)).budgetNanoCredits).not.toBe("0");
   await page.getByRole("dialog").getByRole("button", { name: "Change" }).click();
   await page.getByText("The guardrail was changed.").waitFor();
@@ -24,6 +24,27 @@ test("a limit is changed after its effect was shown, and a refusal names it", as
   await page.getByText("A call would be refused now").waitFor();
   await page.getByText("budget_exhausted").waitFor();
   await page.getByText("Stops the call").waitFor();
+  expect(problems).toEqual([]);
+});
+
+test("a budget for some models has its own period and warns from an amount on", async () => {
+  const { page, problems } = await openAs(browser, "olivia");
+  await go(page, `${home}/guardrails/member-lena`);
+  await page.getByLabel("Budget in credits").fill("50");
+  await page.getByLabel("Warn from", { exact: true }).fill("40");
+  await page.getByLabel("Warn from: unit").selectOption("credits");
+  await page.getByRole("button", { name: "Another budget for some models" }).click();
+  await page.getByRole("textbox", { name: "Models" }).last().fill("gpt-4o");
+  await page.getByLabel("Budget in credits").last().fill("5");
+  await page.getByLabel("Starts again", { exact: true }).selectOption({ label: "daily" });
+  await page.getByLabel("Warn from", { exact: true }).last().fill("80");
+  await page.getByRole("checkbox", { name: "Only report", exact: true }).check();
+  await page.getByRole("button", { name: "Show the effect" }).click();
+  await page.getByRole("dialog").getByText("5.00, daily, warns from 80% on, refuses nothing").waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Change" }).click();
+  await page.getByText("The guardrail was changed.").waitFor();
+  const changed = await admin("GET", `${organization}/guardrails/member-lena`);
+  expect(changed).toMatchObject({ softBudget: { amountNanoCredits: "40000000000" }, modelBudgets: [{ models: "gpt-4o", cycle: "CYCLE_DAILY", softBudget: { percent: 80, softOnly: true } }] });
   expect(problems).toEqual([]);
 });
 
@@ -35,7 +56,7 @@ test("limits are raised for a while, and end by themselves", async () => {
   await page.getByLabel("Until").fill(end);
   await page.getByRole("dialog").getByLabel("Budget in credits").fill("500");
   await page.getByRole("dialog").getByRole("button", { name: "Change" }).click();
-  await page.getByText("The limits were changed for a while.").waitFor();
+  await page.getByText("The temporary limits are set.").waitFor();
   await settled(page);
   await page.getByText("Temporary budget").waitFor();
   expect((await admin("GET", `${organization}/guardrails/group-sales`)).temporaryLimit).toMatchObject({ budgetNanoCredits: "500000000000" });
@@ -55,8 +76,8 @@ test("a default is saved, and what applying it would change is shown first", asy
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("The default was saved.").waitFor();
   await settled(page);
-  await page.getByRole("button", { name: "Apply to those who exist…" }).click();
-  await page.getByRole("dialog").getByText("Limits that somebody set stay.").waitFor();
+  await page.getByRole("button", { name: "Apply to existing ones…" }).click();
+  await page.getByRole("dialog").getByText("Limits that someone set stay.").waitFor();
 });
 
 test("a member reads why a call was refused, without the figures of others", async () => {
@@ -69,6 +90,6 @@ test("a wrong amount is said in the field, before the service is asked", async (
   const { page } = await openAs(browser, "olivia");
   await go(page, `${home}/guardrails/group-marketing`);
   await page.getByLabel("Budget in credits").fill("a lot");
-  await page.getByText("Write an amount such as 25 or 0.5.").waitFor();
+  await page.getByText("Enter an amount such as 25 or 0.5.").waitFor();
   expect(await page.getByRole("button", { name: "Show the effect" }).isDisabled()).toBe(true);
 });

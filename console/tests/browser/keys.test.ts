@@ -31,7 +31,7 @@ test("a member makes a key, calls with it, sees the call, and disables the key",
   const secret = (await page.getByText(/^mr-/).textContent()) ?? "";
   expect(await call(secret)).toBe(200);
 
-  await page.getByRole("link", { name: "To the page of the key" }).click();
+  await page.getByRole("link", { name: "Open the key" }).click();
   await page.getByRole("heading", { level: 1, name }).waitFor();
   expect(await page.content()).not.toContain(secret);
   await expect.poll(async () => {
@@ -70,7 +70,7 @@ test("the form says what is wrong before it asks the service", async () => {
   await page.getByLabel("Budget in credits").fill("a lot");
   await page.getByRole("button", { name: "Create the key" }).click();
   await page.getByText("Give the key a name.").waitFor();
-  await page.getByText("Write an amount such as 25 or 0.5.").waitFor();
+  await page.getByText("Enter an amount such as 25 or 0.5.").waitFor();
 });
 
 test("what the service refuses is said with the id to quote", async () => {
@@ -80,7 +80,7 @@ test("what the service refuses is said with the id to quote", async () => {
   await page.getByRole("combobox", { name: "Only these models" }).fill("gpt-nonexistent-99");
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Create the key" }).click();
-  await page.getByText("Quote this id when you ask for help:").waitFor();
+  await page.getByText("Include this id when you ask for help:").waitFor();
 });
 
 test("the keyboard alone makes a key", async () => {

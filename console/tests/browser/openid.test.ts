@@ -73,7 +73,7 @@ test("an invited person signs in, joins with one button, and has a key", async (
   const secret = (await page.getByText(/^mr-/).textContent()) ?? "";
   const models = await fetch(`${variable("MEGAROUTER_BASE_URL")}/v1/models`, { headers: { authorization: `Bearer ${secret}` } });
   expect(models.status).toBe(200);
-  await page.getByRole("link", { name: "To the start" }).click();
+  await page.getByRole("link", { name: "Go to home page" }).click();
   await page.getByRole("heading", { level: 1, name: "加入 Ltd." }).waitFor();
   expect(problems).toEqual([]);
 });
@@ -86,7 +86,7 @@ test("a person leaves an organization, and goes on in another account", async ()
   await page.goto(`${variable("MEGAROUTER_CONSOLE_URL")}invite#${String(token)}`);
   await page.getByRole("button", { name: "Sign in with staff" }).click();
   await page.getByRole("button", { name: "Join and get a key" }).click();
-  await page.getByRole("link", { name: "To the start" }).click();
+  await page.getByRole("link", { name: "Go to home page" }).click();
   await page.getByRole("heading", { level: 1, name: "Left Ltd." }).waitFor();
   await page.getByRole("button", { name: /Emma/ }).click();
   await page.getByRole("menuitem", { name: "Profile and access tokens" }).click();

@@ -1,7 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { admin, go, home, launch, openAs, organization, settled } from "./support";
+import { admin, go, home, launch, openAs, openAsOperator, organization, settled, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -69,7 +69,7 @@ test("several members are suspended and resumed together", async () => {
   for (const [act, verb, done] of [["Suspend…", "Suspend all", "The members were suspended."], ["Resume…", "Resume all", "The members were resumed."]] as const) {
     await boxes.nth(3).check();
     await boxes.nth(4).check();
-    await page.getByText("2 chosen").waitFor();
+    await page.getByText("2 selected").waitFor();
     await page.getByRole("button", { name: act }).click();
     await dialog(page).getByRole("button", { name: verb }).click();
     await page.getByText(done).waitFor();
@@ -97,7 +97,7 @@ test("people are invited by their addresses, and each link is shown once", async
   await page.getByText("2 addresses found").waitFor();
   await page.getByRole("combobox", { name: "Group" }).selectOption(`${organization}/groups/sales`);
   await page.getByLabel("Budget in credits").fill("25");
-  await page.getByRole("button", { name: "Make the invites" }).click();
+  await page.getByRole("button", { name: "Create invites" }).click();
   await page.getByText("Send these 2 links now").waitFor();
   const links = (await page.locator("code").allTextContents()).filter((text) => text.includes("/console/invite#mri-"));
   expect(links).toHaveLength(2);
@@ -115,8 +115,8 @@ test("a table of people is tried before it is imported", async () => {
   await go(page, `${home}/new/members`);
   const table = page.getByRole("textbox", { name: "The table" });
   await table.fill("address,role\nada,king");
-  await page.getByText('Line 2: "ada" is no e-mail address.').waitFor();
-  await page.getByText('Line 2: the role "king" is none of').waitFor();
+  await page.getByText('Line 2: "ada" is not an e-mail address.').waitFor();
+  await page.getByText('Line 2: the role "king" is not').waitFor();
   await table.fill(`address,group,role,budget,cycle\nnoah-${stamp}@x.example,Engineering,member,5,monthly\nmia-${stamp}@x.example,No such group,,,`);
   await page.getByRole("button", { name: "Show what it would do" }).click();
   await page.getByText("1 row cannot be imported.").waitFor();
@@ -145,6 +145,41 @@ test("a service account is created, gets a key, and is disabled", async () => {
   await page.getByRole("button", { name: "Disable" }).click();
   await dialog(page).getByRole("button", { name: "Disable" }).click();
   await page.getByRole("button", { name: "Enable" }).waitFor();
+});
+
+test("a claim of the identity provider is mapped to a role in a group, and unmapped", async () => {
+  const { page, problems } = await openAs(browser, "olivia");
+  const value = `领导-${stamp}`;
+  await go(page, `${home}/claimMappings`);
+  await page.getByRole("button", { name: "Map a claim" }).click();
+  await dialog(page).getByLabel("Value").fill(value);
+  await dialog(page).getByRole("combobox", { name: "Role" }).selectOption({ label: "L1 Admin" });
+  await dialog(page).getByRole("combobox", { name: "Group" }).selectOption(`${organization}/groups/sales`);
+  await dialog(page).getByRole("button", { name: "Map", exact: true }).click();
+  await page.getByText("The claim is mapped.").waitFor();
+  await page.getByRole("row", { name: new RegExp(`${value}.*staff.*L1 Admin.*Sales`) }).waitFor();
+  await page.getByRole("button", { name: `Delete the mapping of ${value}` }).click();
+  await dialog(page).getByRole("button", { name: "Delete" }).click();
+  await page.getByText("The mapping was deleted.").waitFor();
+  await settled(page);
+  expect(await page.getByText(value).count()).toBe(0);
+  expect(problems).toEqual([]);
+});
+
+test("a tree of more than 1,000 groups opens level by level", async () => {
+  const id = `big-${stamp}`;
+  await admin("POST", `organizations?organizationId=${id}`, { displayName: "Big" });
+  await admin("POST", `organizations/${id}/groups?groupId=a-top`, { displayName: "000 Top" });
+  await admin("POST", `organizations/${id}/groups?groupId=a-top-inner`, { displayName: "Inner", parentGroup: `organizations/${id}/groups/a-top` });
+  const names = Array.from({ length: 1000 }, (_, index) => `Group ${String(index).padStart(4, "0")}`);
+  for (let at = 0; at < names.length; at += 10) await Promise.all(names.slice(at, at + 10).map((displayName) => admin("POST", `organizations/${id}/groups`, { displayName })));
+  const { page } = await openAsOperator(browser);
+  await go(page, `${variable("MEGAROUTER_CONSOLE_URL")}organizations/${id}/groups`);
+  await page.getByRole("button", { name: "Groups below 000 Top" }).click();
+  await page.getByRole("link", { name: "Inner" }).waitFor();
+  expect(await page.getByRole("listitem").count()).toBeLessThan(150);
+  await page.getByRole("button", { name: "Show more groups" }).click();
+  await expect.poll(() => page.getByRole("listitem").count()).toBeGreaterThan(150);
 });
 
 test("a setting is saved, and one that was changed meanwhile is not overwritten", async () => {

@@ -13,12 +13,12 @@ beforeAll(async () => {
   browser = await launch();
   const { page } = await openAs(browser, "olivia");
   await go(page, `${home}/usageExports?period=7d`);
-  await page.getByRole("button", { name: "Make the export" }).click();
+  await page.getByRole("button", { name: "Create the export" }).click();
   await page.getByRole("button", { name: "Download" }).first().waitFor({ timeout: 60_000 });
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).first().click()]);
   pdf = await readFile(await download.path());
   await page.getByRole("button", { name: "Share by link" }).first().click();
-  await page.getByRole("button", { name: "Make the link" }).click();
+  await page.getByRole("button", { name: "Create the link" }).click();
   const secret = page.getByText(/\/console\/report#mrr-/);
   await secret.waitFor();
   link = (await secret.textContent()) ?? "";

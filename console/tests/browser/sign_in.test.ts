@@ -24,7 +24,7 @@ test("a link signs in only once", async () => {
   await first.page.getByRole("heading", { level: 1, name: "Acme" }).waitFor();
   const second = await open(browser);
   await second.page.goto(link);
-  await second.page.getByText("This does not sign you in").waitFor();
+  await second.page.getByText("This does not work for signing in").waitFor();
   expect(second.page.url()).not.toContain("mrl-");
 });
 

@@ -59,7 +59,7 @@ test("the admin invites a person with a small budget, who signs in, joins with o
   await go(superAdmin, `${home}/new/invite`);
   await superAdmin.getByLabel("E-mail addresses").fill("emma@acme.example");
   await superAdmin.getByLabel("Budget in credits").fill(smallBudget);
-  await superAdmin.getByRole("button", { name: "Make the invites" }).click();
+  await superAdmin.getByRole("button", { name: "Create invites" }).click();
   const invite = (await superAdmin.getByText(/#mri-/).textContent()) ?? "";
 
   const opened = await open(browser, { proxy: { server: variable("SIGN_IN_PROXY"), bypass: "127.0.0.1" }, ignoreHTTPSErrors: true });
@@ -79,7 +79,7 @@ test("the member calls until the budget is used up, and understands why", async 
   let status = 200;
   for (let count = 0; count < mostCalls && status === 200; count++) status = await call();
   expect(status).toBe(402);
-  await member.getByRole("link", { name: "To the start" }).click();
+  await member.getByRole("link", { name: "Go to home page" }).click();
   await settled(member);
   await go(member, `${home}/explain`);
   await member.getByLabel("Model").fill("gpt-4o-mini");
@@ -107,12 +107,12 @@ test("the admin sees the alert and raises the limit, and the member calls again"
 
 test("the admin exports a report as PDF, and shares it by a link that ends", async () => {
   await go(superAdmin, `${home}/usageExports?period=7d`);
-  await superAdmin.getByRole("button", { name: "Make the export" }).click();
+  await superAdmin.getByRole("button", { name: "Create the export" }).click();
   await superAdmin.getByRole("button", { name: "Download" }).waitFor({ timeout: 60_000 });
   const [download] = await Promise.all([superAdmin.waitForEvent("download"), superAdmin.getByRole("button", { name: "Download" }).first().click()]);
   report = await readFile(await download.path());
   await superAdmin.getByRole("button", { name: "Share" }).first().click();
-  await superAdmin.getByRole("button", { name: "Make the link" }).click();
+  await superAdmin.getByRole("button", { name: "Create the link" }).click();
   const secret = superAdmin.getByText(/\/console\/report#mrr-/);
   await secret.waitFor();
   link = (await secret.textContent()) ?? "";
@@ -128,5 +128,8 @@ test("a finance person opens the link, finds the cost by group, and verifies the
   await page.locator("input[type=file]").setInputFiles({ name: "usage.pdf", mimeType: "application/pdf", buffer: report });
   await page.getByText("Genuine", { exact: true }).waitFor();
   await page.getByText(company).waitFor();
+  const hash = (await page.locator("code").filter({ hasText: /^[0-9a-f]{64}$/ }).first().textContent()) ?? "";
+  await page.getByLabel("Hash in the footer", { exact: true }).fill(hash.slice(0, 12).toUpperCase());
+  await page.getByText("The page belongs to this file.").waitFor();
   expect(problems).toEqual([]);
 });

@@ -9,7 +9,7 @@ import { creditsText, guardrailFrom, isRight, textsOf } from "../../src/forms/gu
 const full = create(GuardrailSchema, {
   name: "organizations/acme/guardrails/group-sales", etag: '"1"', budgetNanoCredits: 25_500_000_001n, cycle: Guardrail_Cycle.WEEKLY, mode: Guardrail_Mode.SHADOW, requestsPerMinute: 60,
   tokensPerMinute: 9_000_000_000n, concurrencyLimit: 0, modelWhitelist: { entries: [] }, softBudget: { threshold: { case: "amountNanoCredits", value: 5n } }, rollover: { enabled: true, capNanoCredits: 1_000_000_000n },
-  rateLimits: [{ models: "openai/*", unit: Guardrail_RateLimit_Unit.DAY, requests: 5 }], modelBudgets: [{ models: "gpt-4o", budgetNanoCredits: 7n, cycle: Guardrail_Cycle.DAILY, rollover: { enabled: true } }],
+  rateLimits: [{ models: "openai/*", unit: Guardrail_RateLimit_Unit.DAY, requests: 5 }], modelBudgets: [{ models: "gpt-4o", budgetNanoCredits: 7n, cycle: Guardrail_Cycle.DAILY, rollover: { enabled: true }, softBudget: { threshold: { case: "percent", value: 50 }, softOnly: true } }],
 });
 
 test("a form that nobody touched changes no limit", () => {
@@ -19,7 +19,7 @@ test("a form that nobody touched changes no limit", () => {
 });
 
 test("a percentage takes the place of a threshold in credits", () => {
-  const changed = guardrailFrom({ ...textsOf(full), softPercent: "80" }, full);
+  const changed = guardrailFrom({ ...textsOf(full), soft: { from: "80", unit: "percent", only: false } }, full);
   expect(changed.softBudget?.threshold).toEqual({ case: "percent", value: 80 });
 });
 
@@ -31,6 +31,8 @@ test("an emptied budget takes what needs one with it", () => {
 test("a form with a wrong number, or a limit without one, cannot be sent", () => {
   expect(isRight(textsOf(full))).toBe(true);
   expect(isRight({ ...textsOf(full), budget: "much" })).toBe(false);
+  expect(isRight({ ...textsOf(full), soft: { from: "101", unit: "percent", only: false } })).toBe(false);
+  expect(isRight({ ...textsOf(full), soft: { from: "101", unit: "credits", only: false } })).toBe(true);
   expect(isRight({ ...textsOf(full), rates: [{ models: "", unit: Guardrail_RateLimit_Unit.HOUR, requests: "", tokens: "" }] })).toBe(false);
 });
 

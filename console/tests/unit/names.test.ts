@@ -16,6 +16,7 @@ test("the address of a page is the resource name of what it shows", () => {
       "calls": "/organizations/acme/calls",
       "catalog": "/organizations/acme/models",
       "channels": "/organizations/acme/notificationChannels",
+      "claimMappings": "/organizations/acme/claimMappings",
       "credentials": "/organizations/acme/credentials",
       "credit": "/organizations/acme/credit",
       "deliveries": "/organizations/acme/notificationDeliveries",

@@ -67,7 +67,7 @@ function Choices({ close }: { readonly close: () => void }) {
           ))}
         </div>
       </ScrollArea.Autosize>
-      {found.length === 0 && <Text size="sm" c="dimmed" p="sm" role="status"><Trans>Nothing has this name.</Trans></Text>}
+      {found.length === 0 && <Text size="sm" c="dimmed" p="sm" role="status"><Trans>No match</Trans></Text>}
     </>
   );
 }

@@ -50,7 +50,7 @@ export function useChoices(narrowing: Narrowing, text: string, searched: string)
   const { account } = usePlace();
   const parent = account.organization;
   const filter = searched === "" ? "" : quoted(searched);
-  const groups = useQuery(Groups.method.listGroups, { parent, pageSize: mostGroups }, { enabled: narrowing === "group" });
+  const groups = useQuery(Groups.method.listGroups, { parent, pageSize: mostGroups, filter }, { enabled: narrowing === "group" });
   const members = useQuery(Members.method.listMembers, { parent, pageSize: mostShown, filter }, { enabled: narrowing === "member" });
   const accounts = useQuery(ServiceAccounts.method.listServiceAccounts, { parent, pageSize: mostShown, filter }, { enabled: narrowing === "serviceAccount" });
   const keys = useQuery(ApiKeys.method.listApiKeys, { parent, pageSize: mostShown, filter }, { enabled: narrowing === "key" });
@@ -60,7 +60,7 @@ export function useChoices(narrowing: Narrowing, text: string, searched: string)
   const searchedFor: typeof found = (query, choicesOf) => (text === searched ? found(query, choicesOf) : { choices: [], isPending: true, error: null });
   switch (narrowing) {
     case "group":
-      return found(groups, (data) => matching(asTree(data.groups).map(({ group, depth }) => ({ id: idOf(group.name), label: "\u2003".repeat(depth) + group.displayName })), text));
+      return searchedFor(groups, (data) => asTree(data.groups).map(({ group, depth }) => ({ id: idOf(group.name), label: "\u2003".repeat(depth) + group.displayName })));
     case "member":
       return searchedFor(members, (data) => data.members.map((one) => ({ id: idOf(one.name), label: one.displayName || one.email || idOf(one.name), hint: one.email })));
     case "serviceAccount":

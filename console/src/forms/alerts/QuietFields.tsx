@@ -26,7 +26,7 @@ export function QuietFields({ wanted, change, error }: FieldsProps) {
           <Checkbox.Group label={t`On which days they begin`} description={t`None: every day`} value={wanted.quietDays.map(String)} onChange={(chosen) => change({ quietDays: chosen.map((day) => Number(day) as QuietHours_Day) })}>
             <Group gap="md" mt={6}>{days.map((day) => <Checkbox key={day} value={String(day)} label={dayName(day)} />)}</Group>
           </Checkbox.Group>
-          <Checkbox label={t`Send alerts of the highest severity nevertheless`} checked={wanted.alertsPass} onChange={(event) => change({ alertsPass: event.currentTarget.checked })} />
+          <Checkbox label={t`Still send alerts of the highest severity`} checked={wanted.alertsPass} onChange={(event) => change({ alertsPass: event.currentTarget.checked })} />
         </>
       )}
     </Stack>

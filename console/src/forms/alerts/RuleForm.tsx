@@ -64,11 +64,11 @@ export function RuleForm({ rule, overrides, onDone }: RuleFormProps) {
               <SimpleGrid cols={{ base: 1, xs: 2 }}>
                 <TagsInput
                   label={t`At percent`} description={t`Of a budget, of the seats or of the keys, such as 80`} value={[...wanted.percents]} onChange={(percents) => change({ percents: percents.map((text) => text.replace(/\s*%$/, "")) })}
-                  maxTags={16} error={isWrong("percents") ? t`Write at least one number from 1 to 1000.` : saving.violation("notification_rule.threshold_percents")}
+                  maxTags={16} error={isWrong("percents") ? t`Enter at least one number from 1 to 1000.` : saving.violation("notification_rule.threshold_percents")}
                 />
                 <TagsInput
                   label={t`At credits`} description={t`Amounts of spend, such as 500`} value={[...wanted.amounts]} onChange={(amounts) => change({ amounts })} maxTags={16}
-                  error={isWrong("amounts") ? t`Write amounts such as 25 or 0.5.` : saving.violation("notification_rule.threshold_nano_credits")}
+                  error={isWrong("amounts") ? t`Enter amounts such as 25 or 0.5.` : saving.violation("notification_rule.threshold_nano_credits")}
                 />
               </SimpleGrid>
             )}

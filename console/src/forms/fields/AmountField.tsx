@@ -17,14 +17,14 @@ interface TextFieldProps {
 /** An amount of credits as text. Empty: none. */
 export function AmountField({ value, onChange, error, flex, ...rest }: TextFieldProps) {
   const { t } = useLingui();
-  const wrong = value !== "" && parseCredits(value) === undefined ? t`Write an amount such as 25 or 0.5.` : undefined;
+  const wrong = value !== "" && parseCredits(value) === undefined ? t`Enter an amount such as 25 or 0.5.` : undefined;
   return <TextInput {...rest} {...(flex === undefined ? {} : { style: { flex } })} inputMode="decimal" value={value} onChange={(event) => onChange(event.currentTarget.value)} error={wrong ?? error} />;
 }
 
 /** A whole number as text. Empty: none. */
 export function CountField({ value, onChange, error, flex, ...rest }: TextFieldProps) {
   const { t } = useLingui();
-  const wrong = value !== "" && parseCount(value) === undefined ? t`Write a whole number.` : undefined;
+  const wrong = value !== "" && parseCount(value) === undefined ? t`Enter a whole number.` : undefined;
   return <TextInput {...rest} {...(flex === undefined ? {} : { style: { flex } })} inputMode="numeric" value={value} onChange={(event) => onChange(event.currentTarget.value)} error={wrong ?? error} />;
 }
 

@@ -1,12 +1,12 @@
-import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type Group, Groups } from "@megarouter/admin";
+import type { Group } from "@megarouter/admin";
 import { useLingui } from "@lingui/react/macro";
-import { NativeSelect } from "@mantine/core";
+import { NativeSelect, Select } from "@mantine/core";
 
-import { useParent } from "../../hooks/account";
+import { useGroups } from "../../hooks/groups";
 import { asTree } from "../../util/tree";
 
-const mostShown = 1000;
+/** More are searched for by their names. */
+const mostListed = 100;
 
 interface GroupFieldProps {
   /** The name of a group, or nothing. */
@@ -20,23 +20,15 @@ interface GroupFieldProps {
   readonly disabled?: boolean;
 }
 
-/** The groups that the person sees. */
-export function useGroups(): readonly Group[] {
-  return useSuspenseQuery(Groups.method.listGroups, { parent: useParent(), pageSize: mostShown }).data.groups;
-}
-
 /** Chooses a group. Groups that cannot be chosen are shown, so that the tree stays whole. */
-export function GroupField({ value, onChange, label, none, canChoose = () => true, error, disabled }: GroupFieldProps) {
+export function GroupField({ value, onChange, label, none, canChoose = () => true, error, disabled = false }: GroupFieldProps) {
   const { t } = useLingui();
   const groups = useGroups();
-  const empty = none ?? t`Choose a group`;
-  return (
-    <NativeSelect
-      label={label ?? t`Group`} value={value} onChange={(event) => onChange(event.currentTarget.value)} error={error} disabled={disabled ?? false}
-      data={[
-        { value: "", label: empty, disabled: none === undefined },
-        ...asTree(groups).map(({ group, depth }) => ({ value: group.name, label: `${"\u2003".repeat(depth)}${group.displayName}`, disabled: !canChoose(group) })),
-      ]}
-    />
-  );
+  const shown = { label: label ?? t`Group`, error, disabled };
+  const options = [
+    { value: "", label: none ?? t`Choose a group`, disabled: none === undefined },
+    ...asTree(groups).map(({ group, depth }) => ({ value: group.name, label: `${"\u2003".repeat(depth)}${group.displayName}`, disabled: !canChoose(group) })),
+  ];
+  if (groups.length <= mostListed) return <NativeSelect {...shown} value={value} onChange={(event) => onChange(event.currentTarget.value)} data={options} />;
+  return <Select {...shown} value={value} onChange={(name) => onChange(name ?? "")} data={options} searchable limit={mostListed} allowDeselect={false} nothingFoundMessage={t`No group has this name.`} />;
 }

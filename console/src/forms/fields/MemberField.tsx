@@ -38,7 +38,7 @@ export function MemberField({ value, onChange, label, description, filter = "", 
   return (
     <Select
       label={label} description={description} error={error} searchable clearable value={value === "" ? null : value} searchValue={text} onSearchChange={setText}
-      nothingFoundMessage={t`Nobody has this name or address`} placeholder={t`Search by name or address`} comboboxProps={{ withinPortal: true }}
+      nothingFoundMessage={t`No member matches`} placeholder={t`Search by name or address`} comboboxProps={{ withinPortal: true }}
       filter={({ options }) => options}
       data={[...(value !== "" && !found.some(({ name }) => name === value) ? [{ value, label: chosen || (named === undefined ? idOf(value) : nameOf(named)) }] : []), ...found.map((member) => ({ value: member.name, label: nameOf(member) }))]}
       onChange={(name) => {

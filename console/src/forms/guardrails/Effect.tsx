@@ -26,7 +26,7 @@ export function Effect({ before, after }: { readonly before: Guardrail; readonly
         </List>
       )}
       {isSpent && after.mode !== Guardrail_Mode.SHADOW && !after.softBudget?.softOnly && (
-        <Text size="sm" c="red"><Trans>{formatCredits(after.spentNanoCredits, language, 2)} are spent already: calls are refused at once until the budget starts again.</Trans></Text>
+        <Text size="sm" c="red"><Trans>{formatCredits(after.spentNanoCredits, language, 2)} is already spent: calls are refused immediately until the budget starts again.</Trans></Text>
       )}
       <Text size="sm"><Trans>It applies to calls within a second. What was spent stays counted.</Trans></Text>
     </Stack>

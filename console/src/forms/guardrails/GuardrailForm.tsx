@@ -10,6 +10,7 @@ import { AmountField, CountField } from "../fields/AmountField";
 import { CycleField, ModelsField } from "../fields/LimitFields";
 import { Effect } from "./Effect";
 import { ModelBudgetRows, RateRows } from "./Rows";
+import { ThresholdField } from "./ThresholdField";
 import { type GuardrailTexts, guardrailFrom, isRight, textsOf, writtenFields } from "./texts";
 
 /** Changes the limits of a scope: first what would change, as the service says, then the change. */
@@ -82,12 +83,12 @@ function BudgetFields({ texts, change, violation }: FieldsProps) {
       {!without && (
         <>
           <SimpleGrid cols={{ base: 1, xs: 2 }}>
-            <CountField label={t`Warn from, in percent`} description={t`Empty: not before it is spent`} value={texts.softPercent} onChange={(softPercent) => change({ softPercent })} error={violation("soft_budget.percent")} />
+            <ThresholdField label={t`Warn from`} description={t`Empty: not before it is spent`} value={texts.soft} onChange={(soft) => change({ soft })} error={violation("soft_budget.percent") ?? violation("soft_budget.amount_nano_credits")} />
             <AmountField label={t`Carry over at most`} description={t`Credits. Empty: up to one budget`} value={texts.carryCap} disabled={!texts.carries} onChange={(carryCap) => change({ carryCap })} error={violation("rollover.cap_nano_credits")} />
           </SimpleGrid>
           <Checkbox label={t`Carry what is left into the next period`} checked={texts.carries} onChange={(event) => change({ carries: event.currentTarget.checked })} error={violation("rollover")} />
-          <Checkbox label={t`Only report: calls beyond the budget pass`} checked={texts.softOnly} onChange={(event) => change({ softOnly: event.currentTarget.checked })} error={violation("soft_budget")} />
-          {texts.softOnly && <Alert color="orange" variant="light"><Trans>The budget then stops nothing, not even what admins below may set.</Trans></Alert>}
+          <Checkbox label={t`Only report: calls beyond the budget pass`} checked={texts.soft.only} onChange={(event) => change({ soft: { ...texts.soft, only: event.currentTarget.checked } })} error={violation("soft_budget")} />
+          {texts.soft.only && <Alert color="orange" variant="light"><Trans>The budget then stops nothing, not even what admins below may set.</Trans></Alert>}
         </>
       )}
       <ModelBudgetRows budgets={texts.modelBudgets} onChange={(modelBudgets) => change({ modelBudgets })} error={violation("model_budgets")} />

@@ -19,18 +19,18 @@ export function TemporaryLimit({ guardrail, close }: { readonly guardrail: Guard
   const [end, setEnd] = useState(textOfMoment(old?.endTime));
   const [budget, setBudget] = useState(creditsText(old?.budgetNanoCredits));
   const [requests, setRequests] = useState(old?.requestsPerMinute === undefined ? "" : String(old.requestsPerMinute));
-  const saving = useSaving(Guardrails.method.updateGuardrail, t`The limits were changed for a while.`);
+  const saving = useSaving(Guardrails.method.updateGuardrail, t`The temporary limits are set.`);
   const [endTime, amount, rpm] = [momentOf(end), parseCredits(budget), parseCount(requests)];
   const request = (temporaryLimit: object | undefined) => ({ guardrail: { name: guardrail.name, etag: guardrail.etag, ...(temporaryLimit === undefined ? {} : { temporaryLimit }) }, updateMask: { paths: ["temporary_limit"] } });
   const limit = { endTime, ...(amount === undefined ? {} : { budgetNanoCredits: amount }), ...(rpm === undefined ? {} : { requestsPerMinute: Number(rpm) }) };
-  const blocked = endTime === undefined ? <Trans>Say until when.</Trans> : amount === undefined && rpm === undefined ? <Trans>Write at least one limit.</Trans> : undefined;
+  const blocked = endTime === undefined ? <Trans>Say until when.</Trans> : amount === undefined && rpm === undefined ? <Trans>Enter at least one limit.</Trans> : undefined;
   const violation = (field: string): string | undefined => saving.violation(`guardrail.temporary_limit.${field}`);
   return (
     <FormDialog opened close={close} title={<Trans>Other limits for a while</Trans>} verb={<Trans>Change</Trans>} saving={saving} blocked={blocked} submit={() => saving.save(request(limit), close)}>
       <Stack gap="md">
         <MomentField label={t`Until`} value={end} onChange={setEnd} error={violation("end_time")} />
-        <AmountField label={t`Budget in credits`} description={guardrail.budgetNanoCredits === undefined ? t`Its own: none. Empty: stays so` : t`Its own: ${formatCredits(guardrail.budgetNanoCredits, language)}. Empty: stays so`} value={budget} onChange={setBudget} error={violation("budget_nano_credits")} />
-        <CountField label={t`Requests per minute`} description={guardrail.requestsPerMinute === undefined ? t`Its own: none. Empty: stays so` : t`Its own: ${guardrail.requestsPerMinute}. Empty: stays so`} value={requests} onChange={setRequests} error={violation("requests_per_minute")} />
+        <AmountField label={t`Budget in credits`} description={guardrail.budgetNanoCredits === undefined ? t`Its own: none. Leave it empty to keep it` : t`Its own: ${formatCredits(guardrail.budgetNanoCredits, language)}. Leave it empty to keep it`} value={budget} onChange={setBudget} error={violation("budget_nano_credits")} />
+        <CountField label={t`Requests per minute`} description={guardrail.requestsPerMinute === undefined ? t`Its own: none. Leave it empty to keep it` : t`Its own: ${guardrail.requestsPerMinute}. Leave it empty to keep it`} value={requests} onChange={setRequests} error={violation("requests_per_minute")} />
         <Text size="sm"><Trans>They apply within a second, with the same period and spend. At that time its own limits are in force again, without a further change.</Trans></Text>
         {old !== undefined && <Group><Button variant="default" size="xs" onClick={() => saving.save(request(undefined), close)}><Trans>End the temporary limits now</Trans></Button></Group>}
       </Stack>

@@ -40,7 +40,7 @@ export function CreateKey({ owner, onMade }: CreateKeyProps) {
   const budget = parseCredits(wanted.budget);
   const problems = {
     displayName: wanted.displayName.trim() === "" ? t`Give the key a name.` : undefined,
-    budget: wanted.budget !== "" && budget === undefined ? t`Write an amount such as 25 or 0.5.` : undefined,
+    budget: wanted.budget !== "" && budget === undefined ? t`Enter an amount such as 25 or 0.5.` : undefined,
   };
   const ofService = violationsOf(creation.error);
   const submit = (event: FormEvent): void => {

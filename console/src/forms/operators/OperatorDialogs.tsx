@@ -4,6 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Checkbox, Modal, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 
+import { useDeployment } from "../../api/deployment";
 import { organizationIdOf } from "../../api/names";
 import { FormDialog } from "../../components/FormDialog";
 import { useLanguage } from "../../hooks/language";
@@ -31,11 +32,11 @@ export function SetCreditLine({ summary, close }: DialogProps) {
   return (
     <FormDialog
       opened close={close} title={<Trans>Set the credit line</Trans>} verb={<Trans>Set the credit line</Trans>} saving={saving}
-      blocked={!isUnlimited && amount === undefined ? <Trans>Write an amount such as 1000.</Trans> : isBelow ? <Trans>It cannot be below what is used: {formatCredits(used, language, 2)} credits. The used amount as the line stops further top-ups.</Trans> : undefined}
+      blocked={!isUnlimited && amount === undefined ? <Trans>Enter an amount such as 1000.</Trans> : isBelow ? <Trans>It cannot be below what is used: {formatCredits(used, language, 2)} credits. The used amount as the line stops further top-ups.</Trans> : undefined}
       submit={() => saving.save({ name: summary.name, isUnlimited, lineNanoCredits: isUnlimited ? 0n : (amount ?? 0n), requestId }, close)}
     >
       <Stack gap="md">
-        <Text size="sm"><Trans>How much the organization may top up in sum without an operator. {formatCredits(used, language, 2)} credits are used.</Trans></Text>
+        <Text size="sm"><Trans>How much the organization may top up in total without an operator. {formatCredits(used, language, 2)} credits are used.</Trans></Text>
         <TextInput label={t`Line in credits`} inputMode="decimal" value={text} disabled={isUnlimited} onChange={(event) => setText(event.currentTarget.value)} error={saving.violation("line_nano_credits")} data-autofocus />
         <Checkbox label={t`Unlimited`} checked={isUnlimited} onChange={(event) => setUnlimited(event.currentTarget.checked)} />
       </Stack>
@@ -54,7 +55,7 @@ export function GrantCredit({ summary, close }: DialogProps) {
   return (
     <FormDialog
       opened close={close} title={<Trans>Grant credit</Trans>} verb={<Trans>Grant</Trans>} saving={saving}
-      blocked={amount === 0n ? <Trans>Write an amount such as 25 or 0.5.</Trans> : reason.trim() === "" ? <Trans>Say why: the statement of the organization shows it.</Trans> : undefined}
+      blocked={amount === 0n ? <Trans>Enter an amount such as 25 or 0.5.</Trans> : reason.trim() === "" ? <Trans>Say why: the statement of the organization shows it.</Trans> : undefined}
       submit={() => saving.save({ name: summary.name, amountNanoCredits: amount, reason: reason.trim(), requestId }, close)}
     >
       <Stack gap="md">
@@ -76,7 +77,7 @@ export function IssueSignInLink({ summary, close }: DialogProps) {
   const [made, setMade] = useState<string | undefined>(undefined);
   if (made !== undefined) {
     return (
-      <Modal opened onClose={close} title={<Text fw={600}><Trans>The link is made</Trans></Text>} centered>
+      <Modal opened onClose={close} title={<Text fw={600}><Trans>The link is ready</Trans></Text>} centered>
         <Secret secret={made}><Trans>It is shown only once, and works once. Whoever has it can sign in as the member.</Trans></Secret>
       </Modal>
     );
@@ -84,7 +85,7 @@ export function IssueSignInLink({ summary, close }: DialogProps) {
   const id = member.trim();
   return (
     <FormDialog
-      opened close={close} title={<Trans>Make a sign-in link</Trans>} verb={<Trans>Make the link</Trans>} saving={saving} blocked={id === "" ? <Trans>Write the id of a member.</Trans> : undefined}
+      opened close={close} title={<Trans>Create a sign-in link</Trans>} verb={<Trans>Create the link</Trans>} saving={saving} blocked={id === "" ? <Trans>Enter the id of a member.</Trans> : undefined}
       submit={() =>
         saving.save({ name: `organizations/${organizationIdOf(summary.name)}/members/${id}`, ...(minutes === "" ? {} : { ttl: durationFromMs(Number(minutes) * 60_000) }) }, ({ link, secret }) => setMade(link || secret))
       }
@@ -96,6 +97,31 @@ export function IssueSignInLink({ summary, close }: DialogProps) {
           label={t`How long it can be used`} value={minutes} onChange={(event) => setMinutes(event.currentTarget.value)}
           data={[{ value: "", label: t`As long as the deployment allows` }, { value: "10", label: t`10 minutes` }, { value: "60", label: t`An hour` }]}
         />
+      </Stack>
+    </FormDialog>
+  );
+}
+
+/** Links an identity at an identity provider to a member's user. Operators see no members, so they type its id. */
+export function LinkIdentity({ summary, close }: DialogProps) {
+  const { t } = useLingui();
+  const providers = useDeployment().identity_providers;
+  const [wanted, setWanted] = useState({ member: "", issuer: providers[0]?.issuer ?? "", subject: "" });
+  const change = (part: Partial<typeof wanted>): void => setWanted({ ...wanted, ...part });
+  const requestId = useRequestId(JSON.stringify(wanted));
+  const saving = useSaving(Operators.method.linkUserIdentity, t`The identity is linked.`);
+  const [member, subject] = [wanted.member.trim(), wanted.subject.trim()];
+  return (
+    <FormDialog
+      opened close={close} title={<Trans>Link an identity for good</Trans>} verb={<Trans>Link</Trans>} saving={saving}
+      blocked={providers.length === 0 ? <Trans>This deployment has no identity provider.</Trans> : member === "" || subject === "" ? <Trans>Enter the id of a member, and the subject.</Trans> : undefined}
+      submit={() => saving.save({ name: `organizations/${organizationIdOf(summary.name)}/members/${member}`, issuer: wanted.issuer, subject, requestId }, close)}
+    >
+      <Stack gap="md">
+        <Text size="sm"><Trans>Whoever signs in with this identity is the member from then on, in all their organizations. It cannot be undone.</Trans></Text>
+        <TextInput label={t`Id of the member`} description={t`The member or an admin of the organization knows it`} required value={wanted.member} onChange={(event) => change({ member: event.currentTarget.value })} error={saving.violation("name")} data-autofocus />
+        <NativeSelect label={t`Identity provider`} value={wanted.issuer} onChange={(event) => change({ issuer: event.currentTarget.value })} data={providers.map(({ name, issuer }) => ({ value: issuer, label: name }))} error={saving.violation("issuer")} />
+        <TextInput label={t`Subject`} description={t`The claim sub. The person sees it when a sign-in fails because their identity is not linked.`} required maxLength={255} value={wanted.subject} onChange={(event) => change({ subject: event.currentTarget.value })} error={saving.violation("subject")} />
       </Stack>
     </FormDialog>
   );

@@ -25,7 +25,7 @@ export function AnalysisSettingsForm() {
   return (
     <Stack gap="md" maw={620}>
       <NativeSelect
-        label={t`Key of a service account`} description={t`It gets a new secret that nobody sees, so use it for nothing else.`} value={key} onChange={(event) => setKey(event.currentTarget.value)} error={saving.violation("api_key")}
+        label={t`Key of a service account`} description={t`It gets a new secret that no one sees, so use it for nothing else.`} value={key} onChange={(event) => setKey(event.currentTarget.value)} error={saving.violation("api_key")}
         data={[{ value: "", label: keys.apiKeys.length === 0 ? t`No service account has a key` : t`Choose a key` }, ...keys.apiKeys.map((one) => ({ value: one.name, label: `${one.displayName || idOf(one.name)} (${one.memberDisplayName})` }))]}
       />
       <TextInput label={t`Model`} description={t`Such as gpt-4o-mini`} value={model} onChange={(event) => setModel(event.currentTarget.value)} error={saving.violation("model")} />

@@ -69,7 +69,7 @@ function SuspendAll(props: BatchProps) {
   const { parent, names, saved, blocked } = useBatch(props);
   const saving = useSaving(Members.method.batchSuspendMembers, t`The members were suspended.`);
   return (
-    <FormDialog opened close={props.close} title={<Trans>Suspend the chosen members</Trans>} verb={<Trans>Suspend all</Trans>} saving={saving} submit={() => saving.save({ parent, names }, saved)} blocked={blocked}>
+    <FormDialog opened close={props.close} title={<Trans>Suspend the selected members</Trans>} verb={<Trans>Suspend all</Trans>} saving={saving} submit={() => saving.save({ parent, names }, saved)} blocked={blocked}>
       <Stack gap="md">
         <Chosen members={props.members} />
         <Text size="sm"><Trans>Calls with their {keysOf(props.members)} keys are refused within a second, and they can do nothing in the organization until you resume them. All are suspended, or none.</Trans></Text>
@@ -83,8 +83,8 @@ function ResumeAll(props: BatchProps) {
   const { parent, names, saved, blocked } = useBatch(props);
   const saving = useSaving(Members.method.batchResumeMembers, t`The members were resumed.`);
   return (
-    <FormDialog opened close={props.close} title={<Trans>Resume the chosen members</Trans>} verb={<Trans>Resume all</Trans>} saving={saving} submit={() => saving.save({ parent, names }, saved)} blocked={blocked}>
-      <Stack gap="md"><Chosen members={props.members} /><Text size="sm"><Trans>Their keys work again within a second. Those who are active stay so.</Trans></Text></Stack>
+    <FormDialog opened close={props.close} title={<Trans>Resume the selected members</Trans>} verb={<Trans>Resume all</Trans>} saving={saving} submit={() => saving.save({ parent, names }, saved)} blocked={blocked}>
+      <Stack gap="md"><Chosen members={props.members} /><Text size="sm"><Trans>Their keys work again within a second. Active members stay active.</Trans></Text></Stack>
     </FormDialog>
   );
 }
@@ -94,7 +94,7 @@ function RemoveAll(props: BatchProps) {
   const { parent, names, saved, blocked } = useBatch(props);
   const saving = useSaving(Members.method.batchRemoveMembers, t`The members were removed.`);
   return (
-    <FormDialog opened close={props.close} danger title={<Trans>Remove the chosen members</Trans>} verb={<Trans>Remove all</Trans>} saving={saving} submit={() => saving.save({ parent, names }, saved)} blocked={blocked}>
+    <FormDialog opened close={props.close} danger title={<Trans>Remove the selected members</Trans>} verb={<Trans>Remove all</Trans>} saving={saving} submit={() => saving.save({ parent, names }, saved)} blocked={blocked}>
       <Stack gap="md">
         <Chosen members={props.members} />
         <Text size="sm"><Trans>Their {keysOf(props.members)} keys are deleted for good, and calls with them are refused within a second. Their usage stays. Only new invites bring them back, without the keys. All are removed, or none.</Trans></Text>

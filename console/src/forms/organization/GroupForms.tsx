@@ -8,9 +8,10 @@ import { Confirmation } from "../../components/Confirmation";
 import { FormDialog } from "../../components/FormDialog";
 import { MovePreview } from "../../components/MovePreview";
 import { usePlace } from "../../hooks/account";
+import { useGroups } from "../../hooks/groups";
 import { useSaving } from "../../hooks/saving";
 import { mayUseGroup } from "../../util/permissions";
-import { GroupField, useGroups } from "../fields/GroupField";
+import { GroupField } from "../fields/GroupField";
 
 /** What is to be done with a group. */
 export type GroupAct =
@@ -51,7 +52,7 @@ function CreateGroup({ below, close }: { readonly below: Group | undefined; read
     <FormDialog opened close={close} title={below === undefined ? <Trans>Create a group</Trans> : <Trans>Create a group below {below.displayName}</Trans>} verb={<Trans>Create</Trans>} saving={saving} submit={submit} blocked={name.trim() === "" ? <Trans>Give the group a name.</Trans> : undefined}>
       <Stack gap="md">
         <TextInput label={t`Name`} required maxLength={200} data-autofocus value={name} onChange={(event) => setName(event.currentTarget.value)} error={saving.violation("group.display_name")} />
-        <TextInput label={t`Id`} description={t`The last part of its address, such as engineering. Empty: one is made`} value={id} onChange={(event) => setId(event.currentTarget.value)} error={saving.violation("group_id")} />
+        <TextInput label={t`Id`} description={t`The last part of its address, such as engineering. Leave it empty to generate one`} value={id} onChange={(event) => setId(event.currentTarget.value)} error={saving.violation("group_id")} />
       </Stack>
     </FormDialog>
   );

@@ -7,12 +7,13 @@ import { type FormEvent, useState } from "react";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import type { MadeInvite } from "../../components/NewInvites";
 import { usePlace } from "../../hooks/account";
+import { useGroups } from "../../hooks/groups";
 import { useRoleName } from "../../hooks/labels";
 import { useSaving } from "../../hooks/saving";
 import { Surface } from "../../ui/Surface";
 import { grantableRoles, mayUseGroup, roleFits } from "../../util/permissions";
 import { CountField, parseCount } from "../fields/AmountField";
-import { GroupField, useGroups } from "../fields/GroupField";
+import { GroupField } from "../fields/GroupField";
 import { LimitFields, isRight, memberLimitsOf, noLimitTexts } from "../fields/LimitFields";
 
 const dayMs = 24 * 3600_000;
@@ -65,10 +66,10 @@ export function InviteForm({ onMade }: { readonly onMade: (made: readonly MadeIn
           <Whom wanted={wanted} change={change} found={addresses.length} violation={saving.violation} />
           <RoleAndGroup role={wanted.role} group={wanted.group} change={change} violation={saving.violation} />
           <Expiration days={wanted.days} change={change} error={saving.violation("invite.ttl")} />
-          <Text size="sm" fw={600} mt="xs"><Trans>Limits to begin with</Trans></Text>
+          <Text size="sm" fw={600} mt="xs"><Trans>Initial limits</Trans></Text>
           <LimitFields value={limits} onChange={setLimits} violation={saving.violation} path="invite.member_limits" />
           {saving.isError && <ErrorNotice error={saving.error} />}
-          <Row><Button type="submit" loading={saving.isPending} disabled={!isComplete}><Trans>Make the invites</Trans></Button></Row>
+          <Row><Button type="submit" loading={saving.isPending} disabled={!isComplete}><Trans>Create invites</Trans></Button></Row>
         </Stack>
       </form>
     </Surface>

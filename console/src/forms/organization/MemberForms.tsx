@@ -1,5 +1,4 @@
-import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type Group, Groups, type Member, Members, Role } from "@megarouter/admin";
+import { type Group, type Member, Members, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
@@ -9,10 +8,11 @@ import { Confirmation } from "../../components/Confirmation";
 import { FormDialog } from "../../components/FormDialog";
 import { MovePreview } from "../../components/MovePreview";
 import { usePlace } from "../../hooks/account";
+import { useGroups } from "../../hooks/groups";
 import { useRoleName } from "../../hooks/labels";
 import { useSaving } from "../../hooks/saving";
 import { grantableRoles, mayUseGroup, roleFits } from "../../util/permissions";
-import { GroupField, useGroups } from "../fields/GroupField";
+import { GroupField } from "../fields/GroupField";
 
 export type MemberAct = "place" | "suspend" | "resume" | "remove" | "link";
 
@@ -74,7 +74,6 @@ function PlaceFields({ member, role, setRole, group, setGroup }: PlaceFieldsProp
   const roleName = useRoleName();
   const groups = useGroups();
   const target = groups.find((one) => one.name === group);
-  const { data: before } = useSuspenseQuery(Groups.method.listGroups, { parent: account.organization, pageSize: 1000 });
   const fits = (one: Group | undefined): boolean => mayUseGroup(account, one) && roleFits(role, one?.level ?? 0);
   const choose = (next: Role): void => {
     setRole(next);
@@ -85,7 +84,7 @@ function PlaceFields({ member, role, setRole, group, setGroup }: PlaceFieldsProp
       <NativeSelect label={t`Role`} value={String(role)} onChange={(event) => choose(Number(event.currentTarget.value))} data={grantableRoles(account).map((one) => ({ value: String(one), label: roleName(one) }))} />
       {role !== Role.SUPER_ADMIN && <GroupField value={group} onChange={setGroup} none={fits(undefined) ? t`No group` : undefined} canChoose={fits} />}
       <Text size="sm">{role === member.role ? <Trans>Keys, guardrail and own spend move along. What was spent stays with the former groups. The change applies within a second.</Trans> : <RoleEffect role={role} />}</Text>
-      {group !== member.group && <MovePreview from={before.groups.find((one) => one.name === member.group)?.path ?? []} to={target?.path ?? []} />}
+      {group !== member.group && <MovePreview from={groups.find((one) => one.name === member.group)?.path ?? []} to={target?.path ?? []} />}
     </Stack>
   );
 }

@@ -7,9 +7,10 @@ import { Confirmation } from "../../components/Confirmation";
 import { FormDialog } from "../../components/FormDialog";
 import { MovePreview } from "../../components/MovePreview";
 import { usePlace } from "../../hooks/account";
+import { useGroups } from "../../hooks/groups";
 import { useSaving } from "../../hooks/saving";
 import { mayUseGroup } from "../../util/permissions";
-import { GroupField, useGroups } from "../fields/GroupField";
+import { GroupField } from "../fields/GroupField";
 
 export type ServiceAccountAct = "rename" | "move" | "disable" | "delete";
 
@@ -26,7 +27,7 @@ export function CreateServiceAccount({ close, onMade }: { readonly close: () => 
     <FormDialog opened close={close} title={<Trans>Create a service account</Trans>} verb={<Trans>Create</Trans>} saving={saving} submit={submit} blocked={name.trim() === "" ? <Trans>Give it a name.</Trans> : group === "" && none === undefined ? <Trans>Choose a group.</Trans> : undefined}>
       <Stack gap="md">
         <TextInput label={t`Name`} description={t`What it is, such as build server`} required maxLength={200} data-autofocus value={name} onChange={(event) => setName(event.currentTarget.value)} error={saving.violation("service_account.display_name")} />
-        <TextInput label={t`Id`} description={t`Begins with sa-, such as sa-build. Empty: one is made`} value={id} onChange={(event) => setId(event.currentTarget.value)} error={saving.violation("service_account_id")} />
+        <TextInput label={t`Id`} description={t`Starts with sa-, such as sa-build. Leave it empty to generate one`} value={id} onChange={(event) => setId(event.currentTarget.value)} error={saving.violation("service_account_id")} />
         <GroupField value={group} onChange={setGroup} none={none} canChoose={(one) => mayUseGroup(account, one)} error={saving.violation("service_account.group")} />
       </Stack>
     </FormDialog>

@@ -79,7 +79,7 @@ function BudgetPolicies({ texts, change }: { readonly texts: Texts; readonly cha
         data={[{ value: String(Organization_InputEstimate.BALANCED), label: t`Balanced: one for four bytes` }, { value: String(Organization_InputEstimate.STRICT), label: t`Strict: one for each byte` }]}
       />
       <NativeSelect
-        label={t`What a call costs whose usage the provider never reported`} value={String(texts.expiredHoldPolicy || Organization_ExpiredHoldPolicy.CHARGE_HOLD)} onChange={(event) => change({ expiredHoldPolicy: Number(event.currentTarget.value) })}
+        label={t`What a call costs if the provider never reported its usage`} value={String(texts.expiredHoldPolicy || Organization_ExpiredHoldPolicy.CHARGE_HOLD)} onChange={(event) => change({ expiredHoldPolicy: Number(event.currentTarget.value) })}
         data={[
           { value: String(Organization_ExpiredHoldPolicy.CHARGE_HOLD), label: t`All that it reserved` }, { value: String(Organization_ExpiredHoldPolicy.CHARGE_INPUT), label: t`What it reserved for its input` },
           { value: String(Organization_ExpiredHoldPolicy.RELEASE), label: t`Nothing` },

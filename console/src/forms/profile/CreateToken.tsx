@@ -41,11 +41,11 @@ export function CreateToken({ close, onSecret }: { readonly close: () => void; r
         <TextInput label={t`Name`} description={t`What uses it, such as laptop or nightly report`} required maxLength={200} data-autofocus value={name} onChange={(event) => setName(event.currentTarget.value)} error={saving.violation("access_token.display_name")} />
         <NativeSelect
           label={t`What it may do`} value={scope} onChange={(event) => setScope(event.currentTarget.value as Scope)} error={saving.violation("access_token.permissions")}
-          data={[{ value: "reading", label: t`Read in ${here}` }, { value: "organization", label: t`All that you may, in ${here}` }, { value: "all", label: t`All that you may, everywhere` }]}
+          data={[{ value: "reading", label: t`Read in ${here}` }, { value: "organization", label: t`Everything you may do, in ${here}` }, { value: "all", label: t`Everything you may do, everywhere` }]}
         />
         <NativeSelect
           label={t`Ends`} value={days} onChange={(event) => setDays(event.currentTarget.value)} error={saving.violation("access_token.expire_time")}
-          data={[{ value: "", label: t`As late as is allowed to you` }, { value: "1", label: t`In a day` }, { value: "7", label: t`In 7 days` }, { value: "30", label: t`In 30 days` }, { value: "90", label: t`In 90 days` }]}
+          data={[{ value: "", label: t`The latest that you may choose` }, { value: "1", label: t`In a day` }, { value: "7", label: t`In 7 days` }, { value: "30", label: t`In 30 days` }, { value: "90", label: t`In 90 days` }]}
         />
       </Stack>
     </FormDialog>

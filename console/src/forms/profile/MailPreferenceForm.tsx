@@ -24,7 +24,7 @@ function Form({ preference }: { readonly preference: MailPreference }) {
   return (
     <Stack gap="md" maw={560}>
       <Switch label={t`Send alerts by e-mail`} checked={!off} onChange={(event) => setOff(!event.currentTarget.checked)} />
-      {!off && <MultiSelect label={t`But not these`} description={t`The inbox gets them nevertheless.`} searchable clearable data={choosable} value={typesOff} onChange={setTypesOff} error={saving.violation("event_types_off")} />}
+      {!off && <MultiSelect label={t`But not these`} description={t`They still reach your inbox.`} searchable clearable data={choosable} value={typesOff} onChange={setTypesOff} error={saving.violation("event_types_off")} />}
       {preference.eventTypesAlwaysSent.length > 0 && <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}><Trans>Always sent, for your security: {preference.eventTypesAlwaysSent.join(", ")}</Trans></Text>}
       {saving.isError && <ErrorNotice error={saving.error} />}
       <Group><Button loading={saving.isPending} onClick={() => saving.save({ name: preference.name, off, eventTypesOff: typesOff })}><Trans>Save</Trans></Button></Group>

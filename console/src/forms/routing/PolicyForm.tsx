@@ -34,9 +34,9 @@ export function PolicyForm({ policy, blocked }: { readonly policy: RoutingPolicy
   const saving = useSaving(RoutingPolicies.method.updateRoutingPolicy, t`The policy is saved. It takes effect within a second.`);
   const change = (part: Partial<Wanted>): void => setWanted({ ...wanted, ...part });
   const problems = {
-    maxLoss: isPercent(wanted.maxLoss, 100, 2) ? undefined : t`Write a percentage from 0 to 100.`,
-    holdout: isPercent(wanted.holdout, 50, 0) ? undefined : t`Write a whole number from 0 to 50.`,
-    degradeAt: isPercent(wanted.degradeAt, 99, 0) && wanted.degradeAt !== "0" ? undefined : t`Write a whole number from 1 to 99.`,
+    maxLoss: isPercent(wanted.maxLoss, 100, 2) ? undefined : t`Enter a percentage from 0 to 100.`,
+    holdout: isPercent(wanted.holdout, 50, 0) ? undefined : t`Enter a whole number from 0 to 50.`,
+    degradeAt: isPercent(wanted.degradeAt, 99, 0) && wanted.degradeAt !== "0" ? undefined : t`Enter a whole number from 1 to 99.`,
     floors: wanted.floors.some((floor) => floor.useCase.trim() === "") ? t`Each needs a use case.` : undefined,
   };
   const submit = (event: FormEvent): void => {
@@ -59,7 +59,7 @@ export function PolicyForm({ policy, blocked }: { readonly policy: RoutingPolicy
           <TextInput label={t`Most loss, in percent`} description={t`How much worse than the baseline's the answers may be`} inputMode="decimal" disabled={isBlocked} value={wanted.maxLoss} onChange={(event) => change({ maxLoss: event.currentTarget.value })} error={error("maxLoss", "max_loss_basis_points")} />
           <TextInput label={t`Held out for comparison`} description={t`Of 100 conversations that the baseline serves`} inputMode="numeric" disabled={isBlocked} value={wanted.holdout} onChange={(event) => change({ holdout: event.currentTarget.value })} error={error("holdout", "holdout_percent")} />
           <TextInput label={t`Cheaper from a share of a budget on`} description={t`In percent. Empty: budgets change no model`} inputMode="numeric" disabled={isBlocked} value={wanted.degradeAt} onChange={(event) => change({ degradeAt: event.currentTarget.value })} error={error("degradeAt", "degrade_at_percent")} />
-          <TextInput label={t`No dearer than this model`} description={t`A dearer one serves no routed call`} maxLength={128} disabled={isBlocked} value={wanted.maxPriceModel} onChange={(event) => change({ maxPriceModel: event.currentTarget.value })} error={saving.violation("routing_policy.max_price_model")} />
+          <TextInput label={t`No more expensive than this model`} description={t`Routing never chooses a more expensive model`} maxLength={128} disabled={isBlocked} value={wanted.maxPriceModel} onChange={(event) => change({ maxPriceModel: event.currentTarget.value })} error={saving.violation("routing_policy.max_price_model")} />
         </SimpleGrid>
         <Floors floors={wanted.floors} change={(floors) => change({ floors })} isBlocked={isBlocked} error={error("floors", "floors")} />
         <Checkbox label={t`Callers may not choose a model by the header x-route`} checked={wanted.forbidOverride} disabled={isBlocked} onChange={(event) => change({ forbidOverride: event.currentTarget.checked })} />

@@ -40,7 +40,7 @@ function Found() {
   if (data.notificationChannels.length === 0 && paging.back === undefined) {
     return (
       <EmptyState
-        title={<Trans>No channels yet</Trans>} step={<Trans>A channel brings alerts to a chat or to a program of yours.</Trans>} command="megarouter alerts add-channel Operations --kind slack < url.txt"
+        title={<Trans>No channels yet</Trans>} step={<Trans>A channel sends alerts to a chat or to your own program.</Trans>} command="megarouter alerts add-channel Operations --kind slack < url.txt"
         action={<Button component={Link} to={pathsOf(parent).newChannel} size="xs"><Trans>Add a channel</Trans></Button>}
       />
     );

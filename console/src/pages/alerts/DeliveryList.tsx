@@ -33,7 +33,7 @@ export function DeliveryList() {
   const denied = <EmptyState title={<Trans>You may not see the deliveries</Trans>} step={<Trans>Admins see those of their groups.</Trans>} />;
   return (
     <AlertsFrame
-      hint={<Trans>What was sent to channels, attempt by attempt. What was given up can be sent again.</Trans>}
+      hint={<Trans>Messages to channels, attempt by attempt. Failed ones can be sent again.</Trans>}
       actions={
         <Group gap="sm">
           <NativeSelect

@@ -70,7 +70,7 @@ export function useDelivery(name: string): NotificationDelivery {
 export function Attempts({ delivery }: { readonly delivery: NotificationDelivery }) {
   return (
     <Surface title={<Trans>Attempts</Trans>} hint={<Trans>What was sent, without secrets, and what the receiver answered</Trans>}>
-      {delivery.attempts.length === 0 ? <EmptyState title={<Trans>No attempt yet</Trans>} step={<Trans>It is tried in a moment. This page shows the answer.</Trans>} /> : <Stack gap="lg">{delivery.attempts.toReversed().map((attempt) => <Attempt key={attempt.number} attempt={attempt} />)}</Stack>}
+      {delivery.attempts.length === 0 ? <EmptyState title={<Trans>No attempt yet</Trans>} step={<Trans>It will be sent in a moment. The answer appears on this page.</Trans>} /> : <Stack gap="lg">{delivery.attempts.toReversed().map((attempt) => <Attempt key={attempt.number} attempt={attempt} />)}</Stack>}
     </Surface>
   );
 }
@@ -113,7 +113,7 @@ function Replay({ delivery }: { readonly delivery: NotificationDelivery }) {
     <Group gap="sm">
       {replay.isError && <ErrorNotice error={replay.error} />}
       <Button
-        variant="default" loading={replay.isPending} disabled={isPending} title={isPending ? t`It still waits for an attempt` : undefined}
+        variant="default" loading={replay.isPending} disabled={isPending} title={isPending ? t`Waiting for the next attempt` : undefined}
         onClick={() => replay.save({ name: delivery.name, requestId })}
       >
         <Trans>Send it again</Trans>

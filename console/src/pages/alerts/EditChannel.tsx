@@ -42,7 +42,7 @@ export function NewChannel() {
       ) : (
         <Stack gap="lg">
           <Secret secret={made.secret}><Trans>It verifies the messages that your receiver gets, as Standard Webhooks say. It is shown only once.</Trans></Secret>
-          <AppLink to={pathOf(made.name)}><Trans>To the page of the channel, which can send a test</Trans></AppLink>
+          <AppLink to={pathOf(made.name)}><Trans>Open the channel to send a test</Trans></AppLink>
         </Stack>
       )}
     </>

@@ -40,7 +40,7 @@ export function useEventTypes(): readonly { readonly group: string; readonly ite
       "keys.threshold_reached": t`Keys reached a share of their limit`, "keys.recovered": t`Keys are below it again`,
     }),
     group(t`Calls`, {
-      "rate_limit.sustained": t`A rate limit refuses calls for minutes`, "rate_limit.ended": t`A rate limit refuses no more`, "anomaly.found": t`Unusual spend was found`,
+      "rate_limit.sustained": t`A rate limit refuses calls for minutes`, "rate_limit.ended": t`A rate limit no longer refuses calls`, "anomaly.found": t`Unusual spend was found`,
       "usage.unconfirmed": t`Usage could not be confirmed`, "usage.doubtful": t`A provider reported doubtful usage`,
     }),
     group(t`Providers and routing`, {

@@ -59,7 +59,7 @@ function Amounts({ anomaly }: { readonly anomaly: Anomaly }) {
   const high = formatCredits(anomaly.highestUsualNanoCredits, language, 2);
   return (
     <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="lg" className="surface" p={20}>
-      <Figure label={<Trans>Spent</Trans>} value={<Amount nanoCredits={anomaly.actualNanoCredits} decimals={2} />} note={<AppLink to={pathOf(anomaly.scope)}><Trans>Who that is</Trans></AppLink>} />
+      <Figure label={<Trans>Spent</Trans>} value={<Amount nanoCredits={anomaly.actualNanoCredits} decimals={2} />} note={<AppLink to={pathOf(anomaly.scope)}><Trans>View details</Trans></AppLink>} />
       <Figure label={<Trans>Usual</Trans>} value={<Amount nanoCredits={anomaly.expectedNanoCredits} decimals={2} />} note={<span className="figures"><Trans>{low} to {high} would have been usual</Trans></span>} />
       <Figure label={<Trans>Beyond</Trans>} value={<Amount nanoCredits={anomaly.excess?.excessNanoCredits ?? 0n} decimals={2} c="red" />} />
     </SimpleGrid>
@@ -73,7 +73,7 @@ function Reasons({ anomaly }: { readonly anomaly: Anomaly }) {
     <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="lg">
       <Figure label={<Trans>More calls</Trans>} value={<Amount nanoCredits={excess.volumeNanoCredits} decimals={2} />} note={<Trans>than usual</Trans>} />
       <Figure label={<Trans>Larger calls</Trans>} value={<Amount nanoCredits={excess.sizeNanoCredits} decimals={2} />} note={<Trans>more tokens in a call</Trans>} />
-      <Figure label={<Trans>Dearer tokens</Trans>} value={<Amount nanoCredits={excess.priceNanoCredits} decimals={2} />} note={<Trans>mostly other models</Trans>} />
+      <Figure label={<Trans>Pricier tokens</Trans>} value={<Amount nanoCredits={excess.priceNanoCredits} decimals={2} />} note={<Trans>mostly other models</Trans>} />
     </SimpleGrid>
   );
 }
@@ -97,7 +97,7 @@ function Parts({ title, parts }: { readonly title: string; readonly parts: reado
     { id: "what", header: <Trans>Name</Trans>, cell: (part) => <span className="cut">{part.isOther ? t`All others` : part.value === undefined ? "" : labelOf(part.value)}</span> },
     { id: "volume", header: <Trans>More calls</Trans>, cell: (part) => formatCredits(part.volumeNanoCredits, language, 2), align: "right", shown: "very-wide" },
     { id: "size", header: <Trans>Larger calls</Trans>, cell: (part) => formatCredits(part.sizeNanoCredits, language, 2), align: "right", shown: "very-wide" },
-    { id: "price", header: <Trans>Dearer tokens</Trans>, cell: (part) => formatCredits(part.priceNanoCredits, language, 2), align: "right", shown: "very-wide" },
+    { id: "price", header: <Trans>Pricier tokens</Trans>, cell: (part) => formatCredits(part.priceNanoCredits, language, 2), align: "right", shown: "very-wide" },
     { id: "excess", header: <Trans>Beyond</Trans>, cell: (part) => formatCredits(part.excessNanoCredits, language, 2), align: "right" },
   ];
   return <Surface flush title={title}><DataTable caption={title} columns={columns} rows={parts} keyOf={(part) => (part.isOther ? "other" : (part.value?.value ?? ""))} /></Surface>;
@@ -130,14 +130,14 @@ function Judge({ anomaly }: { readonly anomaly: Anomaly }) {
   return (
     <Surface
       title={<Trans>What was it?</Trans>}
-      hint={anomaly.acknowledgeTime === undefined ? <Trans>Your answer counts for the days that are judged afterward.</Trans> : <Trans>{anomaly.acknowledgerDisplayName} answered <Time value={anomaly.acknowledgeTime} ago />. A new answer replaces it.</Trans>}
+      hint={anomaly.acknowledgeTime === undefined ? <Trans>Your answer affects how later days are judged.</Trans> : <Trans>{anomaly.acknowledgerDisplayName} answered <Time value={anomaly.acknowledgeTime} ago />. A new answer replaces it.</Trans>}
     >
       <form onSubmit={submit}>
         <Stack gap="md">
           <Radio.Group value={verdict} onChange={setVerdict} aria-label={t`What was it?`}>
             <Stack gap="xs">
-              <Radio value="planned" label={t`Planned`} description={t`Somebody intended it. The next day like it is reported again.`} />
-              <Radio value="wrong" label={t`A false alarm`} description={t`It is usual from now on, and the next days must be more surprising.`} />
+              <Radio value="planned" label={t`Planned`} description={t`It was intended. A similar day will be reported again.`} />
+              <Radio value="wrong" label={t`A false alarm`} description={t`It counts as usual from now on, and later days must stand out more.`} />
               <Radio value="right" label={t`A real anomaly`} description={t`It was right to report it.`} />
             </Stack>
           </Radio.Group>

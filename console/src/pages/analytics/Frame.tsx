@@ -22,7 +22,7 @@ export function AnalyticsFrame() {
   const current = tabs.find((one) => path.startsWith(one)) ?? paths.analytics;
   return (
     <>
-      <PageHeader title={<Trans>Analytics</Trans>} hint={<Trans>Figures are those of the ledger, to the last second.</Trans>} actions={<Group gap="sm"><SelectionBar otherwise="30d" /><ToExports /></Group>} />
+      <PageHeader title={<Trans>Analytics</Trans>} hint={<Trans>Figures come from the ledger, current to the second.</Trans>} actions={<Group gap="sm"><SelectionBar otherwise="30d" /><ToExports /></Group>} />
       <Narrowed />
       <Tabs value={current} onChange={(to) => void navigate({ to: to ?? paths.analytics, search: selection as never })} mb="lg" keepMounted={false}>
         <Tabs.List aria-label={t`Analytics`} className="tabs">

@@ -3,7 +3,7 @@ import { callUnaryMethod, useSuspenseQuery, useTransport } from "@connectrpc/con
 import { AuditLog, type AuditLogEntry, AuditLogFormat } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Group, NativeSelect, Text } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 
 import { allOf, idOf, quoted } from "../../api/names";
 import { Part } from "../../components/Part";
@@ -11,6 +11,7 @@ import { MemberField } from "../../forms/fields/MemberField";
 import { useParent, usePlace } from "../../hooks/account";
 import { useNow } from "../../hooks/now";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { useChangeSearch } from "../../hooks/usage";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
@@ -31,8 +32,7 @@ export function AuditLogList() {
   const { account } = usePlace();
   const { t } = useLingui();
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   const denied = <EmptyState title={<Trans>You may not see the audit log</Trans>} step={<Trans>Admins see what was changed in their groups.</Trans>} />;
   return (
     <>

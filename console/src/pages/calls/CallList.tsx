@@ -28,7 +28,7 @@ import { formatCount, formatMilliseconds } from "../../util/numbers";
 export function CallList() {
   return (
     <>
-      <PageHeader title={<Trans>Calls</Trans>} hint={<Trans>A call is here about a second after its end.</Trans>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
+      <PageHeader title={<Trans>Calls</Trans>} hint={<Trans>A call appears here about a second after it ends.</Trans>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
       <Narrowed />
       <Surface flush><Part height={420}><Found /></Part></Surface>
     </>

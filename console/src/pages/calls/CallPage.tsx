@@ -34,7 +34,7 @@ export function CallPage() {
         actions={<Badge variant="light" radius="sm" size="lg" tt="none" color={colorOf(call.status)}>{statusName(call.status)}</Badge>}
       />
       <Stack gap="lg">
-        {call.finding !== undefined && <Alert color="orange" variant="light" title={<Trans>The report of its usage was not right</Trans>}>{call.finding.reason}</Alert>}
+        {call.finding !== undefined && <Alert color="orange" variant="light" title={<Trans>Its usage report was not valid</Trans>}>{call.finding.reason}</Alert>}
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
           <Surface title={<Trans>The call</Trans>}><Facts call={call} /></Surface>
           <Surface title={<Trans>Tokens</Trans>}><Tokens call={call} /></Surface>

@@ -2,15 +2,17 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { Catalog, type Model, type ModelPrice, TokenCategory } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Group, NativeSelect, SegmentedControl } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 
 import { allOf, idOf, quoted } from "../../api/names";
 import { Part } from "../../components/Part";
 import { usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { useChangeSearch } from "../../hooks/usage";
 import { pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { AppLink } from "../../ui/AppLink";
@@ -28,8 +30,7 @@ export function ModelList() {
   const { account } = usePlace();
   const { t } = useLingui();
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   return (
     <CatalogFrame
       hint={<Trans>Prices are in credits for a million tokens. The catalog is the same for every organization.</Trans>}
@@ -71,7 +72,12 @@ function All() {
   const filter = useFilter();
   const paging = usePaging(filter);
   const { data } = useSuspenseQuery(Catalog.method.listModels, { pageSize, pageToken: paging.token, filter });
-  return <><Table models={data.models} isFirst={paging.back === undefined} /><Pager paging={paging} nextToken={data.nextPageToken} /></>;
+  return (
+    <>
+      <Table models={data.models} isFirst={paging.back === undefined} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="models" method={Catalog.method.listModels} request={{ filter }} /></Pager>
+    </>
+  );
 }
 
 function Usable() {
@@ -79,14 +85,19 @@ function Usable() {
   const filter = useFilter();
   const paging = usePaging(filter);
   const { data } = useSuspenseQuery(Catalog.method.listUsableModels, { parent: account.member, pageSize, pageToken: paging.token, filter });
-  return <><Table models={data.models} isFirst={paging.back === undefined} /><Pager paging={paging} nextToken={data.nextPageToken} /></>;
+  return (
+    <>
+      <Table models={data.models} isFirst={paging.back === undefined} />
+      <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="usable-models" method={Catalog.method.listUsableModels} request={{ parent: account.member, filter }} /></Pager>
+    </>
+  );
 }
 
 function Table({ models, isFirst }: { readonly models: readonly Model[]; readonly isFirst: boolean }) {
   const { account } = usePlace();
   const { t } = useLingui();
   const language = useLanguage();
-  if (models.length === 0 && isFirst) return <EmptyState title={<Trans>No model matches</Trans>} step={<Trans>Search for another text, or choose every provider.</Trans>} command="megarouter models list" />;
+  if (models.length === 0 && isFirst) return <EmptyState title={<Trans>No model matches</Trans>} step={<Trans>Try another search, or choose all providers.</Trans>} command="megarouter models list" />;
   const columns: readonly Column<Model>[] = [
     { id: "name", header: <Trans>Name</Trans>, cell: (model) => <AppLink to={`${pathsOf(account.organization).catalog}/${publicName(model)}`} fw={500} className="cut">{publicName(model)}</AppLink> },
     { id: "provider", header: <Trans>Provider</Trans>, cell: (model) => idOf(model.provider), shown: "wide" },

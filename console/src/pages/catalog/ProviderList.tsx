@@ -19,7 +19,7 @@ import { useProviderHealth } from "./labels";
 
 /** Who serves the models, and how they respond. */
 export function ProviderList() {
-  return <CatalogFrame hint={<Trans>Health is that of the newest calls of everybody, at most 15 minutes old.</Trans>}><Surface flush><Part height={320}><Found /></Part></Surface></CatalogFrame>;
+  return <CatalogFrame hint={<Trans>Health is measured on the latest calls of all organizations, at most 15 minutes old.</Trans>}><Surface flush><Part height={320}><Found /></Part></Surface></CatalogFrame>;
 }
 
 function Found() {

@@ -30,7 +30,7 @@ export function Routing() {
   return (
     <CatalogFrame hint={<Trans>Whether calls to virtual models are routed, and how much worse an answer may be for it</Trans>}>
       <Stack gap="lg">
-        <Surface title={<Trans>Policy</Trans>} hint={<Trans>What is empty is as the scope above says. Without any policy the mode is shadow, and the loss 1 percent.</Trans>}>
+        <Surface title={<Trans>Policy</Trans>} hint={<Trans>Empty settings come from the scope above. Without any policy, the mode is shadow and the loss 1 percent.</Trans>}>
           <Stack gap="lg">
             <div style={{ maxWidth: 720 }}><ScopeChoice key={scope} label={t`Of`} value={scope} onChange={choose} kinds={["organization", "groups", "apiKeys"]} /></div>
             <Part height={320} denied={denied}><Policy scope={scope} /></Part>

@@ -41,7 +41,7 @@ function Found({ canCreate }: { readonly canCreate: boolean }) {
   if (data.virtualModels.length === 0 && paging.back === undefined) {
     return (
       <EmptyState
-        title={<Trans>No virtual models of your own</Trans>} step={<Trans>Those of the catalog, such as auto, work nevertheless.</Trans>} command="megarouter routing add-model fast --candidate gpt-4o-mini --baseline gpt-4o"
+        title={<Trans>No virtual models of your own</Trans>} step={<Trans>Those of the catalog, such as auto, still work.</Trans>} command="megarouter routing add-model fast --candidate gpt-4o-mini --baseline gpt-4o"
         action={canCreate ? <Button component={Link} to={pathsOf(parent).newVirtualModel} size="xs"><Trans>Create a virtual model</Trans></Button> : undefined}
       />
     );

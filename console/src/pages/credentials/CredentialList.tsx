@@ -26,7 +26,7 @@ export function CredentialList() {
   return (
     <>
       <PageHeader
-        title={<Trans>Credentials</Trans>} hint={<Trans>No person's: for the SCIM connection of a directory, and for programs. They stay when their creator leaves.</Trans>}
+        title={<Trans>Credentials</Trans>} hint={<Trans>For a directory's SCIM connection and for programs. They belong to no person and stay when their creator leaves.</Trans>}
         actions={<Button onClick={() => setCreating(true)}><Trans>Create a credential</Trans></Button>}
       />
       <Stack gap="lg">

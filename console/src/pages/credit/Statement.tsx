@@ -3,7 +3,7 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type CreditStatementEntry, type CreditStatementShare, CreditStatement_Breakdown, Credits } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { ActionIcon, Group, SegmentedControl, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 
 import { idOf } from "../../api/names";
 import { Part } from "../../components/Part";
@@ -11,6 +11,7 @@ import { usePlace } from "../../hooks/account";
 import { useTransactionKind } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { useNow } from "../../hooks/now";
+import { useChangeSearch } from "../../hooks/usage";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
 import { Amount } from "../../ui/Amount";
@@ -35,10 +36,9 @@ function InMonth() {
   const { organization } = usePlace();
   const { t } = useLingui();
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
   const present = monthOf(useNow(), organization.timeZone);
   const month = search.month !== undefined && search.month <= present ? search.month : present;
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }) });
+  const change = useChangeSearch<typeof search>();
   return (
     <Stack gap="lg">
       <Group justify="space-between" gap="sm">

@@ -58,7 +58,7 @@ export function NewExport() {
             />
           )}
           {start.isError && <ErrorNotice error={start.error} />}
-          <div><Button type="submit" loading={start.isPending}><Trans>Make the export</Trans></Button></div>
+          <div><Button type="submit" loading={start.isPending}><Trans>Create the export</Trans></Button></div>
         </Stack>
       </form>
     </Surface>

@@ -46,13 +46,13 @@ function Form({ one }: { readonly one: UsageExport }) {
     <form onSubmit={submit}>
       <Stack gap="md">
         <Text size="sm"><Trans>Anyone with the link opens the report without signing in, and nothing else. It ends sooner if you delete the export or may no longer see these calls.</Trans></Text>
-        {one.shareExpireTime !== undefined && <Text size="sm" c="dimmed"><Trans>The link of before, which works until <Time value={one.shareExpireTime} />, ends at once.</Trans></Text>}
+        {one.shareExpireTime !== undefined && <Text size="sm" c="dimmed"><Trans>The previous link, valid until <Time value={one.shareExpireTime} />, stops working immediately.</Trans></Text>}
         <NativeSelect
           label={t`The link works for`} value={days} onChange={(event) => setDays(event.currentTarget.value)}
           data={[{ value: "1", label: t`One day` }, { value: "7", label: t`7 days` }, { value: "30", label: t`30 days` }]}
         />
         {share.isError && <ErrorNotice error={share.error} />}
-        <Group justify="flex-end"><Button type="submit" loading={share.isPending}><Trans>Make the link</Trans></Button></Group>
+        <Group justify="flex-end"><Button type="submit" loading={share.isPending}><Trans>Create the link</Trans></Button></Group>
       </Stack>
     </form>
   );

@@ -5,8 +5,8 @@ import { Stack, Text } from "@mantine/core";
 
 import { idOf } from "../../api/names";
 import { Part } from "../../components/Part";
-import { useGroups } from "../../forms/fields/GroupField";
 import { usePlace } from "../../hooks/account";
+import { useGroups } from "../../hooks/groups";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathsOf } from "../../paths";
 import { AppLink } from "../../ui/AppLink";
@@ -24,7 +24,7 @@ export function DefaultList() {
   const paths = pathsOf(account.organization);
   return (
     <>
-      <PageHeader crumbs={[{ label: t`Organization`, to: paths.people }, { label: t`Guardrails`, to: paths.guardrails }]} title={<Trans>Defaults</Trans>} hint={<Trans>What new members and keys begin with. The nearest group that names a limit wins, then the organization.</Trans>} />
+      <PageHeader crumbs={[{ label: t`Organization`, to: paths.people }, { label: t`Guardrails`, to: paths.guardrails }]} title={<Trans>Defaults</Trans>} hint={<Trans>What new members and keys start with. The nearest group that names a limit wins, then the organization.</Trans>} />
       <Surface><Part height={320}><Tree /></Part></Surface>
     </>
   );

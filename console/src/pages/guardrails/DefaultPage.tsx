@@ -9,8 +9,8 @@ import { idOf } from "../../api/names";
 import { Confirmation } from "../../components/Confirmation";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { DefaultForm } from "../../forms/guardrails/DefaultForm";
-import { useGroups } from "../../forms/fields/GroupField";
 import { usePlace } from "../../hooks/account";
+import { useGroups } from "../../hooks/groups";
 import { useSaving } from "../../hooks/saving";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathsOf } from "../../paths";
@@ -30,7 +30,7 @@ export function DefaultPage() {
     <>
       <PageHeader
         crumbs={[{ label: t`Organization`, to: paths.people }, { label: t`Guardrails`, to: paths.guardrails }, { label: t`Defaults`, to: paths.guardrailDefaults }]} title={t`Defaults of ${group?.displayName ?? organization.displayName}`}
-        hint={<Trans>What new members and keys begin with. The nearest group that names a limit wins, then the organization.</Trans>} actions={<Apply value={value} may={may} />}
+        hint={<Trans>What new members and keys start with. The nearest group that names a limit wins, then the organization.</Trans>} actions={<Apply value={value} may={may} />}
       />
       <Surface><DefaultForm key={value.etag} value={value} may={may} /></Surface>
     </>
@@ -44,12 +44,12 @@ function Apply({ value, may }: { readonly value: GuardrailDefault; readonly may:
   const [rehearsed, setRehearsed] = useState<ApplyGuardrailDefaultResponse | undefined>(undefined);
   return (
     <Stack gap="xs" align="flex-end">
-      <Button variant="default" disabled={!may || value.updateTime === undefined} loading={rehearsal.isPending} onClick={() => rehearsal.save({ name: value.name, validateOnly: true }, setRehearsed)}><Trans>Apply to those who exist…</Trans></Button>
+      <Button variant="default" disabled={!may || value.updateTime === undefined} loading={rehearsal.isPending} onClick={() => rehearsal.save({ name: value.name, validateOnly: true }, setRehearsed)}><Trans>Apply to existing ones…</Trans></Button>
       {rehearsal.isError && <ErrorNotice error={rehearsal.error} />}
       {rehearsed !== undefined && (
         <Confirmation opened close={() => setRehearsed(undefined)} title={<Trans>Apply the default?</Trans>} verb={<Trans>Apply</Trans>} mutation={saving} confirm={() => saving.save({ name: value.name }, () => setRehearsed(undefined))}>
           <Stack gap="sm">
-            <Text size="sm"><Plural value={rehearsed.changedCount} one="# guardrail changes." other="# guardrails change." /> <Trans>Limits that somebody set stay.</Trans></Text>
+            <Text size="sm"><Plural value={rehearsed.changedCount} one="# guardrail changes." other="# guardrails change." /> <Trans>Limits that someone set stay.</Trans></Text>
             <List size="sm" listStyleType="none">{rehearsed.changes.slice(0, mostNamed).map((change) => <List.Item key={change.guardrail}>{change.memberDisplayName || idOf(change.guardrail)}: {change.limits.join(", ")}</List.Item>)}</List>
           </Stack>
         </Confirmation>

@@ -103,7 +103,7 @@ function Answer({ caller, model }: { readonly caller: string; readonly model: st
 }
 
 function Fits({ fits, isShadow = false }: { readonly fits: boolean; readonly isShadow?: boolean }) {
-  return <Badge variant="light" radius="sm" tt="none" color={fits ? "teal" : isShadow ? "orange" : "red"}>{fits ? <Trans>Fits</Trans> : isShadow ? <Trans>Would not fit, but passes</Trans> : <Trans>Stops the call</Trans>}</Badge>;
+  return <Badge variant="light" radius="sm" tt="none" color={fits ? "teal" : isShadow ? "orange" : "red"}>{fits ? <Trans>Fits</Trans> : isShadow ? <Trans>Over the limit, but allowed</Trans> : <Trans>Stops the call</Trans>}</Badge>;
 }
 
 function Scope({ scope }: { readonly scope: ScopeAccess }) {

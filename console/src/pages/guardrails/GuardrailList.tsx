@@ -2,7 +2,7 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type Guardrail, Guardrail_Mode, Guardrails } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Button, Group, NativeSelect, Text } from "@mantine/core";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 
 import { allOf, idOf } from "../../api/names";
 import { Part } from "../../components/Part";
@@ -11,6 +11,7 @@ import { usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { useCycleName, useLimits } from "../../hooks/limits";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { useChangeSearch } from "../../hooks/usage";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
 import { ListCsv } from "../../table/ListCsv";
@@ -31,8 +32,7 @@ export function GuardrailList() {
   const { t } = useLingui();
   const paths = pathsOf(account.organization);
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   return (
     <>
       <OrganizationHeader

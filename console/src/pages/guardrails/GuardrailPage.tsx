@@ -47,7 +47,7 @@ export function GuardrailPage() {
         <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
           <Surface title={<Trans>Limits</Trans>} hint={may ? undefined : <Trans>Only admins above change them.</Trans>}>{may ? <GuardrailForm key={guardrail.etag} guardrail={guardrail} /> : <Limits guardrail={guardrail} />}</Surface>
           <Stack gap="lg">
-            <Surface title={<Trans>Limits above</Trans>} hint={<Trans>A call must fit these, too.</Trans>}><Part><Above scope={guardrail.scope} /></Part></Surface>
+            <Surface title={<Trans>Limits above</Trans>} hint={<Trans>A call must fit these too.</Trans>}><Part><Above scope={guardrail.scope} /></Part></Surface>
             <Surface title={<Trans>About it</Trans>}><Facts guardrail={guardrail} /></Surface>
           </Stack>
         </SimpleGrid>
@@ -128,11 +128,11 @@ function Actions({ guardrail, may }: { readonly guardrail: Guardrail; readonly m
       <Button variant="default" disabled={!may} onClick={() => setAct("temporary")}><Trans>Change for a while…</Trans></Button>
       <Button variant="default" disabled={!may} onClick={() => setAct("reset")}><Trans>Begin a new period…</Trans></Button>
       <Button variant="light" color="red" disabled={!may || guardrail.updateTime === undefined} onClick={() => setAct("remove")}><Trans>Remove all limits…</Trans></Button>
-      <Confirmation opened={act === "reset"} close={close} title={<Trans>Begin a new period of the budget?</Trans>} verb={<Trans>Begin</Trans>} mutation={reset} confirm={() => reset.save({ name: guardrail.name, etag: guardrail.etag }, close)}>
+      <Confirmation opened={act === "reset"} close={close} title={<Trans>Start a new budget period?</Trans>} verb={<Trans>Begin</Trans>} mutation={reset} confirm={() => reset.save({ name: guardrail.name, etag: guardrail.etag }, close)}>
         <Trans>Its spend of {formatCredits(guardrail.spentNanoCredits, language, 2)} starts at 0 within a second. What was spent stays in the ledger, in the reports and in the budgets above. The next period begins when it would have begun anyway.</Trans>
       </Confirmation>
       <Confirmation opened={act === "remove"} close={close} danger title={<Trans>Remove all its limits?</Trans>} verb={<Trans>Remove</Trans>} mutation={remove} confirm={() => remove.save({ name: guardrail.name, etag: guardrail.etag }, close)}>
-        <Stack gap="sm"><Trans>These limits end within a second. Those above go on to apply.</Trans><Limits guardrail={guardrail} /></Stack>
+        <Stack gap="sm"><Trans>These limits end within a second. Limits above still apply.</Trans><Limits guardrail={guardrail} /></Stack>
       </Confirmation>
       {act === "temporary" && <TemporaryLimit guardrail={guardrail} close={close} />}
     </Group>

@@ -2,7 +2,7 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type ApiKey, ApiKeyView, ApiKey_State, ApiKeys } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Box, Button, Group, NativeSelect, Text } from "@mantine/core";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { allOf, idOf, quoted } from "../../api/names";
@@ -15,6 +15,7 @@ import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { useSaving } from "../../hooks/saving";
 import { useSelection } from "../../hooks/selection";
+import { useChangeSearch } from "../../hooks/usage";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
@@ -37,8 +38,7 @@ export function KeyList() {
   const paths = pathsOf(account.organization);
   const { t } = useLingui();
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   return (
     <>
       <PageHeader
@@ -78,7 +78,7 @@ function Found() {
     return (
       <EmptyState
         title={narrowed ? <Trans>No key matches</Trans> : <Trans>No keys yet</Trans>}
-        step={narrowed ? <Trans>Search for another text, or choose every state.</Trans> : <Trans>A key lets a program call models in your name.</Trans>}
+        step={narrowed ? <Trans>Try another search, or choose all states.</Trans> : <Trans>A key lets a program call models in your name.</Trans>}
         {...(narrowed ? {} : { command: "megarouter keys create laptop", action: <Button component={Link} to={paths.newKey} size="xs"><Trans>Create an API key</Trans></Button> })}
       />
     );

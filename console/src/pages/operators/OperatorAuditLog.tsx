@@ -3,7 +3,7 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type OperatorAuditLogEntry, Operators } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Button, CloseButton, Group, Modal, NativeSelect, Stack, Text } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { allOf, idOf, organizationName, quoted } from "../../api/names";
@@ -11,6 +11,7 @@ import { Changes } from "../../components/Changes";
 import { Part } from "../../components/Part";
 import { useNow } from "../../hooks/now";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { useChangeSearch } from "../../hooks/usage";
 import { PageHeader } from "../../layouts/PageHeader";
 import { type Column, DataTable } from "../../table/DataTable";
 import { ListCsv } from "../../table/ListCsv";
@@ -31,8 +32,7 @@ const from = "/operators/auditLog";
 export function OperatorAuditLog() {
   const { t } = useLingui();
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   return (
     <>
       <PageHeader title={<Trans>Audit log of the operators</Trans>} hint={<Trans>What operators did, and changed settings of the deployment. No entry can be changed or deleted.</Trans>} />

@@ -2,12 +2,13 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { Operators, Organization_Kind, Organization_State, type OrganizationSummary } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Group, NativeSelect, Text } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 
 import { allOf, organizationIdOf, quoted } from "../../api/names";
 import { Part } from "../../components/Part";
 import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { useChangeSearch } from "../../hooks/usage";
 import { PageHeader } from "../../layouts/PageHeader";
 import { operatorPaths } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
@@ -28,8 +29,7 @@ const states = { active: "STATE_ACTIVE", suspended: "STATE_SUSPENDED", deleted: 
 export function OrganizationList() {
   const { t } = useLingui();
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   return (
     <>
       <PageHeader title={<Trans>Organizations</Trans>} hint={<Trans>All organizations and personal accounts of the deployment</Trans>} />
@@ -61,7 +61,7 @@ function Found() {
   const { data } = useSuspenseQuery(Operators.method.listOrganizationSummaries, { ...question, pageSize, pageToken: paging.token });
   // A page with a filter may have none although more follow.
   if (data.organizationSummaries.length === 0 && paging.back === undefined && data.nextPageToken === "") {
-    return <EmptyState title={<Trans>No organization matches</Trans>} step={<Trans>Search for another text, or choose every state.</Trans>} command="megarouter operator organizations" />;
+    return <EmptyState title={<Trans>No organization matches</Trans>} step={<Trans>Try another search, or choose all states.</Trans>} command="megarouter operator organizations" />;
   }
   const columns: readonly Column<OrganizationSummary>[] = [
     {

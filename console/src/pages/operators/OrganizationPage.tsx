@@ -3,12 +3,12 @@ import { Operators, Organization_Kind, Organization_State, type OrganizationSumm
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group, SimpleGrid, Stack } from "@mantine/core";
 import { useParams } from "@tanstack/react-router";
-import { useState } from "react";
+import { Suspense, useState } from "react";
 
 import { organizationIdOf, organizationName } from "../../api/names";
 import { Confirmation } from "../../components/Confirmation";
 import { Part } from "../../components/Part";
-import { GrantCredit, IssueSignInLink, SetCreditLine } from "../../forms/operators/OperatorDialogs";
+import { GrantCredit, IssueSignInLink, LinkIdentity, SetCreditLine } from "../../forms/operators/OperatorDialogs";
 import { useLanguage } from "../../hooks/language";
 import { useSaving } from "../../hooks/saving";
 import { PageHeader } from "../../layouts/PageHeader";
@@ -72,7 +72,7 @@ function Figures({ summary }: { readonly summary: OrganizationSummary }) {
 
 function Actions({ summary }: { readonly summary: OrganizationSummary }) {
   const { t } = useLingui();
-  const [act, setAct] = useState<"line" | "grant" | "link" | "suspend" | "restore" | undefined>(undefined);
+  const [act, setAct] = useState<"line" | "grant" | "link" | "identity" | "suspend" | "restore" | undefined>(undefined);
   const suspend = useSaving(Operators.method.suspendAccount, t`The account is suspended.`);
   const restore = useSaving(Operators.method.restoreAccount, t`The account is restored.`);
   const close = (): void => setAct(undefined);
@@ -82,17 +82,19 @@ function Actions({ summary }: { readonly summary: OrganizationSummary }) {
   return (
     <Group gap="sm">
       <Button variant="default" onClick={() => setAct("link")} disabled={isPersonal} title={isPersonal ? t`A personal account has no members` : undefined}><Trans>Sign-in link</Trans></Button>
+      <Button variant="default" onClick={() => setAct("identity")} disabled={isPersonal} title={isPersonal ? t`A personal account has no members` : undefined}><Trans>Link an identity</Trans></Button>
       {isSuspended ? <Button variant="default" onClick={() => setAct("restore")}><Trans>Restore</Trans></Button> : <Button variant="light" color="red" onClick={() => setAct("suspend")}><Trans>Suspend</Trans></Button>}
       <Button variant="default" onClick={() => setAct("grant")}><Trans>Grant credit</Trans></Button>
       <Button onClick={() => setAct("line")} disabled={isPersonal} title={isPersonal ? t`A personal account has no credit line` : undefined}><Trans>Set the credit line</Trans></Button>
       {act === "line" && <SetCreditLine summary={summary} close={close} />}
       {act === "grant" && <GrantCredit summary={summary} close={close} />}
+      {act === "identity" && <Suspense fallback={null}><LinkIdentity summary={summary} close={close} /></Suspense>}
       {act === "link" && <IssueSignInLink summary={summary} close={close} />}
       <Confirmation opened={act === "suspend"} close={close} title={<Trans>Suspend this account?</Trans>} verb={<Trans>Suspend</Trans>} mutation={suspend} danger confirm={() => suspend.save({ name }, close)}>
         <Trans>Calls of its keys are refused within one second, and nothing in it can be changed. Its Super Admins cannot end that.</Trans>
       </Confirmation>
       <Confirmation opened={act === "restore"} close={close} title={<Trans>Restore this account?</Trans>} verb={<Trans>Restore</Trans>} mutation={restore} confirm={() => restore.save({ name }, close)}>
-        <Trans>Its keys call again, whoever suspended it.</Trans>
+        <Trans>Its keys work again, no matter who suspended it.</Trans>
       </Confirmation>
     </Group>
   );

@@ -10,6 +10,7 @@ import { GuardrailSummary } from "../../components/GuardrailSummary";
 import { Part } from "../../components/Part";
 import { SpendOf } from "../../components/SpendOf";
 import { usePlace } from "../../hooks/account";
+import { useGroups } from "../../hooks/groups";
 import { useRoleName } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { PageHeader } from "../../layouts/PageHeader";
@@ -38,8 +39,8 @@ export function GroupPage() {
   const { group: id } = useParams({ from: "/organizations/$organization/groups/$group" });
   const name = `${account.organization}/groups/${id}`;
   const { data: group } = useSuspenseQuery(Groups.method.getGroup, { name });
-  const { data: above } = useSuspenseQuery(Groups.method.listGroups, { parent: account.organization, pageSize: 500 });
-  const nameOf = (one: string): string => above.groups.find((found) => found.name === one)?.displayName ?? idOf(one);
+  const above = useGroups();
+  const nameOf = (one: string): string => above.find((found) => found.name === one)?.displayName ?? idOf(one);
   return (
     <>
       <PageHeader
@@ -69,7 +70,7 @@ export function GroupPage() {
           </Surface>
           <GuardrailSummary scope={name} />
           <Surface flush title={<Trans>Groups below</Trans>}><Part><Below name={name} /></Part></Surface>
-          <Surface title={<Trans>Managers</Trans>} hint={<Trans>Admins of this group; those above manage it, too.</Trans>}><Part><Managers name={name} /></Part></Surface>
+          <Surface title={<Trans>Managers</Trans>} hint={<Trans>Admins of this group; admins above manage it too.</Trans>}><Part><Managers name={name} /></Part></Surface>
         </SimpleGrid>
         <Surface flush title={<Trans>Members</Trans>} hint={<Trans>Of this group and below, the highest spend first</Trans>}>
           <Part height={300}><MemberTable question={{ group: name, withDescendants: true, orderBy: "spent_nano_credits desc" }} /></Part>

@@ -2,9 +2,9 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type Group, GroupView, Groups } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { ActionIcon, Box, Button, Group as Row, Menu, Text } from "@mantine/core";
-import { type DragEvent, useState } from "react";
+import { type DragEvent, type ReactNode, useState } from "react";
 
-import { Meter } from "../../ui/Meter";
+import { quoted } from "../../api/names";
 import { Part } from "../../components/Part";
 import { type GroupAct, GroupDialog } from "../../forms/organization/GroupForms";
 import { usePlace } from "../../hooks/account";
@@ -13,6 +13,7 @@ import { pathOf } from "../../paths";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
 import { Icon } from "../../ui/Icon";
+import { Meter } from "../../ui/Meter";
 import { Surface } from "../../ui/Surface";
 import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
@@ -21,6 +22,7 @@ import { asTree } from "../../util/tree";
 import { OrganizationHeader } from "./OrganizationHeader";
 
 const mostShown = 1000;
+const levelPage = 100;
 const indentPx = 22;
 
 /** The groups as a tree. A group is moved by dragging it, or from its menu. */
@@ -39,12 +41,81 @@ export function GroupTree() {
   );
 }
 
+/** A tree of up to 1,000 groups at once; a larger one level by level, as somebody opens it. */
 function Tree({ setAct }: { readonly setAct: (act: GroupAct) => void }) {
   const { account } = usePlace();
   const { data } = useSuspenseQuery(Groups.method.listGroups, { parent: account.organization, pageSize: mostShown, view: GroupView.FULL });
+  const dragging = useDragging(setAct);
+  const { dragged, takes, drop } = dragging;
+  if (data.groups.length === 0) return <EmptyState title={<Trans>No groups yet</Trans>} step={<Trans>Groups give teams a budget of their own.</Trans>} command="megarouter groups create Engineering" />;
+  return (
+    <>
+      {data.nextPageToken === "" ? (
+        <Box role="list">{asTree(data.groups).map(({ group, depth }) => <TreeItem key={group.name} group={group} depth={depth} setAct={setAct} dragging={dragging} />)}</Box>
+      ) : (
+        <Level below={account.group} depth={0} setAct={setAct} dragging={dragging} />
+      )}
+      {dragged !== undefined && dragged.level > 1 && takes(undefined) && <Text ta="center" size="sm" c="dimmed" p="md" mt="sm" {...drop(undefined)} style={{ border: "1px dashed var(--line)", borderRadius: 8 }}><Trans>Drop here for level 1</Trans></Text>}
+    </>
+  );
+}
+
+interface ItemProps {
+  readonly depth: number;
+  readonly setAct: (act: GroupAct) => void;
+  readonly dragging: Dragging;
+}
+
+function TreeItem({ group, depth, setAct, dragging, opener }: ItemProps & { readonly group: Group; readonly opener?: ReactNode }) {
+  const { account } = usePlace();
+  return (
+    <Box role="listitem" pl={depth * indentPx} py={6} draggable={mayChangeGroup(account, group)} onDragStart={() => dragging.setDragged(group)} onDragEnd={() => dragging.setDragged(undefined)} {...dragging.drop(group)}>
+      <Row gap={4} wrap="nowrap">{opener}<Box style={{ flex: 1, minWidth: 0 }}><GroupRow group={group} depth={depth} setAct={setAct} /></Box></Row>
+    </Box>
+  );
+}
+
+/** The groups directly below a group, or on top, page by page. */
+function Level({ below, ...rest }: ItemProps & { readonly below: string }) {
+  const [tokens, setTokens] = useState<readonly string[]>([""]);
+  return <>{tokens.map((token, index) => <Part key={token}><LevelPage below={below} token={token} {...rest} more={index === tokens.length - 1 ? (next) => setTokens([...tokens, next]) : undefined} /></Part>)}</>;
+}
+
+function LevelPage({ below, token, more, ...rest }: ItemProps & { readonly below: string; readonly token: string; readonly more: ((token: string) => void) | undefined }) {
+  const parent = usePlace().account.organization;
+  const filter = below === "" ? "level = 1" : `parent_group = ${quoted(below)}`;
+  const { data } = useSuspenseQuery(Groups.method.listGroups, { parent, filter, pageSize: levelPage, pageToken: token, view: GroupView.FULL });
+  return (
+    <>
+      {data.groups.map((group) => <Branch key={group.name} group={group} {...rest} />)}
+      {more !== undefined && data.nextPageToken !== "" && <Box pl={rest.depth * indentPx} py={6}><Button size="xs" variant="default" onClick={() => more(data.nextPageToken)}><Trans>Show more groups</Trans></Button></Box>}
+    </>
+  );
+}
+
+function Branch({ group, ...rest }: ItemProps & { readonly group: Group }) {
+  const { t } = useLingui();
+  const [isOpen, setOpen] = useState(false);
+  const opener = (
+    <ActionIcon variant="subtle" color="gray" size="sm" aria-expanded={isOpen} aria-label={t`Groups below ${group.displayName}`} onClick={() => setOpen(!isOpen)} style={{ visibility: group.childCount === 0 ? "hidden" : undefined, rotate: isOpen ? "90deg" : undefined }}>
+      <Icon name="right" size={14} />
+    </ActionIcon>
+  );
+  return (
+    <>
+      <TreeItem group={group} {...rest} opener={opener} />
+      {isOpen && <Level {...rest} below={group.name} depth={rest.depth + 1} />}
+    </>
+  );
+}
+
+type Dragging = ReturnType<typeof useDragging>;
+
+/** Lets a group be dragged onto another one, which asks for the move. */
+function useDragging(setAct: (act: GroupAct) => void) {
+  const { account } = usePlace();
   const [dragged, setDragged] = useState<Group | undefined>(undefined);
   const [over, setOver] = useState<string | undefined>(undefined);
-  if (data.groups.length === 0) return <EmptyState title={<Trans>No groups yet</Trans>} step={<Trans>Groups give teams a budget of their own.</Trans>} command="megarouter groups create Engineering" />;
   const takes = (target: Group | undefined): boolean => dragged !== undefined && (target?.name ?? "") !== dragged.parentGroup && !(target?.path ?? []).includes(dragged.name) && mayCreateBelow(account, target);
   const drop = (target: Group | undefined) => ({
     className: over === (target?.name ?? "") && takes(target) ? "drop-target" : undefined,
@@ -61,19 +132,7 @@ function Tree({ setAct }: { readonly setAct: (act: GroupAct) => void }) {
       setOver(undefined);
     },
   });
-  return (
-    <>
-      <Box role="list">
-        {asTree(data.groups).map(({ group, depth }) => (
-          <Box key={group.name} role="listitem" pl={depth * indentPx} py={6} draggable={mayChangeGroup(account, group)} onDragStart={() => setDragged(group)} onDragEnd={() => setDragged(undefined)} {...drop(group)}>
-            <GroupRow group={group} depth={depth} setAct={setAct} />
-          </Box>
-        ))}
-      </Box>
-      {dragged !== undefined && dragged.level > 1 && takes(undefined) && <Text ta="center" size="sm" c="dimmed" p="md" mt="sm" {...drop(undefined)} style={{ border: "1px dashed var(--line)", borderRadius: 8 }}><Trans>Drop here for level 1</Trans></Text>}
-      {data.nextPageToken !== "" && <Text size="sm" c="dimmed"><Trans>The first {mostShown} groups are shown.</Trans></Text>}
-    </>
-  );
+  return { dragged, setDragged, takes, drop };
 }
 
 function GroupRow({ group, depth, setAct }: { readonly group: Group; readonly depth: number; readonly setAct: (act: GroupAct) => void }) {

@@ -40,9 +40,9 @@ export function ImportMembers() {
   const invites = (done?.results ?? []).filter(({ token }) => token !== "").map((result) => ({ name: result.invite, address: result.email, secret: result.link || result.token }));
   return (
     <>
-      <PageHeader crumbs={[{ label: t`Organization`, to: paths.people }]} title={t`Import a table of people`} hint={<Trans>Addresses that belong to nobody are invited. Members get the role, the group and the limits of their row.</Trans>} />
+      <PageHeader crumbs={[{ label: t`Organization`, to: paths.people }]} title={t`Import a table of people`} hint={<Trans>Addresses that are not members yet are invited. Members get the role, group, and limits in their row.</Trans>} />
       <Stack gap="lg">
-        {done !== undefined && (invites.length > 0 ? <NewInvites invites={invites} /> : <Text><Trans>Done. Nobody new was invited.</Trans></Text>)}
+        {done !== undefined && (invites.length > 0 ? <NewInvites invites={invites} /> : <Text><Trans>Done. No one new was invited.</Trans></Text>)}
         {done === undefined && (
           <Surface title={<Trans>The table</Trans>} hint={<Trans>CSV with a line of column names: address, name, group, role, budget, cycle, rollover, rpm, models</Trans>} actions={<FromFile onText={change} />}>
             <Stack gap="md">

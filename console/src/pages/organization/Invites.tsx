@@ -2,7 +2,7 @@ import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type Invite, Invite_State, Invites as Service } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Button, Group, NativeSelect, Text } from "@mantine/core";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { allOf, idOf, quoted } from "../../api/names";
@@ -12,6 +12,7 @@ import { usePlace } from "../../hooks/account";
 import { useInviteState, useRoleName } from "../../hooks/labels";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { useSaving } from "../../hooks/saving";
+import { useChangeSearch } from "../../hooks/usage";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
 import { ListCsv } from "../../table/ListCsv";
@@ -31,11 +32,10 @@ export function Invites() {
   const { account } = usePlace();
   const { t } = useLingui();
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   return (
     <>
-      <OrganizationHeader hint={<Trans>People who are asked to join, newest first</Trans>} actions={<Button component={Link} to={pathsOf(account.organization).newInvite}><Trans>Invite people</Trans></Button>} />
+      <OrganizationHeader hint={<Trans>People invited to join, newest first</Trans>} actions={<Button component={Link} to={pathsOf(account.organization).newInvite}><Trans>Invite people</Trans></Button>} />
       <Group gap="sm" mb="md">
         <SearchField value={search.q ?? ""} label={t`Search by address or domain`} onChange={(q) => change({ q: q || undefined })} />
         <NativeSelect
@@ -85,7 +85,7 @@ function Revoke({ invite, close }: { readonly invite: Invite; readonly close: ()
   const saving = useSaving(Service.method.revokeInvite, t`The invite was revoked.`);
   return (
     <Confirmation opened close={close} danger title={<Trans>Revoke this invite?</Trans>} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: invite.name, etag: invite.etag }, close)}>
-      <Trans>Its link works no longer, for good. {invite.useCount} people who joined with it stay.</Trans>
+      <Trans>Its link stops working permanently. {invite.useCount} people who joined with it stay.</Trans>
     </Confirmation>
   );
 }

@@ -1,7 +1,7 @@
 import type { Member } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group, NativeSelect } from "@mantine/core";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { allOf, quoted } from "../../api/names";
@@ -10,6 +10,7 @@ import { BatchBar } from "../../components/BatchBar";
 import { type BatchAct, BatchDialog } from "../../forms/organization/BatchForms";
 import { isAdmin, usePlace } from "../../hooks/account";
 import { useSelection } from "../../hooks/selection";
+import { useChangeSearch } from "../../hooks/usage";
 import { pathsOf } from "../../paths";
 import { SearchField } from "../../table/SearchField";
 import { Surface } from "../../ui/Surface";
@@ -34,7 +35,7 @@ export function People() {
   return (
     <>
       <OrganizationHeader
-        hint={admin ? <Trans>Everybody whom you administer</Trans> : <Trans>You, as your organization sees you</Trans>}
+        hint={admin ? <Trans>Everyone you administer</Trans> : <Trans>You, as your organization sees you</Trans>}
         actions={admin && (
           <Group gap="sm">
             <Button component={Link} to={paths.importMembers} variant="default"><Trans>Import a table</Trans></Button>
@@ -60,8 +61,7 @@ export function People() {
 function Filters() {
   const { t } = useLingui();
   const search = useSearch({ from });
-  const navigate = useNavigate({ from });
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   return (
     <Group gap="sm" mb="md">
       <SearchField value={search.q ?? ""} label={t`Search by name or address`} onChange={(q) => change({ q: q || undefined })} />

@@ -12,6 +12,7 @@ import { usePlace } from "../../hooks/account";
 import { useServiceAccountState } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { useChangeSearch } from "../../hooks/usage";
 import { pathOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
 import { ListCsv } from "../../table/ListCsv";
@@ -34,7 +35,7 @@ export function ServiceAccounts() {
   const search = useSearch({ from });
   const navigate = useNavigate({ from });
   const [isCreating, setCreating] = useState(false);
-  const change = (part: Partial<typeof search>): void => void navigate({ to: ".", search: (now) => ({ ...now, ...part }), replace: true });
+  const change = useChangeSearch<typeof search>(true);
   return (
     <>
       <OrganizationHeader hint={<Trans>Owners of keys that are programs, such as a build server</Trans>} actions={<Button onClick={() => setCreating(true)}><Trans>Create a service account</Trans></Button>} />

@@ -35,7 +35,7 @@ export function Settings() {
             <SettingsForm key={organization.etag} organization={organization} />
           </Stack>
         </Surface>
-        <Surface title={<Trans>Limits</Trans>} hint={<Trans>Those of the whole organization, and those that new members and keys begin with</Trans>}>
+        <Surface title={<Trans>Limits</Trans>} hint={<Trans>Limits of the whole organization, and those that new members and keys start with</Trans>}>
           <Group gap="lg"><AppLink to={`${paths.guardrails}/organization`}><Trans>Guardrail of the organization</Trans></AppLink><AppLink to={`${paths.guardrailDefaults}/organization`}><Trans>Defaults for new members and keys</Trans></AppLink></Group>
         </Surface>
         <Surface title={<Trans>Written analysis</Trans>} hint={<Trans>Which model writes it, and which key pays. The model sees no figures and no names.</Trans>}><Part><AnalysisSettingsForm /></Part></Surface>

@@ -34,10 +34,10 @@ export function useImportWords() {
     problemText: ({ kind, line, text }: TableProblem): string =>
       ({
         "no-rows": t`The table needs a line of column names and at least one row.`, "no-address-column": t`The table has no column "address".`,
-        "unknown-column": t`There is no column "${text}".`, address: t`Line ${line}: "${text}" is no e-mail address.`,
-        role: t`Line ${line}: the role "${text}" is none of super-admin, l1-admin, sub-admin and member.`, budget: t`Line ${line}: the budget "${text}" is no amount such as 25.50.`,
-        cycle: t`Line ${line}: the cycle "${text}" is none of never, daily, weekly and monthly.`, rollover: t`Line ${line}: the rollover "${text}" is neither on, none nor an amount.`,
-        rpm: t`Line ${line}: "${text}" is no whole number.`,
+        "unknown-column": t`There is no column "${text}".`, address: t`Line ${line}: "${text}" is not an e-mail address.`,
+        role: t`Line ${line}: the role "${text}" is not super-admin, l1-admin, sub-admin, or member.`, budget: t`Line ${line}: the budget "${text}" is not an amount such as 25.50.`,
+        cycle: t`Line ${line}: the cycle "${text}" is not never, daily, weekly, or monthly.`, rollover: t`Line ${line}: the rollover "${text}" is not on, none, or an amount.`,
+        rpm: t`Line ${line}: "${text}" is not a whole number.`,
       })[kind],
   };
 }

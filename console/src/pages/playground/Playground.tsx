@@ -22,7 +22,7 @@ const longestPrompt = 100_000;
 export function Playground() {
   return (
     <>
-      <PageHeader title={<Trans>Playground</Trans>} hint={<Trans>Calls here are real: your limits apply, and you pay. They use a key of yours named Playground, which ends within an hour.</Trans>} />
+      <PageHeader title={<Trans>Playground</Trans>} hint={<Trans>Calls here are real: your limits apply and credit is charged. They use your key Playground, whose secret expires within an hour.</Trans>} />
       <Part height={420}><Bench /></Part>
     </>
   );

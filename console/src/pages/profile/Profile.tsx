@@ -31,7 +31,7 @@ export function Profile() {
       <Stack gap="lg">
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
           <Surface title={<Trans>You</Trans>}><Facts name={user.displayName} /></Surface>
-          <Surface title={<Trans>How the pages look</Trans>} hint={<Trans>Kept in a cookie of this browser</Trans>}><Look /></Surface>
+          <Surface title={<Trans>How the pages look</Trans>} hint={<Trans>Saved in a cookie in this browser</Trans>}><Look /></Surface>
           <Surface title={<Trans>E-mail</Trans>} hint={<Trans>About this organization</Trans>}><Part><MailPreferenceForm /></Part></Surface>
           <Surface title={<Trans>Personal channel</Trans>} hint={<Trans>Gets the alerts of your inbox. No admin sees it.</Trans>}><Part><PersonalChannelForm /></Part></Surface>
         </SimpleGrid>

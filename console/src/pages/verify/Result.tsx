@@ -14,6 +14,7 @@ import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
+import { PrintedHash } from "./PrintedHash";
 import type { Verified } from "./verifying";
 
 /** Whether a file is genuine, and what it says. */
@@ -25,6 +26,7 @@ export function Result({ verified, canBeSigned }: { readonly verified: Verified;
       <Surface title={verified.signature === "valid" ? <Trans>What it says</Trans> : <Trans>What it claims</Trans>}>
         <Facts verified={verified} />
       </Surface>
+      <PrintedHash dataSha256={verified.dataSha256} />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
         <Rows rows={data.groups} />
         <Rows rows={data.models} areModels />
