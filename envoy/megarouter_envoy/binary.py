@@ -11,6 +11,16 @@ INSTALLED_BINARY = ".tools/envoy/lib/python3*/site-packages/envoy/_bin/envoy"
 VALIDATION_TIMEOUT_S = 30
 # The part of the journal that a killed Envoy can lose.
 JOURNAL_FLUSH_INTERVAL_MS = 100
+IDLE_CLOSED_WITHIN_S = 6
+"""An Envoy that drains closes its idle connections within this time, in the last third of it. Until then a call may begin on one.
+
+Connections in use are closed by the answer to their next call, so only those that are seldom used wait for it.
+"""
+
+
+def drain_limit_s(grace_s: int) -> int:
+    """Returns when a draining Envoy ends, so that a call on its last connection still has the grace."""
+    return IDLE_CLOSED_WITHIN_S + grace_s
 
 
 class BinaryNotFoundError(RuntimeError):
@@ -49,8 +59,7 @@ class Succession:
         return [
             *("--base-id", str(self.base_id)),
             *("--restart-epoch", str(self.epoch)),
-            *("--drain-time-s", str(self.grace_s)),
-            *("--parent-shutdown-time-s", str(self.grace_s)),
+            *("--parent-shutdown-time-s", str(drain_limit_s(self.grace_s))),
         ]
 
 
@@ -72,6 +81,8 @@ def command(binary: Path, bootstrap: Path, workers: int, succession: Succession 
         *(["--disable-hot-restart"] if succession is None else succession.arguments()),
         "--drain-strategy",
         "immediate",
+        "--drain-time-s",
+        str(IDLE_CLOSED_WITHIN_S),
         "--file-flush-interval-msec",
         str(JOURNAL_FLUSH_INTERVAL_MS),
         "--log-level",

@@ -8,6 +8,7 @@ from envoy_data_plane.envoy.config.bootstrap import v3 as bootstrap
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
+from megarouter_envoy.binary import drain_limit_s
 from megarouter_envoy.clusters.definitions import clusters, secrets
 from megarouter_envoy.filters.module_filters import ending
 from megarouter_envoy.listeners.admin_listener import admin_listener
@@ -47,7 +48,12 @@ def _bootstrap(options: BootstrapOptions) -> bootstrap.Bootstrap:
         node=core.Node(id="megarouter-envoy", cluster="megarouter"),
         admin=_admin(options.envoy_admin_socket),
         bootstrap_extensions=[
-            ending(options.module_path, options.limits.drain_grace_s, ENVOY_ADMIN_CLUSTER, options.envoy_admin_socket)
+            ending(
+                options.module_path,
+                drain_limit_s(options.limits.drain_grace_s),
+                ENVOY_ADMIN_CLUSTER,
+                options.envoy_admin_socket,
+            )
         ],
         overload_manager=overload_manager(options.limits),
         layered_runtime=connections_of_each_listener(options.limits),

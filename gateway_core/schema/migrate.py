@@ -1,7 +1,7 @@
 """Migrates a database to the newest schema, then sets roles and rights. The owner runs this once for each release."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import asyncpg
@@ -31,15 +31,26 @@ async def migrate(connection: asyncpg.Connection, passwords: Mapping[str, str]) 
     """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_ID)
     try:
-        applied = await apply_migrations(connection, load_migrations())
-        await _apply_roles(connection, passwords)
+        applied = await apply_migrations(connection, load_migrations(), lambda: _apply_roles(connection, passwords))
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_ID)
     return applied
 
 
-async def apply_migrations(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
+async def _nothing() -> None:
+    return
+
+
+async def apply_migrations(
+    connection: asyncpg.Connection, migrations: Sequence[Migration], finish: Callable[[], Awaitable[None]] = _nothing
+) -> tuple[Migration, ...]:
     """Applies the missing migrations, each in its own transaction, and returns them.
+
+    Args:
+        connection: of the owner.
+        migrations: all that the database must have.
+        finish: called in the transaction of the last one, because a service starts when it sees that one. It would have no
+            rights yet if they were set afterwards.
 
     Raises:
         SchemaError: the database was migrated by other files.
@@ -53,7 +64,11 @@ async def apply_migrations(connection: asyncpg.Connection, migrations: Sequence[
             await connection.execute(
                 "INSERT INTO schema_migrations (name, digest) VALUES ($1, $2)", migration.name, migration.digest
             )
+            if migration is wanted[-1]:
+                await finish()
         logger.info("applied migration", extra={"migration": migration.name})
+    if not wanted:
+        await finish()
     return wanted
 
 

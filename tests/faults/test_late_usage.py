@@ -20,14 +20,14 @@ from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.calls.holds import sign_hold, verify_hold
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.stores.redis.connections import open_redis
-from tests.faults.conftest import REGISTERED_WITHIN_S, World, open_world, survive
+from tests.faults.conftest import World, open_world, survive
 from tests.support.books import cost
 from tests.support.data.example_hold import with_changes
 from tests.support.data.tenants import CREDIT, Tenant
 from tests.support.faults.journal import append, lines_of, payload_of
 from tests.support.faults.load import Load, call, chat_stream
 from tests.support.faults.recovery import FIGURES, Recovery
-from tests.support.faults.sums import books_equal, corrections_of, settled
+from tests.support.faults.sums import REGISTERED_WITHIN_S, books_equal, corrections_of, settled
 from tests.support.ports import free_port_base
 
 HOLD_LIFE_S = 3

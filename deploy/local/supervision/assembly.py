@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from megarouter_envoy.binary import drain_limit_s
 from megarouter_envoy.settings.admin_edge import AdminEdgeError, admin_edge, front_proxies, model_origins
 from megarouter_envoy.settings.catalog_summary import CatalogRefusedError
 from megarouter_envoy.settings.drain_grace import DrainGraceError, drain_grace_s
@@ -70,7 +71,7 @@ def assemble(specification: StackSpecification, environment: Mapping[str, str]) 
         real_providers=_names(routes, mock=False),
         mock_providers=_names(routes, mock=True),
         example_model=example_model(catalog.models, routes),
-        drain_grace_s=drain_grace_s(plan.environment),
+        drain_grace_s=drain_limit_s(drain_grace_s(plan.environment)),
     )
 
 

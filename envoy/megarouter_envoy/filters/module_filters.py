@@ -63,19 +63,19 @@ def strangers(module: Path, listener: str, per_address: int, total: int) -> list
     return listeners.Filter(name="megarouter.strangers", typed_config=pack(config))
 
 
-def ending(module: Path, grace_s: int, admin_cluster: str, admin_socket: Path) -> core.TypedExtensionConfig:
+def ending(module: Path, limit_s: int, admin_cluster: str, admin_socket: Path) -> core.TypedExtensionConfig:
     """Returns the extension that drains Envoy on SIGTERM, before it exits.
 
     Args:
         module: the dynamic module.
-        grace_s: how long running calls may take.
+        limit_s: when Envoy ends at the latest.
         admin_cluster: the cluster with Envoy's own admin page, which closes the listeners.
         admin_socket: where that page is. A successor listens at the same path.
     """
     config = bootstrap_extension.DynamicModuleBootstrapExtension(
         dynamic_module_config=code_of(module),
         extension_name="ending",
-        extension_config=pack(StringValue(f"{grace_s * 1_000} {admin_cluster} {admin_socket}")),
+        extension_config=pack(StringValue(f"{limit_s * 1_000} {admin_cluster} {admin_socket}")),
     )
     return extension("megarouter.ending", config)
 

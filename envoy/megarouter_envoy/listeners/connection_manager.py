@@ -16,6 +16,8 @@ MAX_REQUEST_HEADERS_KB = 32
 MAX_HEADERS = 100
 CONNECTION_IDLE_TIMEOUT_S = 300
 REQUEST_HEADERS_TIMEOUT_S = 10
+CLOSING_TIMEOUT_S = 0.5
+"""How long an idle connection of an Envoy that drains may still be used, once its turn has come."""
 HTTP2_MAX_STREAMS = 100
 CONNECTIONS_PER_EVENT = 16
 HTTP2_STREAM_WINDOW_BYTES = 256 * 1024
@@ -28,6 +30,7 @@ def hardened_manager(name: str, options: BootstrapOptions) -> hcm.HttpConnection
     return hcm.HttpConnectionManager(
         stat_prefix=name,
         server_name="megarouter",
+        drain_timeout=seconds(CLOSING_TIMEOUT_S),
         use_remote_address=True,
         normalize_path=True,
         merge_slashes=True,

@@ -10,25 +10,13 @@ import pytest
 from deploy.local.programs import probes
 from tests.faults.conftest import DRAIN_GRACE_S, World
 from tests.support.data.tenants import Tenant
-from tests.support.faults.load import Outcome, Request, call, chat
+from tests.support.faults.load import Outcome, call, chat, long_stream
 from tests.support.faults.recovery import FIGURES
 from tests.support.faults.steady_load import SteadyLoad
 
 CALLS_PER_SECOND = 40
 STREAMS = 8
 ALL = ("authz_service", "ratelimit_service", "usage_service", "admin_service", "envoy")
-CHUNKS = 100
-
-
-def long_stream(seconds: float) -> Request:
-    body = {
-        "model": "gpt-4o-mini",
-        "max_tokens": 200,
-        "stream": True,
-        "messages": [{"role": "user", "content": "Tell me a long story."}],
-    }
-    pace_ms = str(round(seconds * 1_000 / CHUNKS))
-    return "/v1/chat/completions", body, {"x-mock-pace-ms": pace_ms, "x-mock-chunks": str(CHUNKS)}
 
 
 async def streams(world: World, tenant: Tenant, seconds: float) -> list["asyncio.Task[Outcome]"]:

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import json
 import secrets
-from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +14,7 @@ from deploy.local.stack.secrets import StackSecrets, load_or_make_secrets
 from deploy.local.supervision.embedded_stack import Stack
 from tests.faults.conftest import World, open_world
 from tests.support.attacks.racing import super_admin
+from tests.support.faults.admin_load import AdminLoad
 from tests.support.faults.load import call, chat
 from tests.support.faults.recovery import FIGURES
 from tests.support.faults.steady_load import SteadyLoad
@@ -23,7 +23,6 @@ from tests.support.ports import free_port_base
 REPLICAS = 2
 CALLS_PER_SECOND = 30
 BETWEEN_S = 0.5
-ASKED_EVERY_S = 0.05
 AUTHZ = tuple(f"authz_service{suffix}" for suffix in ("", "-1"))
 
 
@@ -50,27 +49,12 @@ async def restart(world: World, changed: StackSecrets, *names: str) -> None:
     await asyncio.sleep(BETWEEN_S)
 
 
-class Asking:
-    """Asks the admin API with one access token, again and again, and counts the answers."""
-
-    def __init__(self, world: World, organization: str, token: str) -> None:
-        self.statuses: Counter[int] = Counter()
-        self._session = world.session
-        self._url = f"{world.stack.environment['MEGAROUTER_ADMIN_URL']}/v1/organizations/{organization}"
-        self._headers = {"authorization": f"Bearer {token}"}
-
-    async def run(self) -> None:
-        while True:
-            async with self._session.get(self._url, headers=self._headers) as response:
-                self.statuses[response.status] += 1
-            await asyncio.sleep(ASKED_EVERY_S)
-
-
 @pytest.mark.timeout(240)
 async def test_every_secret_is_replaced_under_load_and_no_call_is_refused_or_charged_wrong(world: World) -> None:
     """Seen to fail without the step that announces the next pepper: keys whose hash was replaced got 401."""
     tenants = await world.tenants()
-    asking = Asking(world, tenants[0].organization, await super_admin(tenants[0]))
+    admin_url, organization = world.stack.environment["MEGAROUTER_ADMIN_URL"], tenants[0].organization
+    asking = AdminLoad(world.session, admin_url, organization, await super_admin(tenants[0]))
     before = await world.witness.last_sequence()
     old = load_or_make_secrets(world.stack.home)
     key, pepper, edge = (secrets.token_hex(32) for _ in range(3))
@@ -88,14 +72,11 @@ async def test_every_secret_is_replaced_under_load_and_no_call_is_refused_or_cha
     ended = dataclasses.replace(
         hashing, previous_hold_signing_key=None, previous_key_pepper=None, previous_edge_secret=None
     )
-    async with SteadyLoad(world.session, world.base_url, tenants, CALLS_PER_SECOND) as load:
-        asked = asyncio.create_task(asking.run())
+    async with SteadyLoad(world.session, world.base_url, tenants, CALLS_PER_SECOND) as load, asking:
         await restart(world, announced, "usage_service", *AUTHZ, "admin_service")
         write_secret_file(world.stack.home.envoy_files.edge_secret_file, edge)
         await restart(world, hashing, *AUTHZ, "admin_service")
         await restart(world, ended, "usage_service", *AUTHZ, "admin_service")
-        assert not asked.done()
-        asked.cancel()
     assert [outcome.status for outcome in load.outcomes if not outcome.is_served] == []
     assert asking.statuses.keys() == {200}
     FIGURES.notes.append(

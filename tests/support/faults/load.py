@@ -18,6 +18,7 @@ PAUSE_AFTER_REFUSAL_S = 0.05
 CALLS_MAX = 4_000
 SERVED_WITHIN_CALLS = 5
 CALL_TIMEOUT_S = 30.0
+STORY_CHUNKS = 100
 
 Request = tuple[str, dict[str, Any], dict[str, str]]
 """Path, body and additional headers."""
@@ -32,6 +33,18 @@ def stalled_chat(text: str, stall_ms: int = 4_000) -> Request:
     """Returns a call whose provider waits before it answers."""
     path, body, _ = chat(text)
     return path, body, {"x-mock-stall-ms": str(stall_ms)}
+
+
+def long_stream(seconds: float) -> Request:
+    """Returns a call whose answer takes so long."""
+    body = {
+        "model": "gpt-4o-mini",
+        "max_tokens": 200,
+        "stream": True,
+        "messages": [{"role": "user", "content": "Tell me a long story."}],
+    }
+    pace_ms = str(round(seconds * 1_000 / STORY_CHUNKS))
+    return "/v1/chat/completions", body, {"x-mock-pace-ms": pace_ms, "x-mock-chunks": str(STORY_CHUNKS)}
 
 
 def chat_stream(text: str) -> Request:

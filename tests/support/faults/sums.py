@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from usage_service.audit.redis_comparison import compare
 PAID_IN = 10_000 * CREDIT
 AUDIT_GRACE_S = 60
 AUDIT_ROWS = 5
+REGISTERED_WITHIN_S = 0.3
 
 
 @dataclass
@@ -83,6 +84,37 @@ async def _patiently(database: asyncpg.Pool, request_ids: Sequence[str]) -> int:
         return await recorded_calls(database, request_ids)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return -1
+
+
+async def assert_books(
+    database: asyncpg.Pool,
+    urls: tuple[str, str],
+    catalog: Catalog,
+    tenants: Sequence[Tenant],
+    tally: Callable[[], Awaitable[list[dict[str, Any]]]],
+    answered: Sequence[str],
+    *,
+    lossy: bool = False,
+) -> Sum:
+    """Asserts everything that must hold when no call is running.
+
+    Args:
+        database: of the gateway.
+        urls: of PostgreSQL and Redis.
+        catalog: the prices.
+        tenants: all tenants that made calls.
+        tally: returns the provider's calls.
+        answered: request ids of the calls whose callers got the whole answer.
+        lossy: whether reports were lost, so some holds expire.
+    """
+    await asyncio.sleep(REGISTERED_WITHIN_S)
+    if not lossy:
+        await books_equal(database, answered)
+    await settled(tenants)
+    total = await assert_sum(catalog, tenants, await tally(), answered)
+    await assert_counters_equal(urls[1], tenants)
+    await run_audit(*urls)
+    return total
 
 
 async def assert_sum(

@@ -4,7 +4,7 @@ import http.client
 import os
 from pathlib import Path
 
-from megarouter_envoy.binary import BinaryNotFoundError, Succession, command, find_binary
+from megarouter_envoy.binary import BinaryNotFoundError, Succession, command, drain_limit_s, find_binary
 from megarouter_envoy.clusters.authorities import system_authorities
 from megarouter_envoy.module import find_module
 from megarouter_envoy.settings.drain_grace import drain_grace_s
@@ -48,12 +48,12 @@ def envoy_program(plan: StackPlan) -> Program:
         is_ready=serves,
         successor=child,
         leaves_by_itself=True,
-        leave_timeout_s=grace_s + LEAVE_SLACK_S,
+        leave_timeout_s=drain_limit_s(grace_s) + LEAVE_SLACK_S,
         is_alive=lambda pid: is_live(admin, pid),
         replace_unready_after_s=UNREADY_S,
         stop_rank=EDGE,
         stop_timeout_s=5.0,
-        drain_timeout_s=grace_s,
+        drain_timeout_s=drain_limit_s(grace_s),
         ports=(ports.model, ports.admin, ports.envoy_metrics),
     )
 

@@ -128,3 +128,19 @@ async def test_an_unusable_password_is_reported_with_its_variable(owner: asyncpg
     with pytest.raises(SchemaError, match=r"MEGAROUTER_AUTHZ_DATABASE_URL: a password must") as caught:
         await apply_roles(owner, {AUTHZ: "pässword"})
     assert "pässword" not in str(caught.value)
+
+
+async def test_a_service_sees_the_last_migration_only_with_its_rights(
+    empty: asyncpg.Connection, empty_url: str
+) -> None:
+    """A service starts when it sees the last migration. Seen to fail with the rights set in a transaction of their own."""
+    service, last = await asyncpg.connect(empty_url), load_migrations()[-1].name
+    seen: list[int] = []
+
+    async def finish() -> None:
+        seen.append(await service.fetchval("SELECT count(*) FROM schema_migrations WHERE name = $1", last))
+
+    await apply_migrations(empty, load_migrations(), finish)
+    assert await service.fetchval("SELECT count(*) FROM schema_migrations WHERE name = $1", last) == 1
+    await service.close()
+    assert seen == [0]

@@ -2,36 +2,17 @@
 
 import hashlib
 import subprocess
-from dataclasses import dataclass
 
 import pytest
-import yaml
 
 from gateway_core.schema.files import load_migrations
-from tests.support.repository import GOLDEN, ROOT
-
-
-@dataclass(frozen=True)
-class Release:
-    """A release to upgrade from."""
-
-    version: str
-    commit: str
-    schema: str
-    """The name of its newest migration."""
-
-
-RELEASES = [Release(**entry) for entry in yaml.safe_load((GOLDEN / "releases.yaml").read_text("utf-8"))]
-
-
-def has_commit(commit: str) -> bool:
-    command = ["git", "-C", str(ROOT), "cat-file", "-e", f"{commit}^{{commit}}"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+from tests.support.repository import ROOT
+from tests.support.upgrades.releases import RELEASES, Release
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
 def test_the_migrations_of_a_release_never_change(release: Release) -> None:
-    if not has_commit(release.commit):
+    if not release.is_in_history:
         pytest.skip("the history of the checkout does not reach back to this release")
     digests = {migration.name: migration.digest for migration in load_migrations()}
     folder = "gateway_core/schema/migrations"
