@@ -19,6 +19,7 @@ from admin_service.access.operators import Operators, parse_operators
 from admin_service.analytics.reports.rendering import Renderer
 from admin_service.analytics.signatures.keys import SigningFiles, SigningKeyError, load_signing_key, signing_files
 from admin_service.analytics.writing.model_call import ModelCaller
+from admin_service.discovery.serving import following_database, serving_discovery
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.resources.access_tokens.lives import TokenLives
 from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
@@ -147,9 +148,9 @@ async def open_service(
         StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
     """
     operators, issuers = _operators(settings), _issuers(settings)
-    await until_migrated(settings)
     async with (
-        open_pool(settings, ROLE, pepper=settings.peppers.name) as pool,
+        serving_discovery(settings) as discovery,
+        _pool_of_current_schema(settings) as pool,
         open_pipelined(settings.redis_url.get_secret_value()) as redis,
     ):
         await until_available(lambda: _store(pool, catalog, settings))
@@ -187,9 +188,17 @@ async def open_service(
             in_background(Changes(pool).keep_forgetting()),
             in_background(keep_purging(pool)),
             _resealing(pool, settings),
+            following_database(discovery, settings, pool, ROLE),
             dependencies.reported(metrics, probes),
         ):
             yield service
+
+
+@asynccontextmanager
+async def _pool_of_current_schema(settings: AdminSettings) -> AsyncIterator[asyncpg.Pool]:
+    await until_migrated(settings)
+    async with open_pool(settings, ROLE, pepper=settings.peppers.name) as pool:
+        yield pool
 
 
 def _apis(

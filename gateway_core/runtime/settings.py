@@ -301,6 +301,10 @@ class AdminSettings(DatabaseSettings, TargetSettings):
     """64 hexadecimal digits that seal the targets and secrets of notification channels. None: no channel can be created."""
     previous_channel_key: HexKey | None = None
     """While the key is replaced: the old one. What it sealed is sealed again with the new one, within a minute."""
+    discovery_listen: Annotated[str, Field(pattern=r"^unix:/[!-~]{1,100}$")] | None = None
+    """`unix:/path.sock` where Envoy asks for its providers. None: discovery is not served."""
+    live_folder: Path | None = None
+    """The directory `live` in that of Envoy's configuration, which this service shares with it. Set with `discovery_listen`."""
     report_key_file: Path | None = None
     """PEM file of the private key that signs usage reports: RSA, an elliptic curve or Ed25519, without a password. None: reports
     are not signed."""

@@ -54,13 +54,18 @@ DEMO_OPERATORS = "user:acme-olivia"
 LISTEN = "MEGAROUTER_LISTEN"
 ENVOY_LISTEN = "MEGAROUTER_ENVOY_LISTEN"
 METRICS_LISTEN = "MEGAROUTER_METRICS_LISTEN"
+DISCOVERY_LISTEN = "MEGAROUTER_DISCOVERY_LISTEN"
+LIVE_FOLDER = "MEGAROUTER_LIVE_FOLDER"
 TOKEN_SOURCES_FILE = "MEGAROUTER_TOKEN_SOURCES_FILE"  # noqa: S105 - a path
 
 NEEDS = {
     "authz": (SERVICE_URLS["megarouter_authz"], REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
     "ratelimit": (REDIS_URL,),
     "usage": (SERVICE_URLS["megarouter_usage"], REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
-    "admin": (SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CHANNEL_KEY, CATALOG_FILE),
+    "admin": (
+        *(SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CHANNEL_KEY, CATALOG_FILE),
+        *(DISCOVERY_LISTEN, LIVE_FOLDER),
+    ),
     "notification": (SERVICE_URLS["megarouter_notification"], CHANNEL_KEY),
     "token": (TOKEN_SOURCES_FILE,),
 }
@@ -82,6 +87,8 @@ _NOT_INHERITED = frozenset(
             LISTEN,
             ENVOY_LISTEN,
             METRICS_LISTEN,
+            DISCOVERY_LISTEN,
+            LIVE_FOLDER,
         ),
         *SERVICE_URLS.values(),
         *(variable for others in REPLACED_SECRETS.values() for variable in others.values()),
@@ -177,6 +184,8 @@ def service_environment(
         CHANNEL_KEY: secrets.channel_key,
         JOURNAL_FILE: str(home.journal_file),
         CATALOG_FILE: str(catalog_file),
+        DISCOVERY_LISTEN: f"unix:{home.socket('discovery')}",
+        LIVE_FOLDER: str(home.envoy_files.live),
         TOKEN_SOURCES_FILE: str(home.envoy_files.token_sources_file),
     }
     needed = {name: values[name] for name in NEEDS[service]} | _replaced(service, secrets)
