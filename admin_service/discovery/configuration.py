@@ -32,6 +32,8 @@ class Configuration:
     source: str
     """A fingerprint of what it was made from."""
     resources: tuple[Resource, ...]
+    refusal: str = ""
+    """Which providers have no resources, and why; empty if all have some."""
     is_confirmed: bool = True
     """Whether the database said so. The first one is made without it."""
 
@@ -57,7 +59,13 @@ def read_last_good(path: Path) -> Configuration | None:
     try:
         document = json.loads(path.read_bytes())
         resources = resources_of(document["resources"])
-        return Configuration(document["number"], document["source"], resources, document["is_confirmed"])
+        return Configuration(
+            document["number"],
+            document["source"],
+            resources,
+            document["refusal"],
+            is_confirmed=document["is_confirmed"],
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -70,6 +78,7 @@ def write_last_good(path: Path, configuration: Configuration) -> None:
     document = {
         "number": configuration.number,
         "source": configuration.source,
+        "refusal": configuration.refusal,
         "is_confirmed": configuration.is_confirmed,
         "resources": [
             {"name": one.name, "type_url": one.type_url, "value": base64.b64encode(one.value).decode()}

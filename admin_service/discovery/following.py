@@ -9,9 +9,9 @@ from typing import Final
 
 import asyncpg
 
-from admin_service.discovery.configuration import Configuration, Resource, read_last_good, write_last_good
+from admin_service.discovery.configuration import Configuration, read_last_good, write_last_good
 from admin_service.discovery.reading import Wanted
-from admin_service.discovery.rendering import Rendering, RenderingFailedError, RenderingRefusedError
+from admin_service.discovery.rendering import Rendered, Rendering, RenderingFailedError
 from admin_service.discovery.streams import Answer, Published
 from gateway_core.model.deployments.live_configuration import LAST_GOOD_FILE, OPTIONS_FILE, source_of
 from gateway_core.stores.postgres.connections import UNAVAILABLE
@@ -51,7 +51,7 @@ class Following:
         """Has the database read again."""
         self._changed.set()
 
-    def accepted(self, answer: Answer) -> None:
+    def answered(self, answer: Answer) -> None:
         """Keeps a configuration that Envoy has accepted, so that a restart needs no database."""
         if not answer.refusal and answer.configuration.is_confirmed:
             write_last_good(self._last_good_file, answer.configuration)
@@ -86,21 +86,16 @@ class Following:
         try:
             wanted = await read()
             source = source_of(self._options_file.read_bytes(), wanted.public)
-            resources = self._known(source)
-            if resources is None:
-                resources = await self._rendering.render(wanted.document)
+            made = self._known(source) or await self._rendering.render(wanted.document)
         except (*UNAVAILABLE, asyncpg.PostgresError, OSError, RenderingFailedError) as error:
             logger.warning("cannot update the live configuration", extra={"error": type(error).__name__})
             return False
-        except RenderingRefusedError as error:
-            logger.error("the live configuration cannot be rendered: %s", error)  # noqa: TRY400 - no stack trace helps
-            return True
-        configuration = Configuration(wanted.number, source, resources)
+        configuration = Configuration(wanted.number, source, made.resources, made.refusal)
         if configuration != self._published.current:
             self._published.publish(configuration)
         return True
 
-    def _known(self, source: str) -> tuple[Resource, ...] | None:
-        """Returns the resources made from a source, if they need not be made again."""
+    def _known(self, source: str) -> Rendered | None:
+        """Returns what was made from a source, if it need not be made again."""
         known = (self._published.current, read_last_good(self._last_good_file))
-        return next((one.resources for one in known if one is not None and one.source == source), None)
+        return next((Rendered(one.resources, one.refusal) for one in known if one and one.source == source), None)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +19,17 @@ _TIMEOUT_S: Final = 30.0
 _PASSED_ON: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 
 
-class RenderingRefusedError(Exception):
-    """Providers cannot be reached as they are described. The message says why."""
-
-
 class RenderingFailedError(Exception):
-    """The process has ended, or does not answer. Another attempt starts another one."""
+    """The process has ended, does not answer, or could not do its work. Another attempt may succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What came of it."""
+
+    resources: tuple[Resource, ...]
+    refusal: str
+    """Which providers have no resources, and why; empty if all have some."""
 
 
 class Rendering:
@@ -39,11 +45,10 @@ class Rendering:
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = asyncio.Lock()
 
-    async def render(self, wanted: Mapping[str, Any]) -> tuple[Resource, ...]:
+    async def render(self, wanted: Mapping[str, Any]) -> Rendered:
         """Returns the resources. The credentials that they name are then in their files.
 
         Raises:
-            RenderingRefusedError: see there.
             RenderingFailedError: see there.
         """
         async with self._turn:
@@ -53,9 +58,16 @@ class Rendering:
             except (TimeoutError, OSError, ValueError) as error:
                 self.close()
                 raise RenderingFailedError(type(error).__name__) from None
-        if "refused" in answer:
-            raise RenderingRefusedError(answer["refused"])
-        return resources_of(answer["resources"])
+        if "failed" in answer:
+            raise RenderingFailedError(answer["failed"])
+        refusals = (f"provider-{target}: {reason}" for target, reason in sorted(answer["refusals"].items()))
+        return Rendered(resources_of(answer["resources"]), "; ".join(refusals))
+
+    async def warm(self) -> None:
+        """Starts the process, which takes seconds, before it is needed."""
+        async with self._turn:
+            if self._process is None:
+                self._process = self._start()
 
     def close(self) -> None:
         """Ends the process."""

@@ -24,7 +24,7 @@ class Answer:
 
     configuration: Configuration
     refusal: str
-    """Envoy's words; empty if it has accepted the configuration."""
+    """Envoy's words, and which providers could not be rendered; empty if it has accepted everything."""
 
 
 class Published:
@@ -158,8 +158,8 @@ class _Stream:
     def _answer(self) -> Answer | None:
         if self.served is None or any(sent.nonce for sent in self._sent.values()):
             return None
-        refusals = (sent.refusal for sent in self._sent.values())
-        return Answer(self.served, next(filter(None, refusals), ""))
+        refusals = (self.served.refusal, *(sent.refusal for sent in self._sent.values()))
+        return Answer(self.served, "; ".join(filter(None, refusals)))
 
     def _response(self, type_url: str, version: str, configuration: Configuration) -> discovery_pb2.DiscoveryResponse:
         self._count += 1

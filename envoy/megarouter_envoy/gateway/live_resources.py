@@ -43,7 +43,7 @@ def write_options(options: BootstrapOptions, folder: LiveFolder) -> None:
     text = OPTIONS.dump_json(plain, indent=2) + b"\n"
     _replace(folder.options_file, text)
     source = source_of(text, wanted_document((), options.fallbacks))
-    first = {"number": 0, "source": source, "is_confirmed": False, "resources": resources(plain)}
+    first = {"number": 0, "source": source, "refusal": "", "is_confirmed": False, "resources": resources(plain)}
     _replace(folder.last_good_file, json.dumps(first, indent=1).encode() + b"\n")
 
 

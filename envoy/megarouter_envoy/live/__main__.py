@@ -1,6 +1,6 @@
 """`python -m megarouter_envoy.live FOLDER`: renders one configuration for each line of its input, until the input ends.
 
-A line is the JSON of `Wanted`. The answer is a line of JSON: `{"resources": [...]}`, or `{"refused": "the reason"}`. It is started
+A line is the JSON of `Wanted`. The answer is the JSON of `Rendered`, or `{"failed": "the reason"}`. It is started
 by admin_service, which must not load these messages itself (docs/adr/0006), and stays, because loading them takes seconds.
 """
 
@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from megarouter_envoy.gateway.live_folder import LiveFolder
 from megarouter_envoy.gateway.live_resources import OPTIONS
 from megarouter_envoy.live.rendering import Wanted, render
-from megarouter_envoy.settings.providers import ProviderError
 
 
 def main() -> int:
@@ -30,12 +29,12 @@ def main() -> int:
 def _answer(line: str, folder: LiveFolder) -> str:
     try:
         options = OPTIONS.validate_json(folder.options_file.read_bytes())
-        return json.dumps({"resources": render(options, Wanted.model_validate_json(line), folder)})
+        return json.dumps(render(options, Wanted.model_validate_json(line), folder)._asdict())
     except ValidationError as error:
         # Without the values, because a credential may be among them.
-        return json.dumps({"refused": str([(one["loc"], one["msg"]) for one in error.errors(include_input=False)])})
-    except (ProviderError, OSError, ValueError) as error:
-        return json.dumps({"refused": str(error)})
+        return json.dumps({"failed": str([(one["loc"], one["msg"]) for one in error.errors(include_input=False)])})
+    except (OSError, ValueError) as error:
+        return json.dumps({"failed": str(error)})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Makes resources of what the database says, and writes the credentials that they name."""
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,33 +36,45 @@ class Wanted(BaseModel):
     fallbacks: tuple[tuple[str, ...], ...] = ()
 
 
-def render(options: BootstrapOptions, wanted: Wanted, folder: LiveFolder) -> list[Resource]:
+class Rendered(NamedTuple):
+    """What came of it."""
+
+    resources: list[Resource]
+    refusals: dict[str, str]
+    """Why a target cannot be reached as it is described, by its name. It has no resources."""
+
+
+def render(options: BootstrapOptions, wanted: Wanted, folder: LiveFolder) -> Rendered:
     """Returns the resources, after it has written the credentials that they name.
 
     What the database says of a target takes the place of what the options say.
-
-    Raises:
-        ProviderError: a provider cannot be reached as it is described.
     """
-    routes = _routes(wanted)
+    routes, refusals = _routes(wanted)
     live = {route.name: target_of(folder.secrets, route) for route in routes}
-    others = (target for target in options.providers if target.name not in live)
-    targets = (*others, *live.values())
+    replaced = live.keys() | refusals.keys()
+    targets = (*(one for one in options.providers if one.name not in replaced), *live.values())
     known = {target.name for target in targets}
     fallbacks = tuple(order for order in wanted.fallbacks if known.issuperset(order))
     changed = dataclasses.replace(options, providers=targets, fallbacks=fallbacks)
     made = resources(changed)
     write_credentials(folder.secrets, routes)
     write_secret_sources(changed)
-    return made
+    return Rendered(made, refusals)
 
 
-def _routes(wanted: Wanted) -> tuple[Route, ...]:
-    entries = [
-        ProviderEntry(one.target, one.url, one.target, one.header, one.authentication) for one in wanted.providers
-    ]
-    routes = plan_routes(entries, {one.target: one.secret for one in wanted.providers}, None)
-    for route in routes:
-        if route.wants_token:
-            raise ProviderError(f"provider {route.name}: tokens are fetched only for providers of the catalog file")
-    return routes
+def _routes(wanted: Wanted) -> tuple[list[Route], dict[str, str]]:
+    """Returns the routes, and why targets have none."""
+    routes: list[Route] = []
+    refusals: dict[str, str] = {}
+    for one in wanted.providers:
+        entry = ProviderEntry(one.target, one.url, "the credential", one.header, one.authentication)
+        try:
+            [route] = plan_routes([entry], {entry.credential_env: one.secret}, None)
+        except (ProviderError, ValueError) as error:  # such as a port that is no number
+            refusals[one.target] = str(error)
+        else:
+            if route.wants_token:
+                refusals[one.target] = "tokens are fetched only for providers of the catalog file"
+            else:
+                routes.append(route)
+    return routes, refusals

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 OPTIONS_FILE: Final = "options.json"
 LAST_GOOD_FILE: Final = "last-good.json"
-"""Fields: `number` of the newest change in it, `source`, `is_confirmed` (whether the database said so), `resources`."""
+"""Fields: `number` of the newest change in it, `source`, `refusal`, `is_confirmed` (whether the database said so), `resources`."""
 CREDENTIALS_FOLDER: Final = "credentials"
 """One file for each credential of a target, mode 0600."""
 MOST_SECRET_BYTES: Final = 16_384

@@ -274,7 +274,7 @@ spec:
 {{- define "megarouter.adminVariables" -}}
 {{ include "megarouter.databaseVariable" (list . "admin") }}
 {{ include "megarouter.redisVariable" . }}
-{{- include "megarouter.keyVariables" (list . "key-pepper" "previous-key-pepper?" "next-key-pepper?" "edge-secret" "previous-edge-secret?" "channel-key" "previous-channel-key?") }}
+{{- include "megarouter.keyVariables" (list . "key-pepper" "previous-key-pepper?" "next-key-pepper?" "edge-secret" "previous-edge-secret?" "channel-key" "previous-channel-key?" "credential-key?" "previous-credential-key?") }}
 - {name: MEGAROUTER_CATALOG_FILE, value: {{ if .Values.catalog }}/etc/megarouter/catalog/catalog.yaml{{ else }}/opt/megarouter/app/deploy/catalog/catalog.yaml{{ end }}}
 - {name: MEGAROUTER_DISCOVERY_LISTEN, value: "unix:/run/megarouter/sockets/discovery.sock"}
 - {name: MEGAROUTER_LIVE_FOLDER, value: /run/megarouter/envoy/live}
