@@ -20,6 +20,8 @@ from admin_service.analytics.replicas.reads import Reads, open_reads
 from admin_service.analytics.reports.rendering import Renderer
 from admin_service.analytics.signatures.keys import SigningFiles, SigningKeyError, load_signing_key, signing_files
 from admin_service.analytics.writing.model_call import ModelCaller
+from admin_service.discovery.resealing import keep_resealing
+from admin_service.discovery.serving import following_database, serving_discovery
 from admin_service.listing.page_tokens import PageTokens
 from admin_service.resources.access_tokens.lives import TokenLives
 from admin_service.resources.access_tokens.member_tokens import MemberAccessTokensApi
@@ -32,6 +34,8 @@ from admin_service.resources.api_keys.changes import KeyMaker
 from admin_service.resources.api_keys.service import ApiKeysApi
 from admin_service.resources.audit_log.service import AuditLogApi
 from admin_service.resources.catalog.service import CatalogApi
+from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.resources.catalog_changes.service import CatalogChangesApi
 from admin_service.resources.claim_mappings.application import ClaimApplication
 from admin_service.resources.claim_mappings.service import ClaimMappingsApi
 from admin_service.resources.credentials.service import CredentialsApi
@@ -78,7 +82,7 @@ from gateway_core.model.alerts.targets import AllowedTargets
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.model.ids import make_id
 from gateway_core.runtime.background import in_background
-from gateway_core.runtime.settings import AdminSettings, StartRefusedError
+from gateway_core.runtime.settings import AdminSettings, StartRefusedError, key_bytes
 from gateway_core.runtime.telemetry import dependencies
 from gateway_core.runtime.telemetry.metrics import NO_METRICS, Metrics
 from gateway_core.runtime.telemetry.tracing import Tracing
@@ -148,9 +152,9 @@ async def open_service(
         StartRefusedError: the database does not have the schema of this release, or the settings log in as another role.
     """
     operators, issuers = _operators(settings), _issuers(settings)
-    await until_migrated(settings)
     async with (
-        open_pool(settings, ROLE, pepper=settings.peppers.name) as pool,
+        serving_discovery(settings) as discovery,
+        _pool_of_current_schema(settings) as pool,
         open_pipelined(settings.redis_url.get_secret_value()) as redis,
         open_reads(settings, ROLE, pool) as reads,
     ):
@@ -174,6 +178,7 @@ async def open_service(
             offers_personal_accounts=settings.personal_accounts,
         )
         apis = _apis(settings, pool, reads, redis, page_tokens, issuers, IdentityLinks(issuers))
+        keys = _credential_keys(settings)
         scim = ScimApi(pool, _new_id, GroupsApi(pool, page_tokens, _new_id), issuers)
         service = AdminService(pool, apis, scim, FilesApi(pool), guard)
         probes: dict[str, dependencies.Probe] = {
@@ -189,9 +194,18 @@ async def open_service(
             in_background(Changes(pool).keep_forgetting()),
             in_background(keep_purging(pool)),
             _resealing(pool, settings),
+            following_database(discovery, settings, pool, keys, ROLE),
+            _resealing_credentials(pool, keys),
             dependencies.reported(metrics, probes),
         ):
             yield service
+
+
+@asynccontextmanager
+async def _pool_of_current_schema(settings: AdminSettings) -> AsyncIterator[asyncpg.Pool]:
+    await until_migrated(settings)
+    async with open_pool(settings, ROLE, pepper=settings.peppers.name) as pool:
+        yield pool
 
 
 def _apis(
@@ -228,6 +242,7 @@ def _apis(
         ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
         AuditLogApi(pool, page_tokens),
         CatalogApi(pool, page_tokens, DeploymentStandings(redis)),
+        CatalogChangesApi(pool, page_tokens, _credential_keys(settings), _now),
         ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
         CredentialsApi(
             pool,
@@ -296,6 +311,19 @@ def _resealing(pool: asyncpg.Pool, settings: AdminSettings) -> AbstractAsyncCont
     if key is None or previous_key is None:
         return nullcontext()
     return in_background(Resealing(pool, key, previous_key, secrets.token_bytes).keep_sealing())
+
+
+def _credential_keys(settings: AdminSettings) -> CredentialKeys | None:
+    given = (settings.credential_key, settings.previous_credential_key)
+    accepted = tuple(key_bytes(key) for key in given if key is not None)
+    return CredentialKeys(accepted, secrets.token_bytes) if accepted else None
+
+
+def _resealing_credentials(pool: asyncpg.Pool, keys: CredentialKeys | None) -> AbstractAsyncContextManager[None]:
+    """Seals credentials of providers with the new key while the context is open, if the key is being replaced."""
+    if keys is None or len(keys.accepted) == 1:
+        return nullcontext()
+    return in_background(keep_resealing(pool, keys))
 
 
 def _make_user_id() -> str:

@@ -63,6 +63,7 @@ _FORGET: Final = """
 DELETE FROM request_replays WHERE (user_id, method, request_id) IN (
     SELECT user_id, method, request_id FROM request_replays WHERE create_time <= now() - make_interval(hours => $1) LIMIT $2)
 """
+_FORGET_ONE: Final = "DELETE FROM request_replays WHERE user_id = $1 AND method = $2 AND request_id = $3"
 _WHILE_NOT_ACTIVE: Final = frozenset({Permission.ORGANIZATIONS_SUSPEND, Permission.ORGANIZATIONS_DELETE})
 """Permissions of the changes that are allowed in a suspended or deleted organization."""
 
@@ -71,7 +72,8 @@ _WHILE_NOT_ACTIVE: Final = frozenset({Permission.ORGANIZATIONS_SUSPEND, Permissi
 class _Entry:
     """What a change notes for the audit log."""
 
-    organization: str
+    organization: str | None
+    """None: it concerns the whole deployment."""
     resource: str
     before: Message | None
     after: Message | None
@@ -91,6 +93,8 @@ class Change:
     request_id: str
     repeat_answer: Message | None = None
     """The answer to a repeated request, if it differs from the first: a secret is shown only once."""
+    after_commit: Callable[[], Awaitable[None]] | None = None
+    """Runs when the change is stored. If it fails, it has undone the change."""
     _entries: list["_Entry"] = field(default_factory=list)
     _operator_entries: list["_Entry"] = field(default_factory=list)
     """What only the operators' log gets by `write_audit_log`."""
@@ -119,8 +123,8 @@ class Change:
         self._entries.append(_Entry(where, str(resource), before, after, tuple(group_path), membership))
 
     def record_for_operators(self, resource: object, before: Message | None, after: Message | None) -> None:
-        """Notes a change by an operator whose entries for the organizations the handler writes itself."""
-        where = self.caller.resource.organization
+        """Notes a change by an operator of which no organization's audit log hears, or whose entries there the handler writes."""
+        where = self.caller.resource.organization if self.caller.resource else None
         self._operator_entries.append(_Entry(where, str(resource), before, after, (), None))
 
     @property
@@ -170,6 +174,8 @@ class Change:
         """Writes the noted changes. Those that an operator makes also go into the operators' own log."""
         author = Author.of(self.caller, self.method, self.request_id)
         for entry in self._entries:
+            if entry.organization is None:
+                raise AssertionError("the change names no organization")
             own = author.as_member(entry.membership) if entry.membership else author
             texts = (json_of(entry.before), json_of(entry.after))
             await own.write(self.connection, entry.organization, entry.resource, *texts, entry.group_path)
@@ -219,7 +225,17 @@ class Changes:
                 # A concurrent change in another organization used the same id: one of the two must fail.
                 if not await connection.fetchval(_REMEMBER, *key, digest, remembered, REPLAY_LIFE_H):
                     raise _request_id_reused()
-            return response
+        if change.after_commit is not None:
+            await self._finish(change.after_commit, key)
+        return response
+
+    async def _finish(self, after_commit: Callable[[], Awaitable[None]], key: tuple[str, str, str]) -> None:
+        """Does what follows the commit. If that undoes the change, a repeated request makes it again."""
+        try:
+            await after_commit()
+        except AdminError:
+            await self._pool.execute(_FORGET_ONE, *key)
+            raise
 
     async def record_refusal(self, asked: Asked, record: RecordRefusal, error: AdminError) -> None:
         """Records that a call was refused, after its own transaction was rolled back."""
@@ -267,7 +283,8 @@ async def _locked(
     if asked.method.is_for_operators:
         operator = await authorize_operator(connection, asked)
         validate()
-        await connection.execute(_LOCK_ORGANIZATION, *asked.organizations)
+        if asked.organizations:
+            await connection.execute(_LOCK_ORGANIZATION, *asked.organizations)
         return operator
     organizations = list(asked.organizations)
     before = await connection.fetchval(_REVISION, organizations)

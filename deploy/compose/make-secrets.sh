@@ -30,6 +30,7 @@ printf %s "$edge" >secrets/edge-secret
     echo "MEGAROUTER_KEY_PEPPER=$(new)"
     echo "MEGAROUTER_EDGE_SECRET=$edge"
     echo "MEGAROUTER_CHANNEL_KEY=$(new)"
+    echo "MEGAROUTER_CREDENTIAL_KEY=$(new)"
 } >.env
 chown -R 65532:65532 secrets tls identity
 echo "written: .env, secrets/. Put the providers' keys into secrets/credentials/, such as OPENAI_API_KEY, without a line break."

@@ -10,6 +10,7 @@ from envoy_data_plane.envoy.type.matcher import v3 as matcher
 
 from megarouter_envoy.binary import drain_limit_s
 from megarouter_envoy.clusters.definitions import clusters, secrets
+from megarouter_envoy.clusters.discovery import discovered_resources
 from megarouter_envoy.filters.module_filters import ending
 from megarouter_envoy.listeners.admin_listener import admin_listener
 from megarouter_envoy.listeners.metrics_listener import metrics_listener
@@ -62,6 +63,7 @@ def _bootstrap(options: BootstrapOptions) -> bootstrap.Bootstrap:
             clusters=clusters(options),
             secrets=secrets(options),
         ),
+        dynamic_resources=None if options.discovery is None else discovered_resources(),
     )
 
 

@@ -6,6 +6,7 @@ USAGE_CLUSTER = "usage_service"
 ADMIN_CLUSTER = "admin_service"
 ENVOY_ADMIN_CLUSTER = "envoy_admin"
 OTLP_CLUSTER = "otlp_collector"
+DISCOVERY_CLUSTER = "discovery"
 
 ACCESS_LOG_NAME = "megarouter.usage"
 CORS_FILTER = "envoy.filters.http.cors"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway_core.model.deployments.live_configuration import CREDENTIALS_FOLDER
 from megarouter_envoy.module import find_module
 
 LUA_SCRIPTS = Path(__file__).resolve().parents[1] / "lua"
@@ -199,6 +200,19 @@ class ListenerTls:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovery:
+    """Where Envoy learns what changes while it runs."""
+
+    socket: Path  # of admin_service
+    folder: Path  # shared with it: see `gateway.live_folder`
+
+    @property
+    def credentials(self) -> Path:
+        """The directory with one file for each credential that the API was given, mode 0600."""
+        return self.folder / CREDENTIALS_FOLDER
+
+
+@dataclass(frozen=True, slots=True)
 class BootstrapOptions:
     """All inputs of `build_bootstrap`."""
 
@@ -212,6 +226,7 @@ class BootstrapOptions:
     edge_secret_file: Path  # mode 0600; proves to admin_service that a call came through Envoy
     providers: tuple[ProviderTarget, ...]
     fallbacks: tuple[tuple[str, ...], ...] = ()  # orders in which the targets of one call may be tried
+    discovery: Discovery | None = None  # of providers and fallbacks; None: they are part of the bootstrap
     secret_sources_folder: Path | None = None  # Envoy then notices replaced secret files: see `clusters.secret_sources`
     listen_address: str = "127.0.0.1"  # of the two public listeners
     tls: ListenerTls | None = None  # of the two public listeners

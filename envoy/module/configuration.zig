@@ -1,5 +1,6 @@
 //! The configuration of a filter: lines of a name, a space and a value.
 //!   `secret_file <path>`        a file with a credential that no answer may quote
+//!   `secret_folder <path>`      a folder of such files, which come and go
 //!   `control_prefix <prefix>`   headers that begin with it pass to providers besides those that the contract lists
 //!   `question_cluster <name>`   the service that knows whether a credential is valid
 //!   `question_timeout_ms <ms>`  how long it may take to answer
@@ -16,7 +17,7 @@ const Target = @import("targets.zig").Target;
 
 const allocator = std.heap.c_allocator;
 
-const Name = enum { secret_file, control_prefix, question_cluster, question_timeout_ms, question_header, calls_max, caller_calls_max, bodies_max, target };
+const Name = enum { secret_file, secret_folder, control_prefix, question_cluster, question_timeout_ms, question_header, calls_max, caller_calls_max, bodies_max, target };
 
 pub const Header = struct { name: []const u8, value: []const u8 };
 
@@ -36,6 +37,7 @@ pub const Configuration = struct {
     pub fn read(text: []const u8) error{ OutOfMemory, Unreadable, Unknown }!Configuration {
         var paths: std.ArrayList([]const u8) = .empty;
         defer paths.deinit(allocator);
+        var secret_folder: []const u8 = "";
         var control_prefix: []const u8 = "";
         var question_cluster: []const u8 = "";
         var question_timeout_ms: u64 = 0;
@@ -52,6 +54,7 @@ pub const Configuration = struct {
             const value = line[middle + 1 ..];
             switch (std.meta.stringToEnum(Name, line[0..middle]) orelse return error.Unknown) {
                 .secret_file => try paths.append(allocator, value),
+                .secret_folder => secret_folder = value,
                 .control_prefix => control_prefix = value,
                 .question_cluster => question_cluster = value,
                 .question_timeout_ms => question_timeout_ms = try number(value),
@@ -69,7 +72,7 @@ pub const Configuration = struct {
             }
         }
         return .{
-            .credentials = try .read(paths.items),
+            .credentials = try .read(paths.items, secret_folder),
             .control_prefix = try allocator.dupe(u8, control_prefix),
             .question_cluster = try allocator.dupe(u8, question_cluster),
             .question_timeout_ms = question_timeout_ms,

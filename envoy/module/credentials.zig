@@ -19,12 +19,14 @@ const Node = struct { secret: []const u8, next: ?*const Node };
 
 pub const Credentials = struct {
     paths: []const []const u8 = &.{},
+    /// A folder of further files, which come and go while Envoy runs; empty for none.
+    folder: []const u8 = "",
     /// Every credential that was ever found in the files. Threads read the list while another adds to it.
     newest: std.atomic.Value(?*const Node) = .init(null),
     looked_ms: std.atomic.Value(i64) = .init(0),
 
     /// Reads one credential from each file.
-    pub fn read(paths: []const []const u8) error{ OutOfMemory, Unreadable }!Credentials {
+    pub fn read(paths: []const []const u8, folder: []const u8) error{ OutOfMemory, Unreadable }!Credentials {
         var self: Credentials = .{};
         errdefer self.deinit();
         const kept = try allocator.alloc([]const u8, paths.len);
@@ -38,6 +40,9 @@ pub const Credentials = struct {
             count += 1;
             try self.learn(path);
         }
+        self.folder = try allocator.dupe(u8, folder);
+        errdefer allocator.free(self.folder);
+        try self.learnFolder();
         self.paths = kept;
         return self;
     }
@@ -51,16 +56,38 @@ pub const Credentials = struct {
         }
         for (self.paths) |path| allocator.free(path);
         allocator.free(self.paths);
+        allocator.free(self.folder);
     }
 
     /// Learns what replaced files contain, unless it looked a moment ago and the answer is a success.
     pub fn refresh(self: *Credentials, now_ms: i64, is_error: bool) error{OutOfMemory}!void {
         if (!is_error and now_ms - self.looked_ms.load(.monotonic) < look_interval_ms) return;
         self.looked_ms.store(now_ms, .monotonic);
-        for (self.paths) |path| self.learn(path) catch |problem| switch (problem) {
+        for (self.paths) |path| try self.learnIfReadable(path);
+        try self.learnFolder();
+    }
+
+    fn learnIfReadable(self: *Credentials, path: []const u8) error{OutOfMemory}!void {
+        self.learn(path) catch |problem| switch (problem) {
             error.Unreadable => {}, // Envoy keeps the old credential too
             error.OutOfMemory => return error.OutOfMemory,
         };
+    }
+
+    /// A file whose name has a dot is being written.
+    fn learnFolder(self: *Credentials) error{OutOfMemory}!void {
+        if (self.folder.len == 0) return;
+        const name = try std.fmt.allocPrintSentinel(allocator, "{s}", .{self.folder}, 0);
+        defer allocator.free(name);
+        const directory = std.c.opendir(name.ptr) orelse return;
+        defer _ = std.c.closedir(directory);
+        while (std.c.readdir(directory)) |entry| {
+            const file = std.mem.sliceTo(&entry.name, 0);
+            if (std.mem.indexOfScalar(u8, file, '.') != null) continue;
+            const path = try std.fmt.allocPrint(allocator, "{s}/{s}", .{ self.folder, file });
+            defer allocator.free(path);
+            try self.learnIfReadable(path);
+        }
     }
 
     fn learn(self: *Credentials, path: []const u8) error{ OutOfMemory, Unreadable }!void {

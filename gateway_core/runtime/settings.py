@@ -264,8 +264,7 @@ class AdminSettings(DatabaseSettings, TargetSettings):
     edge_secret: HexKey | None = None
     """64 hexadecimal digits, also in Envoy's `edge-secret` file: proof that a call came through Envoy.
 
-    None: identity providers cannot be used, and the audit log has no client addresses.
-    """
+    None: identity providers cannot be used, and the audit log has no client addresses."""
     previous_edge_secret: HexKey | None = None
     """While the secret is replaced: the old one, which Envoy may still send."""
     catalog_file: Path
@@ -273,8 +272,7 @@ class AdminSettings(DatabaseSettings, TargetSettings):
     invite_page_url: Annotated[str, Field(pattern=r"^https?://[!-\"$-~]+$", max_length=500)] | None = None
     """Page that invite links lead to: a link is this URL, `#` and the token. None: invites have a token and no link."""
     identity_providers_file: Path | None = None
-    """File of the OpenID Connect issuers whose tokens the admin API accepts, the e-mail domains that each may vouch for, and the
-    organizations that may map its claims."""
+    """File of the OpenID Connect issuers that are accepted, the domains they may vouch for, and whose claims map to roles."""
     sign_in_token_max_life_h: Annotated[int, Field(gt=0, le=400 * 24)] = 90 * 24
     """Longest life of an access token that is created from a sign-in, in hours."""
     super_admin_token_max_life_h: Annotated[int, Field(gt=0, le=400 * 24)] = 24
@@ -295,12 +293,19 @@ class AdminSettings(DatabaseSettings, TargetSettings):
     organization_creation: Literal["operators", "anyone"] = "operators"
     """Who may create organizations: `operators` or `anyone` who signs in. A new organization has no credit and no credit line."""
     personal_accounts: bool = True
-    """Whether every user has a personal account. It has no credit until an operator grants it some. If not, its keys do not
-    call."""
+    """Whether every user has a personal account, without credit until an operator grants some. If not, its keys do not call."""
     channel_key: HexKey | None = None
     """64 hexadecimal digits that seal the targets and secrets of notification channels. None: no channel can be created."""
     previous_channel_key: HexKey | None = None
     """While the key is replaced: the old one. What it sealed is sealed again with the new one, within a minute."""
+    credential_key: HexKey | None = None
+    """64 hexadecimal digits that seal the credentials of providers that operators set. None: none can be set."""
+    previous_credential_key: HexKey | None = None
+    """While the key is replaced: the old one. What it sealed is sealed again with the new one, within a minute."""
+    discovery_listen: Annotated[str, Field(pattern=r"^unix:/[!-~]{1,100}$")] | None = None
+    """`unix:/path.sock` where Envoy asks for its providers. None: discovery is not served."""
+    live_folder: Path | None = None
+    """The directory `live` in that of Envoy's configuration, which this service shares with it. Set with `discovery_listen`."""
     report_key_file: Path | None = None
     """PEM file of the private key that signs usage reports: RSA, an elliptic curve or Ed25519, without a password. None: reports
     are not signed."""

@@ -196,6 +196,10 @@ GRANT SELECT, INSERT, DELETE ON usage_exports, usage_export_parts TO megarouter_
 GRANT UPDATE (state, progress_percent, row_count, size_bytes, part_count, last_sequence, ledger_position, complete, sha256, error_reason,
     error_message, attempts, claim, lease_end_time, start_time, end_time, expire_time, share_hash, share_expire_time) ON usage_exports TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
+-- What operators change while the gateway runs. No other service reads credentials, which are sealed.
+GRANT SELECT, INSERT, UPDATE, DELETE ON provider_credentials TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (refusal) ON configuration_versions TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON configuration_answers TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON catalog_virtual_models, virtual_models, routing_policies TO megarouter_admin;
 GRANT SELECT ON routed_calls TO megarouter_admin;
 GRANT SELECT, INSERT ON price_versions TO megarouter_admin;

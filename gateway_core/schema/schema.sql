@@ -2011,6 +2011,31 @@ CREATE TABLE public.claim_memberships (
     is_overridden boolean DEFAULT false NOT NULL
 );
 
+CREATE TABLE public.configuration_answers (
+    teller text NOT NULL,
+    number bigint NOT NULL,
+    refusal text NOT NULL,
+    seen_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.configuration_versions (
+    number bigint NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    user_id text NOT NULL,
+    method text NOT NULL,
+    resource_name text NOT NULL,
+    refusal text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE public.configuration_versions ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.configuration_versions_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.credentials (
     organization_id text NOT NULL,
     credential_id text NOT NULL COLLATE pg_catalog."C",
@@ -2330,7 +2355,9 @@ CREATE TABLE public.models (
     model_name text NOT NULL,
     provider_id text NOT NULL,
     definition jsonb NOT NULL,
-    offered boolean DEFAULT true NOT NULL
+    offered boolean DEFAULT true NOT NULL,
+    origin text DEFAULT 'FILE'::text NOT NULL,
+    CONSTRAINT models_origin_check CHECK ((origin = ANY (ARRAY['FILE'::text, 'API'::text])))
 );
 
 CREATE TABLE public.notification_channels (
@@ -2516,9 +2543,20 @@ CREATE TABLE public.price_versions (
 
 COMMENT ON COLUMN public.price_versions.prices IS 'Nano-credits per million tokens by category, long-context prices, fees per use, and multipliers of tier, speed and place.';
 
+CREATE TABLE public.provider_credentials (
+    provider_id text NOT NULL,
+    sealed bytea NOT NULL,
+    fingerprint text NOT NULL,
+    set_by text NOT NULL,
+    set_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE TABLE public.providers (
     provider_id text NOT NULL,
-    definition jsonb NOT NULL
+    definition jsonb NOT NULL,
+    origin text DEFAULT 'FILE'::text NOT NULL,
+    removed boolean DEFAULT false NOT NULL,
+    CONSTRAINT providers_origin_check CHECK ((origin = ANY (ARRAY['FILE'::text, 'API'::text])))
 );
 
 CREATE TABLE public.refused_calls (
@@ -3666,6 +3704,12 @@ ALTER TABLE ONLY public.claim_mappings
 ALTER TABLE ONLY public.claim_memberships
     ADD CONSTRAINT claim_memberships_pkey PRIMARY KEY (organization_id, member_id);
 
+ALTER TABLE ONLY public.configuration_answers
+    ADD CONSTRAINT configuration_answers_pkey PRIMARY KEY (teller);
+
+ALTER TABLE ONLY public.configuration_versions
+    ADD CONSTRAINT configuration_versions_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (organization_id, credential_id);
 
@@ -3779,6 +3823,9 @@ ALTER TABLE ONLY public.outbox_messages
 
 ALTER TABLE ONLY public.price_versions
     ADD CONSTRAINT price_versions_pkey PRIMARY KEY (model_name, version);
+
+ALTER TABLE ONLY public.provider_credentials
+    ADD CONSTRAINT provider_credentials_pkey PRIMARY KEY (provider_id);
 
 ALTER TABLE ONLY public.providers
     ADD CONSTRAINT providers_pkey PRIMARY KEY (provider_id);
@@ -4242,6 +4289,8 @@ CREATE TRIGGER budget_carries_mark AFTER INSERT ON public.budget_carries FOR EAC
 
 CREATE TRIGGER catalog_virtual_models_notify AFTER INSERT OR DELETE OR UPDATE ON public.catalog_virtual_models FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
+CREATE TRIGGER configuration_versions_notify AFTER INSERT ON public.configuration_versions FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
 CREATE TRIGGER create_first_rule AFTER INSERT ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.create_first_rule();
 
 CREATE TRIGGER credit_grants_immutable BEFORE DELETE OR UPDATE ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -4353,6 +4402,8 @@ CREATE TRIGGER price_versions_immutable BEFORE DELETE OR UPDATE ON public.price_
 CREATE TRIGGER price_versions_not_truncated BEFORE TRUNCATE ON public.price_versions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER price_versions_notify AFTER INSERT ON public.price_versions FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE TRIGGER provider_credentials_notify AFTER INSERT OR DELETE OR UPDATE ON public.provider_credentials FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
 CREATE TRIGGER providers_notify AFTER INSERT OR DELETE OR UPDATE ON public.providers FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
 
@@ -4609,6 +4660,9 @@ ALTER TABLE ONLY public.outbox_messages
 
 ALTER TABLE ONLY public.price_versions
     ADD CONSTRAINT price_versions_model_name_fkey FOREIGN KEY (model_name) REFERENCES public.models(model_name);
+
+ALTER TABLE ONLY public.provider_credentials
+    ADD CONSTRAINT provider_credentials_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.providers(provider_id);
 
 ALTER TABLE ONLY public.refused_calls
     ADD CONSTRAINT refused_calls_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
@@ -5962,6 +6016,12 @@ GRANT UPDATE(base_group_id) ON TABLE public.claim_memberships TO megarouter_admi
 
 GRANT UPDATE(is_overridden) ON TABLE public.claim_memberships TO megarouter_admin;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.configuration_answers TO megarouter_admin;
+
+GRANT SELECT,INSERT ON TABLE public.configuration_versions TO megarouter_admin;
+
+GRANT UPDATE(refusal) ON TABLE public.configuration_versions TO megarouter_admin;
+
 GRANT SELECT,INSERT ON TABLE public.credentials TO megarouter_admin;
 
 GRANT UPDATE(display_name) ON TABLE public.credentials TO megarouter_admin;
@@ -6260,6 +6320,8 @@ GRANT SELECT ON TABLE public.price_versions TO megarouter_authz;
 GRANT SELECT ON TABLE public.price_versions TO megarouter_usage;
 GRANT SELECT,INSERT ON TABLE public.price_versions TO megarouter_admin;
 GRANT SELECT ON TABLE public.price_versions TO megarouter_audit;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_credentials TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.providers TO megarouter_authz;
 GRANT SELECT ON TABLE public.providers TO megarouter_usage;

@@ -5,7 +5,7 @@ A seal is AES-256-GCM. It is bound to its channel and its use: moved to another 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,6 +19,14 @@ Use = Literal["target", "secret"]
 
 class SealError(Exception):
     """The content cannot be opened: another key sealed it, for another channel or use, or it is damaged."""
+
+
+class Bound(Protocol):
+    """Where a seal is stored."""
+
+    @property
+    def bound(self) -> bytes:
+        """The associated data of the seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class Place:
         return "\0".join(("megarouter channel", self.organization, self.channel, self.use)).encode()
 
 
-def seal(text: str, place: Place, key: bytes, random_bytes: Callable[[int], bytes]) -> bytes:
+def seal(text: str, place: Bound, key: bytes, random_bytes: Callable[[int], bytes]) -> bytes:
     """Returns the sealed text.
 
     Args:
@@ -49,7 +57,7 @@ def seal(text: str, place: Place, key: bytes, random_bytes: Callable[[int], byte
     return _VERSION + nonce + AESGCM(key).encrypt(nonce, text.encode(), place.bound)
 
 
-def is_sealed_with(sealed: bytes, place: Place, key: bytes) -> bool:
+def is_sealed_with(sealed: bytes, place: Bound, key: bytes) -> bool:
     """Returns whether this key opens it."""
     try:
         open_seal(sealed, place, (key,))
@@ -58,7 +66,7 @@ def is_sealed_with(sealed: bytes, place: Place, key: bytes) -> bool:
     return True
 
 
-def open_seal(sealed: bytes, place: Place, keys: Sequence[bytes]) -> str:
+def open_seal(sealed: bytes, place: Bound, keys: Sequence[bytes]) -> str:
     """Returns the text.
 
     Args:

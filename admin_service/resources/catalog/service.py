@@ -69,11 +69,13 @@ _PROVIDERS: Final = Listing(
 )
 _MODEL: Final = f"SELECT {store.MODEL_COLUMNS} FROM {store.MODEL_SOURCE} WHERE m.model_name = $1"  # noqa: S608
 _HAS_MODEL: Final = "SELECT true FROM models WHERE model_name = $1"
-_PROVIDER: Final = f"SELECT {store.PROVIDER_COLUMNS} FROM {store.PROVIDER_SOURCE} WHERE p.provider_id = $1"  # noqa: S608
+_PROVIDER: Final = (
+    f"SELECT {store.PROVIDER_COLUMNS} FROM {store.PROVIDER_SOURCE} WHERE p.provider_id = $1 AND NOT p.removed"  # noqa: S608
+)
 
 
 class CatalogApi:
-    """The models that can be called, their providers and prices. Read-only: the catalog comes from its file."""
+    """The models that can be called, their providers and prices. Read-only: `catalog_changes` changes them."""
 
     service = catalog_pb2.DESCRIPTOR.services_by_name["Catalog"]
 
@@ -148,7 +150,7 @@ class CatalogApi:
         self, request: catalog_pb2.ListProvidersRequest, _caller: UserCaller
     ) -> catalog_pb2.ListProvidersResponse:
         """ListProviders returns the providers of the catalog."""
-        query = _PROVIDERS.query(request, self._page_tokens, _EVERYBODY, Condition("true"))
+        query = _PROVIDERS.query(request, self._page_tokens, _EVERYBODY, Condition("NOT p.removed"))
         async with self._pool.acquire() as connection:
             page = await query.read(connection)
         return catalog_pb2.ListProvidersResponse(

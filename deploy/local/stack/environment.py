@@ -26,6 +26,7 @@ HOLD_SIGNING_KEY = "MEGAROUTER_HOLD_SIGNING_KEY"
 KEY_PEPPER = "MEGAROUTER_KEY_PEPPER"
 EDGE_SECRET = "MEGAROUTER_EDGE_SECRET"  # noqa: S105 - the name of the variable
 CHANNEL_KEY = "MEGAROUTER_CHANNEL_KEY"
+CREDENTIAL_KEY = "MEGAROUTER_CREDENTIAL_KEY"
 INBOX_URL = "MEGAROUTER_INBOX_URL"
 INBOX_SECRET = "MEGAROUTER_INBOX_SECRET"  # noqa: S105 - the name of the variable
 ALLOWED_TARGETS = "MEGAROUTER_NOTIFICATION_ALLOWED_TARGETS"
@@ -38,6 +39,7 @@ REPLACED_SECRETS = {
     },
     EDGE_SECRET: {"previous_edge_secret": "MEGAROUTER_PREVIOUS_EDGE_SECRET"},
     CHANNEL_KEY: {"previous_channel_key": "MEGAROUTER_PREVIOUS_CHANNEL_KEY"},
+    CREDENTIAL_KEY: {"previous_credential_key": "MEGAROUTER_PREVIOUS_CREDENTIAL_KEY"},
 }
 _USES_ONE_VALUE = (("authz", HOLD_SIGNING_KEY),)
 """Services that sign with a key, and verify nothing."""
@@ -54,13 +56,18 @@ DEMO_OPERATORS = "user:acme-olivia"
 LISTEN = "MEGAROUTER_LISTEN"
 ENVOY_LISTEN = "MEGAROUTER_ENVOY_LISTEN"
 METRICS_LISTEN = "MEGAROUTER_METRICS_LISTEN"
+DISCOVERY_LISTEN = "MEGAROUTER_DISCOVERY_LISTEN"
+LIVE_FOLDER = "MEGAROUTER_LIVE_FOLDER"
 TOKEN_SOURCES_FILE = "MEGAROUTER_TOKEN_SOURCES_FILE"  # noqa: S105 - a path
 
 NEEDS = {
     "authz": (SERVICE_URLS["megarouter_authz"], REDIS_URL, HOLD_SIGNING_KEY, KEY_PEPPER),
     "ratelimit": (REDIS_URL,),
     "usage": (SERVICE_URLS["megarouter_usage"], REDIS_URL, HOLD_SIGNING_KEY, JOURNAL_FILE),
-    "admin": (SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CHANNEL_KEY, CATALOG_FILE),
+    "admin": (
+        *(SERVICE_URLS["megarouter_admin"], REDIS_URL, KEY_PEPPER, EDGE_SECRET, CHANNEL_KEY, CATALOG_FILE),
+        *(CREDENTIAL_KEY, DISCOVERY_LISTEN, LIVE_FOLDER),
+    ),
     "notification": (SERVICE_URLS["megarouter_notification"], CHANNEL_KEY),
     "token": (TOKEN_SOURCES_FILE,),
 }
@@ -82,6 +89,8 @@ _NOT_INHERITED = frozenset(
             LISTEN,
             ENVOY_LISTEN,
             METRICS_LISTEN,
+            DISCOVERY_LISTEN,
+            LIVE_FOLDER,
         ),
         *SERVICE_URLS.values(),
         *(variable for others in REPLACED_SECRETS.values() for variable in others.values()),
@@ -89,6 +98,7 @@ _NOT_INHERITED = frozenset(
         *(
             EDGE_SECRET,
             CHANNEL_KEY,
+            CREDENTIAL_KEY,
             INBOX_URL,
             INBOX_SECRET,
             ALLOWED_ORIGINS,
@@ -175,8 +185,11 @@ def service_environment(
         KEY_PEPPER: secrets.key_pepper,
         EDGE_SECRET: secrets.edge_secret,
         CHANNEL_KEY: secrets.channel_key,
+        CREDENTIAL_KEY: secrets.credential_key,
         JOURNAL_FILE: str(home.journal_file),
         CATALOG_FILE: str(catalog_file),
+        DISCOVERY_LISTEN: f"unix:{home.socket('discovery')}",
+        LIVE_FOLDER: str(home.envoy_files.live),
         TOKEN_SOURCES_FILE: str(home.envoy_files.token_sources_file),
     }
     needed = {name: values[name] for name in NEEDS[service]} | _replaced(service, secrets)

@@ -187,7 +187,7 @@ class Home:
         return self.sockets / "envoy-admin.sock"
 
     def socket(self, service: str, worker: int = 0) -> Path:
-        """Returns the gRPC socket of a service (`authz`, `ratelimit`, `usage`, `admin`, `notification` or `token`)."""
+        """Returns the gRPC socket of a service (`authz`, `usage`, `token` and so on), or of `discovery`."""
         return self.sockets / f"{service}{_number(worker)}.sock"
 
     def envoy_socket(self, service: str, worker: int = 0) -> Path:

@@ -18,7 +18,12 @@ def _webhook_secret() -> str:
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
-_ADDED_LATER = {"edge_secret": _hex_key, "channel_key": _hex_key, "inbox_secret": _webhook_secret}
+_ADDED_LATER = {
+    "edge_secret": _hex_key,
+    "channel_key": _hex_key,
+    "credential_key": _hex_key,
+    "inbox_secret": _webhook_secret,
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +36,7 @@ class StackSecrets:
     redis_password: str
     edge_secret: str  # 64 hex digits; Envoy authenticates to admin_service with it
     channel_key: str  # 64 hex digits; seals the targets and secrets of notification channels
+    credential_key: str  # 64 hex digits; seals the credentials of providers
     inbox_secret: str  # `whsec_` and base64; signs the demo's alerts to the inbox
     # Set only while one of the above is replaced: see "Replacing secrets" in docs/guides/operating.md.
     previous_hold_signing_key: str | None = None
@@ -38,6 +44,7 @@ class StackSecrets:
     next_key_pepper: str | None = None
     previous_edge_secret: str | None = None
     previous_channel_key: str | None = None
+    previous_credential_key: str | None = None
 
 
 def new_secrets() -> StackSecrets:
@@ -49,6 +56,7 @@ def new_secrets() -> StackSecrets:
         redis_password=secrets.token_urlsafe(24),
         edge_secret=_hex_key(),
         channel_key=_hex_key(),
+        credential_key=_hex_key(),
         inbox_secret=_webhook_secret(),
     )
 

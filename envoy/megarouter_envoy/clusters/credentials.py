@@ -41,6 +41,8 @@ def write_aws_access_key(path: Path, access_key: str) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
+    if path.exists() and path.read_text(encoding="ascii") == text:  # Envoy reads a replaced file again
+        return
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

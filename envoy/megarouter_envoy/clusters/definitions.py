@@ -18,6 +18,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
 from megarouter_envoy.clusters.aws_signatures import sign
+from megarouter_envoy.clusters.discovery import discovery_cluster
 from megarouter_envoy.clusters.fallbacks import fallback_clusters
 from megarouter_envoy.clusters.replicas import (
     ask_another,
@@ -65,8 +66,15 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
     if options.otlp_endpoint is not None:
         built.append(_otlp(options.otlp_endpoint))
     built += [_identity(provider, options) for provider in options.identity_providers if provider.jwks_uri]
+    if options.discovery is not None:
+        return [*built, discovery_cluster(options.discovery, pack(_http2_only()))]
+    return [*built, *live_clusters(options)]
+
+
+def live_clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
+    """Returns the clusters that may change while Envoy runs: those of providers, and of orders of them."""
     providers = [_provider(target, options) for target in options.providers]
-    return [*built, *providers, *fallback_clusters(options, PROTOCOL_OPTIONS)]
+    return [*providers, *fallback_clusters(options, PROTOCOL_OPTIONS)]
 
 
 def secrets(options: BootstrapOptions) -> list[tls.Secret]:

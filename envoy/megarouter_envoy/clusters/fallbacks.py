@@ -76,7 +76,7 @@ def _fallback(order: Sequence[str], options: BootstrapOptions, protocol_options:
 
 def _protocol(targets: Sequence[ProviderTarget], options: BootstrapOptions) -> upstream_http.HttpProtocolOptions:
     """Returns HTTP/1.1, which every provider speaks, with the filters that prepare each attempt."""
-    filters = [_attempt(options), *_signatures(targets)]
+    filters = [_attempt(targets, options), *_signatures(targets)]
     if options.otlp_endpoint is not None:
         removal = keep_from_provider(headers.TRACE_CONTEXT, "")
         filters.insert(0, http_filter("envoy.filters.http.header_mutation", removal))
@@ -98,9 +98,9 @@ def _signatures(targets: Sequence[ProviderTarget]) -> list[hcm.HttpFilter]:
     return [*signers, unmark]
 
 
-def _attempt(options: BootstrapOptions) -> hcm.HttpFilter:
+def _attempt(targets: Sequence[ProviderTarget], options: BootstrapOptions) -> hcm.HttpFilter:
     """Returns the upstream filter that gives each attempt of a call its path, its name of the model and its credential."""
-    lines = [f"target {_target_line(target)}" for target in options.providers]
+    lines = [f"target {_target_line(target)}" for target in targets]
     if options.control_prefix:
         lines.append(f"control_prefix {options.control_prefix}")
     return module_http_filter(options.module_path, "attempt", StringValue("\n".join(lines)))

@@ -53,4 +53,6 @@ def write_secret_sources(options: BootstrapOptions) -> None:
     for name, file in secret_files(options).items():
         resource = {"@type": _SECRET_TYPE, **generic_secret(name, file).to_dict(casing=Casing.SNAKE)}
         text = json.dumps({"resources": [resource]}, indent=2, sort_keys=True) + "\n"
-        source_file(folder, name).write_text(text, encoding="utf-8")
+        source = source_file(folder, name)
+        if not source.exists() or source.read_text(encoding="utf-8") != text:
+            source.write_text(text, encoding="utf-8")

@@ -1,5 +1,7 @@
 """The filter chain of the model listener. Requests pass it from top to bottom, responses from bottom to top."""
 
+from pathlib import Path
+
 from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
 from envoy_data_plane.envoy.extensions.filters.http.cors import v3 as cors
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
@@ -33,7 +35,11 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
         http_filter(DECISION_NAMESPACE, decisions.authorization(limits, options.sockets.authz_workers)),
         http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits, options.sockets.ratelimit_workers)),
-        module_filters.rewriter(options.module_path, secret_files, options.control_prefix),
+        module_filters.rewriter(options.module_path, secret_files, _live_secrets(options), options.control_prefix),
         gzip_decompressor(),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
     ]
+
+
+def _live_secrets(options: BootstrapOptions) -> Path | None:
+    return None if options.discovery is None else options.discovery.credentials

@@ -4,6 +4,8 @@ from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.secret_sources import write_secret_sources
 from megarouter_envoy.filters.admin_api import DESCRIPTOR_FILE, prepare_admin_api
 from megarouter_envoy.gateway.folder import EnvoyFolder
+from megarouter_envoy.gateway.live_folder import LiveFolder
+from megarouter_envoy.gateway.live_resources import write_options
 from megarouter_envoy.gateway.plan import GatewayPlan
 from megarouter_envoy.listeners.tls import write_secrets
 from megarouter_envoy.options import (
@@ -11,6 +13,7 @@ from megarouter_envoy.options import (
     AwsAccessKey,
     BootstrapOptions,
     Credential,
+    Discovery,
     Limits,
     ListenerTls,
     ProviderTarget,
@@ -33,6 +36,8 @@ def write_configuration(plan: GatewayPlan) -> str:
     if options.tls is not None:
         write_secrets(options.tls)
     write_secret_sources(options)
+    if options.discovery is not None:
+        write_options(options, LiveFolder(options.discovery.folder))
     return build_bootstrap(options)
 
 
@@ -48,8 +53,9 @@ def _options(plan: GatewayPlan) -> BootstrapOptions:
         admin_api=prepare_admin_api(folder.admin_json_types_file, plan.descriptor_file or DESCRIPTOR_FILE),
         edge_secret_file=plan.edge_secret_file,
         secret_sources_folder=folder.secret_sources,
-        providers=tuple(_target(folder, route) for route in plan.routes),
+        providers=tuple(target_of(folder, route) for route in plan.routes),
         fallbacks=plan.fallbacks,
+        discovery=None if plan.discovery_socket is None else Discovery(plan.discovery_socket, folder.live),
         otlp_endpoint=plan.otlp_endpoint,
         admin_allowed_origins=plan.admin_edge.allowed_origins,
         model_allowed_origins=plan.model_origins,
@@ -81,7 +87,8 @@ def _listener_tls(folder: EnvoyFolder, listeners: PublicListeners) -> ListenerTl
     )
 
 
-def _target(folder: EnvoyFolder, route: Route) -> ProviderTarget:
+def target_of(folder: EnvoyFolder, route: Route) -> ProviderTarget:
+    """Returns the target of a route. Its credential is in the folder, unless the route names another file."""
     credential: Credential | AwsAccessKey | None = None
     secret_file = route.credential_file or folder.credentials / route.name
     if route.authentication is not None and is_aws(route.authentication) and not route.is_mock:

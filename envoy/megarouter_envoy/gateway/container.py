@@ -24,6 +24,7 @@ APPLICATION: Final = Path(__file__).resolve().parents[3]
 PORTS: Final = GatewayPorts(model=8443, admin=8444, metrics=9902)
 EVERYONE: Final = MetricsDoor("0.0.0.0", ("*",))  # noqa: S104 - a pod is reached by its address, and a network policy guards it
 ADMIN_SOCKET: Final = "envoy-admin.sock"
+DISCOVERY_SOCKET: Final = "discovery.sock"
 
 ENVOY_FOLDER: Final = "MEGAROUTER_ENVOY_FOLDER"
 SOCKETS_FOLDER: Final = "MEGAROUTER_SOCKETS_FOLDER"
@@ -88,6 +89,7 @@ def container_plan(environment: Mapping[str, str], summarize: Callable[[Path], C
         edge_secret_file=_readable(EDGE_SECRET_FILE, Path(settings[EDGE_SECRET_FILE])),
         routes=routes,
         fallbacks=tuple(order for order in catalog.fallbacks if known.issuperset(order)),
+        discovery_socket=sockets / DISCOVERY_SOCKET,
         drain_grace_s=drain_grace_s(environment),
         admin_edge=edge,
         listeners=public_listeners(environment),

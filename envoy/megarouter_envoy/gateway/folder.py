@@ -46,6 +46,11 @@ class EnvoyFolder:
         return self.directory / "secret-sources"
 
     @property
+    def live(self) -> Path:
+        """The directory that admin_service shares with Envoy: what changes while Envoy runs."""
+        return self.directory / "live"
+
+    @property
     def tls_secrets_file(self) -> Path:
         """Names the files of the public listeners' certificate for Envoy."""
         return self.directory / "server-certificate.json"

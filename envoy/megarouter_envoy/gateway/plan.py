@@ -41,6 +41,7 @@ class GatewayPlan:
     edge_secret_file: Path
     routes: tuple[Route, ...]
     fallbacks: tuple[tuple[str, ...], ...]  # orders in which the targets of one call may be tried
+    discovery_socket: Path | None  # of admin_service; None: providers never change while Envoy runs
     drain_grace_s: int
     admin_edge: AdminEdge = field(default_factory=AdminEdge)
     listeners: PublicListeners = field(default_factory=PublicListeners)

@@ -72,5 +72,5 @@ def summarize(catalog_file: Path) -> CatalogSummary:
             ModelEntry(model.name, model.provider, Endpoint.CHAT_COMPLETIONS in model.endpoints)
             for model in catalog.models
         ),
-        fallbacks=orders_of(catalog),
+        fallbacks=orders_of({provider.name: provider for provider in catalog.providers}, catalog.models),
     )

@@ -3,11 +3,11 @@
 Envoy has a cluster for each order in which the targets of a model can be tried. Attempt n goes to the n-th target of the order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import Final
 
-from gateway_core.model.catalog.entries import Catalog, Deployment
+from gateway_core.model.catalog.entries import Deployment, Model
 from gateway_core.model.catalog.providers.provider import Provider
 
 MOST_ATTEMPTS: Final = 3
@@ -33,11 +33,10 @@ def attempts_of(deployments: Sequence[Deployment]) -> int:
     )
 
 
-def orders_of(catalog: Catalog) -> tuple[tuple[str, ...], ...]:
+def orders_of(providers: Mapping[str, Provider], models: Iterable[Model]) -> tuple[tuple[str, ...], ...]:
     """Returns every order of targets in which a call may be tried, sorted."""
-    providers = {provider.name: provider for provider in catalog.providers}
     orders: set[tuple[str, ...]] = set()
-    for model in catalog.models:
+    for model in models:
         for dialect in {endpoint.dialect for endpoint in model.endpoints}:
             targets = [providers[one.provider].target(dialect) for one in model.deployments]
             for attempts in range(2, attempts_of(model.deployments) + 1):

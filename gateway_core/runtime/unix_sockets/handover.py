@@ -19,17 +19,27 @@ _CONNECT_TIMEOUT_S: Final = 1.0
 class ArrivingSockets:
     """The sockets of a process that is starting, by their public paths."""
 
-    def __init__(self, public: Sequence[Path]) -> None:
+    def __init__(self, public: Sequence[Path], first_number: int = 0) -> None:
+        """Prepares the names.
+
+        Args:
+            public: the paths that callers know.
+            first_number: another one for each instance of the same process.
+        """
         self._public = tuple(public)
+        self._first_number = first_number
 
     def path_of(self, public: Path) -> Path:
         """Returns the path at which this process listens before it takes over. Removes what an earlier process left there.
 
         A Unix socket's path may have only 107 bytes, so the name is short.
         """
-        path = public.with_name(f"{os.getpid()}-{self._public.index(public)}")
+        path = self._own(public)
         path.unlink(missing_ok=True)
         return path
+
+    def _own(self, public: Path) -> Path:
+        return public.with_name(f"{os.getpid()}-{self._first_number + self._public.index(public)}")
 
     async def take_over(self, is_ready: Callable[[], bool]) -> None:
         """Moves the sockets to their public paths, replacing those of an earlier process.
@@ -40,7 +50,7 @@ class ArrivingSockets:
         while not is_ready() and await asyncio.to_thread(self._is_served):  # noqa: ASYNC110 - readiness is no event
             await asyncio.sleep(_LOOK_INTERVAL_S)
         for public in self._public:
-            public.with_name(f"{os.getpid()}-{self._public.index(public)}").replace(public)
+            self._own(public).replace(public)
 
     def _is_served(self) -> bool:
         return any(accepts_connections(public) for public in self._public)

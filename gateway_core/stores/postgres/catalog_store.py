@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 CHANNEL: Final = "megarouter_catalog"
 _MAX_AGE_S: Final = 30.0
 _RETRY_S: Final = 0.5
-_LOCK_ID: Final = 0x63617461  # "cata"
+LOCK_ID: Final = 0x63617461  # "cata"
+"""Of the lock under which the catalog is changed."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,19 @@ class CatalogSnapshot:
 async def load_snapshot(connection: Connection) -> CatalogSnapshot:
     """Reads the whole catalog as of one moment. Skips and logs rows that no longer validate."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        provider_rows = await connection.fetch("SELECT provider_id, definition FROM providers")
-        model_rows = await connection.fetch("SELECT model_name, definition, offered FROM models ORDER BY model_name")
-        price_rows = await connection.fetch(
-            "SELECT model_name, version, effective_date, prices FROM price_versions ORDER BY model_name, version"
-        )
-        virtual_rows = await connection.fetch(
-            "SELECT model_name, definition FROM catalog_virtual_models ORDER BY model_name"
-        )
+        return await read_snapshot(connection)
+
+
+async def read_snapshot(connection: Connection) -> CatalogSnapshot:
+    """Reads the whole catalog within a transaction in which it does not change."""
+    provider_rows = await connection.fetch("SELECT provider_id, definition FROM providers")
+    model_rows = await connection.fetch("SELECT model_name, definition, offered FROM models ORDER BY model_name")
+    price_rows = await connection.fetch(
+        "SELECT model_name, version, effective_date, prices FROM price_versions ORDER BY model_name, version"
+    )
+    virtual_rows = await connection.fetch(
+        "SELECT model_name, definition FROM catalog_virtual_models ORDER BY model_name"
+    )
     schedules: dict[str, list[PriceSchedule]] = {}
     for row in price_rows:
         with _skipping_invalid("price version", row["model_name"]):
@@ -241,15 +247,32 @@ async def open_catalog_cache(pool: asyncpg.Pool, settings: DatabaseSettings, rol
 async def sync_catalog(connection: Connection, catalog: Catalog) -> None:
     """Makes the tables equal to a catalog file, in one transaction. A second run changes nothing.
 
+    What the API added is not in the file and stays as it is, also if the file has the same name: see `_without_others`.
+
     Models that left the file are retired. A price version is added only if the prices differ from the newest stored
     version of the same effective date and deployment. Stored versions are never changed or withdrawn.
     """
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_ID)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_ID)
+        catalog = await _without_others(connection, catalog)
         await _sync_providers(connection, catalog)
         await _sync_models(connection, catalog)
-        await _sync_prices(connection, catalog)
+        await add_prices(connection, catalog.models)
         await _sync_virtual_models(connection, catalog)
+
+
+async def _without_others(connection: Connection, catalog: Catalog) -> Catalog:
+    """Returns the catalog without the providers and models whose names the API has given to others."""
+    providers = {name for (name,) in await connection.fetch("SELECT provider_id FROM providers WHERE origin = 'API'")}
+    models = {name for (name,) in await connection.fetch("SELECT model_name FROM models WHERE origin = 'API'")}
+    names = {one.name for one in catalog.providers} & providers, {one.name for one in catalog.models} & models
+    if left_out := sorted(set.union(*names)):
+        logger.warning("the catalog file has names that the API gave to others", extra={"names": left_out})
+    kept = {
+        "providers": tuple(one for one in catalog.providers if one.name not in providers),
+        "models": tuple(one for one in catalog.models if one.name not in models),
+    }
+    return catalog.model_copy(update=kept)
 
 
 async def _sync_providers(connection: Connection, catalog: Catalog) -> None:
@@ -287,7 +310,7 @@ async def _sync_virtual_models(connection: Connection, catalog: Catalog) -> None
 async def _sync_models(connection: Connection, catalog: Catalog) -> None:
     stored = {
         row["model_name"]: (json.loads(row["definition"]), row["offered"])
-        for row in await connection.fetch("SELECT model_name, definition, offered FROM models")
+        for row in await connection.fetch("SELECT model_name, definition, offered FROM models WHERE origin = 'FILE'")
     }
     wanted = {model.name: model.model_dump(mode="json", exclude={"schedules"}) for model in catalog.models}
     changed = [
@@ -306,7 +329,8 @@ async def _sync_models(connection: Connection, catalog: Catalog) -> None:
         await connection.execute("UPDATE models SET offered = false WHERE model_name = ANY($1)", retired)
 
 
-async def _sync_prices(connection: Connection, catalog: Catalog) -> None:
+async def add_prices(connection: Connection, models: Iterable[Model]) -> None:
+    """Adds the prices of models that differ from the newest version of their date and deployment."""
     newest_version: dict[str, int] = {}
     newest_prices: dict[tuple[str, dt.date, str], object] = {}
     for row in await connection.fetch(
@@ -316,7 +340,7 @@ async def _sync_prices(connection: Connection, catalog: Catalog) -> None:
         deployment = json.loads(row["prices"]).get("deployment", "")
         newest_prices[row["model_name"], row["effective_date"], deployment] = _content_of(row)
     additions = []
-    for model in catalog.models:
+    for model in models:
         for schedule in model.schedules:
             prices = _content(schedule)
             key = model.name, schedule.effective_date, schedule.deployment

@@ -66,13 +66,14 @@ ROOMS = {
         "analytics",
         "resources",
         "scim",
+        "discovery",
         "demo",
         "peppers",
         "first_operator",
         "doctor",
     ),
     "notification_service": ("transport", "mail", "channels", "outbox"),
-    "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners", "settings", "gateway"),
+    "megarouter_envoy": ("clusters", "logs", "filters", "replies", "listeners", "settings", "gateway", "live"),
     "deploy.local": ("toolchain", "process", "stack", "programs", "supervision", "demo_data", "cli"),
 }
 """The folders of each package, lowest first. A folder imports only from those before it."""
@@ -86,6 +87,7 @@ WITH_ANOTHER_USER = (
     "gateway_core.runtime.unix_sockets",
     "gateway_core.model.catalog_file",
     "gateway_core.model.deployments.fallbacks",
+    "gateway_core.model.deployments.live_configuration",
     "gateway_core.model.organization.issuer_fields",
 )
 """Code in the core that is shared with Envoy or the deployment instead of a second service."""

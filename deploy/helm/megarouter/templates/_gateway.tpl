@@ -228,6 +228,7 @@ spec:
     {{- end }}
     {{- if eq $name "admin" }}
     - {name: temporary, mountPath: /tmp}
+    - {name: envoy, mountPath: /run/megarouter/envoy}
     {{- if $values.reportSigning }}
     - {name: report-signing, mountPath: /etc/megarouter/report-signing, readOnly: true}
     {{- end }}
@@ -285,8 +286,10 @@ spec:
 - {name: MEGAROUTER_DATABASE_REPLICA, value: {{ . | quote }}}
 {{- end }}
 {{ include "megarouter.redisVariable" . }}
-{{- include "megarouter.keyVariables" (list . "key-pepper" "previous-key-pepper?" "next-key-pepper?" "edge-secret" "previous-edge-secret?" "channel-key" "previous-channel-key?") }}
+{{- include "megarouter.keyVariables" (list . "key-pepper" "previous-key-pepper?" "next-key-pepper?" "edge-secret" "previous-edge-secret?" "channel-key" "previous-channel-key?" "credential-key?" "previous-credential-key?") }}
 - {name: MEGAROUTER_CATALOG_FILE, value: {{ if .Values.catalog }}/etc/megarouter/catalog/catalog.yaml{{ else }}/opt/megarouter/app/deploy/catalog/catalog.yaml{{ end }}}
+- {name: MEGAROUTER_DISCOVERY_LISTEN, value: "unix:/run/megarouter/sockets/discovery.sock"}
+- {name: MEGAROUTER_LIVE_FOLDER, value: /run/megarouter/envoy/live}
 - {name: MEGAROUTER_MODEL_URL, value: {{ .Values.urls.model | quote }}}
 {{- if .Values.console.enabled }}
 - {name: MEGAROUTER_INVITE_PAGE_URL, value: "{{ .Values.urls.admin }}/console/invite"}

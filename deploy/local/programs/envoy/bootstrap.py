@@ -44,6 +44,7 @@ def write_bootstrap(plan: StackPlan, otlp_endpoint: str | None, drain_grace_s: i
             edge_secret_file=files.edge_secret_file,
             routes=tuple(plan.routes),
             fallbacks=plan.fallbacks,
+            discovery_socket=home.socket("discovery"),
             drain_grace_s=drain_grace_s,
             admin_edge=plan.admin_edge,
             listeners=plan.listeners,

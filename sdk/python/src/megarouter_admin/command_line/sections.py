@@ -77,5 +77,10 @@ PARTS: Final = (
         "For operators of the deployment: credit lines, requests, grants, suspensions and their log.",
         "deployment.operator_log",
     ),
+    Part(
+        "catalog",
+        "For operators of the deployment: providers, their credentials and models, changed while calls run.",
+        "deployment.catalog",
+    ),
     Part("audit", "The audit log: who changed what.", "audit"),
 )

@@ -22,7 +22,7 @@ from deploy.local.stack.secrets import StackSecrets
 
 HOME = Home(Path("/srv/run"))
 SECRETS = StackSecrets(
-    "51" * 32, "9e" * 32, "postgres-password", "redis-password", "ed" * 32, "c4" * 32, "whsec_aW5ib3g="
+    "51" * 32, "9e" * 32, "postgres-password", "redis-password", "ed" * 32, "c4" * 32, "c5" * 32, "whsec_aW5ib3g="
 )
 OWNER = "postgresql://owner:password@host/db"
 LOGINS = {
@@ -42,12 +42,12 @@ def test_a_service_gets_only_the_secrets_it_needs() -> None:
     signing, pepper = "MEGAROUTER_HOLD_SIGNING_KEY", "MEGAROUTER_KEY_PEPPER"
     authz, usage, admin, notification = LOGINS
     redis, edge = "MEGAROUTER_REDIS_URL", "MEGAROUTER_EDGE_SECRET"
-    channel = "MEGAROUTER_CHANNEL_KEY"
-    secret = {signing, pepper, "MEGAROUTER_DATABASE_URL", *LOGINS, redis, edge, channel}
+    channel, credential = "MEGAROUTER_CHANNEL_KEY", "MEGAROUTER_CREDENTIAL_KEY"
+    secret = {signing, pepper, "MEGAROUTER_DATABASE_URL", *LOGINS, redis, edge, channel, credential}
     assert _of("authz").keys() & secret == {signing, pepper, authz, redis}
     assert _of("ratelimit").keys() & secret == {redis}
     assert _of("usage").keys() & secret == {signing, usage, redis}
-    assert _of("admin").keys() & secret == {pepper, admin, redis, edge, channel}
+    assert _of("admin").keys() & secret == {pepper, admin, redis, edge, channel, credential}
     assert _of("notification").keys() & secret == {notification, channel}
 
 

@@ -21,8 +21,8 @@ def test_two_homes_have_different_secrets() -> None:
 
 def test_keys_are_32_bytes_in_hex() -> None:
     made = new_secrets()
-    keys = (made.hold_signing_key, made.key_pepper, made.edge_secret, made.channel_key)
-    assert [len(bytes.fromhex(key)) for key in keys] == [32, 32, 32, 32]
+    keys = (made.hold_signing_key, made.key_pepper, made.edge_secret, made.channel_key, made.credential_key)
+    assert [len(bytes.fromhex(key)) for key in keys] == [32] * 5
 
 
 def test_a_home_of_an_earlier_release_keeps_its_secrets_and_gets_missing_ones(tmp_path: Path) -> None:

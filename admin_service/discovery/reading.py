@@ -1,0 +1,112 @@
+"""Reads from the database what Envoy should have."""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from admin_service.resources.catalog_changes import store
+from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.resources.catalog_changes.store import StoredProvider
+from gateway_core.model.deployments.fallbacks import orders_of
+from gateway_core.model.deployments.live_configuration import wanted_document
+from gateway_core.stores.channel_seals import SealError
+from gateway_core.stores.postgres.catalog_store import read_snapshot
+
+logger = logging.getLogger(__name__)
+
+_NUMBER: Final = "SELECT coalesce(max(number), 0) FROM configuration_versions"
+_WITH_CREDENTIALS: Final = (
+    f"SELECT {store.PROVIDER_COLUMNS} FROM {store.PROVIDER_SOURCE}"  # noqa: S608 - constants
+    " WHERE c.sealed IS NOT NULL AND NOT p.removed ORDER BY p.provider_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the database says, for `megarouter_envoy.live`."""
+
+    number: int
+    """Of the newest change."""
+    document: Mapping[str, Any]
+    """What is rendered, with credentials in the clear."""
+    public: Mapping[str, Any]
+    """The same with the times at which credentials were set instead of them."""
+
+
+class WantedReader:
+    """Reads everything at one moment."""
+
+    def __init__(self, pool: asyncpg.Pool, options_file: Path, keys: CredentialKeys | None) -> None:
+        """Prepares the work.
+
+        Args:
+            pool: logged in as admin_service's role.
+            options_file: what Envoy's own surroundings say, such as the targets of the catalog file that have a credential there.
+            keys: open credentials. None: the deployment keeps none.
+        """
+        self._pool = pool
+        self._options_file = options_file
+        self._keys = keys
+
+    async def read(self) -> Wanted:
+        """Returns what Envoy should have.
+
+        Raises:
+            Errors in `connections.UNAVAILABLE`, if the database does not answer.
+        """
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            number = await connection.fetchval(_NUMBER)
+            stored = [store.provider_row(*row) for row in await connection.fetch(_WITH_CREDENTIALS)]
+            snapshot = await read_snapshot(connection)
+        opened = dict(self._opened(stored))
+        providers = [target for one in stored if one.provider.name in opened for target in _targets(one)]
+        known = self._local_targets() | {target["target"] for target in providers}
+        orders = orders_of(snapshot.providers, snapshot.models.values())
+        fallbacks = [order for order in orders if known.issuperset(order)]
+        times = {one.provider.name: str(one.credential and one.credential.set_time) for one in stored}
+        return Wanted(
+            number,
+            wanted_document(_with_secrets(providers, opened), fallbacks),
+            wanted_document(_with_secrets(providers, times), fallbacks),
+        )
+
+    def _opened(self, stored: Iterable[StoredProvider]) -> Iterator[tuple[str, str]]:
+        """Yields providers with their credentials. One that no key opens is left out, as if it had none."""
+        for one in stored:
+            if self._keys is None or one.credential is None:
+                continue
+            try:
+                yield one.provider.name, self._keys.open(one.credential.sealed, one.provider.name)
+            except SealError:
+                logger.error("no key opens the credential of a provider", extra={"provider": one.provider.name})  # noqa: TRY400
+
+    def _local_targets(self) -> set[str]:
+        return {target["name"] for target in json.loads(self._options_file.read_bytes())["providers"]}
+
+
+def _targets(stored: StoredProvider) -> Iterator[dict[str, Any]]:
+    """Yields the places that receive calls of a provider. A credential in several headers makes several of them."""
+    provider = stored.provider
+    for target, header in provider.targets.items():
+        yield {
+            "target": target,
+            "provider": provider.name,
+            "url": next(iter(provider.dialects.values())),
+            "header": header,
+            "authentication": provider.authentication and provider.authentication.model_dump(),
+        }
+
+
+def _with_secrets(targets: Iterable[Mapping[str, Any]], secrets: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in target.items() if name != "provider"} | {"secret": secrets[target["provider"]]}
+        for target in targets
+    ]

@@ -1,0 +1,1 @@
+"""What operators change in the catalog while the gateway runs: providers, their credentials and models."""

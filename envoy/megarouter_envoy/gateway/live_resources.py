@@ -1,0 +1,53 @@
+"""What discovery serves, as bytes: services know only another copy of Envoy's messages (docs/adr/0006)."""
+
+import base64
+import dataclasses
+import json
+from pathlib import Path
+from typing import Final, TypedDict
+
+from pydantic import TypeAdapter
+
+from gateway_core.model.deployments.live_configuration import source_of, wanted_document
+from megarouter_envoy.clusters.definitions import live_clusters
+from megarouter_envoy.gateway.live_folder import LiveFolder
+from megarouter_envoy.options import BootstrapOptions
+
+OPTIONS: Final = TypeAdapter(BootstrapOptions)
+
+CLUSTER_TYPE: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+
+
+class Resource(TypedDict):
+    """A resource of Envoy's configuration."""
+
+    name: str
+    type_url: str
+    value: str
+    """The serialized message in Base64."""
+
+
+def resources(options: BootstrapOptions) -> list[Resource]:
+    """Returns the clusters of providers, and of calls that may be tried at several."""
+    return [
+        Resource(name=cluster.name, type_url=CLUSTER_TYPE, value=base64.b64encode(bytes(cluster)).decode())
+        for cluster in live_clusters(options)
+    ]
+
+
+def write_options(options: BootstrapOptions, folder: LiveFolder) -> None:
+    """Writes what the rendering needs of the options, and the configuration without anything of the database."""
+    plain = dataclasses.replace(options, console=None, report_certificates=())
+    for directory in (folder.directory, folder.secrets.credentials, folder.secrets.token_credentials):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    text = OPTIONS.dump_json(plain, indent=2) + b"\n"
+    _replace(folder.options_file, text)
+    source = source_of(text, wanted_document((), options.fallbacks))
+    first = {"number": 0, "source": source, "refusal": "", "is_confirmed": False, "resources": resources(plain)}
+    _replace(folder.last_good_file, json.dumps(first, indent=1).encode() + b"\n")
+
+
+def _replace(path: Path, text: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(text)
+    partial.replace(path)

@@ -1,0 +1,34 @@
+"""What admin_service and `megarouter_envoy` agree on to change Envoy's configuration while it runs.
+
+They share a folder. `megarouter_envoy` writes the options of the bootstrap to it, and a first configuration made without the
+database. Later admin_service keeps there what Envoy has accepted.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+OPTIONS_FILE: Final = "options.json"
+LAST_GOOD_FILE: Final = "last-good.json"
+"""Fields: `number` of the newest change in it, `source`, `refusal`, `is_confirmed` (whether the database said so), `resources`."""
+CREDENTIALS_FOLDER: Final = "credentials"
+"""One file for each credential of a target, mode 0600."""
+MOST_SECRET_BYTES: Final = 16_384
+
+
+def wanted_document(
+    providers: Sequence[Mapping[str, Any]], fallbacks: Sequence[Sequence[str]]
+) -> dict[str, Sequence[Any]]:
+    """Returns what to render: places that receive calls, and orders in which those of one call may be tried."""
+    return {"providers": providers, "fallbacks": fallbacks}
+
+
+def source_of(options: bytes, document: Mapping[str, Any]) -> str:
+    """Returns a fingerprint of what a configuration is made from.
+
+    Args:
+        options: the content of the options file.
+        document: what to render, without secrets.
+    """
+    return hashlib.sha256(options + b"\0" + json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""Clusters and credential files of providers that the API added."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from megarouter_envoy.gateway.live_folder import LiveFolder
+from megarouter_envoy.gateway.live_resources import OPTIONS, write_options
+from megarouter_envoy.live.rendering import LiveProvider, Rendered, Wanted, render
+from megarouter_envoy.options import BootstrapOptions, Discovery, ProviderTarget
+
+from tests.unit.envoy.megarouter_envoy.test_bootstrap import options as example
+
+SECRET = "sk-a-credential"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> LiveFolder:
+    return LiveFolder(tmp_path / "live")
+
+
+@pytest.fixture
+def options(folder: LiveFolder, tmp_path: Path) -> BootstrapOptions:
+    local = (ProviderTarget("local", "local.example", 443, tls=True),)
+    discovery = Discovery(tmp_path / "discovery.sock", folder.directory)
+    made = dataclasses.replace(
+        example(tmp_path),
+        providers=local,
+        fallbacks=(),
+        discovery=discovery,
+        secret_sources_folder=tmp_path / "sources",
+    )
+    write_options(made, folder)
+    return made
+
+
+def added(target: str = "gpus", url: str = "https://gpus.example/v1", secret: str = SECRET) -> LiveProvider:
+    return LiveProvider(target=target, url=url, header="authorization", secret=secret)
+
+
+def names(rendered: Rendered) -> list[str]:
+    return [one["name"] for one in rendered.resources]
+
+
+def test_providers_of_the_database_come_beside_those_of_the_options(
+    options: BootstrapOptions, folder: LiveFolder
+) -> None:
+    rendered = render(options, Wanted(providers=(added(),), fallbacks=(("gpus", "local"),)), folder)
+    assert names(rendered) == ["provider-local", "provider-gpus", "fallback-2.gpus.local"]
+    assert rendered.refusals == {}
+
+
+def test_the_credential_is_in_a_file_of_its_own_and_in_no_resource(
+    options: BootstrapOptions, folder: LiveFolder
+) -> None:
+    rendered = render(options, Wanted(providers=(added(),)), folder)
+    file = folder.secrets.credentials / "gpus"
+    assert file.read_text() == SECRET
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert SECRET not in json.dumps(rendered.resources)
+    render(options, Wanted(), folder)
+    assert not file.exists()
+
+
+def test_one_that_cannot_be_reached_is_refused_and_leaves_the_others(
+    options: BootstrapOptions, folder: LiveFolder
+) -> None:
+    wrong = (added("port", "https://gpus.example:http/v1"), added("secret", secret="über-geheim"), added())
+    rendered = render(options, Wanted(providers=wrong), folder)
+    assert names(rendered) == ["provider-local", "provider-gpus"]
+    assert rendered.refusals.keys() == {"port", "secret"}
+
+
+def test_the_database_takes_the_place_of_the_options(options: BootstrapOptions, folder: LiveFolder) -> None:
+    assert names(render(options, Wanted(providers=(added("local"),)), folder)) == ["provider-local"]
+    assert (folder.secrets.credentials / "local").read_text() == SECRET
+
+
+def test_the_options_survive_their_file(options: BootstrapOptions, folder: LiveFolder) -> None:
+    read = OPTIONS.validate_json(folder.options_file.read_bytes())
+    assert read == dataclasses.replace(options, console=None, report_certificates=())
