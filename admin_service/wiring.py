@@ -230,13 +230,7 @@ def _apis(
     return (
         AccessTokensApi(pool, page_tokens, personal_accounts, pepper, _new_id, secrets.token_bytes, lives),
         AccountsApi(pool, page_tokens, personal_accounts),
-        AnalysesApi(
-            pool,
-            settings.peppers,
-            secrets.token_bytes,
-            ModelCaller(settings.model_url) if settings.model_url else None,
-            _now,
-        ),
+        AnalysesApi(pool, settings.peppers, secrets.token_bytes, _model_caller(settings), _now),
         AnalyticsApi(reads, _now),
         AnomaliesApi(pool, page_tokens),
         ApiKeysApi(pool, page_tokens, KeyMaker(pepper, secrets.token_bytes, _new_id, time.time)),
@@ -296,6 +290,10 @@ def _operators(settings: AdminSettings) -> Operators:
         return parse_operators(settings.operators)
     except ValueError as error:
         raise StartRefusedError(f"MEGAROUTER_OPERATORS: {error}") from error
+
+
+def _model_caller(settings: AdminSettings) -> ModelCaller | None:
+    return ModelCaller(settings.model_url) if settings.model_url else None
 
 
 def _issuers(settings: AdminSettings) -> Issuers:

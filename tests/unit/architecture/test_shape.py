@@ -26,6 +26,7 @@ MIRRORED = ("unit", "contract", "property")
 SOURCE_OF = {
     "envoy/module/rewriter": "envoy/module",
     "sdk/command_line": "sdk/python/src/megarouter_admin/command_line",
+    "sdk/command_line/resources/deployment": "sdk/python/src/megarouter_admin/command_line/resources/deployment",
     "sdk/command_line/resources/exports": "sdk/python/src/megarouter_admin/command_line/resources/exports",
     "sdk/command_line/resources/routing": "sdk/python/src/megarouter_admin/command_line/resources/routing",
     "sdk/command_line/resources/usage": "sdk/python/src/megarouter_admin/command_line/resources/usage",
