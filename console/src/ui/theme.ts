@@ -28,5 +28,6 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--mantine-color-red-filled": "#c02626", "--mantine-color-red-filled-hover": "#a51d1d",
     "--mantine-color-body": "#0f1117", "--mantine-color-text": "#e6e8ee", "--mantine-color-dimmed": "#a0a8b8", "--mantine-color-anchor": "#a5b4fc",
     "--mantine-color-placeholder": "#98a1b3", "--mantine-color-default": "#1c202b", "--mantine-color-default-hover": "#242937", "--mantine-color-default-border": "#343a4a",
+    "--mantine-color-orange-light": "#35230f", "--mantine-color-orange-light-color": "#ffc078", "--mantine-color-red-light": "#3a1b1f", "--mantine-color-red-light-hover": "#4a2227", "--mantine-color-red-light-color": "#ffa8a8",
   },
 });

@@ -192,5 +192,5 @@ test("a setting is saved, and one that was changed meanwhile is not overwritten"
   await admin("PATCH", `${organization}?updateMask=billingEmail`, { billingEmail: "others@acme.example" });
   await page.getByLabel("E-mail address for invoices").fill("late@acme.example");
   await page.getByRole("button", { name: "Save" }).first().click();
-  await page.getByText("Somebody changed this meanwhile.").waitFor();
+  await page.getByText("Someone changed this in the meantime.").waitFor();
 });

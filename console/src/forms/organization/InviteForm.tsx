@@ -86,7 +86,7 @@ function Whom({ wanted, change, found, violation }: PartProps & { readonly wante
   return (
     <>
       <SegmentedControl
-        aria-label={t`Whom to invite`} value={wanted.whom} onChange={(whom) => change({ whom: whom as Wanted["whom"] })} maw="100%" style={{ alignSelf: "flex-start" }} styles={{ label: { whiteSpace: "normal" } }}
+        aria-label={t`Whom to invite`} value={wanted.whom} onChange={(whom) => change({ whom: whom as Wanted["whom"] })} fullWidth maw={440} styles={{ label: { whiteSpace: "normal" } }}
         data={[{ value: "addresses", label: t`People by address` }, { value: "anyone", label: t`Whoever has the link` }]}
       />
       {wanted.whom === "addresses" ? (

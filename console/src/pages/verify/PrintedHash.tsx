@@ -16,7 +16,7 @@ export function PrintedHash({ dataSha256 }: { readonly dataSha256: string }) {
   return (
     <Surface title={<Trans>Do you have it on paper?</Trans>} hint={<Trans>Every printed page has the hash of the figures in its footer. Enter its first characters, or all of them.</Trans>}>
       <TextInput label={t`Hash in the footer`} value={text} onChange={(event) => setText(event.currentTarget.value)} ff="monospace" maw={520} autoComplete="off" spellCheck={false} />
-      <Text size="sm" mt="xs" role="status" c={!isLong ? "dimmed" : isSame ? "teal" : "red"}>
+      <Text size="sm" mt="xs" aria-live="polite" c={!isLong ? "dimmed" : isSame ? "teal" : "red"}>
         {!isLong ? <Trans>At least {fewestDigits} characters</Trans> : isSame ? <Trans>The page belongs to this file.</Trans> : <Trans>The page belongs to another file, or was altered.</Trans>}
       </Text>
     </Surface>
