@@ -174,7 +174,7 @@ def _content(schedule: PriceSchedule) -> object:
     return schedule.model_dump(mode="json", exclude=_KEPT_IN_COLUMNS)
 
 
-def _stored(entry: BaseModel, exclude: set[str] | None = None) -> dict[str, object]:
+def stored_form(entry: BaseModel, exclude: set[str] | None = None) -> dict[str, object]:
     """Returns an entry without what has its default. So a release before a new field reads every entry that does not use it."""
     return entry.model_dump(mode="json", exclude=exclude, exclude_defaults=True)
 
@@ -286,7 +286,7 @@ async def _sync_providers(connection: Connection, catalog: Catalog) -> None:
         row["provider_id"]: json.loads(row["definition"])
         for row in await connection.fetch("SELECT provider_id, definition FROM providers")
     }
-    wanted = {provider.name: _stored(provider) for provider in catalog.providers}
+    wanted = {provider.name: stored_form(provider) for provider in catalog.providers}
     changed = [(name, json.dumps(value)) for name, value in wanted.items() if stored.get(name) != value]
     if changed:
         await connection.executemany(
@@ -318,7 +318,7 @@ async def _sync_models(connection: Connection, catalog: Catalog) -> None:
         row["model_name"]: (json.loads(row["definition"]), row["offered"])
         for row in await connection.fetch("SELECT model_name, definition, offered FROM models WHERE origin = 'FILE'")
     }
-    wanted = {model.name: _stored(model, {"schedules"}) for model in catalog.models}
+    wanted = {model.name: stored_form(model, {"schedules"}) for model in catalog.models}
     changed = [
         (model.name, model.provider, json.dumps(wanted[model.name]))
         for model in catalog.models
@@ -352,7 +352,7 @@ async def add_prices(connection: Connection, models: Iterable[Model]) -> None:
             key = model.name, schedule.effective_date, schedule.deployment
             if newest_prices.get(key) != prices:
                 newest_version[model.name] = newest_version.get(model.name, 0) + 1
-                stored = json.dumps(_stored(schedule, _KEPT_IN_COLUMNS))
+                stored = json.dumps(stored_form(schedule, _KEPT_IN_COLUMNS))
                 additions.append((model.name, newest_version[model.name], schedule.effective_date, stored))
     if additions:
         await connection.executemany(
