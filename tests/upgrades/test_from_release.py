@@ -14,7 +14,7 @@ from tests.support.faults.load import chat, chat_stream, content, message_stream
 from tests.support.faults.recovery import FIGURES
 from tests.support.faults.sums import run_audit
 from tests.support.ports import free_port_base
-from tests.support.upgrades.releases import RELEASES, Release, ReleasedStack
+from tests.support.upgrades.releases import Release, ReleasedStack
 
 CALLS = 40
 UNSETTLED_CALLS = 5
@@ -33,14 +33,6 @@ LISTS = {
 }
 SETTLED_WITHIN_S = 30.0
 PAGE = 200
-
-
-@pytest.fixture(params=RELEASES, ids=lambda release: release.version)
-def release(request: pytest.FixtureRequest) -> Release:
-    chosen: Release = request.param
-    if not chosen.is_in_history:
-        pytest.skip("the history of the checkout does not reach back to this release")
-    return chosen
 
 
 class Caller:

@@ -8,7 +8,7 @@ from typing import Final
 from admin_service.api.etags import etag_of
 from gateway_core.model.catalog.entries import Model
 from gateway_core.model.catalog.providers.provider import Provider
-from gateway_core.stores.postgres.catalog_store import LOCK_ID
+from gateway_core.stores.postgres.catalog_store import LOCK_ID, stored_form
 from gateway_core.stores.postgres.connections import Connection
 
 FILE: Final = "FILE"
@@ -135,7 +135,7 @@ async def find_provider(connection: Connection, provider: str) -> StoredProvider
 async def put_provider(connection: Connection, stored: StoredProvider) -> None:
     """Stores a provider with its credential, or without one."""
     name = stored.provider.name
-    definition = json.dumps(stored.provider.model_dump(mode="json"))
+    definition = json.dumps(stored_form(stored.provider))
     await connection.execute(_PUT_PROVIDER, name, definition, stored.origin, stored.is_removed)
     if stored.credential is None:
         await connection.execute(_DELETE_CREDENTIAL, name)
@@ -163,7 +163,7 @@ async def find_model(connection: Connection, name: str) -> StoredModel | None:
 
 async def put_model(connection: Connection, model: Model, *, is_offered: bool) -> None:
     """Stores a model of the API, without its prices."""
-    definition = json.dumps(model.model_dump(mode="json", exclude={"schedules"}))
+    definition = json.dumps(stored_form(model, {"schedules"}))
     await connection.execute(_PUT_MODEL, model.name, model.provider, definition, is_offered)
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 import asyncpg
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from gateway_core.model.calls.named_models import CatalogView
 from gateway_core.model.catalog.answered_models import AnsweredModels
@@ -33,6 +33,7 @@ _MAX_AGE_S: Final = 30.0
 _RETRY_S: Final = 0.5
 LOCK_ID: Final = 0x63617461  # "cata"
 """Of the lock under which the catalog is changed."""
+_KEPT_IN_COLUMNS: Final = {"version", "effective_date"}
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,12 @@ def _content_of(row: asyncpg.Record) -> object:
 
 
 def _content(schedule: PriceSchedule) -> object:
-    return schedule.model_dump(mode="json", exclude={"version", "effective_date"})
+    return schedule.model_dump(mode="json", exclude=_KEPT_IN_COLUMNS)
+
+
+def stored_form(entry: BaseModel, exclude: set[str] | None = None) -> dict[str, object]:
+    """Returns an entry without what has its default. So a release before a new field reads every entry that does not use it."""
+    return entry.model_dump(mode="json", exclude=exclude, exclude_defaults=True)
 
 
 class CatalogCache:
@@ -280,7 +286,7 @@ async def _sync_providers(connection: Connection, catalog: Catalog) -> None:
         row["provider_id"]: json.loads(row["definition"])
         for row in await connection.fetch("SELECT provider_id, definition FROM providers")
     }
-    wanted = {provider.name: provider.model_dump(mode="json") for provider in catalog.providers}
+    wanted = {provider.name: stored_form(provider) for provider in catalog.providers}
     changed = [(name, json.dumps(value)) for name, value in wanted.items() if stored.get(name) != value]
     if changed:
         await connection.executemany(
@@ -312,7 +318,7 @@ async def _sync_models(connection: Connection, catalog: Catalog) -> None:
         row["model_name"]: (json.loads(row["definition"]), row["offered"])
         for row in await connection.fetch("SELECT model_name, definition, offered FROM models WHERE origin = 'FILE'")
     }
-    wanted = {model.name: model.model_dump(mode="json", exclude={"schedules"}) for model in catalog.models}
+    wanted = {model.name: stored_form(model, {"schedules"}) for model in catalog.models}
     changed = [
         (model.name, model.provider, json.dumps(wanted[model.name]))
         for model in catalog.models
@@ -346,7 +352,8 @@ async def add_prices(connection: Connection, models: Iterable[Model]) -> None:
             key = model.name, schedule.effective_date, schedule.deployment
             if newest_prices.get(key) != prices:
                 newest_version[model.name] = newest_version.get(model.name, 0) + 1
-                additions.append((model.name, newest_version[model.name], schedule.effective_date, json.dumps(prices)))
+                stored = json.dumps(stored_form(schedule, _KEPT_IN_COLUMNS))
+                additions.append((model.name, newest_version[model.name], schedule.effective_date, stored))
     if additions:
         await connection.executemany(
             "INSERT INTO price_versions (model_name, version, effective_date, prices) VALUES ($1, $2, $3, $4)",

@@ -32,14 +32,14 @@ class Backend:
         return not self.is_aside and self.failures < FAILURES_UNTIL_UNREADY
 
     async def probe(self) -> None:
-        """Asks the model listener whether it serves. Its answer needs authz_service too."""
+        """Asks the model listener whether it serves. That needs authz_service too, except in 0.2.0, which has no such page."""
         self.failures = 0 if await asyncio.to_thread(self._answers) else self.failures + 1
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.model_port, timeout=PROBE_TIMEOUT_S)
         try:
             connection.request("GET", "/health")
-            return connection.getresponse().status == http.client.OK
+            return connection.getresponse().status in {http.client.OK, http.client.NOT_FOUND}
         except (OSError, http.client.HTTPException):
             return False
         finally:

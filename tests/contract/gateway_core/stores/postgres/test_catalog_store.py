@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import json
 from typing import Any
 
 import asyncpg
@@ -39,6 +40,15 @@ def model(name: str = "acme-1", input_price: int = 1_000, day: str = "2026-01-01
         "effective_date": day,
         **others,
     }
+
+
+async def test_a_written_entry_names_only_what_it_uses(owner: asyncpg.Connection) -> None:
+    """An earlier release refuses fields that it does not know. Seen to fail with every default written out."""
+    await sync_catalog(owner, catalog(model()))
+    definition = json.loads(await owner.fetchval("SELECT definition FROM models"))
+    prices = json.loads(await owner.fetchval("SELECT prices FROM price_versions"))
+    assert definition.keys() == model().keys() - {"prices_nano_credits_per_million_tokens", "effective_date"}
+    assert prices.keys() == {"prices"}
 
 
 async def test_a_written_catalog_is_read_back(owner: asyncpg.Connection) -> None:

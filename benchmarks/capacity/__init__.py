@@ -1,0 +1,1 @@
+"""How far a number of Envoys reaches: measured constants, and what follows from them."""
