@@ -1,16 +1,9 @@
-import { useQuery } from "@connectrpc/connect-query";
-import { Members } from "@megarouter/admin";
 import { useLingui } from "@lingui/react/macro";
 import { MultiSelect } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
-import { keepPreviousData } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { idOf, quoted } from "../api/names";
-import { useParent } from "../hooks/account";
-
-const mostShown = 20;
-const pauseMs = 250;
+import { idOf } from "../api/names";
+import { memberLabel, useMemberSearch } from "../hooks/member_search";
 
 interface PersonChoiceProps {
   readonly label: string;
@@ -24,12 +17,8 @@ interface PersonChoiceProps {
 export function PersonChoice({ label, description, value, onChange, error }: PersonChoiceProps) {
   const { t } = useLingui();
   const [text, setText] = useState("");
-  const [asked] = useDebouncedValue(text.trim(), pauseMs);
   const [known, setKnown] = useState<ReadonlyMap<string, string>>(new Map());
-  const { data } = useQuery(
-    Members.method.listMembers, { parent: useParent(), pageSize: mostShown, filter: asked === "" ? "" : quoted(asked) }, { placeholderData: keepPreviousData },
-  );
-  const found = new Map((data?.members ?? []).map((member) => [member.name, member.displayName || member.email || idOf(member.name)]));
+  const found = new Map(useMemberSearch(text).map((member) => [member.name, memberLabel(member)]));
   const names = new Map([...value.map((name) => [name, found.get(name) ?? known.get(name) ?? idOf(name)] as const), ...found]);
   return (
     <MultiSelect

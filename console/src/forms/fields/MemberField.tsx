@@ -1,16 +1,12 @@
-import { keepPreviousData, skipToken } from "@tanstack/react-query";
+import { skipToken } from "@tanstack/react-query";
 import { useQuery } from "@connectrpc/connect-query";
 import { type Member, Members } from "@megarouter/admin";
 import { useLingui } from "@lingui/react/macro";
 import { Select } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 
-import { allOf, idOf, quoted } from "../../api/names";
-import { useParent } from "../../hooks/account";
-
-const mostShown = 20;
-const pauseMs = 250;
+import { idOf } from "../../api/names";
+import { memberLabel, useMemberSearch } from "../../hooks/member_search";
 
 interface MemberFieldProps {
   /** The name of a member, or nothing. */
@@ -27,23 +23,18 @@ export function MemberField({ value, onChange, label, description, filter = "", 
   const { t } = useLingui();
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState("");
-  const [searched] = useDebouncedValue(text === chosen ? "" : text.trim(), pauseMs);
-  const { data } = useQuery(
-    Members.method.listMembers, { parent: useParent(), pageSize: mostShown, filter: allOf(filter, searched === "" ? "" : quoted(searched)) }, { placeholderData: keepPreviousData },
-  );
-  const found = data?.members ?? [];
+  const found = useMemberSearch(text === chosen ? "" : text, filter);
   const isUnnamed = value !== "" && chosen === "" && !found.some(({ name }) => name === value);
   const { data: named } = useQuery(Members.method.getMember, isUnnamed ? { name: value } : skipToken);
-  const nameOf = (member: Member): string => (member.displayName === "" || member.email === "" ? member.displayName || member.email || idOf(member.name) : `${member.displayName} (${member.email})`);
   return (
     <Select
       label={label} description={description} error={error} searchable clearable value={value === "" ? null : value} searchValue={text} onSearchChange={setText}
       nothingFoundMessage={t`No member matches`} placeholder={t`Search by name or address`} comboboxProps={{ withinPortal: true }}
       filter={({ options }) => options}
-      data={[...(value !== "" && !found.some(({ name }) => name === value) ? [{ value, label: chosen || (named === undefined ? idOf(value) : nameOf(named)) }] : []), ...found.map((member) => ({ value: member.name, label: nameOf(member) }))]}
+      data={[...(value !== "" && !found.some(({ name }) => name === value) ? [{ value, label: chosen || (named === undefined ? idOf(value) : memberLabel(named)) }] : []), ...found.map((member) => ({ value: member.name, label: memberLabel(member) }))]}
       onChange={(name) => {
         const member = found.find((one) => one.name === name);
-        setChosen(member === undefined ? "" : nameOf(member));
+        setChosen(member === undefined ? "" : memberLabel(member));
         onChange(name ?? "", member);
       }}
     />

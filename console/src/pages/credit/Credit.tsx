@@ -1,6 +1,5 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { callUnaryMethod, useSuspenseQuery, useTransport } from "@connectrpc/connect-query";
-import { type CreditTransaction, CreditTransaction_Kind, Credits } from "@megarouter/admin";
+import { useSuspenseQuery } from "@connectrpc/connect-query";
+import { type CreditTransaction, Credits } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Group, NativeSelect, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
@@ -12,8 +11,8 @@ import { useTransactionKind } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { pathOf } from "../../paths";
-import { CsvButton } from "../../table/CsvButton";
 import { type Column, DataTable } from "../../table/DataTable";
+import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { Amount } from "../../ui/Amount";
@@ -23,17 +22,16 @@ import { Meter } from "../../ui/Meter";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { formatCredits } from "../../util/credits";
-import { type CsvColumn, amountCell } from "../../util/csv";
 import { formatCount } from "../../util/numbers";
 import { CreditFrame } from "./CreditFrame";
 
 const from = "/organizations/$organization/credit";
 
 const orders = { newest: "ledger_sequence desc", oldest: "ledger_sequence" } as const;
-const mostPerPage = 1000;
 
 /** The pool that pays for all calls, and what moved in it. */
 export function Credit() {
+  const parent = useParent();
   const { t } = useLingui();
   const { order = "newest" } = useSearch({ from });
   const navigate = useNavigate({ from });
@@ -49,7 +47,7 @@ export function Credit() {
                 aria-label={t`Order`} size="xs" value={order} onChange={(event) => void navigate({ to: ".", search: event.currentTarget.value === "oldest" ? { order: "oldest" } : {} })}
                 data={[{ value: "newest", label: t`Newest first` }, { value: "oldest", label: t`Oldest first` }]}
               />
-              <LedgerCsv orderBy={orders[order]} />
+              <ListCsv file="ledger" method={Credits.method.listCreditTransactions} request={{ parent, orderBy: orders[order] }} />
             </Group>
           }
         >
@@ -111,32 +109,6 @@ function Ledger({ order }: { readonly order: "newest" | "oldest" }) {
       <DataTable caption={t`Ledger`} columns={columns} rows={data.creditTransactions} keyOf={(one) => one.name} />
       <Pager paging={paging} nextToken={data.nextPageToken} />
     </>
-  );
-}
-
-const cells: readonly CsvColumn<CreditTransaction>[] = [
-  { header: "ledger_sequence", cell: (one) => String(one.ledgerSequence) },
-  { header: "time_utc", cell: (one) => (one.createTime === undefined ? "" : timestampDate(one.createTime).toISOString()) },
-  { header: "kind", cell: (one) => CreditTransaction_Kind[one.kind].toLowerCase() },
-  { header: "credits", cell: (one) => amountCell(one.amountNanoCredits) },
-  { header: "actor", cell: (one) => one.actor },
-  { header: "actor_name", cell: (one) => one.actorDisplayName, isText: true },
-  { header: "reason", cell: (one) => one.reason, isText: true },
-  { header: "call", cell: (one) => one.holdId },
-  { header: "corrects", cell: (one) => one.correctedTransaction },
-];
-
-function LedgerCsv({ orderBy }: { readonly orderBy: string }) {
-  const parent = useParent();
-  const transport = useTransport();
-  return (
-    <CsvButton
-      file="ledger" columns={cells}
-      pages={async (pageToken, signal) => {
-        const { creditTransactions, nextPageToken } = await callUnaryMethod(transport, Credits.method.listCreditTransactions, { parent, orderBy, pageSize: mostPerPage, pageToken }, { signal });
-        return { rows: creditTransactions, nextPageToken };
-      }}
-    />
   );
 }
 
