@@ -220,6 +220,7 @@ def _apis(
     lives = TokenLives(
         dt.timedelta(hours=settings.sign_in_token_max_life_h), dt.timedelta(hours=settings.super_admin_token_max_life_h)
     )
+    credential_life = dt.timedelta(days=settings.credential_max_life_days)
     link_life = dt.timedelta(hours=settings.sign_in_link_life_h)
     pepper = settings.peppers.current
     maker = SignInLinkMaker(pepper, _new_id, secrets.token_bytes, lives, link_life, settings.sign_in_page_url)
@@ -238,14 +239,7 @@ def _apis(
         CatalogApi(pool, page_tokens, DeploymentStandings(redis)),
         CatalogChangesApi(pool, page_tokens, _credential_keys(settings), _now),
         ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
-        CredentialsApi(
-            pool,
-            page_tokens,
-            pepper,
-            _new_id,
-            secrets.token_bytes,
-            dt.timedelta(days=settings.credential_max_life_days),
-        ),
+        CredentialsApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, credential_life),
         CreditsApi(pool, page_tokens, _new_id),
         groups,
         GuardrailDefaultsApi(pool, page_tokens),

@@ -90,6 +90,8 @@ spec:
         - --disable-hot-restart
         - --drain-strategy
         - immediate
+        - --drain-time-s
+        - "6"
         - --file-flush-interval-msec
         - "100"
         - --log-level
