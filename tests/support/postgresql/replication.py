@@ -28,7 +28,11 @@ class Pair:
 
     @property
     def url(self) -> str:
-        hosts = ",".join(f"{HOST}:{server.port}" for server in (self.primary, self.replica))
+        return self.url_through(self.primary.port)
+
+    def url_through(self, port: int) -> str:
+        """Returns a URL that reaches the primary through a proxy at this port."""
+        hosts = f"{HOST}:{port},{HOST}:{self.replica.port}"
         return f"postgresql://{USER}:{PASSWORD}@{hosts}/{DATABASE}?target_session_attrs=primary"
 
     @property
