@@ -47,6 +47,11 @@ export function midnight(moment: Date, timeZone: string): Date {
   return startOfDay(dayOf(moment, timeZone), timeZone);
 }
 
+/** Returns the first moment of the month that a moment is in, in a time zone. */
+export function startOfMonth(moment: Date, timeZone: string): Date {
+  return startOfDay(`${dayOf(moment, timeZone).slice(0, 7)}-01`, timeZone);
+}
+
 const dayPattern = /^(\d{4})-(\d{2})-(\d{2})$/;
 const dayMs = 24 * 3600_000;
 

@@ -27,6 +27,24 @@ test("a limit is changed after its effect was shown, and a refusal names it", as
   expect(problems).toEqual([]);
 });
 
+test("a budget with a cycle counts only what was spent in that cycle, and its effect says so", async () => {
+  const { page } = await openAs(browser, "olivia");
+  const counted = async (cycle: string): Promise<string> => {
+    await page.getByLabel("The budget starts again").selectOption({ label: cycle });
+    await page.getByRole("button", { name: "Show the effect" }).click();
+    const text = (await page.getByRole("dialog").getByText(/Counted toward this budget|so all that was ever spent counts/).textContent()) ?? "";
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    return text;
+  };
+  await go(page, `${home}/guardrails/group-web`);
+  await page.getByLabel("Budget in credits").fill("1000000");
+  expect(await counted("Never")).toMatch(/all that was ever spent counts: [1-9]/);
+  expect(await counted("Daily")).toMatch(/Counted toward this budget: [\d.,]+ of 1,000,000.00, spent since /);
+  const amount = (text: string): number => Number(/: ([\d.,]+) of/.exec(text)?.[1]?.replaceAll(",", ""));
+  expect(amount(await counted("Daily"))).toBeLessThan(amount(await counted("Never")));
+});
+
 test("a budget for some models has its own period and warns from an amount on", async () => {
   const { page, problems } = await openAs(browser, "olivia");
   await go(page, `${home}/guardrails/member-lena`);
