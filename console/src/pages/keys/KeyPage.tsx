@@ -9,6 +9,7 @@ import { idOf } from "../../api/names";
 import { GuardrailSummary } from "../../components/GuardrailSummary";
 import { NewSecret } from "../../components/NewSecret";
 import { Part } from "../../components/Part";
+import { Samples } from "../../components/Samples";
 import { KeyActions } from "../../forms/keys/KeyActions";
 import { usePlace } from "../../hooks/account";
 import { useKeyState } from "../../hooks/labels";
@@ -48,6 +49,7 @@ export function KeyPage() {
           <Surface title={<Trans>The key</Trans>}><Facts key_={key} /></Surface>
           <GuardrailSummary scope={key.name} />
         </SimpleGrid>
+        {key.state === ApiKey_State.ACTIVE && rotated === undefined && <Surface title={<Trans>Use it in a program</Trans>}><Part><Samples /></Part></Surface>}
       </Stack>
     </>
   );
