@@ -66,6 +66,10 @@ export function dayAfter(day: string): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + dayMs).toISOString().slice(0, 10);
 }
 
+export function dayBefore(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) - dayMs).toISOString().slice(0, 10);
+}
+
 /** Returns the day that a moment is on in a time zone. */
 export function dayOf(moment: Date, timeZone: string): string {
   return new Date(moment.getTime() + offsetMs(moment, timeZone)).toISOString().slice(0, 10);
