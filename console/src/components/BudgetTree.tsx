@@ -7,7 +7,7 @@ import { Box, Group, Stack, Text } from "@mantine/core";
 import { usePlace } from "../hooks/account";
 import { useLanguage } from "../hooks/language";
 import { useNow } from "../hooks/now";
-import { pathOf } from "../paths";
+import { pathOf, pathsOf } from "../paths";
 import { AppLink } from "../ui/AppLink";
 import { EmptyState } from "../ui/EmptyState";
 import { Meter } from "../ui/Meter";
@@ -29,7 +29,7 @@ export function BudgetTree({ heightPx }: { readonly heightPx?: number }) {
   const { data: top } = useSuspenseQuery(Analytics.method.listTopConsumers, {
     parent, pageSize: mostGroups, dimension: UsageDimension.GROUP, tree: UsageTree.AS_IT_IS, timeRange: { startTime: timestampFromDate(start) },
   });
-  if (data.groups.length === 0) return <EmptyState title={<Trans>No groups yet</Trans>} step={<Trans>Groups give teams a budget of their own.</Trans>} command="megarouter groups create Engineering" />;
+  if (data.groups.length === 0) return <EmptyState title={<Trans>No groups yet</Trans>} step={<Trans>Groups give teams a budget of their own.</Trans>} action={<AppLink to={pathsOf(parent).groups}><Trans>Create a group</Trans></AppLink>} command="megarouter groups create Engineering" />;
   // Groups of further pages count toward those above them, so no sum is known then.
   const spend = data.nextPageToken === "" ? spendWithBelow(data.groups, top.topConsumers) : new Map<string, bigint>();
   return (

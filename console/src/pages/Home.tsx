@@ -28,6 +28,7 @@ import { formatCredits, nanoPerCredit } from "../util/credits";
 import { changePercent, formatPercent } from "../util/numbers";
 import { formatDay, startOf } from "../util/times";
 import { useNow } from "../hooks/now";
+import { useEventName } from "./alerts/events";
 import { AnomalyMoment } from "./analytics/anomalies";
 
 export function Home() {
@@ -132,21 +133,22 @@ function DailySpend() {
     name: account.organization, timeRange: { startTime: startOf("30d", now, organization.timeZone) }, granularity: UsageGranularity.DAY,
   });
   if (data.total === undefined || data.total.callCount === 0n) {
-    return <EmptyState title={<Trans>No calls in the last 30 days</Trans>} step={<Trans>Make a first call with one of your keys.</Trans>} command="megarouter usage calls" />;
+    return <EmptyState title={<Trans>No calls in the last 30 days</Trans>} step={<Trans>Make a first call with one of your keys, or in the playground.</Trans>} action={<AppLink to={pathsOf(account.organization).playground}><Trans>Open the playground</Trans></AppLink>} command="megarouter usage calls" />;
   }
   return <SpendChart answer={data} height={272} />;
 }
 
 function OpenAlerts() {
+  const eventName = useEventName();
   const parent = usePlace().account.organization;
   const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize: 5, filter: "acknowledged = false" });
-  if (data.notifications.length === 0) return <EmptyState title={<Trans>No open alerts</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} command="megarouter alerts rules" />;
+  if (data.notifications.length === 0) return <EmptyState title={<Trans>No open alerts</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} action={<AppLink to={pathsOf(parent).rules}><Trans>See the rules</Trans></AppLink>} command="megarouter alerts rules" />;
   return (
     <Stack gap="sm">
       {data.notifications.map((one) => (
         <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
           <Severity severity={one.severity} />
-          <Text size="sm" style={{ flex: 1, overflowWrap: "anywhere" }}>{one.summary}</Text>
+          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text>{one.summary}</Text>
           <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
         </Group>
       ))}
@@ -217,7 +219,7 @@ function TopMovers() {
     .map((one) => ({ one, difference: (one.total?.chargeNanoCredits ?? 0n) - (one.previousTotal?.chargeNanoCredits ?? 0n) }))
     .sort((a, b) => Number(absolute(b.difference) - absolute(a.difference)))
     .slice(0, 6);
-  if (moved.length === 0) return <EmptyState title={<Trans>No calls in the last 7 days</Trans>} command="megarouter usage top" />;
+  if (moved.length === 0) return <EmptyState title={<Trans>No calls in the last 7 days</Trans>} step={<Trans>Who spends more or less than the week before is here.</Trans>} command="megarouter usage top" />;
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="md">
       {moved.map(({ one, difference }) => {

@@ -43,7 +43,7 @@ export function Refusals({ caller }: RefusalsProps) {
     caller === undefined
       ? { id: "key", header: <Trans>Key</Trans>, cell: (group) => (by(group) === "" ? "—" : <AppLink to={pathsOf(account.organization).explain} search={{ key: idOf(by(group)) }} className="cut">{group.values[1]?.displayName || idOf(by(group))}</AppLink>) }
       : { id: "guardrail", header: <Trans>Refused by</Trans>, cell: (group) => (by(group) === "" ? <Trans>no guardrail</Trans> : <AppLink to={pathOf(by(group))} className="cut">{idOf(by(group))}</AppLink>) },
-    { id: "count", header: <Trans>Refused calls</Trans>, cell: (group) => formatCount(group.refusalCount, language), align: "right" },
+    { id: "count", header: <Trans>Calls</Trans>, cell: (group) => formatCount(group.refusalCount, language), align: "right" },
   ];
   return <DataTable caption={t`Refused calls`} columns={columns} rows={data.groups} keyOf={(group) => group.values.map(({ value }) => value).join(" ")} />;
 }

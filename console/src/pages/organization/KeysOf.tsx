@@ -24,7 +24,7 @@ export function KeysOf({ owner }: { readonly owner: string }) {
   const { data } = useSuspenseQuery(ApiKeys.method.listApiKeys, {
     parent, pageSize: mostShown, filter: `${isMember ? "member" : "service_account"} = ${quoted(owner)}`, view: ApiKeyView.FULL, orderBy: "last_use_time desc",
   });
-  if (data.apiKeys.length === 0) return <EmptyState title={<Trans>No keys</Trans>} command={`megarouter keys create laptop ${isMember ? "--member" : "--service-account"} ${idOf(owner)}`} />;
+  if (data.apiKeys.length === 0) return <EmptyState title={<Trans>No keys</Trans>} step={<Trans>Choose “Create a key” above.</Trans>} command={`megarouter keys create laptop ${isMember ? "--member" : "--service-account"} ${idOf(owner)}`} />;
   const columns: readonly Column<ApiKey>[] = [
     { id: "name", header: <Trans>Name</Trans>, cell: (key) => <AppLink to={pathOf(key.name)} className="cut">{key.displayName || idOf(key.name)}</AppLink> },
     { id: "state", header: <Trans>State</Trans>, cell: (key) => <Badge variant="light" radius="sm" tt="none" color={colorOf(key.state)}>{stateName(key.state)}</Badge> },

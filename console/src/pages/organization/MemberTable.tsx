@@ -34,7 +34,7 @@ export function MemberTable({ question, selection }: { readonly question: Member
   const listed = { parent: account.organization, view: MemberView.FULL, ...question };
   const { data } = useSuspenseQuery(Members.method.listMembers, { ...listed, pageSize, pageToken: paging.token });
   if (data.members.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>No one matches</Trans>} step={<Trans>Try another search, or invite someone.</Trans>} command="megarouter invites create --role member --group none" />;
+    return <EmptyState title={<Trans>No one matches</Trans>} step={<Trans>Try another search, or choose “Invite people” above.</Trans>} command="megarouter invites create --role member --group none" />;
   }
   const columns: readonly Column<Member>[] = [
     {

@@ -63,7 +63,7 @@ function Found() {
   const question = { parent: account.organization, view: ServiceAccountView.FULL, orderBy: orders[search.order ?? "spend"], showDeleted: search.state === "deleted", filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`) };
   const { data } = useSuspenseQuery(Service.method.listServiceAccounts, { ...question, pageSize, pageToken: paging.token });
   if (data.serviceAccounts.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>No service accounts</Trans>} step={<Trans>Keys of a service account go on working when the person who made them leaves.</Trans>} command="megarouter service-accounts create 'Build server' --id sa-build" />;
+    return <EmptyState title={<Trans>No service accounts</Trans>} step={<Trans>Keys of a service account go on working when the person who made them leaves. Choose “Create a service account” above.</Trans>} command="megarouter service-accounts create 'Build server' --id sa-build" />;
   }
   const columns: readonly Column<ServiceAccount>[] = [
     { id: "name", header: <Trans>Name</Trans>, cell: (one) => <><AppLink to={pathOf(one.name)} fw={500} className="cut">{one.displayName}</AppLink><Text size="xs" c="dimmed" className="cut">{idOf(one.name)}</Text></> },
