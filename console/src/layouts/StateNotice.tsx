@@ -13,7 +13,7 @@ import { PageHeader } from "./PageHeader";
 /** Says on every page of a suspended organization what that means, and who can end it. */
 export function SuspensionNotice() {
   const { account, organization } = usePlace();
-  const toSettings = <AppLink to={pathsOf(account.organization).settings}><Trans>Settings</Trans></AppLink>;
+  const toSettings = <AppLink to={pathsOf(account.organization).settings} underline="always"><Trans>Settings</Trans></AppLink>;
   const meaning = <Trans>Calls of its keys are refused, and nothing in it can be changed.</Trans>;
   if (organization.state !== Organization_State.SUSPENDED) return null;
   if (organization.kind === Organization_Kind.PERSONAL) {

@@ -56,7 +56,7 @@ function OpenAnomalies() {
         <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
           <Badge variant="light" color="orange" radius="sm" tt="none" style={{ flex: "none" }}><Trans>Unusual spend</Trans></Badge>
           <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}>
-            <AppLink to={pathOf(one.name)}>{one.scopeDisplayName || idOf(one.scope)}</AppLink>{" "}
+            <AppLink to={pathOf(one.name)} underline="always">{one.scopeDisplayName || idOf(one.scope)}</AppLink>{" "}
             <Trans>{formatCredits(one.actualNanoCredits, language, 2)} instead of {formatCredits(one.expectedNanoCredits, language, 2)}</Trans>
           </Text>
           <Text size="sm" c="dimmed" component="div" style={{ whiteSpace: "nowrap" }}><AnomalyMoment anomaly={one} /></Text>
