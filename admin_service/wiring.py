@@ -59,6 +59,7 @@ from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.purging import keep_purging
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.own_credentials.service import OwnProviderCredentialsApi
 from admin_service.resources.personal_channels.service import PersonalChannelsApi
 from admin_service.resources.routing_policies.explainer import RoutingExplainer
 from admin_service.resources.routing_policies.savings import SavingsReader
@@ -254,6 +255,7 @@ def _apis(
         MailPreferencesApi(pool),
         PersonalChannelsApi(pool, _new_id, secrets.token_bytes, settings.sealing_key, allowed),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
+        OwnProviderCredentialsApi(pool, page_tokens, _credential_keys(settings), _new_id, _now),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
         RoutingPoliciesApi(
             pool, RoutingExplainer(pool, DeploymentStandings(redis), _now_us), SavingsReader(pool, _now)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway_core.model.deployments.live_configuration import CREDENTIALS_FOLDER
+from gateway_core.model.catalog.providers.provider import own_key_cluster
+from gateway_core.model.deployments.live_configuration import CREDENTIALS_FOLDER, OWN_KEYS_FOLDER
 from megarouter_envoy.module import find_module
 
 LUA_SCRIPTS = Path(__file__).resolve().parents[1] / "lua"
@@ -57,6 +58,11 @@ class ProviderTarget:
     def cluster(self) -> str:
         """The name of the provider's cluster, which authz_service puts into `x-megarouter-cluster`."""
         return f"provider-{self.name}"
+
+    @property
+    def own_key_cluster(self) -> str:
+        """The name of the cluster of calls that carry their organization's own key."""
+        return own_key_cluster(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,11 @@ class Discovery:
     def credentials(self) -> Path:
         """The directory with one file for each credential that the API was given, mode 0600."""
         return self.folder / CREDENTIALS_FOLDER
+
+    @property
+    def own_keys(self) -> Path:
+        """The directory with one file for each key that an organization has at a provider itself, mode 0600."""
+        return self.folder / OWN_KEYS_FOLDER
 
 
 @dataclass(frozen=True, slots=True)

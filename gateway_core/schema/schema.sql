@@ -994,6 +994,14 @@ CREATE FUNCTION public.organizations_with_messages_due(most integer) RETURNS TAB
      ORDER BY m.attempt_time LIMIT most
 $$;
 
+CREATE FUNCTION public.own_credentials_of(organization text) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT jsonb_object_agg(c.provider_id, c.credential_id) FROM organization_provider_credentials c
+     WHERE c.organization_id = organization AND c.live
+$$;
+
 CREATE FUNCTION public.periods_between(cycle text, first date, other date) RETURNS integer
     LANGUAGE sql IMMUTABLE
     AS $$
@@ -1269,7 +1277,8 @@ CREATE FUNCTION public.purged_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT ARRAY['usage_export_parts', 'usage_exports', 'delivery_attempts', 'notification_deliveries', 'held_alerts', 'open_incidents',
+    SELECT ARRAY['organization_provider_credentials',
+                 'usage_export_parts', 'usage_exports', 'delivery_attempts', 'notification_deliveries', 'held_alerts', 'open_incidents',
                  'inbox_entries', 'alert_states', 'alert_events', 'notification_rules', 'notification_channels', 'mail_preferences',
                  'outbox_messages', 'budget_events', 'call_ratings', 'stored_objects', 'anomaly_verdicts', 'usage_anomalies',
                  'anomaly_scopes', 'analysis_settings', 'routing_returns', 'routing_policies', 'virtual_models', 'guardrails',
@@ -1407,6 +1416,13 @@ CREATE FUNCTION public.reports_budgets(r public.guardrails) RETURNS boolean
     SELECT r.soft_budget IS NOT NULL OR jsonb_path_exists(r.model_budgets, '$[*][2].soft')
 $_$;
 
+CREATE FUNCTION public.reseal_own_credential(of_credential text, before bytea, again bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE organization_provider_credentials SET sealed = again WHERE credential_id = of_credential AND sealed = before
+$$;
+
 CREATE FUNCTION public.restart_cycles() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1525,6 +1541,13 @@ CREATE FUNCTION public.sealed_channels(after_organization text, after_channel te
      WHERE (c.organization_id, c.channel_id) > (after_organization, after_channel)
        AND (c.sealed_target IS NOT NULL OR c.sealed_secret IS NOT NULL OR c.sealed_former_secret IS NOT NULL)
      ORDER BY c.organization_id, c.channel_id LIMIT most
+$$;
+
+CREATE FUNCTION public.sealed_own_credentials() RETURNS TABLE(organization_id text, provider_id text, credential_id text, sealed bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.organization_id, c.provider_id, c.credential_id, c.sealed FROM organization_provider_credentials c ORDER BY c.credential_id
 $$;
 
 CREATE FUNCTION public.secrets_of_other_peppers(wanted text) RETURNS TABLE(kind text, organization_id text, secret_id text, expire_time timestamp with time zone)
@@ -2475,6 +2498,17 @@ ALTER TABLE public.operator_audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS
     CACHE 1
 );
 
+CREATE TABLE public.organization_provider_credentials (
+    organization_id text NOT NULL,
+    provider_id text NOT NULL,
+    credential_id text NOT NULL,
+    sealed bytea NOT NULL,
+    fingerprint text NOT NULL,
+    set_by text NOT NULL,
+    set_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    live boolean DEFAULT false NOT NULL
+);
+
 CREATE TABLE public.organizations (
     organization_id text NOT NULL,
     kind text DEFAULT 'ORGANIZATION'::text NOT NULL,
@@ -3033,6 +3067,7 @@ CREATE TABLE public.usage_records (
     tags jsonb,
     deployment text,
     failed_attempts text[],
+    own_key boolean,
     CONSTRAINT usage_records_cache_read_audio_tokens_check CHECK ((cache_read_audio_tokens >= 0)),
     CONSTRAINT usage_records_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
     CONSTRAINT usage_records_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
@@ -3059,6 +3094,8 @@ COMMENT ON COLUMN public.usage_records.tags IS '{name: value}, at most five; NUL
 COMMENT ON COLUMN public.usage_records.deployment IS 'The provider and its name of the model, of a model with several deployments.';
 
 COMMENT ON COLUMN public.usage_records.failed_attempts IS 'The deployments that were tried before, each with a status or what happened: azure-eu/gpt-4o=429.';
+
+COMMENT ON COLUMN public.usage_records.own_key IS 'Whether the call carried the organization''s own key at the provider.';
 
 CREATE VIEW public.usage_facts WITH (security_invoker='true') AS
  SELECT u.organization_id,
@@ -3242,6 +3279,69 @@ CREATE TABLE public.usage_hours (
     first_byte_15 bigint
 )
 PARTITION BY RANGE (hour_start);
+
+CREATE TABLE public.usage_hours_202612 (
+    organization_id text CONSTRAINT usage_hours_organization_id_not_null NOT NULL,
+    generation integer CONSTRAINT usage_hours_generation_not_null NOT NULL,
+    hour_start timestamp with time zone CONSTRAINT usage_hours_hour_start_not_null NOT NULL,
+    group_path text[] CONSTRAINT usage_hours_group_path_not_null NOT NULL,
+    member_id text CONSTRAINT usage_hours_member_id_not_null NOT NULL,
+    api_key_id text CONSTRAINT usage_hours_api_key_id_not_null NOT NULL,
+    model text CONSTRAINT usage_hours_model_not_null NOT NULL,
+    provider_id text CONSTRAINT usage_hours_provider_id_not_null NOT NULL,
+    endpoint text CONSTRAINT usage_hours_endpoint_not_null NOT NULL,
+    status text CONSTRAINT usage_hours_status_not_null NOT NULL,
+    call_count bigint CONSTRAINT usage_hours_call_count_not_null NOT NULL,
+    voided_call_count bigint CONSTRAINT usage_hours_voided_call_count_not_null NOT NULL,
+    unconfirmed_call_count bigint CONSTRAINT usage_hours_unconfirmed_call_count_not_null NOT NULL,
+    input_tokens bigint CONSTRAINT usage_hours_input_tokens_not_null NOT NULL,
+    cache_read_tokens bigint CONSTRAINT usage_hours_cache_read_tokens_not_null NOT NULL,
+    cache_write_5m_tokens bigint CONSTRAINT usage_hours_cache_write_5m_tokens_not_null NOT NULL,
+    cache_write_1h_tokens bigint CONSTRAINT usage_hours_cache_write_1h_tokens_not_null NOT NULL,
+    input_audio_tokens bigint CONSTRAINT usage_hours_input_audio_tokens_not_null NOT NULL,
+    input_image_tokens bigint CONSTRAINT usage_hours_input_image_tokens_not_null NOT NULL,
+    cache_read_audio_tokens bigint CONSTRAINT usage_hours_cache_read_audio_tokens_not_null NOT NULL,
+    output_tokens bigint CONSTRAINT usage_hours_output_tokens_not_null NOT NULL,
+    reasoning_tokens bigint CONSTRAINT usage_hours_reasoning_tokens_not_null NOT NULL,
+    output_audio_tokens bigint CONSTRAINT usage_hours_output_audio_tokens_not_null NOT NULL,
+    output_image_tokens bigint CONSTRAINT usage_hours_output_image_tokens_not_null NOT NULL,
+    charge_nano_credits bigint CONSTRAINT usage_hours_charge_nano_credits_not_null NOT NULL,
+    baseline_nano_credits bigint CONSTRAINT usage_hours_baseline_nano_credits_not_null NOT NULL,
+    correction_count bigint CONSTRAINT usage_hours_correction_count_not_null NOT NULL,
+    correction_nano_credits bigint CONSTRAINT usage_hours_correction_nano_credits_not_null NOT NULL,
+    duration_00 bigint,
+    duration_01 bigint,
+    duration_02 bigint,
+    duration_03 bigint,
+    duration_04 bigint,
+    duration_05 bigint,
+    duration_06 bigint,
+    duration_07 bigint,
+    duration_08 bigint,
+    duration_09 bigint,
+    duration_10 bigint,
+    duration_11 bigint,
+    duration_12 bigint,
+    duration_13 bigint,
+    duration_14 bigint,
+    duration_15 bigint,
+    first_byte_00 bigint,
+    first_byte_01 bigint,
+    first_byte_02 bigint,
+    first_byte_03 bigint,
+    first_byte_04 bigint,
+    first_byte_05 bigint,
+    first_byte_06 bigint,
+    first_byte_07 bigint,
+    first_byte_08 bigint,
+    first_byte_09 bigint,
+    first_byte_10 bigint,
+    first_byte_11 bigint,
+    first_byte_12 bigint,
+    first_byte_13 bigint,
+    first_byte_14 bigint,
+    first_byte_15 bigint
+);
 
 CREATE TABLE public.usage_member_numbers (
     organization_id text NOT NULL,
@@ -3535,6 +3635,70 @@ CREATE TABLE public.usage_tagged_hours (
 )
 PARTITION BY RANGE (hour_start);
 
+CREATE TABLE public.usage_tagged_hours_202612 (
+    organization_id text CONSTRAINT usage_hours_organization_id_not_null NOT NULL,
+    generation integer CONSTRAINT usage_hours_generation_not_null NOT NULL,
+    hour_start timestamp with time zone CONSTRAINT usage_hours_hour_start_not_null NOT NULL,
+    group_path text[] CONSTRAINT usage_hours_group_path_not_null NOT NULL,
+    member_id text CONSTRAINT usage_hours_member_id_not_null NOT NULL,
+    api_key_id text CONSTRAINT usage_hours_api_key_id_not_null NOT NULL,
+    model text CONSTRAINT usage_hours_model_not_null NOT NULL,
+    provider_id text CONSTRAINT usage_hours_provider_id_not_null NOT NULL,
+    endpoint text CONSTRAINT usage_hours_endpoint_not_null NOT NULL,
+    status text CONSTRAINT usage_hours_status_not_null NOT NULL,
+    call_count bigint CONSTRAINT usage_hours_call_count_not_null NOT NULL,
+    voided_call_count bigint CONSTRAINT usage_hours_voided_call_count_not_null NOT NULL,
+    unconfirmed_call_count bigint CONSTRAINT usage_hours_unconfirmed_call_count_not_null NOT NULL,
+    input_tokens bigint CONSTRAINT usage_hours_input_tokens_not_null NOT NULL,
+    cache_read_tokens bigint CONSTRAINT usage_hours_cache_read_tokens_not_null NOT NULL,
+    cache_write_5m_tokens bigint CONSTRAINT usage_hours_cache_write_5m_tokens_not_null NOT NULL,
+    cache_write_1h_tokens bigint CONSTRAINT usage_hours_cache_write_1h_tokens_not_null NOT NULL,
+    input_audio_tokens bigint CONSTRAINT usage_hours_input_audio_tokens_not_null NOT NULL,
+    input_image_tokens bigint CONSTRAINT usage_hours_input_image_tokens_not_null NOT NULL,
+    cache_read_audio_tokens bigint CONSTRAINT usage_hours_cache_read_audio_tokens_not_null NOT NULL,
+    output_tokens bigint CONSTRAINT usage_hours_output_tokens_not_null NOT NULL,
+    reasoning_tokens bigint CONSTRAINT usage_hours_reasoning_tokens_not_null NOT NULL,
+    output_audio_tokens bigint CONSTRAINT usage_hours_output_audio_tokens_not_null NOT NULL,
+    output_image_tokens bigint CONSTRAINT usage_hours_output_image_tokens_not_null NOT NULL,
+    charge_nano_credits bigint CONSTRAINT usage_hours_charge_nano_credits_not_null NOT NULL,
+    baseline_nano_credits bigint CONSTRAINT usage_hours_baseline_nano_credits_not_null NOT NULL,
+    correction_count bigint CONSTRAINT usage_hours_correction_count_not_null NOT NULL,
+    correction_nano_credits bigint CONSTRAINT usage_hours_correction_nano_credits_not_null NOT NULL,
+    duration_00 bigint,
+    duration_01 bigint,
+    duration_02 bigint,
+    duration_03 bigint,
+    duration_04 bigint,
+    duration_05 bigint,
+    duration_06 bigint,
+    duration_07 bigint,
+    duration_08 bigint,
+    duration_09 bigint,
+    duration_10 bigint,
+    duration_11 bigint,
+    duration_12 bigint,
+    duration_13 bigint,
+    duration_14 bigint,
+    duration_15 bigint,
+    first_byte_00 bigint,
+    first_byte_01 bigint,
+    first_byte_02 bigint,
+    first_byte_03 bigint,
+    first_byte_04 bigint,
+    first_byte_05 bigint,
+    first_byte_06 bigint,
+    first_byte_07 bigint,
+    first_byte_08 bigint,
+    first_byte_09 bigint,
+    first_byte_10 bigint,
+    first_byte_11 bigint,
+    first_byte_12 bigint,
+    first_byte_13 bigint,
+    first_byte_14 bigint,
+    first_byte_15 bigint,
+    tags jsonb CONSTRAINT usage_tagged_hours_tags_not_null NOT NULL
+);
+
 CREATE TABLE public.usage_year_totals (
     organization_id text NOT NULL,
     generation integer NOT NULL,
@@ -3637,6 +3801,10 @@ CREATE TABLE public.virtual_models (
     CONSTRAINT virtual_models_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
     CONSTRAINT virtual_models_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
+
+ALTER TABLE ONLY public.usage_hours ATTACH PARTITION public.usage_hours_202612 FOR VALUES FROM ('2026-12-01 00:00:00+00') TO ('2027-01-01 00:00:00+00');
+
+ALTER TABLE ONLY public.usage_tagged_hours ATTACH PARTITION public.usage_tagged_hours_202612 FOR VALUES FROM ('2026-12-01 00:00:00+00') TO ('2027-01-01 00:00:00+00');
 
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_pkey PRIMARY KEY (access_token_id);
@@ -3812,6 +3980,9 @@ ALTER TABLE ONLY public.open_incidents
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_pkey PRIMARY KEY (sequence);
 
+ALTER TABLE ONLY public.organization_provider_credentials
+    ADD CONSTRAINT organization_provider_credentials_pkey PRIMARY KEY (organization_id, provider_id, credential_id);
+
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
 
@@ -3914,6 +4085,9 @@ ALTER TABLE ONLY public.usage_findings
 ALTER TABLE ONLY public.usage_hours
     ADD CONSTRAINT usage_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path);
 
+ALTER TABLE ONLY public.usage_hours_202612
+    ADD CONSTRAINT usage_hours_202612_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path);
+
 ALTER TABLE ONLY public.usage_member_numbers
     ADD CONSTRAINT usage_member_numbers_organization_id_generation_number_key UNIQUE (organization_id, generation, number);
 
@@ -3949,6 +4123,9 @@ ALTER TABLE ONLY public.usage_tag_days
 
 ALTER TABLE ONLY public.usage_tagged_hours
     ADD CONSTRAINT usage_tagged_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path, tags);
+
+ALTER TABLE ONLY public.usage_tagged_hours_202612
+    ADD CONSTRAINT usage_tagged_hours_202612_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path, tags);
 
 ALTER TABLE ONLY public.usage_year_totals
     ADD CONSTRAINT usage_year_totals_pkey PRIMARY KEY (organization_id, generation, scope_kind, year, scope_id, group_path, member_id);
@@ -4137,6 +4314,10 @@ CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USI
 
 CREATE INDEX operator_audit_log_by_user ON public.operator_audit_log USING btree (user_id, sequence);
 
+CREATE UNIQUE INDEX organization_provider_credentials_by_id ON public.organization_provider_credentials USING btree (credential_id);
+
+CREATE UNIQUE INDEX organization_provider_credentials_live ON public.organization_provider_credentials USING btree (organization_id, provider_id) WHERE live;
+
 CREATE INDEX organizations_to_purge ON public.organizations USING btree (purge_time) WHERE ((state = 'DELETED'::text) AND (purged_time IS NULL));
 
 CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
@@ -4260,6 +4441,10 @@ CREATE UNIQUE INDEX usage_rollups_current ON public.usage_rollups USING btree (o
 CREATE INDEX usage_rollups_retired ON public.usage_rollups USING btree (organization_id, generation) WHERE (state = 'RETIRED'::text);
 
 CREATE INDEX user_identities_by_user ON public.user_identities USING btree (user_id);
+
+ALTER INDEX public.usage_hours_pkey ATTACH PARTITION public.usage_hours_202612_pkey;
+
+ALTER INDEX public.usage_tagged_hours_pkey ATTACH PARTITION public.usage_tagged_hours_202612_pkey;
 
 CREATE TRIGGER api_keys_begin_standings AFTER INSERT ON public.api_keys REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.begin_standings_of_keys();
 
@@ -4386,6 +4571,12 @@ CREATE TRIGGER note_previous_pepper BEFORE UPDATE OF secret_hash, previous_secre
 CREATE TRIGGER note_previous_pepper BEFORE UPDATE OF secret_hash, previous_secret_hash ON public.credentials FOR EACH ROW EXECUTE FUNCTION public.note_previous_pepper();
 
 CREATE TRIGGER operator_audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.operator_audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_log_change();
+
+CREATE TRIGGER organization_provider_credentials_notify AFTER INSERT OR DELETE OR UPDATE ON public.organization_provider_credentials FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE TRIGGER organization_provider_credentials_notify_catalog AFTER INSERT OR DELETE OR UPDATE ON public.organization_provider_credentials FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE CONSTRAINT TRIGGER organization_provider_credentials_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.organization_provider_credentials DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
 CREATE TRIGGER organizations_notify AFTER INSERT OR DELETE OR UPDATE ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
 
@@ -4655,6 +4846,12 @@ ALTER TABLE ONLY public.operator_audit_log
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.organization_provider_credentials
+    ADD CONSTRAINT organization_provider_credentials_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.organization_provider_credentials
+    ADD CONSTRAINT organization_provider_credentials_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.providers(provider_id);
+
 ALTER TABLE ONLY public.outbox_messages
     ADD CONSTRAINT outbox_messages_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -4857,6 +5054,8 @@ CREATE POLICY audit_reads ON public.notification_rules FOR SELECT TO megarouter_
 
 CREATE POLICY audit_reads ON public.open_incidents FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.organization_provider_credentials FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.organizations FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_audit USING (true);
@@ -4903,6 +5102,8 @@ CREATE POLICY audit_reads ON public.usage_findings FOR SELECT TO megarouter_audi
 
 CREATE POLICY audit_reads ON public.usage_hours FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.usage_hours_202612 FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.usage_member_numbers FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_member_sets FOR SELECT TO megarouter_audit USING (true);
@@ -4922,6 +5123,8 @@ CREATE POLICY audit_reads ON public.usage_running_totals FOR SELECT TO megaroute
 CREATE POLICY audit_reads ON public.usage_tag_days FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
+
+CREATE POLICY audit_reads ON public.usage_tagged_hours_202612 FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_year_totals FOR SELECT TO megarouter_audit USING (true);
 
@@ -5023,6 +5226,8 @@ CREATE POLICY every_organization_lock ON public.notification_rules FOR UPDATE TO
 
 CREATE POLICY every_organization_lock ON public.open_incidents FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.organization_provider_credentials FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.organizations FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -5069,6 +5274,8 @@ CREATE POLICY every_organization_lock ON public.usage_findings FOR UPDATE TO meg
 
 CREATE POLICY every_organization_lock ON public.usage_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.usage_hours_202612 FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.usage_member_numbers FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_member_sets FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -5088,6 +5295,8 @@ CREATE POLICY every_organization_lock ON public.usage_running_totals FOR UPDATE 
 CREATE POLICY every_organization_lock ON public.usage_tag_days FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
+CREATE POLICY every_organization_lock ON public.usage_tagged_hours_202612 FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_year_totals FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -5171,6 +5380,8 @@ CREATE POLICY every_organization_read ON public.notification_rules FOR SELECT TO
 
 CREATE POLICY every_organization_read ON public.open_incidents FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.organization_provider_credentials FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -5217,6 +5428,8 @@ CREATE POLICY every_organization_read ON public.usage_findings FOR SELECT TO meg
 
 CREATE POLICY every_organization_read ON public.usage_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.usage_hours_202612 FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.usage_member_numbers FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_member_sets FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -5236,6 +5449,8 @@ CREATE POLICY every_organization_read ON public.usage_running_totals FOR SELECT 
 CREATE POLICY every_organization_read ON public.usage_tag_days FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
+CREATE POLICY every_organization_read ON public.usage_tagged_hours_202612 FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_year_totals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -5292,6 +5507,8 @@ CREATE POLICY notification_wall ON public.organizations TO megarouter_notificati
 CREATE POLICY notification_wall ON public.outbox_messages TO megarouter_notification USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 ALTER TABLE public.open_incidents ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.organization_provider_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY organization_wall ON public.account_refusals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -5371,6 +5588,8 @@ CREATE POLICY organization_wall ON public.notification_rules TO megarouter_admin
 
 CREATE POLICY organization_wall ON public.open_incidents TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.organization_provider_credentials TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.organizations TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.outbox_messages TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -5417,6 +5636,8 @@ CREATE POLICY organization_wall ON public.usage_findings TO megarouter_admin, me
 
 CREATE POLICY organization_wall ON public.usage_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
+CREATE POLICY organization_wall ON public.usage_hours_202612 TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
 CREATE POLICY organization_wall ON public.usage_member_numbers TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_member_sets TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -5436,6 +5657,8 @@ CREATE POLICY organization_wall ON public.usage_running_totals TO megarouter_adm
 CREATE POLICY organization_wall ON public.usage_tag_days TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.usage_tagged_hours_202612 TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_year_totals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -5487,6 +5710,8 @@ ALTER TABLE public.usage_findings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_hours ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.usage_hours_202612 ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.usage_member_numbers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_member_sets ENABLE ROW LEVEL SECURITY;
@@ -5506,6 +5731,8 @@ ALTER TABLE public.usage_running_totals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_tag_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.usage_tagged_hours_202612 ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_year_totals ENABLE ROW LEVEL SECURITY;
 
@@ -5700,6 +5927,10 @@ GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_notification;
 
+REVOKE ALL ON FUNCTION public.own_credentials_of(organization text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.own_credentials_of(organization text) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.own_credentials_of(organization text) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.periods_between(cycle text, first date, other date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.periods_between(cycle text, first date, other date) TO megarouter_admin;
 
@@ -5770,6 +6001,9 @@ REVOKE ALL ON FUNCTION public.replace_unknown_attempt() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.reports_budgets(r public.guardrails) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.reseal_own_credential(of_credential text, before bytea, again bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reseal_own_credential(of_credential text, before bytea, again bytea) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.restart_cycles() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.restart_standing() FROM PUBLIC;
@@ -5791,6 +6025,9 @@ GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key t
 
 REVOKE ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.sealed_own_credentials() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sealed_own_credentials() TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.secrets_of_other_peppers(wanted text) FROM PUBLIC;
 
@@ -6289,6 +6526,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_rules TO megarout
 GRANT SELECT,INSERT,DELETE ON TABLE public.open_incidents TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.operator_audit_log TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.organization_provider_credentials TO megarouter_admin;
+
+GRANT UPDATE(live) ON TABLE public.organization_provider_credentials TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.organizations TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.organizations TO megarouter_admin;

@@ -1,7 +1,9 @@
 """The caller and every guardrail above the call: one frozen snapshot for a decision."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
@@ -11,6 +13,8 @@ from gateway_core.model.limits.guardrails import Guardrail, in_force
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.organization.service_accounts import is_service_account
 from gateway_core.model.routing.caller_routing import NO_ROUTING, CallerRouting
+
+NO_OWN_KEYS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Principal:
     is_switched_off: bool = False
     """Whether the organization is a personal account in a deployment that has none."""
     routing: CallerRouting = NO_ROUTING
+    own_keys: Mapping[str, str] = field(default_factory=lambda: NO_OWN_KEYS)
+    """The ids of the keys that the organization has at providers itself, by provider. Its calls carry them."""
 
     def at(self, instant_epoch_s: float) -> "Principal":
         """Returns the principal with the limits that are in force at an instant."""

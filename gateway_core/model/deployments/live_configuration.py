@@ -14,6 +14,8 @@ LAST_GOOD_FILE: Final = "last-good.json"
 """Fields: `number` of the newest change in it, `source`, `refusal`, `is_confirmed` (whether the database said so), `resources`."""
 CREDENTIALS_FOLDER: Final = "credentials"
 """One file for each credential of a target, mode 0600."""
+OWN_KEYS_FOLDER: Final = "own_keys"
+"""One file for each key of an organization's own, mode 0600, named by its id: a line with the organization, and the key."""
 MOST_SECRET_BYTES: Final = 16_384
 
 
