@@ -77,7 +77,7 @@ def _forwarded(
         query = passed_query(Endpoint.ANTHROPIC_FILES, call.query) if dialect is Dialect.ANTHROPIC else ""
         path = file_path(route.operation, route.file_id, base, query)
     limits = rate_limits_of(principal.guardrails, lambda rule: rule.covers(stored.model or "", stored.provider))
-    own_key = principal.own_keys.get(provider.name, "")
+    own_key = principal.own_key_at(provider.name)
     return Forwarded(
         organization=principal.organization,
         dialect=dialect,

@@ -1219,7 +1219,7 @@ CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answe
                                    AND (r.http_status IN (401, 403, 429) OR r.http_status NOT BETWEEN 400 AND 499)))
       FROM providers p
      CROSS JOIN LATERAL (SELECT u.http_status, u.detail FROM usage_records u
-                          WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '15 minutes'
+                          WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '15 minutes' AND u.own_key IS NOT TRUE
                           ORDER BY u.settle_time DESC LIMIT 100) AS r
      GROUP BY p.provider_id
 $$;
@@ -2100,7 +2100,7 @@ CREATE TABLE public.credit_grants (
 
 CREATE TABLE public.credit_lines (
     organization_id text NOT NULL,
-    line_nano_credits bigint DEFAULT 0,
+    line_nano_credits bigint,
     used_nano_credits bigint DEFAULT 0 NOT NULL,
     user_id text,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
@@ -3280,69 +3280,6 @@ CREATE TABLE public.usage_hours (
 )
 PARTITION BY RANGE (hour_start);
 
-CREATE TABLE public.usage_hours_202612 (
-    organization_id text CONSTRAINT usage_hours_organization_id_not_null NOT NULL,
-    generation integer CONSTRAINT usage_hours_generation_not_null NOT NULL,
-    hour_start timestamp with time zone CONSTRAINT usage_hours_hour_start_not_null NOT NULL,
-    group_path text[] CONSTRAINT usage_hours_group_path_not_null NOT NULL,
-    member_id text CONSTRAINT usage_hours_member_id_not_null NOT NULL,
-    api_key_id text CONSTRAINT usage_hours_api_key_id_not_null NOT NULL,
-    model text CONSTRAINT usage_hours_model_not_null NOT NULL,
-    provider_id text CONSTRAINT usage_hours_provider_id_not_null NOT NULL,
-    endpoint text CONSTRAINT usage_hours_endpoint_not_null NOT NULL,
-    status text CONSTRAINT usage_hours_status_not_null NOT NULL,
-    call_count bigint CONSTRAINT usage_hours_call_count_not_null NOT NULL,
-    voided_call_count bigint CONSTRAINT usage_hours_voided_call_count_not_null NOT NULL,
-    unconfirmed_call_count bigint CONSTRAINT usage_hours_unconfirmed_call_count_not_null NOT NULL,
-    input_tokens bigint CONSTRAINT usage_hours_input_tokens_not_null NOT NULL,
-    cache_read_tokens bigint CONSTRAINT usage_hours_cache_read_tokens_not_null NOT NULL,
-    cache_write_5m_tokens bigint CONSTRAINT usage_hours_cache_write_5m_tokens_not_null NOT NULL,
-    cache_write_1h_tokens bigint CONSTRAINT usage_hours_cache_write_1h_tokens_not_null NOT NULL,
-    input_audio_tokens bigint CONSTRAINT usage_hours_input_audio_tokens_not_null NOT NULL,
-    input_image_tokens bigint CONSTRAINT usage_hours_input_image_tokens_not_null NOT NULL,
-    cache_read_audio_tokens bigint CONSTRAINT usage_hours_cache_read_audio_tokens_not_null NOT NULL,
-    output_tokens bigint CONSTRAINT usage_hours_output_tokens_not_null NOT NULL,
-    reasoning_tokens bigint CONSTRAINT usage_hours_reasoning_tokens_not_null NOT NULL,
-    output_audio_tokens bigint CONSTRAINT usage_hours_output_audio_tokens_not_null NOT NULL,
-    output_image_tokens bigint CONSTRAINT usage_hours_output_image_tokens_not_null NOT NULL,
-    charge_nano_credits bigint CONSTRAINT usage_hours_charge_nano_credits_not_null NOT NULL,
-    baseline_nano_credits bigint CONSTRAINT usage_hours_baseline_nano_credits_not_null NOT NULL,
-    correction_count bigint CONSTRAINT usage_hours_correction_count_not_null NOT NULL,
-    correction_nano_credits bigint CONSTRAINT usage_hours_correction_nano_credits_not_null NOT NULL,
-    duration_00 bigint,
-    duration_01 bigint,
-    duration_02 bigint,
-    duration_03 bigint,
-    duration_04 bigint,
-    duration_05 bigint,
-    duration_06 bigint,
-    duration_07 bigint,
-    duration_08 bigint,
-    duration_09 bigint,
-    duration_10 bigint,
-    duration_11 bigint,
-    duration_12 bigint,
-    duration_13 bigint,
-    duration_14 bigint,
-    duration_15 bigint,
-    first_byte_00 bigint,
-    first_byte_01 bigint,
-    first_byte_02 bigint,
-    first_byte_03 bigint,
-    first_byte_04 bigint,
-    first_byte_05 bigint,
-    first_byte_06 bigint,
-    first_byte_07 bigint,
-    first_byte_08 bigint,
-    first_byte_09 bigint,
-    first_byte_10 bigint,
-    first_byte_11 bigint,
-    first_byte_12 bigint,
-    first_byte_13 bigint,
-    first_byte_14 bigint,
-    first_byte_15 bigint
-);
-
 CREATE TABLE public.usage_member_numbers (
     organization_id text NOT NULL,
     generation integer NOT NULL,
@@ -3635,70 +3572,6 @@ CREATE TABLE public.usage_tagged_hours (
 )
 PARTITION BY RANGE (hour_start);
 
-CREATE TABLE public.usage_tagged_hours_202612 (
-    organization_id text CONSTRAINT usage_hours_organization_id_not_null NOT NULL,
-    generation integer CONSTRAINT usage_hours_generation_not_null NOT NULL,
-    hour_start timestamp with time zone CONSTRAINT usage_hours_hour_start_not_null NOT NULL,
-    group_path text[] CONSTRAINT usage_hours_group_path_not_null NOT NULL,
-    member_id text CONSTRAINT usage_hours_member_id_not_null NOT NULL,
-    api_key_id text CONSTRAINT usage_hours_api_key_id_not_null NOT NULL,
-    model text CONSTRAINT usage_hours_model_not_null NOT NULL,
-    provider_id text CONSTRAINT usage_hours_provider_id_not_null NOT NULL,
-    endpoint text CONSTRAINT usage_hours_endpoint_not_null NOT NULL,
-    status text CONSTRAINT usage_hours_status_not_null NOT NULL,
-    call_count bigint CONSTRAINT usage_hours_call_count_not_null NOT NULL,
-    voided_call_count bigint CONSTRAINT usage_hours_voided_call_count_not_null NOT NULL,
-    unconfirmed_call_count bigint CONSTRAINT usage_hours_unconfirmed_call_count_not_null NOT NULL,
-    input_tokens bigint CONSTRAINT usage_hours_input_tokens_not_null NOT NULL,
-    cache_read_tokens bigint CONSTRAINT usage_hours_cache_read_tokens_not_null NOT NULL,
-    cache_write_5m_tokens bigint CONSTRAINT usage_hours_cache_write_5m_tokens_not_null NOT NULL,
-    cache_write_1h_tokens bigint CONSTRAINT usage_hours_cache_write_1h_tokens_not_null NOT NULL,
-    input_audio_tokens bigint CONSTRAINT usage_hours_input_audio_tokens_not_null NOT NULL,
-    input_image_tokens bigint CONSTRAINT usage_hours_input_image_tokens_not_null NOT NULL,
-    cache_read_audio_tokens bigint CONSTRAINT usage_hours_cache_read_audio_tokens_not_null NOT NULL,
-    output_tokens bigint CONSTRAINT usage_hours_output_tokens_not_null NOT NULL,
-    reasoning_tokens bigint CONSTRAINT usage_hours_reasoning_tokens_not_null NOT NULL,
-    output_audio_tokens bigint CONSTRAINT usage_hours_output_audio_tokens_not_null NOT NULL,
-    output_image_tokens bigint CONSTRAINT usage_hours_output_image_tokens_not_null NOT NULL,
-    charge_nano_credits bigint CONSTRAINT usage_hours_charge_nano_credits_not_null NOT NULL,
-    baseline_nano_credits bigint CONSTRAINT usage_hours_baseline_nano_credits_not_null NOT NULL,
-    correction_count bigint CONSTRAINT usage_hours_correction_count_not_null NOT NULL,
-    correction_nano_credits bigint CONSTRAINT usage_hours_correction_nano_credits_not_null NOT NULL,
-    duration_00 bigint,
-    duration_01 bigint,
-    duration_02 bigint,
-    duration_03 bigint,
-    duration_04 bigint,
-    duration_05 bigint,
-    duration_06 bigint,
-    duration_07 bigint,
-    duration_08 bigint,
-    duration_09 bigint,
-    duration_10 bigint,
-    duration_11 bigint,
-    duration_12 bigint,
-    duration_13 bigint,
-    duration_14 bigint,
-    duration_15 bigint,
-    first_byte_00 bigint,
-    first_byte_01 bigint,
-    first_byte_02 bigint,
-    first_byte_03 bigint,
-    first_byte_04 bigint,
-    first_byte_05 bigint,
-    first_byte_06 bigint,
-    first_byte_07 bigint,
-    first_byte_08 bigint,
-    first_byte_09 bigint,
-    first_byte_10 bigint,
-    first_byte_11 bigint,
-    first_byte_12 bigint,
-    first_byte_13 bigint,
-    first_byte_14 bigint,
-    first_byte_15 bigint,
-    tags jsonb CONSTRAINT usage_tagged_hours_tags_not_null NOT NULL
-);
-
 CREATE TABLE public.usage_year_totals (
     organization_id text NOT NULL,
     generation integer NOT NULL,
@@ -3801,10 +3674,6 @@ CREATE TABLE public.virtual_models (
     CONSTRAINT virtual_models_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['organization'::text, 'group'::text]))),
     CONSTRAINT virtual_models_state_check CHECK ((state = ANY (ARRAY['ENABLED'::text, 'DISABLED'::text])))
 );
-
-ALTER TABLE ONLY public.usage_hours ATTACH PARTITION public.usage_hours_202612 FOR VALUES FROM ('2026-12-01 00:00:00+00') TO ('2027-01-01 00:00:00+00');
-
-ALTER TABLE ONLY public.usage_tagged_hours ATTACH PARTITION public.usage_tagged_hours_202612 FOR VALUES FROM ('2026-12-01 00:00:00+00') TO ('2027-01-01 00:00:00+00');
 
 ALTER TABLE ONLY public.access_tokens
     ADD CONSTRAINT access_tokens_pkey PRIMARY KEY (access_token_id);
@@ -4085,9 +3954,6 @@ ALTER TABLE ONLY public.usage_findings
 ALTER TABLE ONLY public.usage_hours
     ADD CONSTRAINT usage_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path);
 
-ALTER TABLE ONLY public.usage_hours_202612
-    ADD CONSTRAINT usage_hours_202612_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path);
-
 ALTER TABLE ONLY public.usage_member_numbers
     ADD CONSTRAINT usage_member_numbers_organization_id_generation_number_key UNIQUE (organization_id, generation, number);
 
@@ -4123,9 +3989,6 @@ ALTER TABLE ONLY public.usage_tag_days
 
 ALTER TABLE ONLY public.usage_tagged_hours
     ADD CONSTRAINT usage_tagged_hours_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path, tags);
-
-ALTER TABLE ONLY public.usage_tagged_hours_202612
-    ADD CONSTRAINT usage_tagged_hours_202612_pkey PRIMARY KEY (organization_id, generation, hour_start, member_id, api_key_id, model, status, endpoint, provider_id, group_path, tags);
 
 ALTER TABLE ONLY public.usage_year_totals
     ADD CONSTRAINT usage_year_totals_pkey PRIMARY KEY (organization_id, generation, scope_kind, year, scope_id, group_path, member_id);
@@ -4441,10 +4304,6 @@ CREATE UNIQUE INDEX usage_rollups_current ON public.usage_rollups USING btree (o
 CREATE INDEX usage_rollups_retired ON public.usage_rollups USING btree (organization_id, generation) WHERE (state = 'RETIRED'::text);
 
 CREATE INDEX user_identities_by_user ON public.user_identities USING btree (user_id);
-
-ALTER INDEX public.usage_hours_pkey ATTACH PARTITION public.usage_hours_202612_pkey;
-
-ALTER INDEX public.usage_tagged_hours_pkey ATTACH PARTITION public.usage_tagged_hours_202612_pkey;
 
 CREATE TRIGGER api_keys_begin_standings AFTER INSERT ON public.api_keys REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.begin_standings_of_keys();
 
@@ -5102,8 +4961,6 @@ CREATE POLICY audit_reads ON public.usage_findings FOR SELECT TO megarouter_audi
 
 CREATE POLICY audit_reads ON public.usage_hours FOR SELECT TO megarouter_audit USING (true);
 
-CREATE POLICY audit_reads ON public.usage_hours_202612 FOR SELECT TO megarouter_audit USING (true);
-
 CREATE POLICY audit_reads ON public.usage_member_numbers FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_member_sets FOR SELECT TO megarouter_audit USING (true);
@@ -5123,8 +4980,6 @@ CREATE POLICY audit_reads ON public.usage_running_totals FOR SELECT TO megaroute
 CREATE POLICY audit_reads ON public.usage_tag_days FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_tagged_hours FOR SELECT TO megarouter_audit USING (true);
-
-CREATE POLICY audit_reads ON public.usage_tagged_hours_202612 FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.usage_year_totals FOR SELECT TO megarouter_audit USING (true);
 
@@ -5274,8 +5129,6 @@ CREATE POLICY every_organization_lock ON public.usage_findings FOR UPDATE TO meg
 
 CREATE POLICY every_organization_lock ON public.usage_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
-CREATE POLICY every_organization_lock ON public.usage_hours_202612 FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
-
 CREATE POLICY every_organization_lock ON public.usage_member_numbers FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_member_sets FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -5295,8 +5148,6 @@ CREATE POLICY every_organization_lock ON public.usage_running_totals FOR UPDATE 
 CREATE POLICY every_organization_lock ON public.usage_tag_days FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_tagged_hours FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
-
-CREATE POLICY every_organization_lock ON public.usage_tagged_hours_202612 FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.usage_year_totals FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
@@ -5428,8 +5279,6 @@ CREATE POLICY every_organization_read ON public.usage_findings FOR SELECT TO meg
 
 CREATE POLICY every_organization_read ON public.usage_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
-CREATE POLICY every_organization_read ON public.usage_hours_202612 FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
-
 CREATE POLICY every_organization_read ON public.usage_member_numbers FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_member_sets FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -5449,8 +5298,6 @@ CREATE POLICY every_organization_read ON public.usage_running_totals FOR SELECT 
 CREATE POLICY every_organization_read ON public.usage_tag_days FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_tagged_hours FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
-
-CREATE POLICY every_organization_read ON public.usage_tagged_hours_202612 FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.usage_year_totals FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
@@ -5636,8 +5483,6 @@ CREATE POLICY organization_wall ON public.usage_findings TO megarouter_admin, me
 
 CREATE POLICY organization_wall ON public.usage_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
-CREATE POLICY organization_wall ON public.usage_hours_202612 TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
-
 CREATE POLICY organization_wall ON public.usage_member_numbers TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_member_sets TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -5657,8 +5502,6 @@ CREATE POLICY organization_wall ON public.usage_running_totals TO megarouter_adm
 CREATE POLICY organization_wall ON public.usage_tag_days TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_tagged_hours TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
-
-CREATE POLICY organization_wall ON public.usage_tagged_hours_202612 TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.usage_year_totals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -5710,8 +5553,6 @@ ALTER TABLE public.usage_findings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_hours ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE public.usage_hours_202612 ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE public.usage_member_numbers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_member_sets ENABLE ROW LEVEL SECURITY;
@@ -5731,8 +5572,6 @@ ALTER TABLE public.usage_running_totals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_tag_days ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_tagged_hours ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE public.usage_tagged_hours_202612 ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_year_totals ENABLE ROW LEVEL SECURITY;
 

@@ -231,7 +231,7 @@ def agree(
     if isinstance(reserved_as, Refusal):
         return reserved_as
     rails = in_force(principal.guardrails, now_epoch_s)
-    own_key = principal.own_keys.get(model.provider, "")
+    own_key = principal.own_key_at(model.provider)
 
     def covers(rule: RateRule | ModelBudget) -> bool:
         return rule.covers(model.name, model.provider)

@@ -1,9 +1,7 @@
 """The caller and every guardrail above the call: one frozen snapshot for a decision."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
@@ -13,8 +11,6 @@ from gateway_core.model.limits.guardrails import Guardrail, in_force
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.organization.service_accounts import is_service_account
 from gateway_core.model.routing.caller_routing import NO_ROUTING, CallerRouting
-
-NO_OWN_KEYS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +38,17 @@ class Principal:
     is_switched_off: bool = False
     """Whether the organization is a personal account in a deployment that has none."""
     routing: CallerRouting = NO_ROUTING
-    own_keys: Mapping[str, str] = field(default_factory=lambda: NO_OWN_KEYS)
-    """The ids of the keys that the organization has at providers itself, by provider. Its calls carry them."""
+    own_keys: tuple[tuple[str, str], ...] = ()
+    """The providers at which the organization has a key itself, each with the id of the key. Its calls carry them."""
 
     def at(self, instant_epoch_s: float) -> "Principal":
         """Returns the principal with the limits that are in force at an instant."""
         rails = in_force(self.guardrails, instant_epoch_s)
         return self if rails is self.guardrails else replace(self, guardrails=rails)
+
+    def own_key_at(self, provider: str) -> str:
+        """Returns the id of the organization's own key at a provider; empty if it has none."""
+        return next((key for name, key in self.own_keys if name == provider), "")
 
     def may_call(self, model: str, provider: str) -> bool:
         """Returns whether every enforced whitelist above the call allows the model.

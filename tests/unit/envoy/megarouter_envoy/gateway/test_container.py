@@ -64,7 +64,7 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
 def test_only_providers_with_a_credential_have_a_cluster(
     environment: Environment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert [one.name for one in first_clusters(environment)] == ["provider-openai"]
+    assert [one.name for one in first_clusters(environment)] == ["provider-openai", "ownkey-openai"]
     assert "no credential" in (said := capsys.readouterr().out)
     assert "anthropic" in said
 
@@ -107,7 +107,7 @@ def test_the_mock_answers_for_providers_without_a_credential_if_it_is_named(
 def test_the_bootstrap_has_no_provider_because_they_change_while_envoy_runs(environment: Environment) -> None:
     names = [one["name"] for one in bootstrap(environment)["clusters"]]
     assert "discovery" in names
-    assert not [name for name in names if name.startswith(("provider-", "fallback-"))]
+    assert not [name for name in names if name.startswith(("provider-", "ownkey-", "fallback-"))]
 
 
 @pytest.mark.parametrize(

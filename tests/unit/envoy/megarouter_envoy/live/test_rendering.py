@@ -47,7 +47,11 @@ def test_providers_of_the_database_come_beside_those_of_the_options(
     options: BootstrapOptions, folder: LiveFolder
 ) -> None:
     rendered = render(options, Wanted(providers=(added(),), fallbacks=(("gpus", "local"),)), folder)
-    assert names(rendered) == ["provider-local", "provider-gpus", "fallback-2.gpus.local"]
+    assert names(rendered) == [
+        *("provider-local", "provider-gpus"),
+        *("ownkey-local", "ownkey-gpus"),
+        "fallback-2.gpus.local",
+    ]
     assert rendered.refusals == {}
 
 
@@ -68,12 +72,12 @@ def test_one_that_cannot_be_reached_is_refused_and_leaves_the_others(
 ) -> None:
     wrong = (added("port", "https://gpus.example:http/v1"), added("secret", secret="über-geheim"), added())
     rendered = render(options, Wanted(providers=wrong), folder)
-    assert names(rendered) == ["provider-local", "provider-gpus"]
+    assert names(rendered) == ["provider-local", "provider-gpus", "ownkey-local", "ownkey-gpus"]
     assert rendered.refusals.keys() == {"port", "secret"}
 
 
 def test_the_database_takes_the_place_of_the_options(options: BootstrapOptions, folder: LiveFolder) -> None:
-    assert names(render(options, Wanted(providers=(added("local"),)), folder)) == ["provider-local"]
+    assert names(render(options, Wanted(providers=(added("local"),)), folder)) == ["provider-local", "ownkey-local"]
     assert (folder.secrets.credentials / "local").read_text() == SECRET
 
 
