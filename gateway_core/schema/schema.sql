@@ -2100,7 +2100,7 @@ CREATE TABLE public.credit_grants (
 
 CREATE TABLE public.credit_lines (
     organization_id text NOT NULL,
-    line_nano_credits bigint,
+    line_nano_credits bigint DEFAULT 0,
     used_nano_credits bigint DEFAULT 0 NOT NULL,
     user_id text,
     update_time timestamp with time zone DEFAULT now() NOT NULL,

@@ -22,6 +22,7 @@ RUN = {
     "docs/guides/alerts.md": "tests/e2e/docs/test_readme.py",
     "docs/guides/live-configuration.md": "tests/e2e/docs/test_guides.py",
     "docs/guides/operators.md": "tests/e2e/docs/test_guides.py",
+    "docs/guides/own-keys.md": "tests/e2e/docs/test_guides.py",
     "docs/guides/people.md": "tests/e2e/docs/test_guides.py",
     "docs/guides/calling-models.md": "tests/e2e/docs/test_guides.py",
     "docs/guides/routing.md": "tests/e2e/docs/test_guides.py",
