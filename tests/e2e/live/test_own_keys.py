@@ -121,8 +121,8 @@ async def test_attempts_at_several_deployments_each_carry_the_right_key(both: Or
 
 
 async def test_a_wrong_key_is_the_organizations_own_affair(both: Organizations) -> None:
-    """The provider's error reaches the caller without the key, no attempt is made with the gateway's credential, and the others'
-    calls go on. Seen to fail without `answersOwnKey` and without `own_key` in `observation_of`."""
+    """The provider's error reaches the caller without the key, no attempt is made with the gateway's credential, and the calls of
+    others go on. Seen to fail without `answersOwnKey`."""
     for provider in ("own-wrong", "own-spare"):
         await both.gateways.offer(provider)
     model = await offer_over(both.gateways, "own-wrong-several", "own-wrong", "own-spare")
