@@ -13,18 +13,21 @@ _STACK_FOR_PEOPLE = _STACK if "MEGAROUTER_TEST_HOME" in os.environ else "stack f
 """Two stacks cannot share the home that `./dev test --home` names."""
 _METERED_STACK = "metered stack"
 _STACK_WITH_DEPLOYMENTS = "stack with deployments"
+_STACKS_OF_THEIR_OWN = _STACK if "MEGAROUTER_TEST_HOME" in os.environ else "stacks of their own"
 _ONE_AT_A_TIME = {
     "tests/e2e/admin": _STACK_FOR_PEOPLE,
     "tests/e2e/clients": _STACK_FOR_PEOPLE,
     "tests/e2e/metering/test_usage_answers.py": _STACK,
     "tests/e2e/metering": _METERED_STACK,
     "tests/e2e/deployments": _STACK_WITH_DEPLOYMENTS,
+    "tests/e2e/live": _STACKS_OF_THEIR_OWN,
+    "tests/e2e/running": _STACKS_OF_THEIR_OWN,
     "tests/e2e": _STACK,
     "tests/unit/sdk/test_other_languages.py": _STACK_FOR_PEOPLE,
     "tests/unit/architecture": "architecture",
 }
 """Folders and modules whose tests share one stack, one build folder of the clients, or the parsed source."""
-_FIRST = (_STACK, _STACK_FOR_PEOPLE, _METERED_STACK, _STACK_WITH_DEPLOYMENTS)
+_FIRST = (_STACK, _STACKS_OF_THEIR_OWN, _STACK_FOR_PEOPLE, _METERED_STACK, _STACK_WITH_DEPLOYMENTS)
 
 
 class _OneWorkerForEach(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types

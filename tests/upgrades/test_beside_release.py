@@ -17,6 +17,7 @@ from tests.support.faults.steady_load import SteadyLoad
 from tests.support.faults.sums import books_equal, run_audit, settled
 from tests.support.ports import free_port_base
 from tests.support.upgrades.balancer import Backend, Balancer
+from tests.support.upgrades.fleet import KEPT_S
 from tests.support.upgrades.releases import Release, ReleasedStack
 
 CALLS_PER_SECOND = 15
@@ -64,7 +65,7 @@ async def test_a_gateway_of_a_release_serves_beside_its_successor_until_it_stops
                 shutil.copy2(old.home / name, new.home.directory / name)
             async with (
                 asyncpg.create_pool(postgres.url, min_size=1, max_size=2) as database,
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S)) as session,
                 Balancer([Backend(old.port_base, old.port_base + 1)]) as balancer,
             ):
                 base_url = f"http://127.0.0.1:{balancer.model_port}"

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from megarouter_envoy.binary import drain_limit_s
 
 from tests.support.faults.recovery import FIGURES
 from tests.support.upgrades.fleet import Fleet, Gateway
@@ -25,7 +26,7 @@ async def test_processes_that_take_over_from_each_other_lose_nothing(fleet: Flee
             for name in [*gateway.services, "envoy"]:
                 async with traffic.restarting(f"{name} of gateway {number}"):
                     await taken_over(gateway, name)
-        await asyncio.sleep(DRAIN_GRACE_S)  # the old Envoy closes the connections that are still open
+        await asyncio.sleep(drain_limit_s(DRAIN_GRACE_S))  # the old Envoy closes the connections that are still open
     await check(fleet, traffic, before, "taking over", quiet_s)
 
 

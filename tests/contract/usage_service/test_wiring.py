@@ -126,9 +126,10 @@ async def test_an_unsettleable_report_does_not_stop_its_batch(
 async def test_a_batch_survives_an_unresponsive_database_while_the_stream_waits(
     owner: asyncpg.Connection, settings: UsageSettings
 ) -> None:
-    await prepare(owner)
+    organizations = [f"organization-{number}" for number in range(50)]
+    await prepare(owner, *organizations)
     small = {"database_timeout_ms": 200, "settle_queue_entries": 5, "settle_batch_entries": 5}
-    reports = [make_report(make_hold()) for _ in range(50)]
+    reports = [make_report(make_hold(organization)) for organization in organizations]
     async with running(settings.model_copy(update=small)) as service:
         async with owner.transaction():
             await owner.execute("SELECT FROM ledger_heads FOR UPDATE")

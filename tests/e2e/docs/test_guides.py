@@ -14,6 +14,7 @@ from tests.support.checkout.documented_commands import blocks, broken_promises
     "guide",
     [
         "docs/guides/calling-models.md",
+        "docs/guides/live-configuration.md",
         "docs/guides/operators.md",
         "docs/guides/people.md",
         "docs/guides/routing.md",

@@ -6,6 +6,7 @@ import time
 
 import aiohttp
 import pytest
+from megarouter_envoy.binary import drain_limit_s
 
 from deploy.local.programs import probes
 from tests.faults.conftest import DRAIN_GRACE_S, World
@@ -48,7 +49,7 @@ async def test_a_restart_of_every_process_under_load_loses_no_call_and_cuts_no_s
             assert world.stack.identity(name).pid != process_ids[name]
             slow += await asyncio.gather(*opened)
             FIGURES.notes.append(f"{name} restarted in {took_s:.1f} s with {STREAMS} streams open")
-        await asyncio.sleep(DRAIN_GRACE_S)  # the old Envoy closes the connections that are still open
+        await asyncio.sleep(drain_limit_s(DRAIN_GRACE_S))  # the old Envoy closes the connections that are still open
     assert [outcome.status for outcome in (*load.outcomes, *slow) if not outcome.is_served] == []
     FIGURES.notes.append(
         f"restart of everything: {len(load.outcomes)} calls and {len(slow)} streams, none lost; slowest call"
@@ -96,7 +97,7 @@ async def test_an_envoy_that_was_drained_from_outside_is_replaced_without_cuttin
     assert all(outcome.is_served for outcome in outcomes)
     await world.check([tenant], [str(outcome.request_id) for outcome in outcomes], before)
     if by_signal:
-        await asyncio.sleep(DRAIN_GRACE_S)  # until the old one has ended
+        await asyncio.sleep(drain_limit_s(DRAIN_GRACE_S))  # until the old one has ended
         assert (await until_served(world, tenant)).is_served
         assert world.stack.identity("envoy").pid == successor
 

@@ -31,7 +31,7 @@ def without_decision(rendered: str, cluster: str, undecided: Collection[str]) ->
     document["static_resources"]["listeners"] = [model, metrics]
     manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][-1]["typed_config"]
     manager["http_filters"] = [entry for entry in manager["http_filters"] if entry["name"] not in undecided]
-    routes = [{"match": {"prefix": "/"}, "route": {"cluster": cluster}}]
+    routes = [{"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}]
     manager["route_config"] = {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]}
     return document
 

@@ -91,7 +91,7 @@ spec:
         - --drain-strategy
         - immediate
         - --drain-time-s
-        - "6"
+        - "15"
         - --file-flush-interval-msec
         - "100"
         - --log-level

@@ -104,9 +104,12 @@ async def test_a_page_token_is_only_for_its_own_export(
 
 async def test_calls_that_take_too_long_to_find_are_reported(
     client: Client,
+    owner: asyncpg.Connection,
     history: UsageHistory,  # noqa: F811 - a fixture
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(f"{SMALL}._TIMEOUT_S", 0.001)
-    failure = await client.failure("ExportCalls", request())
+    monkeypatch.setattr(f"{SMALL}._TIMEOUT_S", 0.3)
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE usage_records")
+        failure = await client.failure("ExportCalls", request())
     assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "EXPORT_TOO_SLOW")
