@@ -2182,7 +2182,8 @@ CREATE TABLE public.holds (
     CONSTRAINT holds_placement_check CHECK ((placement >= 0)),
     CONSTRAINT holds_state_check CHECK ((state = ANY (ARRAY['HELD'::text, 'SETTLED'::text, 'VOIDED'::text, 'EXPIRED'::text]))),
     CONSTRAINT resolved_or_held CHECK (((state = 'HELD'::text) = (resolve_time IS NULL)))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.02');
 
 CREATE TABLE public.identity_revisions (
     organization_id text NOT NULL,
