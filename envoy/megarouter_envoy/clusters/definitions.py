@@ -178,7 +178,7 @@ def _provider(target: ProviderTarget, options: BootstrapOptions) -> cluster.Clus
         dns_lookup_family=cluster.ClusterDnsLookupFamily.ALL,
         connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
         per_connection_buffer_limit_bytes=limits.connection_buffer_bytes,
-        circuit_breakers=_breakers(limits.max_concurrent_provider_calls),
+        circuit_breakers=_breakers(limits.listeners.concurrent_provider_calls),
         typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_provider_protocol(target, options))},
         load_assignment=_one_endpoint(target.cluster, socket_address(target.host, target.port), target.host),
         transport_socket=_tls(target.host, options.authorities_path) if target.tls else None,
