@@ -39,7 +39,7 @@ export function CallList() {
 function CallsCsv() {
   const name = useParent();
   const transport = useTransport();
-  const { timeRange, usageFilter } = useUsageQuestion("7d");
+  const { timeRange, usageFilter, days } = useUsageQuestion("7d");
   async function* parts(signal: AbortSignal): AsyncGenerator<FilePart> {
     for (let pageToken = ""; ; ) {
       const page = await callUnaryMethod(transport, UsageReports.method.exportCalls, { name, timeRange, usageFilter, pageToken }, { signal });
@@ -48,7 +48,7 @@ function CallsCsv() {
       pageToken = page.nextPageToken;
     }
   }
-  return <DownloadButton file="calls" parts={parts} />;
+  return <DownloadButton file="calls" days={days} parts={parts} />;
 }
 
 function Found() {
