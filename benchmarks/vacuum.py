@@ -2,7 +2,7 @@
 
 It starts its own PostgreSQL with its default settings of autovacuum, and settles calls at a steady rate while rollups and standings
 follow. For each table it prints dead rows, in-place updates, the runs of autovacuum, and by how much table and indexes are larger
-than written anew. `--past-holds` starts with a table that has grown, and `--sql` with another setting of a table, to compare.
+than rewritten ones. `--past-holds` starts with a table that has grown, and `--sql` with another setting of a table, to compare.
 """
 
 import argparse
@@ -143,7 +143,7 @@ async def measure(server_url: str, load: Load) -> Table:
         # PostgreSQL shows what a transaction has changed after a while.
         await asyncio.sleep(_SAMPLE_S)
         found = await owner.fetch(_SAMPLE, TABLES)
-    return _table(found, await _written_anew(database_url), seen)
+    return _table(found, await _rewritten(database_url), seen)
 
 
 async def _settle_steadily(owner: asyncpg.Connection, settler: Settler, names: Sequence[str], load: Load) -> _Seen:
@@ -164,7 +164,7 @@ async def _settle_steadily(owner: asyncpg.Connection, settler: Settler, names: S
     return seen
 
 
-async def _written_anew(database_url: str) -> dict[str, asyncpg.Record]:
+async def _rewritten(database_url: str) -> dict[str, asyncpg.Record]:
     """Returns the sizes of the tables without any room between rows but what their settings want."""
     async with AsyncExitStack() as stack:
         owner = await asyncpg.connect(database_url)
@@ -189,13 +189,24 @@ def _hold(names: Sequence[str], number: int) -> Hold:
     return hold if number % 10 else replace(hold, placed_epoch_us=hold.placed_epoch_us - _LATE_US)
 
 
-def _table(rows: Sequence[asyncpg.Record], anew: dict[str, asyncpg.Record], seen: _Seen) -> Table:
+def _table(rows: Sequence[asyncpg.Record], rewritten: dict[str, asyncpg.Record], seen: _Seen) -> Table:
     table = Table("table", title=seen.title())
-    for column in ("rows", "updates", "HOT", "dead", "most dead", "vacuums", "table kB", "anew", "indexes kB", "anew"):
+    for column in (
+        "rows",
+        "updates",
+        "HOT",
+        "dead",
+        "most dead",
+        "vacuums",
+        "table kB",
+        "rewritten",
+        "indexes kB",
+        "rewritten",
+    ):
         table.add_column(column, justify="right")
     for row in rows:
         name, updates = row["name"], row["updates"]
-        sizes = (one[size] for size in ("table_bytes", "index_bytes") for one in (row, anew[name]))
+        sizes = (one[size] for size in ("table_bytes", "index_bytes") for one in (row, rewritten[name]))
         table.add_row(
             name,
             *(f"{row['rows']:,}", f"{updates:,}"),
