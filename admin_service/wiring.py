@@ -69,6 +69,7 @@ from admin_service.resources.sign_in_links.changes import SignInLinkMaker
 from admin_service.resources.sign_in_links.service import SignInLinksApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.resources.usage_exports.downloads import FilesApi, files_handler
+from admin_service.resources.usage_exports.reading import replica_settings
 from admin_service.resources.usage_exports.running import ExportRunner, process_of
 from admin_service.resources.usage_exports.service import UsageExportsApi
 from admin_service.resources.usage_exports.sharing import ReportSharing
@@ -187,7 +188,9 @@ async def open_service(
             "redis": redis.ping,
         }
         exports = ExportRunner(
-            pool, process_of(settings.database_url.get_secret_value()), lambda: secrets.token_hex(16)
+            pool,
+            process_of(settings.database_url.get_secret_value(), replica_settings(settings)),
+            lambda: secrets.token_hex(16),
         )
         async with (
             in_background(service.watch_database()),

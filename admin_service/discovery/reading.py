@@ -11,6 +11,7 @@ import asyncpg
 
 from admin_service.discovery.own_keys import OwnKey
 from admin_service.resources.catalog_changes import store
+from admin_service.resources.catalog_changes.limits import find_limits
 from admin_service.resources.catalog_changes.sealing import CredentialKeys
 from admin_service.resources.catalog_changes.store import StoredProvider
 from gateway_core.model.deployments.fallbacks import orders_of
@@ -69,6 +70,7 @@ class WantedReader:
         ):
             number = await connection.fetchval(_NUMBER)
             stored = [store.provider_row(*row) for row in await connection.fetch(_WITH_CREDENTIALS)]
+            limits = await find_limits(connection)
             snapshot = await read_snapshot(connection)
             own_keys = await connection.fetch(_OWN_KEYS)
         opened = dict(self._opened(stored))
@@ -79,8 +81,8 @@ class WantedReader:
         times = {one.provider.name: str(one.credential and one.credential.set_time) for one in stored}
         return Wanted(
             number,
-            wanted_document(_with_secrets(providers, opened), fallbacks),
-            wanted_document(_with_secrets(providers, times), fallbacks),
+            wanted_document(_with_secrets(providers, opened), fallbacks, limits),
+            wanted_document(_with_secrets(providers, times), fallbacks, limits),
             list(self._opened_own(own_keys)),
         )
 

@@ -200,6 +200,7 @@ GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 -- What operators change while the gateway runs. No other service reads credentials, which are sealed.
 GRANT SELECT, INSERT, UPDATE, DELETE ON provider_credentials TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (live), DELETE ON organization_provider_credentials TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE ON listener_limits TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (refusal) ON configuration_versions TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON configuration_answers TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON catalog_virtual_models, virtual_models, routing_policies TO megarouter_admin;

@@ -2205,7 +2205,8 @@ CREATE TABLE public.holds (
     CONSTRAINT holds_placement_check CHECK ((placement >= 0)),
     CONSTRAINT holds_state_check CHECK ((state = ANY (ARRAY['HELD'::text, 'SETTLED'::text, 'VOIDED'::text, 'EXPIRED'::text]))),
     CONSTRAINT resolved_or_held CHECK (((state = 'HELD'::text) = (resolve_time IS NULL)))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.02');
 
 CREATE TABLE public.identity_revisions (
     organization_id text NOT NULL,
@@ -2345,6 +2346,17 @@ UNION ALL
     ledger_transfers.hold_id,
     ledger_transfers.create_time
    FROM public.ledger_transfers;
+
+CREATE TABLE public.listener_limits (
+    is_set boolean DEFAULT true NOT NULL,
+    model_connections integer NOT NULL,
+    admin_connections integer NOT NULL,
+    concurrent_provider_calls integer NOT NULL,
+    CONSTRAINT listener_limits_admin_connections_check CHECK ((admin_connections > 0)),
+    CONSTRAINT listener_limits_concurrent_provider_calls_check CHECK ((concurrent_provider_calls > 0)),
+    CONSTRAINT listener_limits_is_set_check CHECK (is_set),
+    CONSTRAINT listener_limits_model_connections_check CHECK ((model_connections > 0))
+);
 
 CREATE TABLE public.mail_preferences (
     organization_id text NOT NULL,
@@ -3818,6 +3830,9 @@ ALTER TABLE ONLY public.ledger_transfers
 
 ALTER TABLE ONLY public.ledger_transfers
     ADD CONSTRAINT ledger_transfers_pkey PRIMARY KEY (organization_id, sequence);
+
+ALTER TABLE ONLY public.listener_limits
+    ADD CONSTRAINT listener_limits_pkey PRIMARY KEY (is_set);
 
 ALTER TABLE ONLY public.mail_preferences
     ADD CONSTRAINT mail_preferences_pkey PRIMARY KEY (organization_id, member_id);
@@ -6253,6 +6268,8 @@ GRANT SELECT ON TABLE public.ledger_transfers TO megarouter_audit;
 
 GRANT SELECT ON TABLE public.ledger_postings TO megarouter_admin;
 GRANT SELECT ON TABLE public.ledger_postings TO megarouter_audit;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.listener_limits TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.mail_preferences TO megarouter_usage;
 GRANT SELECT,INSERT ON TABLE public.mail_preferences TO megarouter_admin;

@@ -189,7 +189,7 @@ def _provider(
         dns_lookup_family=cluster.ClusterDnsLookupFamily.ALL,
         connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
         per_connection_buffer_limit_bytes=limits.connection_buffer_bytes,
-        circuit_breakers=_breakers(limits.max_concurrent_provider_calls),
+        circuit_breakers=_breakers(limits.listeners.concurrent_provider_calls),
         typed_extension_protocol_options={
             PROTOCOL_OPTIONS: pack(_provider_protocol(target, credential_filters, options))
         },

@@ -50,7 +50,7 @@ def try_next(attempts: int) -> route.RetryPolicy:
 def _fallback(order: Sequence[str], options: BootstrapOptions, protocol_options: str) -> cluster.Cluster:
     names = {target.name: target for target in options.providers}
     parts = [composite.ClusterConfigClusterEntry(name=names[name].cluster) for name in order]
-    calls_max = options.limits.max_concurrent_provider_calls
+    calls_max = options.limits.listeners.concurrent_provider_calls
     return cluster.Cluster(
         name=fallback_cluster(order),
         cluster_type=cluster.ClusterCustomClusterType(

@@ -4,10 +4,13 @@ They share a folder. `megarouter_envoy` writes the options of the bootstrap to i
 database. Later admin_service keeps there what Envoy has accepted.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from gateway_core.model.deployments.listener_limits import ListenerLimits
 
 OPTIONS_FILE: Final = "options.json"
 LAST_GOOD_FILE: Final = "last-good.json"
@@ -20,10 +23,10 @@ MOST_SECRET_BYTES: Final = 16_384
 
 
 def wanted_document(
-    providers: Sequence[Mapping[str, Any]], fallbacks: Sequence[Sequence[str]]
-) -> dict[str, Sequence[Any]]:
-    """Returns what to render: places that receive calls, and orders in which those of one call may be tried."""
-    return {"providers": providers, "fallbacks": fallbacks}
+    providers: Sequence[Mapping[str, Any]], fallbacks: Sequence[Sequence[str]], limits: ListenerLimits
+) -> dict[str, Any]:
+    """Returns what to render: places that receive calls, orders in which those of one call may be tried, and limits."""
+    return {"providers": providers, "fallbacks": fallbacks, "limits": dataclasses.asdict(limits)}
 
 
 def source_of(options: bytes, document: Mapping[str, Any]) -> str:

@@ -6,28 +6,27 @@ import { usePlace } from "../../hooks/account";
 import { useNow } from "../../hooks/now";
 import { useChangeSearch, useSelection } from "../../hooks/usage";
 import { type Period, dayOf, isDay } from "../../util/times";
+import { usePeriods } from "./periods";
 
 const mostDays = 400;
 const custom = "custom";
 
-/** Chooses a period that ends now, or a range of days. */
+/** Chooses a period, or a range of days. */
 export function PeriodChoice({ otherwise }: { readonly otherwise: Period }) {
   const { t } = useLingui();
   const { organization } = usePlace();
   const today = dayOf(useNow(), organization.timeZone);
+  const periods = usePeriods();
   const selection = useSelection();
   const change = useChangeSearch();
   const choose = (value: string): void =>
     change(value === custom ? { period: undefined, from: `${today.slice(0, 8)}01`, to: today } : { period: value, from: undefined, to: undefined });
   return (
     <Group gap="sm">
-      {selection.from !== undefined && <Days key={`${selection.from} ${selection.to}`} from={selection.from} to={selection.to ?? today} change={change} />}
+      {selection.from !== undefined && <Days from={selection.from} to={selection.to ?? today} change={change} />}
       <NativeSelect
         aria-label={t`Period`} value={selection.from === undefined ? (selection.period ?? otherwise) : custom} onChange={(event) => choose(event.currentTarget.value)} w={170}
-        data={[
-          { value: "24h", label: t`Last 24 hours` }, { value: "7d", label: t`Last 7 days` }, { value: "30d", label: t`Last 30 days` },
-          { value: "90d", label: t`Last 90 days` }, { value: "365d", label: t`Last 365 days` }, { value: custom, label: t`Custom days…` },
-        ]}
+        data={[...periods, { value: custom, label: t`Custom days…` }]}
       />
     </Group>
   );
@@ -39,11 +38,14 @@ interface DaysProps {
   readonly change: (part: Readonly<Record<string, string | undefined>>) => void;
 }
 
-/** The first and the last day. The address changes when a person leaves the field, because a year is typed digit by digit. */
+/**
+ * The first and the last day. The address changes when a person leaves the field, because a year is typed digit by digit. The fields stay
+ * when it does: the person is typing in the other one by then.
+ */
 function Days({ from, to, change }: DaysProps) {
   const { t } = useLingui();
-  const [first, setFirst] = useState(from);
-  const [last, setLast] = useState(to);
+  const [first, setFirst] = useText(from);
+  const [last, setLast] = useText(to);
   const days = (Date.parse(last) - Date.parse(first)) / (24 * 3600_000) + 1;
   const isRange = isDay(first) && isDay(last) && first >= "2000-01-01" && days >= 1 && days <= mostDays;
   const commit = (): void => {
@@ -60,4 +62,11 @@ function Days({ from, to, change }: DaysProps) {
       {!isRange && <Text size="xs" c="red" role="alert"><Trans>Choose 1 to 400 days.</Trans></Text>}
     </Group>
   );
+}
+
+/** What a person types, begun anew when the address has another value. */
+function useText(value: string): readonly [string, (text: string) => void] {
+  const [state, setState] = useState({ value, text: value });
+  if (state.value !== value) setState({ value, text: value });
+  return [state.value === value ? state.text : value, (text) => setState({ value, text })];
 }

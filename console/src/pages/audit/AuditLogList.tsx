@@ -1,12 +1,12 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { callUnaryMethod, useSuspenseQuery, useTransport } from "@connectrpc/connect-query";
 import { AuditLog, type AuditLogEntry, AuditLogFormat } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, Group, NativeSelect, Text } from "@mantine/core";
+import { Badge, Group, Text } from "@mantine/core";
 import { useSearch } from "@tanstack/react-router";
 
-import { allOf, idOf, quoted } from "../../api/names";
+import { allOf, idOf, quoted, within } from "../../api/names";
 import { Part } from "../../components/Part";
+import { SincePeriod } from "../../components/selection/SincePeriod";
 import { MemberField } from "../../forms/fields/MemberField";
 import { useParent, usePlace } from "../../hooks/account";
 import { useNow } from "../../hooks/now";
@@ -22,7 +22,7 @@ import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { type Period, isPeriod, startOf } from "../../util/times";
+import { rangeOf } from "../../util/times";
 
 const mostPerPage = 1000;
 const from = "/organizations/$organization/auditLogEntries";
@@ -40,13 +40,7 @@ export function AuditLogList() {
       <Group gap="sm" mb="md" align="flex-end">
         <SearchField value={search.q ?? ""} label={t`Search in what was done, and to what`} onChange={(q) => change({ q: q || undefined })} />
         <MemberField value={search.member === undefined ? "" : `${account.organization}/members/${search.member}`} label={t`By`} onChange={(member) => change({ member: member === "" ? undefined : idOf(member) })} />
-        <NativeSelect
-          aria-label={t`Period`} value={search.period ?? ""} onChange={(event) => change({ period: isPeriod(event.currentTarget.value) ? event.currentTarget.value : undefined })}
-          data={[
-            { value: "", label: t`From the beginning` }, { value: "24h", label: t`Last 24 hours` }, { value: "7d", label: t`Last 7 days` }, { value: "30d", label: t`Last 30 days` },
-            { value: "90d", label: t`Last 90 days` }, { value: "365d", label: t`Last 365 days` },
-          ]}
-        />
+        <SincePeriod value={search.period} onChange={(period) => change({ period })} />
       </Group>
       <Surface flush><Part height={420} denied={denied}><Found /></Part></Surface>
     </>
@@ -74,10 +68,9 @@ export function useAuditFilter(): string {
   const { account, organization } = usePlace();
   const search = useSearch({ from });
   const now = useNow();
-  const since = (period: Period): string => `create_time >= ${quoted(timestampDate(startOf(period, now, organization.timeZone)).toISOString())}`;
   return allOf(
     search.q === undefined ? "" : quoted(search.q), search.member === undefined ? "" : `member = ${quoted(`${account.organization}/members/${search.member}`)}`,
-    search.period === undefined ? "" : since(search.period),
+    search.period === undefined ? "" : within("create_time", rangeOf(search.period, now, organization.timeZone)),
   );
 }
 

@@ -7,13 +7,14 @@ import { Button, Group, Text } from "@mantine/core";
 import { useState } from "react";
 
 import { messageOf } from "../../api/errors";
-import { organizationIdOf } from "../../api/names";
 import { queryClient } from "../../api/queries";
 import { Confirmation } from "../../components/Confirmation";
+import { usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { formatPercent } from "../../util/numbers";
 import { saveFile, sha256 } from "../../util/files";
 import { Share } from "./Share";
+import { fileNameOf } from "./file_name";
 
 const reload = (): void => void queryClient.invalidateQueries();
 
@@ -44,6 +45,7 @@ function Cancel({ one }: { readonly one: UsageExport }) {
 function Download({ one }: { readonly one: UsageExport }) {
   const { t } = useLingui();
   const language = useLanguage();
+  const { timeZone } = usePlace().organization;
   const transport = useTransport();
   const [parts, setParts] = useState(0);
   const download = usePlainMutation({
@@ -59,8 +61,8 @@ function Download({ one }: { readonly one: UsageExport }) {
       }
       const digest = await sha256(content);
       if (at !== content.length || (digest !== undefined && digest !== one.sha256)) throw new Error(t`The file arrived damaged. Download it again.`);
-      const [extension, type] = one.format === UsageExportFormat.PDF ? ["pdf", "application/pdf"] : ["csv", "text/csv"];
-      saveFile(`${organizationIdOf(one.name)}-usage-${new Date().toISOString().slice(0, 10)}.${extension}`, [content], type);
+      const [extension, type] = one.format === UsageExportFormat.PDF ? ["pdf", "application/pdf"] as const : ["csv", "text/csv"] as const;
+      saveFile(fileNameOf(one, timeZone, extension), [content], type);
     },
   });
   return (

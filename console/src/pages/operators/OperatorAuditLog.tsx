@@ -1,14 +1,14 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { type OperatorAuditLogEntry, Operators } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, Button, CloseButton, Group, Modal, NativeSelect, Stack, Text } from "@mantine/core";
+import { Badge, Button, CloseButton, Group, Modal, Stack, Text } from "@mantine/core";
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { allOf, idOf, organizationName, quoted } from "../../api/names";
+import { allOf, idOf, organizationName, quoted, within } from "../../api/names";
 import { Changes } from "../../components/Changes";
 import { Part } from "../../components/Part";
+import { SincePeriod } from "../../components/selection/SincePeriod";
 import { useNow } from "../../hooks/now";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { useChangeSearch } from "../../hooks/usage";
@@ -23,7 +23,7 @@ import { EmptyState } from "../../ui/EmptyState";
 import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { isPeriod, startOf } from "../../util/times";
+import { rangeOf } from "../../util/times";
 import { operatorPageOf } from "./OrganizationList";
 
 const from = "/operators/auditLog";
@@ -38,10 +38,7 @@ export function OperatorAuditLog() {
       <PageHeader title={<Trans>Audit log of the operators</Trans>} hint={<Trans>What operators did, and changed settings of the deployment. No entry can be changed or deleted.</Trans>} />
       <Group gap="sm" mb="md">
         <SearchField value={search.q ?? ""} label={t`Search in what was done, and to what`} onChange={(q) => change({ q: q || undefined })} />
-        <NativeSelect
-          aria-label={t`Period`} value={search.period ?? ""} onChange={(event) => change({ period: isPeriod(event.currentTarget.value) ? event.currentTarget.value : undefined })}
-          data={[{ value: "", label: t`From the beginning` }, { value: "24h", label: t`Last 24 hours` }, { value: "7d", label: t`Last 7 days` }, { value: "30d", label: t`Last 30 days` }, { value: "365d", label: t`Last 365 days` }]}
-        />
+        <SincePeriod value={search.period} onChange={(period) => change({ period })} />
         {search.organization !== undefined && (
           <Badge variant="light" radius="sm" size="lg" tt="none" rightSection={<CloseButton size="xs" aria-label={t`Remove ${search.organization}`} onClick={() => change({ organization: undefined })} />}>{search.organization}</Badge>
         )}
@@ -58,7 +55,7 @@ function Found() {
   const [shown, setShown] = useState<OperatorAuditLogEntry | undefined>(undefined);
   const filter = allOf(
     search.q === undefined ? "" : quoted(search.q), search.organization === undefined ? "" : `organization = ${quoted(organizationName(search.organization))}`,
-    search.period === undefined ? "" : `create_time >= ${quoted(timestampDate(startOf(search.period, now, "UTC")).toISOString())}`,
+    search.period === undefined ? "" : within("create_time", rangeOf(search.period, now, "UTC")),
   );
   const paging = usePaging(filter);
   const question = { filter };

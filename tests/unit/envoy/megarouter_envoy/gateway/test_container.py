@@ -10,6 +10,7 @@ import pytest
 from envoy_data_plane.envoy.config.cluster import v3 as cluster
 from megarouter_envoy.gateway import __main__ as program
 from megarouter_envoy.gateway.container import PORTS
+from megarouter_envoy.gateway.live_resources import CLUSTER_TYPE
 from megarouter_envoy.module import find_module
 from megarouter_envoy.names import AUTHZ_CLUSTER
 
@@ -53,7 +54,8 @@ def first_clusters(environment: Environment) -> list[cluster.Cluster]:
     """Returns the clusters that discovery serves before it has read the database."""
     assert program.main() == 0
     document = json.loads(Path(environment["MEGAROUTER_ENVOY_FOLDER"], "live", "last-good.json").read_text())
-    return [cluster.Cluster().parse(base64.b64decode(one["value"])) for one in document["resources"]]
+    values = [one["value"] for one in document["resources"] if one["type_url"] == CLUSTER_TYPE]
+    return [cluster.Cluster().parse(base64.b64decode(value)) for value in values]
 
 
 def refusal(capsys: pytest.CaptureFixture[str]) -> str:
