@@ -8,6 +8,8 @@ interface ConfirmationProps {
   readonly opened: boolean;
   readonly close: () => void;
   readonly title: ReactNode;
+  /** The name of what it is about, which may be far behind the dialog; undefined if the title has it. */
+  readonly about: string | undefined;
   readonly verb: ReactNode;
   readonly danger?: boolean;
   readonly mutation: { readonly isPending: boolean; readonly isError: boolean; readonly error: unknown };
@@ -17,10 +19,11 @@ interface ConfirmationProps {
 }
 
 /** Says what will happen before it happens. */
-export function Confirmation({ opened, close, title, verb, danger = false, mutation, confirm, children }: ConfirmationProps) {
+export function Confirmation({ opened, close, title, about, verb, danger = false, mutation, confirm, children }: ConfirmationProps) {
   return (
     <Modal opened={opened} onClose={close} title={<Text fw={600}>{title}</Text>} centered>
       <Stack gap="md">
+        {about !== undefined && <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>{about}</Text>}
         <Text size="sm" component="div">{children}</Text>
         {mutation.isError && <ErrorNotice error={mutation.error} />}
         <Group justify="flex-end" gap="sm">

@@ -3,6 +3,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
+import { idOf } from "../../api/names";
 import { FormDialog } from "../../components/FormDialog";
 import { useLanguage } from "../../hooks/language";
 import { useSaving } from "../../hooks/saving";
@@ -26,7 +27,7 @@ export function TemporaryLimit({ guardrail, close }: { readonly guardrail: Guard
   const blocked = endTime === undefined ? <Trans>Say until when.</Trans> : amount === undefined && rpm === undefined ? <Trans>Enter at least one limit.</Trans> : undefined;
   const violation = (field: string): string | undefined => saving.violation(`guardrail.temporary_limit.${field}`);
   return (
-    <FormDialog opened close={close} title={<Trans>Other limits for a while</Trans>} verb={<Trans>Change</Trans>} saving={saving} blocked={blocked} submit={() => saving.save(request(limit), close)}>
+    <FormDialog opened close={close} title={<Trans>Other limits for a while</Trans>} about={guardrail.scopeDisplayName || idOf(guardrail.scope)} verb={<Trans>Change</Trans>} saving={saving} blocked={blocked} submit={() => saving.save(request(limit), close)}>
       <Stack gap="md">
         <MomentField label={t`Until`} value={end} onChange={setEnd} error={violation("end_time")} />
         <AmountField label={t`Budget in credits`} description={guardrail.budgetNanoCredits === undefined ? t`Its own: none. Leave it empty to keep it` : t`Its own: ${formatCredits(guardrail.budgetNanoCredits, language)}. Leave it empty to keep it`} value={budget} onChange={setBudget} error={violation("budget_nano_credits")} />

@@ -3,7 +3,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Stack, TagsInput, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 
-import { guardrailOf } from "../../api/names";
+import { idOf, guardrailOf } from "../../api/names";
 import { FormDialog } from "../../components/FormDialog";
 import { useSaving } from "../../hooks/saving";
 import { pathOf } from "../../paths";
@@ -26,7 +26,7 @@ export function ChangeKey({ of, close }: { readonly of: ApiKey; readonly close: 
     }, close);
   };
   return (
-    <FormDialog opened close={close} title={<Trans>Change the key</Trans>} verb={<Trans>Change</Trans>} saving={saving} submit={submit} blocked={name.trim() === "" ? <Trans>Give the key a name.</Trans> : undefined}>
+    <FormDialog opened close={close} title={<Trans>Change the key</Trans>} about={of.displayName || idOf(of.name)} verb={<Trans>Change</Trans>} saving={saving} submit={submit} blocked={name.trim() === "" ? <Trans>Give the key a name.</Trans> : undefined}>
       <Stack gap="md">
         <TextInput label={t`Name`} required maxLength={200} data-autofocus value={name} onChange={(event) => setName(event.currentTarget.value)} error={saving.violation("api_key.display_name")} />
         <MomentField label={t`Ends`} value={end} onChange={setEnd} error={saving.violation("api_key.expire_time")} />
