@@ -2,6 +2,7 @@ import { Trans } from "@lingui/react/macro";
 import { Button, Group, Modal, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
+import { useFocusReturn } from "../hooks/focus";
 import { ErrorNotice } from "./ErrorNotice";
 
 interface ConfirmationProps {
@@ -20,6 +21,7 @@ interface ConfirmationProps {
 
 /** Says what will happen before it happens. */
 export function Confirmation({ opened, close, title, about, verb, danger = false, mutation, confirm, children }: ConfirmationProps) {
+  useFocusReturn(opened);
   return (
     <Modal opened={opened} onClose={close} title={<Text fw={600}>{title}</Text>} centered>
       <Stack gap="md">

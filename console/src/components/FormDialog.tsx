@@ -2,6 +2,7 @@ import { Trans } from "@lingui/react/macro";
 import { Button, Group, Modal, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
+import { useFocusReturn } from "../hooks/focus";
 import { ErrorNotice } from "./ErrorNotice";
 import { Part } from "./Part";
 
@@ -23,6 +24,7 @@ interface FormDialogProps {
 
 /** A form above the page. It closes when it is saved; what went wrong is said in it. */
 export function FormDialog({ opened, close, title, about, verb, danger = false, wide = false, blocked, saving, submit, children }: FormDialogProps) {
+  useFocusReturn(opened);
   return (
     <Modal opened={opened} onClose={close} title={<Text fw={600}>{title}</Text>} centered size={wide ? "lg" : "md"}>
       <form

@@ -22,10 +22,10 @@ export function PageHeader({ title, crumbs = [], hint, actions }: PageHeaderProp
       <Box style={{ minWidth: 0, flex: "1 1 280px" }}>
         {crumbs.length > 0 && (
           <Group component="nav" gap={4} mb={4} c="dimmed" aria-label={crumbs.map((crumb) => crumb.label).join(" / ")}>
-            {crumbs.map((crumb) => (
+            {crumbs.map((crumb, index) => (
               <Group key={crumb.to} gap={4} wrap="nowrap">
+                {index > 0 && <Icon name="right" size={12} />}
                 <AppLink to={crumb.to} c="dimmed">{crumb.label}</AppLink>
-                <Icon name="right" size={12} />
               </Group>
             ))}
           </Group>
