@@ -5,21 +5,24 @@ import { useState } from "react";
 
 import { idOf, guardrailOf } from "../../api/names";
 import { FormDialog } from "../../components/FormDialog";
+import { useTimeZone } from "../../hooks/account";
 import { useSaving } from "../../hooks/saving";
+import { momentOf, textOfMoment } from "../../util/times";
 import { pathOf } from "../../paths";
 import { AppLink } from "../../ui/AppLink";
-import { MomentField, momentOf, textOfMoment } from "../fields/MomentField";
+import { MomentField } from "../fields/MomentField";
 
 /** Changes the name, the end and the addresses of a key. Its other limits are those of its guardrail. */
 export function ChangeKey({ of, close }: { readonly of: ApiKey; readonly close: () => void }) {
   const { t } = useLingui();
+  const zone = useTimeZone();
   const [name, setName] = useState(of.displayName);
-  const [end, setEnd] = useState(textOfMoment(of.expireTime));
+  const [end, setEnd] = useState(textOfMoment(of.expireTime, zone));
   const [addresses, setAddresses] = useState([...of.ipAllowList]);
   const saving = useSaving(ApiKeys.method.updateApiKey, t`The key was changed.`);
-  const isNewEnd = end !== textOfMoment(of.expireTime);
+  const isNewEnd = end !== textOfMoment(of.expireTime, zone);
   const submit = (): void => {
-    const expireTime = momentOf(end);
+    const expireTime = momentOf(end, zone);
     saving.save({
       apiKey: { name: of.name, etag: of.etag, displayName: name.trim(), ipAllowList: addresses, ...(expireTime === undefined ? {} : { expireTime }) },
       updateMask: { paths: ["display_name", "ip_allow_list", ...(isNewEnd ? ["expire_time"] : [])] },
