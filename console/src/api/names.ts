@@ -16,6 +16,12 @@ export function organizationIdOf(name: string): string {
   return name.split("/")[1] ?? "";
 }
 
+/** What an account is called, with its id, which tells those of one name apart. */
+export function nameOf({ name, displayName }: { readonly name: string; readonly displayName: string }): string {
+  const id = organizationIdOf(name);
+  return displayName === "" || displayName === id ? id : `${displayName} (${id})`;
+}
+
 /** Quotes a value for a filter (AIP-160). */
 export function quoted(value: string): string {
   return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;

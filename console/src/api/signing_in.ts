@@ -13,7 +13,7 @@ export const linkPrefix = "mrl-";
 /** Signs in with the secret of a sign-in link, which works once. */
 export async function signInWithLink(secret: string): Promise<void> {
   const { secret: token } = await createClient(SignInLinks, governed(secret)).exchangeSignInLink({});
-  begin({ token, isOwn: true });
+  begin({ token, isOwn: true, mayOperate: false });
 }
 
 /**
@@ -29,7 +29,7 @@ async function confined(tokens: Client<typeof AccessTokens>, pasted: string): Pr
   try {
     return await madeBy(tokens, { expireTime });
   } catch (error) {
-    if (isDenied(error)) return { token: pasted, isOwn: false };
+    if (isDenied(error)) return { token: pasted, isOwn: false, mayOperate: true };
     // The pasted token ends sooner. Without a time, the new one ends with it.
     if (isInvalid(error)) return madeBy(tokens, {});
     throw error;
@@ -38,7 +38,7 @@ async function confined(tokens: Client<typeof AccessTokens>, pasted: string): Pr
 
 async function madeBy(tokens: Client<typeof AccessTokens>, life: { readonly expireTime?: Timestamp }): Promise<Session> {
   const { secret } = await tokens.createAccessToken({ parent: "users/me", accessToken: { displayName: "Console", ...life } });
-  return { token: secret, isOwn: true };
+  return { token: secret, isOwn: true, mayOperate: true };
 }
 
 /** Ends the session here and, if the token is the page's own, at the service. If that cannot be reached, the token ends by its time. */

@@ -1,7 +1,7 @@
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 
-export function formatTime(time: Timestamp, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(timestampDate(time));
+export function formatTime(time: Timestamp, language: string, timeZone: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone }).format(timestampDate(time));
 }
 
 /** Returns the last moment of what ends at a time: the end of November is the first moment of December. */
@@ -117,4 +117,19 @@ function offsetMs(moment: Date, timeZone: string): number {
 
 export function formatDate(time: Timestamp, language: string, timeZone?: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone }).format(timestampDate(time));
+}
+
+/** Returns the moment at which the clocks of a time zone show a text such as `2026-12-31T18:00`; undefined if there is none. */
+export function momentOf(text: string, timeZone: string): Timestamp | undefined {
+  const wallMs = Date.parse(`${text}Z`);
+  if (text === "" || Number.isNaN(wallMs)) return undefined;
+  const nearMs = wallMs - offsetMs(new Date(wallMs), timeZone);
+  return timestampFromDate(new Date(wallMs - offsetMs(new Date(nearMs), timeZone)));
+}
+
+/** Returns what the clocks of a time zone show at a moment, as `momentOf` reads it. */
+export function textOfMoment(time: Timestamp | undefined, timeZone: string): string {
+  if (time === undefined) return "";
+  const date = timestampDate(time);
+  return new Date(date.getTime() + offsetMs(date, timeZone)).toISOString().slice(0, 16);
 }

@@ -1,7 +1,7 @@
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 
-import { dayAfter, dayOf, formatAgo, isDay, midnight, rangeOf, startOf, startOfDay } from "../../src/util/times";
+import { dayAfter, dayOf, formatAgo, formatTime, isDay, midnight, momentOf, rangeOf, startOf, startOfDay, textOfMoment } from "../../src/util/times";
 
 const now = new Date("2026-12-01T19:46:30.250Z");
 
@@ -54,6 +54,21 @@ test.each([
 
 test("midnight is right on a day on which the clocks change", () => {
   expect(midnight(new Date("2026-03-29T10:00:00Z"), "Europe/Berlin").toISOString()).toBe("2026-03-28T23:00:00.000Z");
+});
+
+test.each([
+  ["Europe/Berlin", "2026-12-31T18:00", "2026-12-31T17:00:00.000Z"],
+  ["Asia/Kolkata", "2026-07-01T00:15", "2026-06-30T18:45:00.000Z"],
+  // The clocks are put back in the night before.
+  ["Europe/Berlin", "2026-10-25T12:00", "2026-10-25T11:00:00.000Z"],
+])("in %s, the clocks show %s at %s", (timeZone, text, moment) => {
+  const time = momentOf(text, timeZone);
+  expect(time && timestampDate(time).toISOString()).toBe(moment);
+  expect(textOfMoment(time, timeZone)).toBe(text);
+});
+
+test("a time is shown by the clocks of the time zone", () => {
+  expect(formatTime(timestampFromDate(new Date("2026-12-31T23:30:00Z")), "en", "Asia/Tokyo")).toMatch(/^Jan 1, 2027, 8:30:00/);
 });
 
 test("a day is one of the calendar", () => {

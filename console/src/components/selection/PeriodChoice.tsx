@@ -22,7 +22,7 @@ export function PeriodChoice({ otherwise }: { readonly otherwise: Period }) {
   const choose = (value: string): void =>
     change(value === custom ? { period: undefined, from: `${today.slice(0, 8)}01`, to: today } : { period: value, from: undefined, to: undefined });
   return (
-    <Group gap="sm">
+    <Group gap="sm" className="period">
       {selection.from !== undefined && <Days from={selection.from} to={selection.to ?? today} change={change} />}
       <NativeSelect
         aria-label={t`Period`} value={selection.from === undefined ? (selection.period ?? otherwise) : custom} onChange={(event) => choose(event.currentTarget.value)} w={170}

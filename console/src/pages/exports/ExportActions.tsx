@@ -22,7 +22,7 @@ const reload = (): void => void queryClient.invalidateQueries();
 export function ExportActions({ one }: { readonly one: UsageExport }) {
   const isOpen = one.state === UsageExport_State.QUEUED || one.state === UsageExport_State.RUNNING;
   return (
-    <Group gap={6} justify="flex-end" wrap="nowrap">
+    <Group gap={6} justify="flex-end">
       {isOpen && <Cancel one={one} />}
       {one.state === UsageExport_State.SUCCEEDED && one.format === UsageExportFormat.PDF && <Share one={one} />}
       {one.state === UsageExport_State.SUCCEEDED && <Download one={one} />}
@@ -77,12 +77,13 @@ function Download({ one }: { readonly one: UsageExport }) {
 
 function Delete({ one }: { readonly one: UsageExport }) {
   const [opened, setOpened] = useState(false);
+  const { timeZone } = usePlace().organization;
   const remove = useMutation(UsageExports.method.deleteUsageExport, { onSuccess: reload });
   return (
     <>
       <Button size="xs" variant="subtle" color="red" onClick={() => setOpened(true)}><Trans>Delete</Trans></Button>
       <Confirmation
-        opened={opened} close={() => setOpened(false)} title={<Trans>Delete this export?</Trans>} verb={<Trans>Delete</Trans>} danger mutation={remove}
+        opened={opened} close={() => setOpened(false)} title={<Trans>Delete this export?</Trans>} about={fileNameOf(one, timeZone, one.format === UsageExportFormat.PDF ? "pdf" : "csv")} verb={<Trans>Delete</Trans>} danger mutation={remove}
         confirm={() => remove.mutate({ name: one.name })}
       >
         <Trans>Its file is deleted, and its links end. Files that were downloaded stay.</Trans>
