@@ -23,7 +23,8 @@ async function sticksOut(page: Page): Promise<readonly string[]> {
       const edge = part.parentElement?.getBoundingClientRect().right ?? 0;
       return part.closest(".tabs") === null && part.getBoundingClientRect().right > edge + 1;
     });
-    return [...(document.documentElement.scrollWidth > window.innerWidth ? ["the page"] : []), ...tables, ...parts.map((part) => part.textContent ?? "")];
+    const squeezed = [...document.querySelectorAll(".table-scroll .mantine-Button-label")].filter((label) => label.scrollWidth > label.clientWidth + 1);
+    return [...(document.documentElement.scrollWidth > window.innerWidth ? ["the page"] : []), ...tables, ...[...parts, ...squeezed].map((part) => part.textContent ?? "")];
   });
 }
 
