@@ -146,7 +146,7 @@ class GuardrailsApi:
         if changed.settings == row.settings and changed.new_bounds is None:
             return guardrail_message(row)
         if request.validate_only:
-            return _would_be(row, changed.settings)
+            return await _would_be(change, row, changed.settings)
         return await _stored(change, row, changed)
 
     async def delete(self, request: guardrail_pb2.DeleteGuardrailRequest, change: Change) -> Guardrail:
@@ -242,21 +242,16 @@ def _granted(present: Settings, settings: Settings) -> Limits:
     )
 
 
-def _would_be(row: GuardrailRow, settings: Settings) -> Guardrail:
-    """Returns the guardrail with other settings but the present etag. The spend is kept if the cycle stays the same."""
-    message = guardrail_message(dataclasses.replace(row, settings=settings))
-    message.etag = row.etag
+async def _would_be(change: Change, row: GuardrailRow, settings: Settings) -> Guardrail:
+    """Returns the guardrail with other settings but the present etag. Another cycle begins with what was spent in it so far."""
+    would_be = dataclasses.replace(row, settings=settings)
     if settings.cycle != row.settings.cycle:
-        for name in (
-            "period_start_time",
-            "period_end_time",
-            "remaining_nano_credits",
-            "carried_nano_credits",
-            "spent_nano_credits",
-            "call_count",
-            "soft_budget_reached",
-        ):
-            message.ClearField(name)
+        start, spent, calls = await store.spend_in_cycle(change.connection, row, settings.cycle)
+        would_be = dataclasses.replace(
+            would_be, period_start_time=start, spent_nano_credits=spent, call_count=calls, carried_nano_credits=0
+        )
+    message = guardrail_message(would_be)
+    message.etag = row.etag
     return message
 
 

@@ -71,6 +71,18 @@ SET budget_nano_credits = excluded.budget_nano_credits, cycle = excluded.cycle, 
 _RESET: Final = """
 UPDATE guardrails SET reset_time = clock_timestamp() WHERE organization_id = $1 AND scope_kind = $2 AND scope_id = $3
 """
+# As `carry_spend_over` counts when the cycle becomes $4.
+_SPEND_IN_CYCLE: Final = """
+SELECT c.since, coalesce(sum(u.charge_nano_credits + coalesce(x.delta_nano_credits, 0)), 0)::bigint,
+       count(u.hold_id) FILTER (WHERE coalesce(x.outcome, u.outcome) <> 'VOIDED')
+  FROM (SELECT greatest(cycle_start($4, time_zone), $5) AS since FROM organizations WHERE organization_id = $1) AS c
+  LEFT JOIN usage_records u
+    ON u.organization_id = $1 AND u.place_time >= c.since
+   AND CASE $2 WHEN 'organization' THEN true WHEN 'group' THEN $3 = ANY (u.group_path) WHEN 'member' THEN u.member_id = $3
+               ELSE u.api_key_id = $3 END
+  LEFT JOIN usage_corrections x ON x.hold_id = u.hold_id
+ GROUP BY c.since
+"""
 _HELD: Final = """
 SELECT r.scope_kind, r.scope_id,
        CASE WHEN r.soft_budget ? 'soft_only' THEN NULL
@@ -231,6 +243,16 @@ async def get_guardrail(connection: Connection, organization: str, scope: Scope)
     """Returns the guardrail of an existing scope, or None if the organization does not exist."""
     row = await connection.fetchrow(_GET, organization, scope.kind, scope.scope_id)
     return make_guardrail_row(*row) if row else None
+
+
+async def spend_in_cycle(connection: Connection, row: GuardrailRow, cycle: str) -> tuple[dt.datetime, int, int]:
+    """Returns what a scope would have used if its budget had another cycle: since when, the nano-credits and the calls."""
+    scope = row.scope
+    found = await connection.fetchrow(
+        _SPEND_IN_CYCLE, row.organization, str(scope.kind), scope.scope_id, cycle, row.reset_time
+    )
+    assert found is not None  # noqa: S101 - the organization of a guardrail exists
+    return found[0], found[1], found[2]
 
 
 async def set_guardrail(

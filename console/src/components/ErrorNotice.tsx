@@ -2,7 +2,7 @@ import { Code as CallCode, MegaRouterError } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 
-import { messageOf, requestIdOf } from "../api/errors";
+import { messageOf, reasonOf, requestIdOf } from "../api/errors";
 import { Copyable } from "../ui/Copyable";
 
 /** What went wrong, what to do about it, and the id to quote. */
@@ -28,6 +28,7 @@ export function ErrorNotice({ error, retry }: { readonly error: unknown; readonl
 }
 
 function WhatHappened({ error }: { readonly error: unknown }) {
+  if (reasonOf(error) === "INVITE_INVALID") return <Trans>This invite has expired, was used or was revoked</Trans>;
   const code = error instanceof MegaRouterError ? error.code : undefined;
   switch (code) {
     case CallCode.PermissionDenied:

@@ -1,14 +1,16 @@
 import { Trans } from "@lingui/react/macro";
 import { Box, Title } from "@mantine/core";
-import { Navigate } from "@tanstack/react-router";
+import { Navigate, useRouterState } from "@tanstack/react-router";
+import { useState } from "react";
 
 import { queryClient } from "../api/queries";
 import { useSession } from "../stores/session";
 import { ErrorNotice } from "./ErrorNotice";
 
-/** Takes the place of a page that failed. After the end of the session it leads to the sign-in. */
+/** Takes the place of a page that failed. After the end of the session it leads to the sign-in, which leads back. */
 export function RouteError({ error, reset }: { readonly error: unknown; readonly reset: () => void }) {
-  if (useSession() === undefined) return <Navigate to="/sign-in" search={{}} replace />;
+  const [to] = useState(useRouterState({ select: (state) => state.location.href }));
+  if (useSession() === undefined) return <Navigate to="/sign-in" search={{ to }} replace />;
   const retry = (): void => {
     void queryClient.resetQueries();
     reset();

@@ -12,6 +12,7 @@ import { Meter } from "../ui/Meter";
 import { formatCredits } from "../util/credits";
 import { formatDay } from "../util/times";
 import { Part } from "./Part";
+import { SpentSince } from "./SpentSince";
 
 interface SpendOfProps {
   readonly scope: string;
@@ -28,7 +29,7 @@ export function SpendOf({ scope, spent, budget, carried, links }: SpendOfProps) 
   const limit = budget === undefined ? undefined : budget + carried;
   return (
     <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="lg" className="surface" p={20}>
-      <Figure label={<Trans>Spent in this cycle</Trans>} value={<Amount nanoCredits={spent} decimals={2} />} note={links} />
+      <Part height={70}><Spent scope={scope} links={links} /></Part>
       <Figure
         label={<Trans>Budget</Trans>} value={limit === undefined ? "—" : formatCredits(limit, language, 2)}
         note={limit === undefined ? <Trans>No budget</Trans> : <Stack gap={4} mt={6}><Meter used={spent} limit={limit} label={t`Budget`} /></Stack>}
@@ -36,6 +37,12 @@ export function SpendOf({ scope, spent, budget, carried, links }: SpendOfProps) 
       <Part height={70}><Forecast scope={scope} /></Part>
     </SimpleGrid>
   );
+}
+
+/** What was spent in the period of the forecast beside it: the cycle of the budget, otherwise the month. */
+function Spent({ scope, links }: { readonly scope: string; readonly links: ReactNode }) {
+  const { data } = useSuspenseQuery(Analytics.method.getUsageForecast, { name: usePlace().account.organization, scope });
+  return <Figure label={<SpentSince forecast={data} />} value={<Amount nanoCredits={data.spentNanoCredits} decimals={2} />} note={links} />;
 }
 
 function Forecast({ scope }: { readonly scope: string }) {

@@ -1,5 +1,5 @@
 import { useMutation, useSuspenseQuery } from "@connectrpc/connect-query";
-import { Accounts, Operators, Organization_Kind, Role } from "@megarouter/admin";
+import { Accounts, Operators, Organization_Kind, Organization_State, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Box, Menu, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
@@ -51,7 +51,7 @@ export function AccountMenu() {
         {accounts.map((one) => (
           <Menu.Item key={one.organization} onClick={() => choose(one.organization)} rightSection={one.organization === account.organization ? <Icon name="check" size={14} /> : null}>
             <Text size="sm" truncate>{one.kind === Organization_Kind.PERSONAL ? t`Personal account` : one.displayName}</Text>
-            {one.kind !== Organization_Kind.PERSONAL && one.role !== Role.UNSPECIFIED && <Text size="xs" c="dimmed">{roleName(one.role)}</Text>}
+            {one.kind !== Organization_Kind.PERSONAL && one.role !== Role.UNSPECIFIED && <Text size="xs" c="dimmed">{one.state === Organization_State.DELETED ? t`deleted` : roleName(one.role)}</Text>}
           </Menu.Item>
         ))}
         <Part height={0}><ToOperators /></Part>

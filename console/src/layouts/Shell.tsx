@@ -1,5 +1,5 @@
 import { useQuery, useSuspenseQuery } from "@connectrpc/connect-query";
-import { Accounts, Notifications, Operators, Organizations, Role } from "@megarouter/admin";
+import { Accounts, Notifications, Operators, Organization_State, Organizations, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Button, Skeleton, Text } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
@@ -16,6 +16,7 @@ import { Icon } from "../ui/Icon";
 import { AccountMenu } from "./AccountMenu";
 import { AppFrame } from "./AppFrame";
 import { NavItem } from "./NavItem";
+import { DeletedOrganization, SuspensionNotice } from "./StateNotice";
 
 const CommandPalette = lazy(async () => ({ default: (await import("../components/palette/CommandPalette")).CommandPalette }));
 const ShortcutList = lazy(async () => ({ default: (await import("../components/palette/ShortcutList")).ShortcutList }));
@@ -38,7 +39,7 @@ export function SignedOut() {
 
 function InOrganization() {
   const { organization: id } = useParams({ from: "/organizations/$organization" });
-  const { data: found } = useSuspenseQuery(Accounts.method.listMyAccounts, { pageSize: 200 });
+  const { data: found } = useSuspenseQuery(Accounts.method.listMyAccounts, { pageSize: 200, showDeleted: true });
   const { data: organization } = useSuspenseQuery(Organizations.method.getOrganization, { name: organizationName(id) });
   const account = found.accounts.find((one) => one.organization === organizationName(id));
   if (account === undefined) return <Navigate to="/" replace />;
@@ -57,7 +58,8 @@ function Frame() {
   const [isHelpUsed, setHelpUsed] = useState(false);
   if (help && !isHelpUsed) setHelpUsed(true);
   const navigate = useNavigate();
-  const { account } = usePlace();
+  const { account, organization } = usePlace();
+  const isDeleted = organization.state === Organization_State.DELETED;
   const places = placesOf(account.organization);
   useShortcuts({ places: Object.keys(places), go: (key) => void navigate({ to: places[key] ?? "/" }), help: openHelp });
   useHotkeys([["mod+K", togglePalette]], []);
@@ -71,10 +73,11 @@ function Frame() {
           </Button>
         </>
       }
-      navigation={<Navigation />}
+      navigation={isDeleted ? null : <Navigation />}
       profile={pathsOf(account.organization).profile}
     >
-      <Outlet />
+      <SuspensionNotice />
+      {isDeleted ? <DeletedOrganization /> : <Outlet />}
       {isHelpUsed && <Suspense fallback={null}><ShortcutList opened={help} close={closeHelp} /></Suspense>}
       {isPaletteUsed && <Suspense fallback={null}><CommandPalette opened={palette} close={closePalette} /></Suspense>}
     </AppFrame>

@@ -1,9 +1,9 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import {
-  Analytics, ApiKeys, ApiKeyView, Credits, Members, Notifications, UsageDimension, UsageForecast_State, UsageGranularity,
+  Analytics, Anomalies, ApiKeys, ApiKeyView, Credits, Members, Notifications, UsageDimension, UsageForecast_State, UsageGranularity,
 } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Badge, Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 
 import { idOf, quoted } from "../api/names";
@@ -11,6 +11,7 @@ import { SpendChart } from "../charts/SpendChart";
 import { AboutCredits } from "../components/AboutCredits";
 import { Part } from "../components/Part";
 import { Severity } from "../components/Severity";
+import { SpentSince } from "../components/SpentSince";
 import { BudgetTree } from "../components/BudgetTree";
 import { isAdmin, usePlace } from "../hooks/account";
 import { useLanguage } from "../hooks/language";
@@ -21,12 +22,15 @@ import { Amount } from "../ui/Amount";
 import { EmptyState } from "../ui/EmptyState";
 import { Figure } from "../ui/Figure";
 import { Meter } from "../ui/Meter";
+import { Spent } from "../ui/Spent";
 import { Surface } from "../ui/Surface";
 import { Time } from "../ui/Time";
 import { formatCredits, nanoPerCredit } from "../util/credits";
 import { changePercent, formatPercent } from "../util/numbers";
 import { formatDay, startOf } from "../util/times";
 import { useNow } from "../hooks/now";
+import { useEventName } from "./alerts/events";
+import { AnomalyMoment } from "./analytics/anomalies";
 
 export function Home() {
   const { account, organization } = usePlace();
@@ -44,11 +48,14 @@ export function Home() {
           <Surface title={<Trans>Spend by day</Trans>} hint={<Trans>Credits, the last 30 days</Trans>}>
             <Part height={240}><DailySpend /></Part>
           </Surface>
-          {admin && <Surface title={<Trans>Groups</Trans>} hint={<Trans>Spend against the budget of the current cycle</Trans>}><Part height={240}><BudgetTree heightPx={312} /></Part></Surface>}
+          {admin && <Surface title={<Trans>Groups</Trans>} hint={<Trans>Spend of this month. A bar shows how much of the present budget is used.</Trans>}><Part height={240}><BudgetTree heightPx={312} /></Part></Surface>}
         </SimpleGrid>
         <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
-          <Surface title={<Trans>Open alerts</Trans>} actions={<AppLink to={paths.alerts}><Trans>All alerts</Trans></AppLink>}>
-            <Part><OpenAlerts /></Part>
+          <Surface title={<Trans>Needs attention</Trans>} actions={<AppLink to={paths.alerts}><Trans>All alerts</Trans></AppLink>}>
+            <Stack gap="lg">
+              <Part height={60} denied={null}><OpenAnomalies /></Part>
+              <Part><OpenAlerts /></Part>
+            </Stack>
           </Surface>
           <Surface title={<Trans>My keys</Trans>} actions={<AppLink to={paths.keys}><Trans>All keys</Trans></AppLink>}>
             <Part><MyKeys /></Part>
@@ -73,7 +80,7 @@ function Figures() {
   return (
     <SimpleGrid cols={{ base: 2, md: 4 }} spacing="lg" className="surface" p={20}>
       <Figure
-        label={<Trans>Spent in this cycle</Trans>} value={<Amount nanoCredits={spent} decimals={2} />}
+        label={<SpentSince forecast={forecast} />} value={<Amount nanoCredits={spent} decimals={2} />}
         note={end && <Trans>until {formatDay(end, language, forecast.timeZone)}</Trans>}
       />
       <Figure
@@ -115,8 +122,9 @@ function Pool() {
 /** For those who may not see the pool: what they spent themselves. */
 function MySpend() {
   const { account } = usePlace();
+  const language = useLanguage();
   const { data } = useSuspenseQuery(Members.method.getMember, { name: account.member });
-  return <Figure label={<Trans>My spend</Trans>} value={<Amount nanoCredits={data.spentNanoCredits} decimals={2} />} note={data.budgetNanoCredits === undefined ? <Trans>No budget</Trans> : undefined} />;
+  return <Figure label={<Trans>My spend</Trans>} value={<Amount nanoCredits={data.spentNanoCredits} decimals={2} />} note={data.budgetNanoCredits === undefined ? <Trans>in total, no budget</Trans> : <Trans>of {formatCredits(data.budgetNanoCredits + data.carriedNanoCredits, language, 2)}</Trans>} />;
 }
 
 function DailySpend() {
@@ -126,24 +134,48 @@ function DailySpend() {
     name: account.organization, timeRange: { startTime: startOf("30d", now, organization.timeZone) }, granularity: UsageGranularity.DAY,
   });
   if (data.total === undefined || data.total.callCount === 0n) {
-    return <EmptyState title={<Trans>No calls in the last 30 days</Trans>} step={<Trans>Make a first call with one of your keys.</Trans>} command="megarouter usage calls" />;
+    return <EmptyState title={<Trans>No calls in the last 30 days</Trans>} step={<Trans>Make a first call with one of your keys, or in the playground.</Trans>} action={<AppLink to={pathsOf(account.organization).playground}><Trans>Open the playground</Trans></AppLink>} command="megarouter usage calls" />;
   }
   return <SpendChart answer={data} height={272} />;
 }
 
 function OpenAlerts() {
+  const eventName = useEventName();
   const parent = usePlace().account.organization;
   const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize: 5, filter: "acknowledged = false" });
-  if (data.notifications.length === 0) return <EmptyState title={<Trans>No open alerts</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} command="megarouter alerts rules" />;
+  if (data.notifications.length === 0) return <EmptyState title={<Trans>No open alerts</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} action={<AppLink to={pathsOf(parent).rules}><Trans>See the rules</Trans></AppLink>} command="megarouter alerts rules" />;
   return (
     <Stack gap="sm">
       {data.notifications.map((one) => (
         <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
           <Severity severity={one.severity} />
-          <Text size="sm" style={{ flex: 1, overflowWrap: "anywhere" }}>{one.summary}</Text>
+          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text>{one.summary}</Text>
           <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
         </Group>
       ))}
+    </Stack>
+  );
+}
+
+/** Unusual spend that nobody has explained yet. It is there whether or not a rule makes alerts of it. */
+function OpenAnomalies() {
+  const parent = usePlace().account.organization;
+  const language = useLanguage();
+  const { data } = useSuspenseQuery(Anomalies.method.listAnomalies, { parent, pageSize: 3, filter: "state = STATE_OPEN", orderBy: "start_time desc" });
+  if (data.anomalies.length === 0) return null;
+  return (
+    <Stack gap="sm">
+      {data.anomalies.map((one) => (
+        <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
+          <Badge variant="light" color="orange" radius="sm" tt="none" style={{ flex: "none" }}><Trans>Unusual spend</Trans></Badge>
+          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}>
+            <AppLink to={pathOf(one.name)}>{one.scopeDisplayName || idOf(one.scope)}</AppLink>{" "}
+            <Trans>{formatCredits(one.actualNanoCredits, language, 2)} instead of {formatCredits(one.expectedNanoCredits, language, 2)}</Trans>
+          </Text>
+          <Text size="sm" c="dimmed" component="div" style={{ whiteSpace: "nowrap" }}><AnomalyMoment anomaly={one} /></Text>
+        </Group>
+      ))}
+      {data.nextPageToken !== "" && <Text size="sm"><AppLink to={pathsOf(parent).anomalies}><Trans>All unusual spend</Trans></AppLink></Text>}
     </Stack>
   );
 }
@@ -169,7 +201,7 @@ function MyKeys() {
           <AppLink to={pathOf(key.name)} className="cut">{key.displayName || idOf(key.name)}</AppLink>
           <Group gap="md" wrap="nowrap">
             <Text size="sm" c="dimmed" style={{ whiteSpace: "nowrap" }}>{key.lastUseTime ? <Time value={key.lastUseTime} ago /> : <Trans>never used</Trans>}</Text>
-            <Amount nanoCredits={key.spentNanoCredits} size="sm" fw={600} />
+            <Text size="sm" component="div"><Spent nanoCredits={key.spentNanoCredits} budget={key.budgetNanoCredits} carried={key.carriedNanoCredits} /></Text>
           </Group>
         </Group>
       ))}
@@ -188,7 +220,7 @@ function TopMovers() {
     .map((one) => ({ one, difference: (one.total?.chargeNanoCredits ?? 0n) - (one.previousTotal?.chargeNanoCredits ?? 0n) }))
     .sort((a, b) => Number(absolute(b.difference) - absolute(a.difference)))
     .slice(0, 6);
-  if (moved.length === 0) return <EmptyState title={<Trans>No calls in the last 7 days</Trans>} command="megarouter usage top" />;
+  if (moved.length === 0) return <EmptyState title={<Trans>No calls in the last 7 days</Trans>} step={<Trans>Who spends more or less than the week before is here.</Trans>} command="megarouter usage top" />;
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="md">
       {moved.map(({ one, difference }) => {

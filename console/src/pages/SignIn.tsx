@@ -43,7 +43,7 @@ export function SignIn() {
   if (session !== undefined && !signIn.isPending) return <GoOn to={to ?? "/"} />;
   return (
     <Alone title={<Trans>Sign in to MegaRouter</Trans>}>
-      {arrivedInvite !== "" && <Text><Trans>You are invited. Sign in to see the invitation.</Trans></Text>}
+      {arrivedInvite !== "" ? <Part height={90}><Invited /></Part> : to !== undefined && to !== "/invite" && <Interrupted />}
       <Box className="surface" p="lg">
         {signIn.isPending ? (
           <Group justify="space-between">
@@ -62,7 +62,7 @@ export function SignIn() {
               <Part height={0}><Providers choose={(provider, pages) => mutate({ provider, pages, signal: cancellation.current.signal })} /></Part>
               <PasswordInput
                 label={t`Access token or sign-in link`} value={text} onChange={(event) => setText(event.currentTarget.value)} autoComplete="off" autoFocus
-                description={t`The page exchanges it at once for a token of its own, and keeps neither.`}
+                description={t`The page exchanges it for a token of its own, and forgets it. Only a token for one organization cannot be exchanged: the page uses it until you sign out.`}
               />
               <Button type="submit" disabled={text.trim() === ""} fullWidth><Trans>Sign in</Trans></Button>
             </Stack>
@@ -70,7 +70,7 @@ export function SignIn() {
         )}
       </Box>
       <Text size="sm" c="dimmed">
-        <Trans>You are signed in until you close or reload this page. No secret is stored in the browser.</Trans>
+        <Trans>You are signed in until you close or reload this page, because no secret is stored in the browser.</Trans>
       </Text>
       <Language />
     </Alone>
@@ -90,6 +90,23 @@ async function signInWith(credential: Credential): Promise<void> {
   if (credential.provider !== undefined) await signInWithToken(await idTokenFrom(credential.provider, credential.pages, credential.signal));
   else if (credential.secret.startsWith(linkPrefix)) await signInWithLink(credential.secret);
   else await signInWithToken(credential.secret);
+}
+
+/** Says to a person with an invite how they get an account, without which nobody can join. */
+function Invited() {
+  const hasProvider = useDeployment().identity_providers.some((provider) => provider.console_client_id !== undefined);
+  return (
+    <Alert color="accent" variant="light" title={<Trans>You are invited</Trans>}>
+      {hasProvider
+        ? <Trans>Sign in to see the invitation and to join. If you have no account here yet, signing in with your identity provider creates it.</Trans>
+        : <Trans>To join, you need an account. Nobody can create one on this page, because this deployment has no identity provider for it. Ask whoever invited you to add you as a member instead: they then get a sign-in link for you, which works here. If you have an access token of your own account, paste it below.</Trans>}
+    </Alert>
+  );
+}
+
+/** Says why a person who was on a page is here. */
+function Interrupted() {
+  return <Alert color="accent" variant="light" title={<Trans>Sign in to go on</Trans>}><Trans>A session lives only in the memory of its page: a reload or a new tab begins without one. After signing in, you are on the page that you wanted.</Trans></Alert>;
 }
 
 /** A button for each identity provider that has a client for the console. */
@@ -116,7 +133,7 @@ function Failure({ error }: { readonly error: unknown }) {
   if (!isSignedOut(error)) return <ErrorNotice error={error} />;
   return (
     <Alert color="red" variant="light" role="alert" title={<Trans>This does not work for signing in</Trans>} icon={<Icon name="key" />}>
-      <Trans>A link works once and for a short time. Ask for a new one, or run ./dev console on the machine that runs the gateway.</Trans>
+      <Trans>A link works once and for a short time, and a token until it expires or is revoked. Ask an admin of your organization for a new sign-in link, or sign in with your identity provider.</Trans>
     </Alert>
   );
 }

@@ -1,12 +1,12 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 
 import { organization } from "./frame";
-import { type Search, defined, periodOf, textOf } from "./search";
+import { type Search, daysOf, defined, textOf } from "./search";
 
 const entries = createRoute({
   getParentRoute: () => organization,
   path: "/auditLogEntries",
-  validateSearch: (search: Search) => defined({ q: textOf(search.q), member: textOf(search.member), period: periodOf(search) }),
+  validateSearch: (search: Search) => defined({ q: textOf(search.q), member: textOf(search.member), ...daysOf(search) }),
   component: lazyRouteComponent(() => import("../pages/audit/AuditLogList"), "AuditLogList"),
 });
 

@@ -1,7 +1,7 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 
 import { root } from "./frame";
-import { type Search, defined, oneOf, periodOf, textOf } from "./search";
+import { type Search, daysOf, defined, oneOf, textOf } from "./search";
 
 const shell = createRoute({
   getParentRoute: () => root,
@@ -32,7 +32,7 @@ const requests = createRoute({
 const auditLog = createRoute({
   getParentRoute: () => shell,
   path: "/auditLog",
-  validateSearch: (search: Search) => defined({ q: textOf(search.q), organization: textOf(search.organization), period: periodOf(search) }),
+  validateSearch: (search: Search) => defined({ q: textOf(search.q), organization: textOf(search.organization), ...daysOf(search) }),
   component: lazyRouteComponent(() => import("../pages/operators/OperatorAuditLog"), "OperatorAuditLog"),
 });
 

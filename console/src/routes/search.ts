@@ -1,4 +1,4 @@
-import { type Period, isPeriod } from "../util/times";
+import { type Selection, selectionOf } from "../util/selection";
 
 /** What the search part of an address may say. Whatever else it says is left out. */
 export type Search = Record<string, unknown>;
@@ -17,6 +17,8 @@ export function defined<T extends object>(search: T): { [Name in keyof T]?: Excl
   return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
 }
 
-export function periodOf(search: Search): Period | undefined {
-  return isPeriod(search.period) ? search.period : undefined;
+/** Returns the days that an address names, otherwise its period. */
+export function daysOf(search: Search): Pick<Selection, "period" | "from" | "to"> {
+  const { period, from, to } = selectionOf(search);
+  return { ...(period === undefined ? {} : { period }), ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
 }

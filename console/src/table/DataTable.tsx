@@ -1,5 +1,5 @@
 import { Checkbox, Table, VisuallyHidden } from "@mantine/core";
-import type { ReactNode } from "react";
+import type { MouseEvent, ReactNode } from "react";
 
 import type { Selection } from "../hooks/selection";
 
@@ -20,10 +20,12 @@ interface DataTableProps<Row> {
   readonly keyOf: (row: Row) => string;
   /** Lets rows be chosen, for doing the same with several of them. */
   readonly selection?: Selection<Row> | undefined;
+  /** Opens what a row is about when somebody clicks beside its links. Keyboards have the link in the row. */
+  readonly open?: (row: Row) => void;
 }
 
 /** One page of a list. The first cell of a row has the link to what it is about. */
-export function DataTable<Row>({ caption, columns, rows, keyOf, selection }: DataTableProps<Row>) {
+export function DataTable<Row>({ caption, columns, rows, keyOf, selection, open }: DataTableProps<Row>) {
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={caption}>
       <Table highlightOnHover verticalSpacing="sm">
@@ -38,7 +40,7 @@ export function DataTable<Row>({ caption, columns, rows, keyOf, selection }: Dat
         </Table.Thead>
         <Table.Tbody>
           {rows.map((row) => (
-            <Table.Tr key={keyOf(row)}>
+            <Table.Tr key={keyOf(row)} {...(open === undefined ? {} : { onClick: (event: MouseEvent) => { if (isBesideLinks(event)) open(row); }, style: { cursor: "pointer" } })}>
               {selection !== undefined && <Table.Td><Checkbox size="xs" aria-label={selection.labelOf(row)} {...selection.one(row)} /></Table.Td>}
               {columns.map((column) => (
                 <Table.Td key={column.id} ta={column.align ?? "left"} className={classOf(column)}>{column.cell(row)}</Table.Td>
@@ -49,6 +51,12 @@ export function DataTable<Row>({ caption, columns, rows, keyOf, selection }: Dat
       </Table>
     </div>
   );
+}
+
+/** Whether a click is not for something in the row, and does not end the marking of text. */
+function isBesideLinks(event: MouseEvent): boolean {
+  const target = event.target as Element;
+  return target.closest("a, button, input, label") === null && window.getSelection()?.isCollapsed !== false;
 }
 
 function classOf<Row>(column: Column<Row>): string | undefined {

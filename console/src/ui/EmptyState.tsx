@@ -1,3 +1,4 @@
+import { Trans } from "@lingui/react/macro";
 import { Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
@@ -11,14 +12,14 @@ interface EmptyStateProps {
   readonly action?: ReactNode;
 }
 
-/** Says that there is nothing, what to do next, and the command that does it. */
+/** Says that there is nothing, what to do next here, and then the command that does the same. */
 export function EmptyState({ title, step, command, commandLabel, action }: EmptyStateProps) {
   return (
     <Stack align="center" gap="xs" py={48} px="md" ta="center">
       <Text fw={600}>{title}</Text>
       {step !== undefined && <Text size="sm" c="dimmed" maw={460}>{step}</Text>}
       {action}
-      {command !== undefined && <Copyable text={command} label={commandLabel ?? command} />}
+      {command !== undefined && <Text size="xs" c="dimmed" component="div"><Trans>On the command line:</Trans> <Copyable text={command} label={commandLabel ?? command} /></Text>}
     </Stack>
   );
 }

@@ -67,6 +67,11 @@ export function midnight(moment: Date, timeZone: string): Date {
   return startOfDay(dayOf(moment, timeZone), timeZone);
 }
 
+/** Returns the first moment of the month that a moment is in, in a time zone. */
+export function startOfMonth(moment: Date, timeZone: string): Date {
+  return startOfDay(`${dayOf(moment, timeZone).slice(0, 7)}-01`, timeZone);
+}
+
 const dayPattern = /^(\d{4})-(\d{2})-(\d{2})$/;
 const dayMs = 24 * 3600_000;
 
@@ -81,7 +86,7 @@ export function dayAfter(day: string): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + dayMs).toISOString().slice(0, 10);
 }
 
-function dayBefore(day: string): string {
+export function dayBefore(day: string): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) - dayMs).toISOString().slice(0, 10);
 }
 

@@ -133,3 +133,23 @@ test("a credential shows its secret once, is rotated and revoked", async () => {
   await page.getByRole("row", { name: new RegExp(`${name}.*Revoked`) }).waitFor();
   expect(problems).toEqual([]);
 });
+
+test("the audit log says in words what was done, opens an entry from its whole row, and has yesterday and custom days", async () => {
+  const { page, problems } = await openAs(browser, "olivia");
+  await go(page, `${home}/auditLogEntries`);
+  const row = page.getByRole("region", { name: "Audit log" }).getByRole("row", { name: /Signed in with a link/ }).first();
+  await row.getByText("ExchangeSignInLink").click();
+  await page.getByRole("heading", { level: 1, name: "Signed in with a link" }).waitFor();
+  await go(page, `${home}/auditLogEntries`);
+  await page.getByLabel("Period").selectOption({ label: "Yesterday" });
+  await settled(page);
+  expect(new URL(page.url()).searchParams.get("from")).toBe(new URL(page.url()).searchParams.get("to"));
+  expect(await page.getByText("Signed in with a link").count()).toBe(0);
+  await page.getByLabel("Period").selectOption({ label: "Custom days…" });
+  await page.getByLabel("First day").waitFor();
+  await row.waitFor();
+  await page.getByLabel("Period").selectOption({ label: "From the beginning" });
+  await settled(page);
+  expect(new URL(page.url()).search).toBe("");
+  expect(problems).toEqual([]);
+});

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { go, home, launch, openAs, settled } from "./support";
+import { admin, go, home, launch, openAs, organization, settled } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -94,6 +94,16 @@ test("days are chosen by their dates, and the address has them", async () => {
   expect(search(page).from).toBe("2026-01-01");
   await page.getByLabel("First day").fill("2020-01-01");
   await page.getByText("Choose 1 to 400 days.").waitFor();
+});
+
+test("Home shows unusual spend that nobody has explained", async () => {
+  const open = (await admin("GET", `${organization}/anomalies?pageSize=3&filter=${encodeURIComponent("state = STATE_OPEN")}&orderBy=${encodeURIComponent("start_time desc")}`)).anomalies as readonly { scopeDisplayName: string }[];
+  expect(open.length).toBeGreaterThan(0);
+  const { page } = await openAs(browser, "olivia");
+  const card = page.locator("section", { has: page.getByRole("heading", { name: "Needs attention" }) });
+  expect(await card.getByText("Unusual spend", { exact: true }).count()).toBe(open.length);
+  await card.getByRole("link", { name: open[0]?.scopeDisplayName ?? "" }).first().click();
+  await page.getByRole("heading", { name: "What was it?" }).waitFor();
 });
 
 test("an anomaly gets an answer, which another one replaces", async () => {

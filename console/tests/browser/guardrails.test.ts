@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { admin, go, home, launch, openAs, organization, settled } from "./support";
+import { admin, go, home, launch, openAs, openAsOperator, organization, settled, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -25,6 +25,45 @@ test("a limit is changed after its effect was shown, and a refusal names it", as
   await page.getByText("budget_exhausted").waitFor();
   await page.getByText("Stops the call").waitFor();
   expect(problems).toEqual([]);
+});
+
+test("refused calls are found by their reason, and lead to the limits of their key", async () => {
+  const { secret, apiKey } = await admin("POST", `${organization}/apiKeys?budgetNanoCredits=1`, { displayName: "refused" }) as { secret: string; apiKey: { name: string } };
+  const answer = await fetch(`${variable("MEGAROUTER_BASE_URL")}/v1/chat/completions`, {
+    method: "POST", headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" }, body: JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "Hello!" }] }),
+  });
+  expect(answer.status).toBe(402);
+  const { page, problems } = await openAsOperator(browser);
+  const refused = page.getByRole("region", { name: "Refused calls" });
+  await expect.poll(async () => {
+    await go(page, `${home}/guardrails`);
+    await page.waitForTimeout(15_000);
+    await go(page, `${home}/explain?key=${apiKey.name.split("/").at(-1) ?? ""}`);
+    return refused.getByRole("row", { name: /A budget is spent/ }).count();
+  }, { timeout: 80_000, interval: 1_000 }).toBe(1);
+  await refused.getByRole("link", { name: /apikey-/ }).waitFor();
+  await go(page, `${home}/explain`);
+  await refused.getByRole("link", { name: "refused" }).first().click();
+  await page.waitForURL(/explain\?key=/);
+  expect(problems).toEqual([]);
+});
+
+test("a budget with a cycle counts only what was spent in that cycle, and its effect says so", async () => {
+  const { page } = await openAs(browser, "olivia");
+  const counted = async (cycle: string): Promise<string> => {
+    await page.getByLabel("The budget starts again").selectOption({ label: cycle });
+    await page.getByRole("button", { name: "Show the effect" }).click();
+    const text = (await page.getByRole("dialog").getByText(/Counted toward this budget|so all that was ever spent counts/).textContent()) ?? "";
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    return text;
+  };
+  await go(page, `${home}/guardrails/group-web`);
+  await page.getByLabel("Budget in credits").fill("1000000");
+  expect(await counted("Never")).toMatch(/all that was ever spent counts: [1-9]/);
+  expect(await counted("Daily")).toMatch(/Counted toward this budget: [\d.,]+ of 1,000,000.00, spent since /);
+  const amount = (text: string): number => Number(/: ([\d.,]+) of/.exec(text)?.[1]?.replaceAll(",", ""));
+  expect(amount(await counted("Daily"))).toBeLessThan(amount(await counted("Never")));
 });
 
 test("a budget for some models has its own period and warns from an amount on", async () => {

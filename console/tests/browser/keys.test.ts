@@ -1,7 +1,10 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { admin, go, home, launch, openAs, organization, settled, variable } from "./support";
+import { admin, go, home, launch, openAs, openAsOperator, organization, settled, variable } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -19,6 +22,24 @@ async function call(key: string): Promise<number> {
   });
   return answer.status;
 }
+
+const samples: readonly (readonly [string, readonly string[]])[] = [
+  ["curl", ["sh", "-c"]], ["Python (OpenAI)", [join(import.meta.dirname, "../../../.venv/bin/python"), "-c"]],
+  ["Python (Anthropic)", [join(import.meta.dirname, "../../../.venv/bin/python"), "-c"]], ["JavaScript", [process.execPath, "--input-type=module", "--eval"]],
+];
+
+test("the programs on the page of a key make a call and print its answer", async () => {
+  const { secret, apiKey } = await admin("POST", `${organization}/apiKeys`, { displayName: `samples ${stamp}` }) as { secret: string; apiKey: { name: string } };
+  const { page } = await openAsOperator(browser);
+  await go(page, `${home}/apiKeys/${apiKey.name.split("/").at(-1) ?? ""}`);
+  for (const [title, [program = "", ...options]] of samples) {
+    await page.getByRole("tab", { name: title, exact: true }).click();
+    const code = (await page.getByRole("region", { name: title, exact: true }).textContent()) ?? "";
+    const printed = execFileSync(program, [...options, code], { env: { ...process.env, MEGAROUTER_API_KEY: secret }, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    expect(printed.trim(), title).not.toBe("");
+    expect(printed, title).not.toContain("error");
+  }
+});
 
 test("a member makes a key, calls with it, sees the call, and disables the key", async () => {
   const name = `浏览器 ${stamp}`;

@@ -64,7 +64,7 @@ test("an invited person signs in, joins with one button, and has a key", async (
   const { token } = await admin("POST", `organizations/${id}/invites`, { role: "ROLE_MEMBER", email: "emma@acme.example" });
   const { page, problems } = await openAtIssuer();
   await page.goto(`${variable("MEGAROUTER_CONSOLE_URL")}invite#${String(token)}`);
-  await page.getByText("You are invited.").waitFor();
+  await page.getByText("signing in with your identity provider creates it").waitFor();
   expect(page.url()).not.toContain("mri-");
   await page.getByRole("button", { name: "Sign in with staff" }).click();
   await page.getByText("加入 Ltd.").waitFor();

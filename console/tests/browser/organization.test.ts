@@ -194,3 +194,32 @@ test("a setting is saved, and one that was changed meanwhile is not overwritten"
   await page.getByRole("button", { name: "Save" }).first().click();
   await page.getByText("Someone changed this in the meantime.").waitFor();
 });
+
+test("every page of a suspended or deleted organization says so, and leads to what ends it", async () => {
+  const id = `stopped-${stamp}`;
+  await admin("POST", `organizations?organizationId=${id}`, { displayName: `Stopped ${stamp}` });
+  const { page, problems } = await openAsOperator(browser);
+  const place = `${variable("MEGAROUTER_CONSOLE_URL")}organizations/${id}`;
+  const notice = (text: string) => page.getByRole("alert").filter({ hasText: text });
+  await go(page, `${place}/settings`);
+  await page.getByRole("button", { name: "Suspend the organization…" }).click();
+  await dialog(page).getByRole("button", { name: "Suspend" }).click();
+  await notice("This organization is suspended").waitFor();
+  await go(page, `${place}/apiKeys`);
+  await notice("This organization is suspended").getByRole("link", { name: "Settings" }).click();
+  await page.getByRole("button", { name: "Resume the organization" }).click();
+  await page.getByText("The organization was resumed.").waitFor();
+  await expect.poll(() => notice("This organization is suspended").count()).toBe(0);
+
+  await page.getByRole("button", { name: "Delete the organization…" }).click();
+  await dialog(page).getByLabel("Id of the organization").fill(id);
+  await dialog(page).getByRole("button", { name: "Delete" }).click();
+  await page.getByText("The organization was deleted.").waitFor();
+  await go(page, place);
+  await notice("This organization is deleted").waitFor();
+  await page.getByRole("button", { name: "Undelete the organization" }).click();
+  await page.getByText("The organization was restored.").waitFor();
+  await expect.poll(() => notice("This organization is deleted").count()).toBe(0);
+  expect((await admin("GET", `organizations/${id}`)).state).toBe("STATE_ACTIVE");
+  expect(problems).toEqual([]);
+});

@@ -4,7 +4,7 @@ import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { go, home, launch, open, openAs, settled, variable } from "./support";
+import { go, home, launch, linkFor, open, openAs, settled, variable } from "./support";
 
 let browser: Browser;
 let pdf: Buffer;
@@ -51,6 +51,50 @@ test.each([
   expect(await page.getByText("Genuine", { exact: true }).count()).toBe(0);
 });
 
+/** The file without its signature, as a deployment makes it that does not sign. */
+function unsigned(content: Buffer): Buffer {
+  const end = content.indexOf("%%EOF", content.indexOf("\nstartxref\n")) + "%%EOF\n".length;
+  return Buffer.from(content.subarray(0, end));
+}
+
+async function withoutCertificates(page: Page): Promise<void> {
+  await page.route("**/.well-known/megarouter", async (route) => {
+    const { report_certificates: _, ...rest } = (await (await route.fetch()).json()) as Record<string, unknown>;
+    await route.fulfill({ json: rest });
+  });
+}
+
+test.each([
+  ["is as it was made", (content: Buffer) => content],
+  ["has changed pages", (content: Buffer) => { content[content.indexOf("/Type/Page/") + 1] = 0x58; return content; }],
+])("a report without a signature that %s proves nothing, and the page says so before and after", async (_, change) => {
+  const { page, problems } = await open(browser);
+  await withoutCertificates(page);
+  await check(page, change(unsigned(pdf)));
+  await page.getByText("This deployment does not sign its reports").waitFor();
+  await page.getByText("Not signed: the file proves nothing").waitFor();
+  await page.getByText("What it claims").waitFor();
+  const hash = (await page.locator("code").filter({ hasText: /^[0-9a-f]{64}$/ }).first().textContent()) ?? "";
+  await page.getByLabel("Hash in the footer", { exact: true }).fill(hash.slice(0, 12));
+  await page.getByText("The page has the same hash. That proves nothing").waitFor();
+  expect(await page.getByText("Genuine", { exact: true }).count()).toBe(0);
+  await page.getByRole("link", { name: "Go to the console" }).click();
+  await page.getByRole("heading", { name: "Sign in to MegaRouter" }).waitFor();
+  expect(problems).toEqual([]);
+});
+
+test("the form of an export promises only what reports of the deployment can prove", async () => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/usageExports`);
+  await page.getByText("so everyone can check that it is genuine").or(page.getByText("It is not signed")).waitFor();
+  const { page: other } = await open(browser);
+  await withoutCertificates(other);
+  await other.goto(await linkFor("olivia"));
+  await other.getByRole("navigation").first().waitFor();
+  await go(other, `${home}/usageExports`);
+  await other.getByText("It is not signed, so only members").waitFor();
+});
+
 test("what is no report is refused", async () => {
   const { page } = await open(browser);
   await check(page, Buffer.from("%PDF-1.7\nnothing"));
@@ -87,6 +131,6 @@ test("a signed-in member compares a report with the ledger", async () => {
   await go(page, `${variable("MEGAROUTER_CONSOLE_URL")}verify`);
   await page.locator("input[type=file]").setInputFiles({ name: "usage.pdf", mimeType: "application/pdf", buffer: pdf });
   await page.getByRole("button", { name: "Compare with the ledger" }).click();
-  await page.getByText(/It is what the ledger has|It was right/).waitFor({ timeout: 60_000 });
+  await page.getByText(/Its figures are what the ledger has|It was right/).waitFor({ timeout: 60_000 });
   await settled(page);
 });

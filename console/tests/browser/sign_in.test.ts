@@ -28,7 +28,7 @@ test("a link signs in only once", async () => {
   expect(second.page.url()).not.toContain("mrl-");
 });
 
-test("a pasted token is used for one call, which exchanges it", async () => {
+test("a pasted token is only used to exchange it", async () => {
   const { page } = await open(browser);
   const pasted = variable("MEGAROUTER_ADMIN_TOKEN");
   const calls: { path: string; isPasted: boolean }[] = [];
@@ -41,7 +41,7 @@ test("a pasted token is used for one call, which exchanges it", async () => {
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByRole("navigation").first().waitFor();
   await settled(page);
-  expect(calls.filter(({ isPasted }) => isPasted).map(({ path }) => path)).toEqual(["/megarouter.admin.v1.AccessTokens/CreateAccessToken"]);
+  expect(calls.filter(({ isPasted }) => isPasted).map(({ path }) => path)).toEqual(["ListAccessTokens", "CreateAccessToken"].map((method) => `/megarouter.admin.v1.AccessTokens/${method}`));
   expect(calls.length).toBeGreaterThan(3);
 });
 
@@ -60,11 +60,36 @@ test("reloading signs out, and signing in leads back to the page", async () => {
   await go(page, `${home}/apiKeys?state=active&q=lucas`);
   await page.reload();
   await page.getByRole("heading", { name: "Sign in to MegaRouter" }).waitFor();
+  await page.getByText("a reload or a new tab begins without one").waitFor();
   const secret = new URL(await linkFor("olivia")).hash.slice(1);
   await page.getByLabel("Access token or sign-in link").fill(secret);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByRole("heading", { level: 1, name: "API keys" }).waitFor();
   expect(page.url()).toBe(`${home}/apiKeys?state=active&q=lucas`);
+});
+
+test("a new tab says why it asks, and one sign-in leads to its page", async () => {
+  const { context } = await openAs(browser, "olivia");
+  const tab = await context.newPage();
+  await tab.goto(`${home}/members/emma`);
+  await tab.getByText("a reload or a new tab begins without one").waitFor();
+  await tab.getByLabel("Access token or sign-in link").fill(variable("MEGAROUTER_ADMIN_TOKEN"));
+  await tab.getByRole("button", { name: "Sign in", exact: true }).click();
+  await tab.getByRole("heading", { level: 1, name: "Emma Fischer" }).waitFor();
+});
+
+test("a person with an invite and no account learns whom to ask, or where to sign in", async () => {
+  const { page, problems } = await open(browser);
+  await page.route("**/.well-known/megarouter", async (route) => {
+    await route.fulfill({ json: { ...(await (await route.fetch()).json()) as object, identity_providers: [] } });
+  });
+  await page.goto(`${variable("MEGAROUTER_CONSOLE_URL")}invite#mri-unknown`);
+  await page.getByText("Ask whoever invited you to add you as a member instead").waitFor();
+  await page.getByLabel("Access token or sign-in link").fill(variable("MEGAROUTER_ADMIN_TOKEN"));
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByText("This invite has expired, was used or was revoked").waitFor();
+  expect(await page.content()).not.toContain("./dev");
+  expect(problems.filter((problem) => !problem.includes("400") && !problem.includes("invite cannot be used"))).toEqual([]);
 });
 
 test("signing out ends the token at the service too", async () => {
@@ -83,7 +108,8 @@ test("signing out ends the token at the service too", async () => {
   await expect.poll(async () => (await fetch(`${variable("MEGAROUTER_ADMIN_URL")}/v1/users/me`, { headers: { authorization: token } })).status).toBe(401);
 });
 
-test("signing out does not end a token of the person's own", async () => {
+test("a token for one organization signs in without a refusal in the audit log, and signing out does not end it", async () => {
+  const begin = new Date().toISOString();
   const accessToken = { displayName: "for one organization", organization: "organizations/acme" };
   const own = String((await admin("POST", "users/me/accessTokens", accessToken)).secret);
   const { page } = await open(browser);
@@ -91,6 +117,8 @@ test("signing out does not end a token of the person's own", async () => {
   await page.getByLabel("Access token or sign-in link").fill(own);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByRole("button", { name: /Olivia/ }).click();
+  const entries = (await admin("GET", `${organization}/auditLogEntries?pageSize=20&filter=${encodeURIComponent(`create_time > "${begin}"`)}`)).auditLogEntries as readonly { refusal: string }[];
+  expect(entries.filter(({ refusal }) => refusal !== "")).toEqual([]);
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await page.getByRole("heading", { name: "Sign in to MegaRouter" }).waitFor();
   const answer = await fetch(`${variable("MEGAROUTER_ADMIN_URL")}/v1/organizations/acme`, { headers: { authorization: `Bearer ${own}` } });

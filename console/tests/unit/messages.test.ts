@@ -37,3 +37,8 @@ describe.each(["en", "zh"])("the messages in %s", (language) => {
     for (const [message, translation] of kept()) expect(values(translation), message).toEqual(values(message));
   });
 });
+
+test("the messages in zh say 你 everywhere", () => {
+  const polite = [...catalog(join(console_, "src/locales/zh.po"))].filter(([, translation]) => translation.includes("您"));
+  expect(polite.map(([message]) => message)).toEqual([]);
+});

@@ -14,11 +14,14 @@ from usage_service.alerts.sources.source import Found, Source, View, places, tol
 
 MOST_PER_LOOK: Final = 1_000
 """Of each rule. A look finds more only if so many keys expire in the same minutes."""
-# Keys that have come within `$3` of their expiry since the last look at `$2`, by time or because somebody changed it.
+# Keys that have come within `$3` of their expiry since the last look at `$2`, by time or because somebody changed it. A key that
+# somebody made for at most `$3`, or just gave at most a day, such as that of the playground, is meant to end soon and needs no
+# warning.
 _EXPIRING: Final = """
 SELECT k.api_key_id, k.expire_time FROM api_keys k
  WHERE k.organization_id = $1 AND k.state = 'ACTIVE' AND k.expire_time > now() AND k.expire_time <= now() + $3
-   AND (k.expire_time > $2::timestamptz + $3 OR k.update_time > $2)
+   AND k.expire_time > k.create_time + $3
+   AND (k.expire_time > $2::timestamptz + $3 OR (k.update_time > $2 AND k.expire_time > k.update_time + interval '1 day'))
  ORDER BY k.expire_time LIMIT $4
 """
 # Keys whose last use, or creation, is `$3` ago since the last look at `$2`.

@@ -5,28 +5,46 @@ import { useState } from "react";
 import { usePlace } from "../../hooks/account";
 import { useNow } from "../../hooks/now";
 import { useChangeSearch, useSelection } from "../../hooks/usage";
-import { type Period, dayOf, isDay } from "../../util/times";
+import { type Period, dayBefore, dayOf, isDay } from "../../util/times";
 import { usePeriods } from "./periods";
 
 const mostDays = 400;
 const custom = "custom";
+const yesterday = "yesterday";
 
-/** Chooses a period, or a range of days. */
+/** Chooses a period, or a range of days, of the organization of the page. */
 export function PeriodChoice({ otherwise }: { readonly otherwise: Period }) {
+  return <PeriodField otherwise={otherwise} timeZone={usePlace().organization.timeZone} />;
+}
+
+interface PeriodFieldProps {
+  /** The period of an address that has none. Without one, such an address means everything from the beginning. */
+  readonly otherwise?: Period;
+  readonly timeZone: string;
+}
+
+export function PeriodField({ otherwise, timeZone }: PeriodFieldProps) {
   const { t } = useLingui();
-  const { organization } = usePlace();
-  const today = dayOf(useNow(), organization.timeZone);
-  const periods = usePeriods();
+  const now = useNow();
+  const [today, before] = [dayOf(now, timeZone), dayBefore(dayOf(now, timeZone))];
+  const [shortest, ...longer] = usePeriods();
   const selection = useSelection();
   const change = useChangeSearch();
-  const choose = (value: string): void =>
-    change(value === custom ? { period: undefined, from: `${today.slice(0, 8)}01`, to: today } : { period: value, from: undefined, to: undefined });
+  const choose = (value: string): void => {
+    if (value === custom) change({ period: undefined, from: `${today.slice(0, 8)}01`, to: today });
+    else if (value === yesterday) change({ period: undefined, from: before, to: before });
+    else change({ period: value || undefined, from: undefined, to: undefined });
+  };
+  const isYesterday = selection.from === before && selection.to === before;
   return (
     <Group gap="sm" className="period">
-      {selection.from !== undefined && <Days from={selection.from} to={selection.to ?? today} change={change} />}
+      {selection.from !== undefined && !isYesterday && <Days from={selection.from} to={selection.to ?? today} change={change} />}
       <NativeSelect
-        aria-label={t`Period`} value={selection.from === undefined ? (selection.period ?? otherwise) : custom} onChange={(event) => choose(event.currentTarget.value)} w={170}
-        data={[...periods, { value: custom, label: t`Custom days…` }]}
+        aria-label={t`Period`} value={isYesterday ? yesterday : selection.from === undefined ? (selection.period ?? otherwise ?? "") : custom} onChange={(event) => choose(event.currentTarget.value)} w={200}
+        data={[
+          ...(otherwise === undefined ? [{ value: "", label: t`From the beginning` }] : []),
+          shortest, { value: yesterday, label: t`Yesterday` }, ...longer, { value: custom, label: t`Custom days…` },
+        ]}
       />
     </Group>
   );

@@ -61,7 +61,7 @@ export function Deliveries({ filter = "", channel }: { readonly filter?: string;
   const question = { parent, filter: allOf(filter, channel === undefined ? "" : `channel = ${quoted(channel)}`) };
   const { data } = useSuspenseQuery(NotificationDeliveries.method.listNotificationDeliveries, { ...question, pageSize, pageToken: paging.token });
   if (data.notificationDeliveries.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>Nothing was sent</Trans>} step={<Trans>A rule that names a channel sends there.</Trans>} command="megarouter alerts deliveries" />;
+    return <EmptyState title={<Trans>Nothing was sent</Trans>} step={<Trans>A rule that names a channel sends there. Add channels and rules under the tabs above.</Trans>} command="megarouter alerts deliveries" />;
   }
   const columns: readonly Column<NotificationDelivery>[] = [
     { id: "time", header: <Trans>Time</Trans>, cell: (one) => <AppLink to={pathOf(one.name)}><Time value={one.createTime} /></AppLink> },

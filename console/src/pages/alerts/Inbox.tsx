@@ -10,12 +10,15 @@ import { Part } from "../../components/Part";
 import { Severity } from "../../components/Severity";
 import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
+import { pathsOf } from "../../paths";
 import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
+import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { AlertsFrame } from "./AlertsFrame";
+import { useEventName } from "./events";
 
 const from = "/organizations/$organization/notifications";
 
@@ -45,7 +48,7 @@ function Found({ show }: { readonly show: "open" | "all" }) {
   const question = { parent, filter: show === "open" ? "acknowledged = false" : "" };
   const { data } = useSuspenseQuery(Notifications.method.listNotifications, { ...question, pageSize, pageToken: paging.token });
   if (data.notifications.length === 0 && paging.back === undefined) {
-    return <EmptyState title={show === "open" ? <Trans>No open alerts</Trans> : <Trans>No alerts yet</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} command="megarouter alerts rules" />;
+    return <EmptyState title={show === "open" ? <Trans>No open alerts</Trans> : <Trans>No alerts yet</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} action={<AppLink to={pathsOf(parent).rules}><Trans>See the rules</Trans></AppLink>} command="megarouter alerts rules" />;
   }
   return (
     <>
@@ -59,13 +62,15 @@ function Found({ show }: { readonly show: "open" | "all" }) {
 
 function Item({ notification, isFirst }: { readonly notification: Notification; readonly isFirst: boolean }) {
   const read = useMutation(Notifications.method.acknowledgeNotification);
+  const eventName = useEventName();
   const { t } = useLingui();
   return (
     <Group component="li" p={20} gap="md" align="flex-start" style={{ borderTop: isFirst ? undefined : "1px solid var(--line)" }}>
       <Severity severity={notification.severity} />
       <div style={{ flex: "1 1 240px", minWidth: 0 }}>
-        <Text size="sm" fw={500} style={{ overflowWrap: "anywhere" }}>{notification.summary}</Text>
-        <Text size="xs" c="dimmed">{notification.eventType} · <Time value={notification.occurTime} ago /></Text>
+        <Text size="sm" fw={500}>{eventName(notification.eventType)}</Text>
+        <Text size="sm" style={{ overflowWrap: "anywhere" }}>{notification.summary}</Text>
+        <Text size="xs" c="dimmed"><Time value={notification.occurTime} ago /></Text>
         {read.isError && <ErrorNotice error={read.error} />}
       </div>
       {notification.acknowledgeTime === undefined ? (

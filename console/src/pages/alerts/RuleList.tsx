@@ -40,7 +40,7 @@ function Found() {
   const question = { parent };
   const { data } = useSuspenseQuery(NotificationRules.method.listNotificationRules, { ...question, pageSize, pageToken: paging.token });
   if (data.notificationRules.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>No rules yet</Trans>} step={<Trans>A rule tells people or a chat when a budget is nearly spent.</Trans>} command="megarouter alerts add-rule Team --at 80% --to owner" />;
+    return <EmptyState title={<Trans>No rules yet</Trans>} step={<Trans>A rule tells people or a chat when a budget is nearly spent. Choose “Add a rule” above.</Trans>} command="megarouter alerts add-rule Team --at 80% --to owner" />;
   }
   const columns: readonly Column<NotificationRule>[] = [
     {

@@ -45,7 +45,7 @@ export function Analysis() {
 
 function Nothing({ isPending }: { readonly isPending: boolean }) {
   if (isPending) return <Text size="sm" c="dimmed" role="status"><Trans>The model writes. This takes up to 30 seconds.</Trans></Text>;
-  return <EmptyState title={<Trans>Nothing written yet</Trans>} step={<Trans>Choose a period, then have an analysis written. Filters do not narrow it.</Trans>} command="megarouter usage analyze --since 30d" />;
+  return <EmptyState title={<Trans>Nothing written yet</Trans>} step={<Trans>Choose a period, then “Write” above. Filters do not narrow it.</Trans>} command="megarouter usage analyze --since 30d" />;
 }
 
 function Written({ answer }: { readonly answer: WriteAnalysisResponse }) {

@@ -58,7 +58,7 @@ function Answer() {
   }
   const format = (value: number): string =>
     metric === "charge" ? new Intl.NumberFormat(language, { maximumSignificantDigits: 3 }).format(value) : formatCompact(value, language);
-  const nameOf = (group: UsageGroup): string => group.values.map(labelOf).join(" · ");
+  const nameOf = (group: UsageGroup): string => group.values.map((value, index) => labelOf(value, divisions[index])).join(" · ");
   return (
     <>
       <Surface title={<Trans>Over time</Trans>} hint={<GranularityName of={granularity} />}>

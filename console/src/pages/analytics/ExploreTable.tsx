@@ -41,7 +41,7 @@ export function ExploreTable({ question, divisions, selection }: ExploreTablePro
   const whole = data.total?.chargeNanoCredits ?? 0n;
   const value = (group: UsageGroup, index: number): string => {
     const one = group.values[index];
-    return group.isOther ? (index === 0 ? t`All others` : "") : one === undefined ? "" : labelOf(one);
+    return group.isOther ? (index === 0 ? t`All others` : "") : one === undefined ? "" : labelOf(one, divisions[index]);
   };
   const columns: readonly Column<UsageGroup>[] = [
     ...divisions.map((division, index) => ({

@@ -49,7 +49,7 @@ export function Top() {
   ];
   return (
     <Surface
-      flush title={<Trans>Top 20</Trans>} hint={<Trans>of {formatCount(data.consumerCount, language)}</Trans>}
+      flush title={<Trans>Top 20</Trans>} hint={of === "groups" ? <Trans>of {formatCount(data.consumerCount, language)}, each with the calls of its own members only. A report counts the groups below too.</Trans> : <Trans>of {formatCount(data.consumerCount, language)}</Trans>}
       actions={
         <Group gap="sm">
           <SegmentedControl

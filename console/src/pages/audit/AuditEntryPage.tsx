@@ -6,6 +6,7 @@ import { useParams } from "@tanstack/react-router";
 
 import { idOf } from "../../api/names";
 import { Changes } from "../../components/Changes";
+import { useActionName } from "../../hooks/actions";
 import { useParent } from "../../hooks/account";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
@@ -21,10 +22,11 @@ export function AuditEntryPage() {
   const parent = useParent();
   const { t } = useLingui();
   const { entry: id } = useParams({ from: "/organizations/$organization/auditLogEntries/$entry" });
+  const actionName = useActionName();
   const { data: entry } = useSuspenseQuery(AuditLog.method.getAuditLogEntry, { name: `${parent}/auditLogEntries/${id}` });
   return (
     <>
-      <PageHeader crumbs={[{ label: t`Audit log`, to: pathsOf(parent).auditLog }]} title={idOf(entry.method)} hint={resourceLabel(entry)} />
+      <PageHeader crumbs={[{ label: t`Audit log`, to: pathsOf(parent).auditLog }]} title={actionName(entry.method)} hint={resourceLabel(entry)} />
       <Stack gap="lg">
         {entry.refusal !== "" && <Alert color="red" variant="light" title={<Trans>The change was refused</Trans>}>{entry.refusal}</Alert>}
         <Surface title={<Trans>Who, when and from where</Trans>}><Facts entry={entry} /></Surface>

@@ -2,11 +2,11 @@ import { callUnaryMethod, useSuspenseQuery, useTransport } from "@connectrpc/con
 import { AuditLog, type AuditLogEntry, AuditLogFormat } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Group, Text } from "@mantine/core";
-import { useSearch } from "@tanstack/react-router";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 
-import { allOf, idOf, quoted, within } from "../../api/names";
+import { allOf, idOf, quoted } from "../../api/names";
 import { Part } from "../../components/Part";
-import { SincePeriod } from "../../components/selection/SincePeriod";
+import { PeriodField } from "../../components/selection/PeriodChoice";
 import { MemberField } from "../../forms/fields/MemberField";
 import { useParent, usePlace } from "../../hooks/account";
 import { useNow } from "../../hooks/now";
@@ -22,14 +22,15 @@ import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { rangeOf } from "../../util/times";
+import { type Selection, timeRangeOf } from "../../util/selection";
+import { Did } from "./Did";
 
 const mostPerPage = 1000;
 const from = "/organizations/$organization/auditLogEntries";
 
 /** Every change in the organization, in the order in which it was made. */
 export function AuditLogList() {
-  const { account } = usePlace();
+  const { account, organization } = usePlace();
   const { t } = useLingui();
   const search = useSearch({ from });
   const change = useChangeSearch<typeof search>(true);
@@ -40,7 +41,7 @@ export function AuditLogList() {
       <Group gap="sm" mb="md" align="flex-end">
         <SearchField value={search.q ?? ""} label={t`Search in what was done, and to what`} onChange={(q) => change({ q: q || undefined })} />
         <MemberField value={search.member === undefined ? "" : `${account.organization}/members/${search.member}`} label={t`By`} onChange={(member) => change({ member: member === "" ? undefined : idOf(member) })} />
-        <SincePeriod value={search.period} onChange={(period) => change({ period })} />
+        <PeriodField timeZone={organization.timeZone} />
       </Group>
       <Surface flush><Part height={420} denied={denied}><Found /></Part></Surface>
     </>
@@ -63,6 +64,14 @@ function AuditCsv() {
   return <DownloadButton file="audit" parts={parts} />;
 }
 
+/** The filter of entries of the chosen period or days; empty for all from the beginning. */
+export function timeFilter(search: Selection, now: Date, timeZone: string): string {
+  if (search.from === undefined && search.period === undefined) return "";
+  const { startTime, endTime } = timeRangeOf(search, "24h", now, timeZone);
+  const moment = (time: typeof startTime): string => quoted(new Date(Number(time?.seconds ?? 0n) * 1000).toISOString());
+  return allOf(`create_time >= ${moment(startTime)}`, endTime === undefined ? "" : `create_time < ${moment(endTime)}`);
+}
+
 /** The filter of the entries that the address asks for. */
 export function useAuditFilter(): string {
   const { account, organization } = usePlace();
@@ -70,13 +79,14 @@ export function useAuditFilter(): string {
   const now = useNow();
   return allOf(
     search.q === undefined ? "" : quoted(search.q), search.member === undefined ? "" : `member = ${quoted(`${account.organization}/members/${search.member}`)}`,
-    search.period === undefined ? "" : within("create_time", rangeOf(search.period, now, organization.timeZone)),
+    timeFilter(search, now, organization.timeZone),
   );
 }
 
 function Found() {
   const { account } = usePlace();
   const { t } = useLingui();
+  const navigate = useNavigate();
   const filter = useAuditFilter();
   const paging = usePaging(filter);
   const question = { parent: account.organization, filter };
@@ -89,14 +99,14 @@ function Found() {
     { id: "who", header: <Trans>By</Trans>, shown: "wide", cell: (entry) => <span className="cut">{entry.userDisplayName || idOf(entry.member || entry.credential || entry.user)}</span> },
     {
       id: "did", header: <Trans>Did</Trans>,
-      cell: (entry) => <Group gap={6} wrap="nowrap"><span className="cut">{idOf(entry.method)}</span>{entry.refusal !== "" && <Badge variant="light" radius="sm" tt="none" color="red">{t`Refused`}</Badge>}</Group>,
+      cell: (entry) => <Group gap={6} wrap="nowrap"><Did method={entry.method} />{entry.refusal !== "" && <Badge variant="light" radius="sm" tt="none" color="red">{t`Refused`}</Badge>}</Group>,
     },
     { id: "to", header: <Trans>To</Trans>, cell: (entry) => <Text size="sm" className="cut" title={entry.resource}>{resourceLabel(entry)}</Text>, shown: "wide" },
     { id: "from", header: <Trans>From</Trans>, cell: (entry) => <span className="cut">{entry.clientAddress}</span>, shown: "very-wide" },
   ];
   return (
     <>
-      <DataTable caption={t`Audit log`} columns={columns} rows={data.auditLogEntries} keyOf={(entry) => entry.name} />
+      <DataTable caption={t`Audit log`} columns={columns} rows={data.auditLogEntries} keyOf={(entry) => entry.name} open={(entry) => void navigate({ to: pathOf(entry.name) })} />
       <Pager paging={paging} nextToken={data.nextPageToken} />
     </>
   );

@@ -69,7 +69,7 @@ function Facts({ model }: { readonly model: VirtualModel }) {
 function Losses({ losses }: { readonly losses: readonly VirtualModel_MeasuredLoss[] }) {
   const { t } = useLingui();
   const language = useLanguage();
-  if (losses.length === 0) return <EmptyState title={<Trans>Nothing is measured</Trans>} step={<Trans>The baseline serves every call until a loss is measured.</Trans>} command="./dev route-eval --help" />;
+  if (losses.length === 0) return <EmptyState title={<Trans>Nothing is measured</Trans>} step={<Trans>The baseline serves every call until a loss is measured. Operators of the deployment measure it.</Trans>} />;
   const columns: readonly Column<VirtualModel_MeasuredLoss>[] = [
     { id: "use", header: <Trans>Use case</Trans>, cell: (one) => <span className="cut">{one.useCase}</span> },
     { id: "model", header: <Trans>Candidate</Trans>, cell: (one) => <><span className="cut">{one.modelName}</span>{one.scoreLimit !== undefined && <Text size="xs" c="dimmed"><Trans>score {one.scoreLimit.number} at most {one.scoreLimit.atMost}</Trans></Text>}</> },

@@ -45,7 +45,7 @@ function Found({ onSecret }: { readonly onSecret: (secret: string) => void }) {
   const paging = usePaging(parent);
   const { data } = useSuspenseQuery(Credentials.method.listCredentials, { parent, pageSize, pageToken: paging.token });
   if (data.credentials.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>No credentials yet</Trans>} step={<Trans>A credential connects a directory by SCIM, or lets a program administer the organization.</Trans>} command="megarouter credentials create Directory --kind scim" />;
+    return <EmptyState title={<Trans>No credentials yet</Trans>} step={<Trans>A credential connects a directory by SCIM, or lets a program administer the organization. Choose “Create a credential” above.</Trans>} command="megarouter credentials create Directory --kind scim" />;
   }
   const kinds = { [Credential_Kind.UNSPECIFIED]: "", [Credential_Kind.SCIM]: t`Directory (SCIM)`, [Credential_Kind.AUTOMATION]: t`Automation` };
   const columns: readonly Column<Credential>[] = [

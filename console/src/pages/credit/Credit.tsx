@@ -96,7 +96,7 @@ function Ledger({ order }: { readonly order: "newest" | "oldest" }) {
   const { data } = useSuspenseQuery(Credits.method.listCreditTransactions, {
     parent, pageSize, pageToken: paging.token, orderBy: orders[order],
   });
-  if (data.creditTransactions.length === 0 && paging.back === undefined) return <EmptyState title={<Trans>Nothing moved yet</Trans>} step={<Trans>A top-up adds credit.</Trans>} command="megarouter credits top-up 100" />;
+  if (data.creditTransactions.length === 0 && paging.back === undefined) return <EmptyState title={<Trans>Nothing moved yet</Trans>} step={<Trans>A top-up adds credit. Choose “Top up” above.</Trans>} command="megarouter credits top-up 100" />;
   const columns: readonly Column<CreditTransaction>[] = [
     { id: "number", header: <Trans>No.</Trans>, cell: (one) => <AppLink to={pathOf(one.name)}>{formatCount(one.ledgerSequence, language)}</AppLink> },
     { id: "time", header: <Trans>Time</Trans>, cell: (one) => <Time value={one.createTime} />, shown: "wide" },

@@ -5,8 +5,10 @@ import { Button, Checkbox, Group, NativeSelect, SegmentedControl, Stack, Text } 
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { useDeployment } from "../../api/deployment";
 import { queryClient } from "../../api/queries";
 import { ErrorNotice } from "../../components/ErrorNotice";
+import { Part } from "../../components/Part";
 import { Narrowed } from "../../components/selection/Narrowed";
 import { SelectionBar } from "../../components/selection/SelectionBar";
 import { useParent } from "../../hooks/account";
@@ -50,7 +52,7 @@ export function NewExport() {
               </>
             )}
           </Group>
-          <Text size="sm" c="dimmed"><About format={format} /></Text>
+          <Text component="div" size="sm" c="dimmed"><About format={format} /></Text>
           {!isReport && (
             <Checkbox
               checked={raw} onChange={(event) => setRaw(event.currentTarget.checked)} label={t`Leave text as it is`}
@@ -72,6 +74,14 @@ function About({ format }: { readonly format: keyof typeof formats }) {
     case "focus":
       return <Trans>A row for each line of a charge, in the columns that cost tools read.</Trans>;
     default:
-      return <Trans>Figures, charts and tables to forward. Its data is inside, so everyone can check that it is genuine.</Trans>;
+      return <><Trans>Figures, charts and tables to forward.</Trans> <Part height={20}><Proof /></Part></>;
   }
+}
+
+/** Who can find out whether a report was altered. */
+function Proof() {
+  const isSigned = (useDeployment().report_certificates ?? []).length > 0;
+  return isSigned
+    ? <Trans>It is signed, so everyone can check that it is genuine.</Trans>
+    : <Trans>It is not signed, so only members who see these figures here can check it, by comparing it with the ledger.</Trans>;
 }

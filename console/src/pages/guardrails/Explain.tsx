@@ -21,6 +21,7 @@ import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
+import { Refusals } from "./Refusals";
 
 const from = "/organizations/$organization/explain";
 const mostKeys = 200;
@@ -37,6 +38,9 @@ export function Explain() {
       <PageHeader crumbs={[{ label: t`Organization`, to: pathsOf(parent).people }, { label: t`Guardrails`, to: pathsOf(parent).guardrails }]} title={<Trans>Why was a call refused?</Trans>} hint={<Trans>What a call would get now, from the same counters. It calls no model and costs nothing.</Trans>} />
       <Stack gap="lg">
         <Surface><Part height={90}><Question key={JSON.stringify(search)} /></Part></Surface>
+        <Surface flush title={<Trans>Refused in the last 7 days</Trans>} hint={<Trans>Refused calls are counted, and not kept one by one: they have no page and no id to search for. The answer that the caller got names the reason and the guardrail.</Trans>}>
+          <Part height={90}><Refusals caller={caller} /></Part>
+        </Surface>
         {caller !== undefined && search.model !== undefined && <Part height={320}><Answer caller={caller} model={search.model} /></Part>}
       </Stack>
     </>

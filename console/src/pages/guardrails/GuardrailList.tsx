@@ -75,7 +75,7 @@ function Found() {
       id: "budget", header: <Trans>Budget</Trans>,
       cell: (one) => (one.budgetNanoCredits === undefined ? "—" : <>{formatCredits(one.budgetNanoCredits, language, 2)} <Text span size="xs" c="dimmed">{cycleName(one.cycle)}</Text>{!one.figuresHidden && <Meter used={one.spentNanoCredits} limit={one.budgetNanoCredits + one.carriedNanoCredits} label={t`Budget of ${one.scopeDisplayName}`} height={4} />}</>),
     },
-    { id: "spent", header: <Trans>Spent</Trans>, cell: (one) => (one.figuresHidden ? "—" : formatCredits(one.spentNanoCredits, language, 2)), align: "right", shown: "wide" },
+    { id: "spent", header: <Trans>Spent</Trans>, cell: (one) => (one.figuresHidden ? "—" : <>{formatCredits(one.spentNanoCredits, language, 2)}{one.budgetNanoCredits === undefined && one.periodStartTime === undefined && <Text span size="xs" c="dimmed"> <Trans>in total</Trans></Text>}</>), align: "right", shown: "wide" },
     { id: "others", header: <Trans>Other limits</Trans>, cell: (one) => <Text size="sm" lineClamp={2} style={{ overflowWrap: "anywhere" }}>{others(one) || "—"}</Text>, shown: "wide" },
     { id: "mode", header: <Trans>Mode</Trans>, cell: (one) => (one.mode === Guardrail_Mode.SHADOW ? <Badge variant="light" radius="sm" tt="none" color="orange"><Trans>Shadow</Trans></Badge> : <Trans>Refuses</Trans>), shown: "very-wide" },
   ];

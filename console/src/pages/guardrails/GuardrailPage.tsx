@@ -64,7 +64,7 @@ function Figures({ guardrail }: { readonly guardrail: Guardrail }) {
     <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="lg" className="surface" p={20}>
       <Figure
         label={<Trans>Spent</Trans>} value={<Amount nanoCredits={guardrail.spentNanoCredits} decimals={2} />}
-        note={budget === undefined ? <Trans>No budget</Trans> : <Stack gap={4} mt={4}><Meter used={guardrail.spentNanoCredits} limit={budget} label={t`Budget`} /><span className="figures"><Trans>of {formatCredits(budget, language, 2)}</Trans></span></Stack>}
+        note={budget === undefined ? guardrail.periodStartTime === undefined ? <Trans>in total, no budget</Trans> : <Trans>since <Time value={guardrail.periodStartTime} />, no budget</Trans> : <Stack gap={4} mt={4}><Meter used={guardrail.spentNanoCredits} limit={budget} label={t`Budget`} /><span className="figures"><Trans>of {formatCredits(budget, language, 2)}</Trans></span></Stack>}
       />
       <Figure label={<Trans>Left</Trans>} value={guardrail.remainingNanoCredits === undefined ? "—" : <Amount nanoCredits={guardrail.remainingNanoCredits} decimals={2} />} note={guardrail.periodEndTime && <Trans>starts again <Time value={guardrail.periodEndTime} ago /></Trans>} />
       <Figure label={<Trans>Calls</Trans>} value={formatCount(guardrail.callCount, language)} note={guardrail.mode === Guardrail_Mode.SHADOW ? <Trans>{formatCount(guardrail.shadowRefusalCount, language)} would have been refused</Trans> : undefined} />

@@ -24,9 +24,9 @@ import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
+import { Spent } from "../../ui/Spent";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
 
 const from = "/organizations/$organization/apiKeys";
@@ -92,8 +92,7 @@ function Found() {
     { id: "state", header: <Trans>State</Trans>, cell: (key) => <Badge variant="light" radius="sm" tt="none" color={colorOf(key.state)}>{stateName(key.state)}</Badge> },
     { id: "used", header: <Trans>Last used</Trans>, cell: (key) => (key.lastUseTime === undefined ? <Trans>never</Trans> : <Time value={key.lastUseTime} ago />), shown: "wide" },
     { id: "calls", header: <Trans>Calls</Trans>, cell: (key) => formatCount(key.callCount, language), align: "right", shown: "very-wide" },
-    { id: "spent", header: <Trans>Spent</Trans>, cell: (key) => formatCredits(key.spentNanoCredits, language), align: "right" },
-    { id: "budget", header: <Trans>Budget</Trans>, cell: (key) => (key.budgetNanoCredits === undefined ? "—" : formatCredits(key.budgetNanoCredits, language)), align: "right", shown: "very-wide" },
+    { id: "spent", header: <Trans>Spent</Trans>, cell: (key) => <Spent nanoCredits={key.spentNanoCredits} budget={key.budgetNanoCredits} carried={key.carriedNanoCredits} />, align: "right" },
   ];
   return (
     <>

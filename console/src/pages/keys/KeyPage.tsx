@@ -9,6 +9,7 @@ import { idOf } from "../../api/names";
 import { GuardrailSummary } from "../../components/GuardrailSummary";
 import { NewSecret } from "../../components/NewSecret";
 import { Part } from "../../components/Part";
+import { Samples } from "../../components/Samples";
 import { KeyActions } from "../../forms/keys/KeyActions";
 import { usePlace } from "../../hooks/account";
 import { useKeyState } from "../../hooks/labels";
@@ -48,6 +49,7 @@ export function KeyPage() {
           <Surface title={<Trans>The key</Trans>}><Facts key_={key} /></Surface>
           <GuardrailSummary scope={key.name} />
         </SimpleGrid>
+        {key.state === ApiKey_State.ACTIVE && rotated === undefined && <Surface title={<Trans>Use it in a program</Trans>}><Part><Samples /></Part></Surface>}
       </Stack>
     </>
   );
@@ -62,7 +64,7 @@ function Spend({ key_: key }: { readonly key_: ApiKey }) {
     <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="lg" className="surface" p={20}>
       <Figure
         label={<Trans>Spent</Trans>} value={<Amount nanoCredits={key.spentNanoCredits} />}
-        note={budget === undefined ? <Trans>No budget</Trans> : <Stack gap={4} mt={4}><Meter used={key.spentNanoCredits} limit={budget} label={t`Budget`} /><span className="figures"><Trans>of {formatCredits(budget, language, 2)}</Trans></span></Stack>}
+        note={budget === undefined ? <Trans>in total, no budget</Trans> : <Stack gap={4} mt={4}><Meter used={key.spentNanoCredits} limit={budget} label={t`Budget`} /><span className="figures"><Trans>of {formatCredits(budget, language, 2)}</Trans></span></Stack>}
       />
       <Figure label={<Trans>Calls</Trans>} value={formatCount(key.callCount, language)} note={<><AppLink to={pathsOf(account.organization).calls} search={{ key: idOf(key.name), period: "30d" }}><Trans>See them</Trans></AppLink>{" · "}<AppLink to={pathsOf(account.organization).explain} search={{ key: idOf(key.name) }}><Trans>Why was a call refused?</Trans></AppLink></>} />
       <Figure label={<Trans>Last used</Trans>} value={key.lastUseTime === undefined ? <Trans>Never</Trans> : <Time value={key.lastUseTime} ago />} />

@@ -5,10 +5,11 @@ import { Badge, Button, CloseButton, Group, Modal, Stack, Text } from "@mantine/
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { allOf, idOf, organizationName, quoted, within } from "../../api/names";
+import { allOf, idOf, organizationName, quoted } from "../../api/names";
 import { Changes } from "../../components/Changes";
 import { Part } from "../../components/Part";
-import { SincePeriod } from "../../components/selection/SincePeriod";
+import { PeriodField } from "../../components/selection/PeriodChoice";
+import { useActionName } from "../../hooks/actions";
 import { useNow } from "../../hooks/now";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { useChangeSearch } from "../../hooks/usage";
@@ -23,7 +24,8 @@ import { EmptyState } from "../../ui/EmptyState";
 import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { rangeOf } from "../../util/times";
+import { Did } from "../audit/Did";
+import { timeFilter } from "../audit/AuditLogList";
 import { operatorPageOf } from "./OrganizationList";
 
 const from = "/operators/auditLog";
@@ -38,7 +40,7 @@ export function OperatorAuditLog() {
       <PageHeader title={<Trans>Audit log of the operators</Trans>} hint={<Trans>What operators did, and changed settings of the deployment. No entry can be changed or deleted.</Trans>} />
       <Group gap="sm" mb="md">
         <SearchField value={search.q ?? ""} label={t`Search in what was done, and to what`} onChange={(q) => change({ q: q || undefined })} />
-        <SincePeriod value={search.period} onChange={(period) => change({ period })} />
+        <PeriodField timeZone="UTC" />
         {search.organization !== undefined && (
           <Badge variant="light" radius="sm" size="lg" tt="none" rightSection={<CloseButton size="xs" aria-label={t`Remove ${search.organization}`} onClick={() => change({ organization: undefined })} />}>{search.organization}</Badge>
         )}
@@ -50,12 +52,13 @@ export function OperatorAuditLog() {
 
 function Found() {
   const { t } = useLingui();
+  const actionName = useActionName();
   const search = useSearch({ from });
   const now = useNow();
   const [shown, setShown] = useState<OperatorAuditLogEntry | undefined>(undefined);
   const filter = allOf(
     search.q === undefined ? "" : quoted(search.q), search.organization === undefined ? "" : `organization = ${quoted(organizationName(search.organization))}`,
-    search.period === undefined ? "" : within("create_time", rangeOf(search.period, now, "UTC")),
+    timeFilter(search, now, "UTC"),
   );
   const paging = usePaging(filter);
   const question = { filter };
@@ -66,15 +69,15 @@ function Found() {
   const columns: readonly Column<OperatorAuditLogEntry>[] = [
     { id: "time", header: <Trans>Time</Trans>, cell: (entry) => <Time value={entry.createTime} /> },
     { id: "who", header: <Trans>Who</Trans>, cell: (entry) => <span className="cut">{entry.userDisplayName || idOf(entry.user) || t`the settings`}</span>, shown: "wide" },
-    { id: "did", header: <Trans>Did</Trans>, cell: (entry) => <span className="cut">{idOf(entry.method)}</span> },
+    { id: "did", header: <Trans>Did</Trans>, cell: (entry) => <Did method={entry.method} /> },
     { id: "organization", header: <Trans>Organization</Trans>, cell: (entry) => (entry.organization === "" ? "—" : <AppLink to={operatorPageOf(entry.organization)} className="cut">{entry.organizationDisplayName || idOf(entry.organization)}</AppLink>), shown: "wide" },
     { id: "changes", header: <Trans>Changes</Trans>, cell: (entry) => <Button size="compact-xs" variant="subtle" onClick={() => setShown(entry)}><Trans>Show</Trans></Button>, align: "right" },
   ];
   return (
     <>
-      <DataTable caption={t`Audit log of the operators`} columns={columns} rows={data.operatorAuditLogEntries} keyOf={(entry) => String(entry.number)} />
+      <DataTable caption={t`Audit log of the operators`} columns={columns} rows={data.operatorAuditLogEntries} keyOf={(entry) => String(entry.number)} open={setShown} />
       <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="operator-audit-log" method={Operators.method.listOperatorAuditLogEntries} request={question} /></Pager>
-      <Modal opened={shown !== undefined} onClose={() => setShown(undefined)} size="lg" title={<Text fw={600}>{shown === undefined ? "" : idOf(shown.method)}</Text>}>{shown !== undefined && <Entry entry={shown} />}</Modal>
+      <Modal opened={shown !== undefined} onClose={() => setShown(undefined)} size="lg" title={<Text fw={600}>{shown === undefined ? "" : actionName(shown.method)}</Text>}>{shown !== undefined && <Entry entry={shown} />}</Modal>
     </>
   );
 }

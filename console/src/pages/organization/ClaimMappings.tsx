@@ -57,7 +57,7 @@ function Found({ q }: { readonly q: string | undefined }) {
   const question = { parent, filter: q === undefined ? "" : quoted(q) };
   const { data } = useSuspenseQuery(Service.method.listClaimMappings, { ...question, pageSize, pageToken: paging.token });
   if (data.claimMappings.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>No claim is mapped</Trans>} step={<Trans>Without a mapping, people join by an invite, and admins give them roles.</Trans>} command="megarouter claims map staff --issuer https://id.example --role member" />;
+    return <EmptyState title={<Trans>No claim is mapped</Trans>} step={<Trans>Without a mapping, people join by an invite, and admins give them roles. Choose “Map a claim” above.</Trans>} command="megarouter claims map staff --issuer https://id.example --role member" />;
   }
   const columns: readonly Column<ClaimMapping>[] = [
     { id: "value", header: <Trans>Claim</Trans>, cell: (one) => <><Text size="sm" fw={500} className="cut" title={one.value}>{one.value}</Text><Text size="xs" c="dimmed" className="cut">{one.claim}</Text></> },

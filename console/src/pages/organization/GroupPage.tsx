@@ -19,9 +19,9 @@ import { type Column, DataTable } from "../../table/DataTable";
 import { AppLink } from "../../ui/AppLink";
 import { Copyable } from "../../ui/Copyable";
 import { Properties } from "../../ui/Properties";
+import { Spent } from "../../ui/Spent";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
 import { type GroupAct, GroupDialog } from "../../forms/organization/GroupForms";
 import { GroupMenu } from "./GroupTree";
@@ -97,8 +97,7 @@ function Below({ name }: { readonly name: string }) {
   const columns: readonly Column<Group>[] = [
     { id: "name", header: <Trans>Name</Trans>, cell: (group) => <AppLink to={pathOf(group.name)} className="cut">{group.displayName}</AppLink> },
     { id: "members", header: <Trans>Members</Trans>, cell: (group) => formatCount(group.subtreeMemberCount, language), align: "right", shown: "wide" },
-    { id: "spent", header: <Trans>Spent</Trans>, cell: (group) => formatCredits(group.spentNanoCredits, language, 2), align: "right" },
-    { id: "budget", header: <Trans>Budget</Trans>, cell: (group) => (group.budgetNanoCredits === undefined ? "—" : formatCredits(group.budgetNanoCredits, language, 2)), align: "right" },
+    { id: "spent", header: <Trans>Spent</Trans>, cell: (group) => <Spent nanoCredits={group.spentNanoCredits} budget={group.budgetNanoCredits} carried={group.carriedNanoCredits} decimals={2} />, align: "right" },
   ];
   return <DataTable caption={t`Groups below`} columns={columns} rows={data.groups} keyOf={(group) => group.name} />;
 }

@@ -47,7 +47,7 @@ function Tree({ setAct }: { readonly setAct: (act: GroupAct) => void }) {
   const { data } = useSuspenseQuery(Groups.method.listGroups, { parent: account.organization, pageSize: mostShown, view: GroupView.FULL });
   const dragging = useDragging(setAct);
   const { dragged, takes, drop } = dragging;
-  if (data.groups.length === 0) return <EmptyState title={<Trans>No groups yet</Trans>} step={<Trans>Groups give teams a budget of their own.</Trans>} command="megarouter groups create Engineering" />;
+  if (data.groups.length === 0) return <EmptyState title={<Trans>No groups yet</Trans>} step={<Trans>Groups give teams a budget of their own. Choose “Create a group” above.</Trans>} command="megarouter groups create Engineering" />;
   return (
     <>
       {data.nextPageToken === "" ? (

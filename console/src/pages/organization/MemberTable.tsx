@@ -6,7 +6,6 @@ import { Text } from "@mantine/core";
 import { idOf } from "../../api/names";
 import { usePlace } from "../../hooks/account";
 import { useRoleName } from "../../hooks/labels";
-import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import type { Selection } from "../../hooks/selection";
 import { pathOf } from "../../paths";
@@ -15,7 +14,7 @@ import { ListCsv } from "../../table/ListCsv";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
-import { formatCredits } from "../../util/credits";
+import { Spent } from "../../ui/Spent";
 import { MemberState } from "./MemberState";
 
 interface MemberQuestion {
@@ -30,13 +29,12 @@ interface MemberQuestion {
 export function MemberTable({ question, selection }: { readonly question: MemberQuestion; readonly selection?: Selection<Member> | undefined }) {
   const { account } = usePlace();
   const { t } = useLingui();
-  const language = useLanguage();
   const roleName = useRoleName();
   const paging = usePaging(JSON.stringify(question));
   const listed = { parent: account.organization, view: MemberView.FULL, ...question };
   const { data } = useSuspenseQuery(Members.method.listMembers, { ...listed, pageSize, pageToken: paging.token });
   if (data.members.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>No one matches</Trans>} step={<Trans>Try another search, or invite someone.</Trans>} command="megarouter invites create --role member --group none" />;
+    return <EmptyState title={<Trans>No one matches</Trans>} step={<Trans>Try another search, or choose “Invite people” above.</Trans>} command="megarouter invites create --role member --group none" />;
   }
   const columns: readonly Column<Member>[] = [
     {
@@ -47,8 +45,7 @@ export function MemberTable({ question, selection }: { readonly question: Member
     { id: "group", header: <Trans>Group</Trans>, cell: (member) => (member.group === "" ? "—" : <AppLink to={pathOf(member.group)} className="cut">{member.groupDisplayName || idOf(member.group)}</AppLink>), shown: "wide" },
     { id: "state", header: <Trans>State</Trans>, cell: (member) => <MemberState state={member.state} />, shown: "very-wide" },
     { id: "keys", header: <Trans>Keys</Trans>, cell: (member) => member.keyCount, align: "right", shown: "very-wide" },
-    { id: "spent", header: <Trans>Spent</Trans>, cell: (member) => formatCredits(member.spentNanoCredits, language, 2), align: "right" },
-    { id: "budget", header: <Trans>Budget</Trans>, cell: (member) => (member.budgetNanoCredits === undefined ? "—" : formatCredits(member.budgetNanoCredits, language, 2)), align: "right", shown: "wide" },
+    { id: "spent", header: <Trans>Spent</Trans>, cell: (member) => <Spent nanoCredits={member.spentNanoCredits} budget={member.budgetNanoCredits} carried={member.carriedNanoCredits} decimals={2} />, align: "right" },
   ];
   return (
     <>

@@ -10,7 +10,6 @@ import { Part } from "../../components/Part";
 import { CreateServiceAccount } from "../../forms/organization/ServiceAccountForms";
 import { usePlace } from "../../hooks/account";
 import { useServiceAccountState } from "../../hooks/labels";
-import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { useChangeSearch } from "../../hooks/usage";
 import { pathOf } from "../../paths";
@@ -20,8 +19,8 @@ import { Pager } from "../../table/Pager";
 import { SearchField } from "../../table/SearchField";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
+import { Spent } from "../../ui/Spent";
 import { Surface } from "../../ui/Surface";
-import { formatCredits } from "../../util/credits";
 import { OrganizationHeader } from "./OrganizationHeader";
 
 const from = "/organizations/$organization/serviceAccounts";
@@ -59,21 +58,19 @@ export function ServiceAccounts() {
 function Found() {
   const { account } = usePlace();
   const { t } = useLingui();
-  const language = useLanguage();
   const search = useSearch({ from });
   const paging = usePaging(JSON.stringify(search));
   const question = { parent: account.organization, view: ServiceAccountView.FULL, orderBy: orders[search.order ?? "spend"], showDeleted: search.state === "deleted", filter: allOf(search.q === undefined ? "" : quoted(search.q), search.state === undefined ? "" : `state = ${states[search.state]}`) };
   const { data } = useSuspenseQuery(Service.method.listServiceAccounts, { ...question, pageSize, pageToken: paging.token });
   if (data.serviceAccounts.length === 0 && paging.back === undefined) {
-    return <EmptyState title={<Trans>No service accounts</Trans>} step={<Trans>Keys of a service account go on working when the person who made them leaves.</Trans>} command="megarouter service-accounts create 'Build server' --id sa-build" />;
+    return <EmptyState title={<Trans>No service accounts</Trans>} step={<Trans>Keys of a service account go on working when the person who made them leaves. Choose “Create a service account” above.</Trans>} command="megarouter service-accounts create 'Build server' --id sa-build" />;
   }
   const columns: readonly Column<ServiceAccount>[] = [
     { id: "name", header: <Trans>Name</Trans>, cell: (one) => <><AppLink to={pathOf(one.name)} fw={500} className="cut">{one.displayName}</AppLink><Text size="xs" c="dimmed" className="cut">{idOf(one.name)}</Text></> },
     { id: "group", header: <Trans>Group</Trans>, cell: (one) => (one.group === "" ? "—" : <AppLink to={pathOf(one.group)} className="cut">{one.groupDisplayName || idOf(one.group)}</AppLink>), shown: "wide" },
     { id: "state", header: <Trans>State</Trans>, cell: (one) => <ServiceAccountState state={one.state} /> },
     { id: "keys", header: <Trans>Keys</Trans>, cell: (one) => one.keyCount, align: "right", shown: "wide" },
-    { id: "spent", header: <Trans>Spent</Trans>, cell: (one) => formatCredits(one.spentNanoCredits, language, 2), align: "right" },
-    { id: "budget", header: <Trans>Budget</Trans>, cell: (one) => (one.budgetNanoCredits === undefined ? "—" : formatCredits(one.budgetNanoCredits, language, 2)), align: "right", shown: "wide" },
+    { id: "spent", header: <Trans>Spent</Trans>, cell: (one) => <Spent nanoCredits={one.spentNanoCredits} budget={one.budgetNanoCredits} carried={one.carriedNanoCredits} decimals={2} />, align: "right" },
   ];
   return (
     <>

@@ -74,7 +74,7 @@ function Ending() {
         blocked={typed === idOf(account.organization) ? undefined : <Trans>Type {idOf(account.organization)} to go on.</Trans>}
       >
         <Stack gap="md">
-          <Trans>All calls of all its keys are refused within a second. Credit and everything else stay as they are. For 30 days, a Super Admin can bring it back with megarouter organizations undelete.</Trans>
+          <Trans>All calls of all its keys are refused within a second. Credit and everything else stay as they are. For 30 days, a Super Admin can undelete it: it stays in the list of accounts.</Trans>
           <TextInput label={t`Id of the organization`} value={typed} onChange={(event) => setTyped(event.currentTarget.value)} />
         </Stack>
       </FormDialog>

@@ -1,7 +1,9 @@
-import { Box, Stack } from "@mantine/core";
+import { Trans } from "@lingui/react/macro";
+import { Box, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
 import { MarkedTitle } from "../../layouts/MarkedTitle";
+import { AppLink } from "../../ui/AppLink";
 
 /** The frame of pages without a sign-in. */
 export function PublicPage({ title, children }: { readonly title: ReactNode; readonly children: ReactNode }) {
@@ -10,6 +12,7 @@ export function PublicPage({ title, children }: { readonly title: ReactNode; rea
       <Stack gap="lg">
         <MarkedTitle>{title}</MarkedTitle>
         {children}
+        <Text size="sm"><AppLink to="/"><Trans>Go to the console</Trans></AppLink></Text>
       </Stack>
     </Box>
   );

@@ -1,5 +1,5 @@
 import { useMutation } from "@connectrpc/connect-query";
-import { UsageReports, VerifyUsageReportResponse_Verdict, type VerifyUsageReportResponse } from "@megarouter/admin";
+import { UsageReports, VerifyUsageReportResponse_Pages, VerifyUsageReportResponse_Signature, VerifyUsageReportResponse_Verdict, type VerifyUsageReportResponse } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Alert, Button, SimpleGrid, Stack, Text } from "@mantine/core";
 
@@ -26,7 +26,7 @@ export function Result({ verified, canBeSigned }: { readonly verified: Verified;
       <Surface title={verified.signature === "valid" ? <Trans>What it says</Trans> : <Trans>What it claims</Trans>}>
         <Facts verified={verified} />
       </Surface>
-      <PrintedHash dataSha256={verified.dataSha256} />
+      <PrintedHash dataSha256={verified.dataSha256} isProved={verified.signature === "valid"} />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
         <Rows rows={data.groups} />
         <Rows rows={data.models} areModels />
@@ -46,8 +46,9 @@ function Verdict({ verified, canBeSigned }: { readonly verified: Verified; reado
       return <Alert color="orange" variant="light" title={<Trans>Signed by someone else</Trans>}><Trans>The signature is intact, but not that of this deployment: an earlier key, or another gateway. Your PDF reader shows whose it is.</Trans></Alert>;
     default:
       return (
-        <Alert color="orange" variant="light" title={<Trans>Not signed</Trans>}>
-          {canBeSigned ? <Trans>This deployment signs its reports, and this one has no signature. Ask for the report again.</Trans> : <Trans>This deployment does not sign reports, so the file alone proves nothing. A member can compare it with the ledger.</Trans>}
+        <Alert color="orange" variant="light" title={<Trans>Not signed: the file proves nothing</Trans>}>
+          <Trans>Anyone can make such a file or change one. Its pages may show other figures than those below, which are only what its data claims.</Trans>{" "}
+          {canBeSigned ? <Trans>This deployment signs its reports, so ask for the report again.</Trans> : <Trans>To find out whether it is right, a member must compare it with the ledger.</Trans>}
         </Alert>
       );
   }
@@ -127,18 +128,27 @@ function Compared({ answer }: { readonly answer: VerifyUsageReportResponse }) {
   const corrections = formatCount(answer.correctionCount, language);
   switch (answer.verdict) {
     case VerifyUsageReportResponse_Verdict.UNCHANGED:
-      return <Alert color="teal" variant="light"><Trans>It is what the ledger has, and nothing has changed since.</Trans></Alert>;
+      return <Alert color="teal" variant="light"><Trans>Its figures are what the ledger has, and nothing has changed since.</Trans> <NotCompared answer={answer} /></Alert>;
     case VerifyUsageReportResponse_Verdict.CHANGED_SINCE:
       return (
         <Alert color="blue" variant="light">
-          <Trans>It was right. Since then, {late} calls came and {corrections} were corrected; the spend is {formatCredits(answer.presentChargeNanoCredits, language, 2)} now.</Trans>
+          <Trans>It was right. Since then, {late} calls came and {corrections} were corrected; the spend is {formatCredits(answer.presentChargeNanoCredits, language, 2)} now.</Trans>{" "}
+          <NotCompared answer={answer} />
         </Alert>
       );
     default:
       return (
         <Alert color="red" variant="light" title={<Trans>It is not what the ledger has</Trans>}>
+          {answer.differences.length === 0 && <Trans>Its data are those of the ledger, but its pages are not what these data make: somebody changed them.</Trans>}
           {answer.differences.map((one) => <Text key={one.field} size="sm" ff="monospace" style={{ overflowWrap: "anywhere" }}>{one.field}: {one.reported} ≠ {one.recorded}</Text>)}
         </Alert>
       );
   }
+}
+
+/** What a comparison with the ledger leaves open. A signature of this deployment leaves nothing open. */
+function NotCompared({ answer }: { readonly answer: VerifyUsageReportResponse }) {
+  if (answer.signature === VerifyUsageReportResponse_Signature.VALID) return null;
+  if (answer.pages !== VerifyUsageReportResponse_Pages.SAME) return <Trans>Its pages were not compared, because another release made them: they may show other figures than its data. Rely on the figures on this page only.</Trans>;
+  return <Trans>Its pages show these figures. Budgets, credit, unusual spend, the name of the organization and the time it was made cannot be compared, and the file has no signature of this deployment that would prove them.</Trans>;
 }

@@ -1,6 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Button, FileButton, Stack, Text } from "@mantine/core";
+import { Alert, Button, FileButton, Stack, Text } from "@mantine/core";
 import { type DragEvent, useState } from "react";
 
 import { useDeployment } from "../../api/deployment";
@@ -34,13 +34,14 @@ function Checker() {
   };
   return (
     <>
+      {certificates.length === 0 && <Unsigned />}
       <Surface>
         <Stack
           align="center" gap="sm" py={36} ta="center" onDrop={drop} onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}
           style={{ border: `2px dashed ${isOver ? "var(--mantine-color-accent-5)" : "var(--line)"}`, borderRadius: 12 }}
         >
           <Text fw={600}><Trans>Drop the PDF here</Trans></Text>
-          <Text size="sm" c="dimmed" maw={460}><Trans>It stays in your browser, which checks the signature and reads what the report says.</Trans></Text>
+          <Text size="sm" c="dimmed" maw={460}>{certificates.length > 0 ? <Trans>It stays in your browser, which checks the signature and reads what the report says.</Trans> : <Trans>It stays in your browser, which reads what the report claims.</Trans>}</Text>
           <FileButton accept="application/pdf" onChange={take} inputProps={{ "aria-label": t`Report as PDF` }}>
             {(props) => <Button {...props} loading={check.isPending}><Trans>Choose a file</Trans></Button>}
           </FileButton>
@@ -51,6 +52,15 @@ function Checker() {
         {check.data !== undefined && <Result verified={check.data} canBeSigned={certificates.length > 0} />}
       </div>
     </>
+  );
+}
+
+/** Says before somebody chooses a file that nothing about it can be proved here. */
+function Unsigned() {
+  return (
+    <Alert color="orange" variant="light" title={<Trans>This deployment does not sign its reports</Trans>}>
+      <Trans>This page can read what a file claims. It cannot tell who made the file, or whether somebody changed its figures or its pages. A member can compare it with the ledger after signing in.</Trans>
+    </Alert>
   );
 }
 

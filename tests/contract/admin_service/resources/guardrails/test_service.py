@@ -173,15 +173,37 @@ async def test_a_new_cycle_starts_with_the_spend_of_its_period(client: Client, o
     assert rail.remaining_nano_credits == 700
 
 
-async def add_usage(owner: asyncpg.Connection, charge: int) -> None:
-    """Records a settled call of `member`, placed now."""
+@pytest.mark.parametrize("guardrail", ["organization", "group-eng", "member-member", "apikey-key-member"])
+async def test_a_rehearsal_has_the_spend_of_the_cycle_that_would_apply(
+    client: Client, owner: asyncpg.Connection, guardrail: str
+) -> None:
+    await add_usage(owner, 300, days_ago=40)
+    await add_usage(owner, 20, hold="now", sequence=2)
+    change = {"budget_nano_credits": 1_000, "cycle": Guardrail.CYCLE_MONTHLY}
+    rehearsed = await client.call("UpdateGuardrail", update(guardrail, validate_only=True, **change))
+    assert (rehearsed.spent_nano_credits, rehearsed.call_count, rehearsed.remaining_nano_credits) == (20, 1, 980)
+    changed = await set_limits(client, guardrail, **change)
+    never = update(guardrail, validate_only=True, cycle=Guardrail.CYCLE_NEVER, etag=changed.etag)
+    lifetime = await client.call("UpdateGuardrail", never)
+    assert (lifetime.spent_nano_credits, lifetime.call_count) == (320, 2)
+    for rail in (rehearsed, changed):
+        rail.ClearField("etag")
+        rail.ClearField("update_time")
+    assert rehearsed == changed
+
+
+async def add_usage(
+    owner: asyncpg.Connection, charge: int, hold: str = "h", sequence: int = 1, days_ago: int = 0
+) -> None:
+    """Records a settled call of `member`."""
     await owner.execute(
         "INSERT INTO usage_records (hold_id, organization_id, sequence, outcome, source, detail, group_path, member_id, api_key_id,"
         " endpoint, streamed, requested_model, provider_id, price_version, input_tokens, cache_read_tokens, cache_write_5m_tokens,"
         " cache_write_1h_tokens, output_tokens, reasoning_tokens, hold_nano_credits, charge_nano_credits, charge_lines, counters,"
         " http_status, response_flags, request_id, place_time)"
-        " VALUES ('h', 'acme', 1, 'SETTLED', 'provider', 'completed', '{eng,platform}', 'member', 'key-member', 'chat_completions',"
-        " false, 'm', 'p', 1, 1, 0, 0, 0, 1, 0, $1, $1, '[]', '{}', 200, '-', 'r', now())", charge,
+        " VALUES ($2, 'acme', $3, 'SETTLED', 'provider', 'completed', '{eng,platform}', 'member', 'key-member', 'chat_completions',"
+        " false, 'm', 'p', 1, 1, 0, 0, 0, 1, 0, $1, $1, '[]', '{}', 200, '-', 'r', now() - $4 * interval '1 day')",
+        charge, hold, sequence, days_ago,
     )  # fmt: skip
 
 

@@ -24,9 +24,8 @@ async def unchanged(company: Company) -> None:
 
 async def test_a_key_that_comes_within_seven_days_of_its_expiry_is_told_once(company: Company) -> None:
     await company.rule("key.expiring")
-    await company.key("near", expire_time=within(7 - 0.01))
-    await company.key("far", expire_time=within(7 + 0.01))
-    await company.key("past", expire_time=within(7 - 0.5))
+    for key, days in (("near", 7 - 0.01), ("far", 7 + 0.01), ("past", 7 - 0.5)):
+        await company.key(key, create_time=within(-30), expire_time=within(days))
     await unchanged(company)
     await company.step(look=True)
     await company.step(look=True)
@@ -36,15 +35,29 @@ async def test_a_key_that_comes_within_seven_days_of_its_expiry_is_told_once(com
 
 async def test_a_key_that_somebody_gave_an_earlier_end_is_told(company: Company) -> None:
     await company.rule("key.expiring", expires_in_days=3)
-    await company.key("soon", expire_time=within(1))
+    await company.key("soon", create_time=within(-30), expire_time=within(1.5))
     await company.step(look=True)
     assert await company.told() == ["key.expiring api_key soon"]
 
 
+async def test_a_key_that_was_made_for_less_than_the_warning_time_is_not_told(company: Company) -> None:
+    await company.rule("key.expiring", expires_in_days=3)
+    await company.key("brief", expire_time=within(3 - 0.01))
+    await company.step(look=True)
+    assert await company.told() == []
+
+
+async def test_an_old_key_that_gets_another_hour_is_not_told(company: Company) -> None:
+    await company.rule("key.expiring")
+    await company.key("playground-mia", create_time=within(-30), expire_time=within(1 / 24))
+    await company.step(look=True)
+    assert await company.told() == []
+
+
 async def test_keys_that_are_disabled_or_past_are_not_told(company: Company) -> None:
     await company.rule("key.expiring")
-    await company.key("off", expire_time=within(1), state="DISABLED")
-    await company.key("over", expire_time=within(-1))
+    await company.key("off", create_time=within(-30), expire_time=within(1.5), state="DISABLED")
+    await company.key("over", create_time=within(-30), expire_time=within(-1))
     await company.step(look=True)
     assert await company.told() == []
 
@@ -70,7 +83,7 @@ async def test_a_key_that_was_never_used_counts_from_its_creation(company: Compa
 async def test_the_first_look_tells_nothing(company: Company) -> None:
     await company.owner.execute("UPDATE alert_positions SET looked_until = NULL")
     await company.rule("key.expiring", "key.unused", unused_days=30)
-    await company.key("near", expire_time=within(1))
+    await company.key("near", create_time=within(-30), expire_time=within(1.5))
     await company.key("never", create_time=within(-30.01))
     await company.step(look=True)
     assert await company.told() == []

@@ -1,0 +1,15 @@
+import { Text } from "@mantine/core";
+
+import { idOf } from "../../api/names";
+import { useActionName } from "../../hooks/actions";
+
+/** What somebody did, in words, and the method of the API that did it. */
+export function Did({ method }: { readonly method: string }) {
+  const name = useActionName()(method);
+  return (
+    <div style={{ minWidth: 0 }}>
+      <span className="cut">{name}</span>
+      {name !== idOf(method) && <Text size="xs" c="dimmed" ff="monospace" className="cut">{idOf(method)}</Text>}
+    </div>
+  );
+}
