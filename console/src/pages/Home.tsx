@@ -1,18 +1,17 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import {
-  Analytics, Anomalies, ApiKeys, ApiKeyView, Credits, Members, Notifications, UsageDimension, UsageForecast_State, UsageGranularity,
+  Analytics, ApiKeys, ApiKeyView, Credits, Members, UsageDimension, UsageForecast_State, UsageGranularity,
 } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
+import { lazy } from "react";
 
 import { idOf, quoted } from "../api/names";
 import { SpendChart } from "../charts/SpendChart";
 import { AboutCredits } from "../components/AboutCredits";
 import { Part } from "../components/Part";
-import { Severity } from "../components/Severity";
 import { SpentSince } from "../components/SpentSince";
-import { BudgetTree } from "../components/BudgetTree";
 import { isAdmin, usePlace } from "../hooks/account";
 import { useLanguage } from "../hooks/language";
 import { PageHeader } from "../layouts/PageHeader";
@@ -29,8 +28,10 @@ import { formatCredits, nanoPerCredit } from "../util/credits";
 import { changePercent, formatPercent } from "../util/numbers";
 import { formatDay, startOf } from "../util/times";
 import { useNow } from "../hooks/now";
-import { useEventName } from "./alerts/events";
-import { AnomalyMoment } from "./analytics/anomalies";
+
+// They must not hold up the figures: members have no groups, and the names of all kinds of alerts are much text.
+const BudgetTree = lazy(async () => ({ default: (await import("../components/BudgetTree")).BudgetTree }));
+const Attention = lazy(async () => ({ default: (await import("./Attention")).Attention }));
 
 export function Home() {
   const { account, organization } = usePlace();
@@ -52,10 +53,7 @@ export function Home() {
         </SimpleGrid>
         <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
           <Surface title={<Trans>Needs attention</Trans>} actions={<AppLink to={paths.alerts}><Trans>All alerts</Trans></AppLink>}>
-            <Stack gap="lg">
-              <Part height={60} denied={null}><OpenAnomalies /></Part>
-              <Part><OpenAlerts /></Part>
-            </Stack>
+            <Part><Attention /></Part>
           </Surface>
           <Surface title={<Trans>My keys</Trans>} actions={<AppLink to={paths.keys}><Trans>All keys</Trans></AppLink>}>
             <Part><MyKeys /></Part>
@@ -137,47 +135,6 @@ function DailySpend() {
     return <EmptyState title={<Trans>No calls in the last 30 days</Trans>} step={<Trans>Make a first call with one of your keys, or in the playground.</Trans>} action={<AppLink to={pathsOf(account.organization).playground}><Trans>Open the playground</Trans></AppLink>} command="megarouter usage calls" />;
   }
   return <SpendChart answer={data} height={272} />;
-}
-
-function OpenAlerts() {
-  const eventName = useEventName();
-  const parent = usePlace().account.organization;
-  const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize: 5, filter: "acknowledged = false" });
-  if (data.notifications.length === 0) return <EmptyState title={<Trans>No open alerts</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} action={<AppLink to={pathsOf(parent).rules}><Trans>See the rules</Trans></AppLink>} command="megarouter alerts rules" />;
-  return (
-    <Stack gap="sm">
-      {data.notifications.map((one) => (
-        <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
-          <Severity severity={one.severity} />
-          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text>{one.summary}</Text>
-          <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
-        </Group>
-      ))}
-    </Stack>
-  );
-}
-
-/** Unusual spend that nobody has explained yet. It is there whether or not a rule makes alerts of it. */
-function OpenAnomalies() {
-  const parent = usePlace().account.organization;
-  const language = useLanguage();
-  const { data } = useSuspenseQuery(Anomalies.method.listAnomalies, { parent, pageSize: 3, filter: "state = STATE_OPEN", orderBy: "start_time desc" });
-  if (data.anomalies.length === 0) return null;
-  return (
-    <Stack gap="sm">
-      {data.anomalies.map((one) => (
-        <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
-          <Badge variant="light" color="orange" radius="sm" tt="none" style={{ flex: "none" }}><Trans>Unusual spend</Trans></Badge>
-          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}>
-            <AppLink to={pathOf(one.name)}>{one.scopeDisplayName || idOf(one.scope)}</AppLink>{" "}
-            <Trans>{formatCredits(one.actualNanoCredits, language, 2)} instead of {formatCredits(one.expectedNanoCredits, language, 2)}</Trans>
-          </Text>
-          <Text size="sm" c="dimmed" component="div" style={{ whiteSpace: "nowrap" }}><AnomalyMoment anomaly={one} /></Text>
-        </Group>
-      ))}
-      {data.nextPageToken !== "" && <Text size="sm"><AppLink to={pathsOf(parent).anomalies}><Trans>All unusual spend</Trans></AppLink></Text>}
-    </Stack>
-  );
 }
 
 function MyKeys() {

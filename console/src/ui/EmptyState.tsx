@@ -19,7 +19,8 @@ export function EmptyState({ title, step, command, commandLabel, action }: Empty
       <Text fw={600}>{title}</Text>
       {step !== undefined && <Text size="sm" c="dimmed" maw={460}>{step}</Text>}
       {action}
-      {command !== undefined && <Text size="xs" c="dimmed" component="div"><Trans>On the command line:</Trans> <Copyable text={command} label={commandLabel ?? command} /></Text>}
+      {command !== undefined && <Text size="xs" c="dimmed" mt="xs"><Trans>On the command line:</Trans></Text>}
+      {command !== undefined && <Copyable text={command} label={commandLabel ?? command} />}
     </Stack>
   );
 }

@@ -1,0 +1,68 @@
+import { useSuspenseQuery } from "@connectrpc/connect-query";
+import { Anomalies, Notifications } from "@megarouter/admin";
+import { Trans } from "@lingui/react/macro";
+import { Badge, Group, Stack, Text } from "@mantine/core";
+
+import { idOf } from "../api/names";
+import { Part } from "../components/Part";
+import { Severity } from "../components/Severity";
+import { usePlace } from "../hooks/account";
+import { useLanguage } from "../hooks/language";
+import { pathOf, pathsOf } from "../paths";
+import { AppLink } from "../ui/AppLink";
+import { EmptyState } from "../ui/EmptyState";
+import { Time } from "../ui/Time";
+import { formatCredits } from "../util/credits";
+import { useEventName } from "./alerts/events";
+import { AnomalyMoment } from "./analytics/anomalies";
+
+/** What a person on Home should look at: unusual spend, and alerts. */
+export function Attention() {
+  return (
+    <Stack gap="lg">
+      <Part height={60}><OpenAnomalies /></Part>
+      <Part><OpenAlerts /></Part>
+    </Stack>
+  );
+}
+
+function OpenAlerts() {
+  const eventName = useEventName();
+  const parent = usePlace().account.organization;
+  const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize: 5, filter: "acknowledged = false" });
+  if (data.notifications.length === 0) return <EmptyState title={<Trans>No open alerts</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} action={<AppLink to={pathsOf(parent).rules}><Trans>See the rules</Trans></AppLink>} command="megarouter alerts rules" />;
+  return (
+    <Stack gap="sm">
+      {data.notifications.map((one) => (
+        <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
+          <Severity severity={one.severity} />
+          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text>{one.summary}</Text>
+          <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
+        </Group>
+      ))}
+    </Stack>
+  );
+}
+
+/** Unusual spend that nobody has explained yet. It is there whether or not a rule makes alerts of it. */
+function OpenAnomalies() {
+  const parent = usePlace().account.organization;
+  const language = useLanguage();
+  const { data } = useSuspenseQuery(Anomalies.method.listAnomalies, { parent, pageSize: 3, filter: "state = STATE_OPEN", orderBy: "start_time desc" });
+  if (data.anomalies.length === 0) return null;
+  return (
+    <Stack gap="sm">
+      {data.anomalies.map((one) => (
+        <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
+          <Badge variant="light" color="orange" radius="sm" tt="none" style={{ flex: "none" }}><Trans>Unusual spend</Trans></Badge>
+          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}>
+            <AppLink to={pathOf(one.name)}>{one.scopeDisplayName || idOf(one.scope)}</AppLink>{" "}
+            <Trans>{formatCredits(one.actualNanoCredits, language, 2)} instead of {formatCredits(one.expectedNanoCredits, language, 2)}</Trans>
+          </Text>
+          <Text size="sm" c="dimmed" component="div" style={{ whiteSpace: "nowrap" }}><AnomalyMoment anomaly={one} /></Text>
+        </Group>
+      ))}
+      {data.nextPageToken !== "" && <Text size="sm"><AppLink to={pathsOf(parent).anomalies}><Trans>All unusual spend</Trans></AppLink></Text>}
+    </Stack>
+  );
+}
