@@ -179,7 +179,7 @@ async def test_a_rehearsal_has_the_spend_of_the_cycle_that_would_apply(
 ) -> None:
     await add_usage(owner, 300, days_ago=40)
     await add_usage(owner, 20, hold="now", sequence=2)
-    change = {"budget_nano_credits": 1_000, "cycle": Guardrail.CYCLE_MONTHLY}
+    change: dict[str, Any] = {"budget_nano_credits": 1_000, "cycle": Guardrail.CYCLE_MONTHLY}
     rehearsed = await client.call("UpdateGuardrail", update(guardrail, validate_only=True, **change))
     assert (rehearsed.spent_nano_credits, rehearsed.call_count, rehearsed.remaining_nano_credits) == (20, 1, 980)
     changed = await set_limits(client, guardrail, **change)
