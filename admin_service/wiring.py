@@ -59,6 +59,7 @@ from admin_service.resources.operators.service import OperatorsApi
 from admin_service.resources.organizations.personal import PersonalAccounts
 from admin_service.resources.organizations.purging import keep_purging
 from admin_service.resources.organizations.service import OrganizationsApi
+from admin_service.resources.own_credentials.service import OwnProviderCredentialsApi
 from admin_service.resources.personal_channels.service import PersonalChannelsApi
 from admin_service.resources.routing_policies.explainer import RoutingExplainer
 from admin_service.resources.routing_policies.savings import SavingsReader
@@ -68,6 +69,7 @@ from admin_service.resources.sign_in_links.changes import SignInLinkMaker
 from admin_service.resources.sign_in_links.service import SignInLinksApi
 from admin_service.resources.usage.service import UsageApi
 from admin_service.resources.usage_exports.downloads import FilesApi, files_handler
+from admin_service.resources.usage_exports.reading import replica_settings
 from admin_service.resources.usage_exports.running import ExportRunner, process_of
 from admin_service.resources.usage_exports.service import UsageExportsApi
 from admin_service.resources.usage_exports.sharing import ReportSharing
@@ -186,7 +188,9 @@ async def open_service(
             "redis": redis.ping,
         }
         exports = ExportRunner(
-            pool, process_of(settings.database_url.get_secret_value()), lambda: secrets.token_hex(16)
+            pool,
+            process_of(settings.database_url.get_secret_value(), replica_settings(settings)),
+            lambda: secrets.token_hex(16),
         )
         async with (
             in_background(service.watch_database()),
@@ -254,6 +258,7 @@ def _apis(
         MailPreferencesApi(pool),
         PersonalChannelsApi(pool, _new_id, secrets.token_bytes, settings.sealing_key, allowed),
         OperatorsApi(pool, page_tokens, _new_id, links, maker),
+        OwnProviderCredentialsApi(pool, page_tokens, _credential_keys(settings), _new_id, _now),
         OrganizationsApi(pool, _new_id, anyone_may_create=settings.organization_creation == "anyone"),
         RoutingPoliciesApi(
             pool, RoutingExplainer(pool, DeploymentStandings(redis), _now_us), SavingsReader(pool, _now)

@@ -66,6 +66,8 @@ class Permission(enum.StrEnum):
     NOTIFICATION_CHANNELS_WRITE = "notification_channels:write"
     NOTIFICATION_RULES_READ = "notification_rules:read"
     NOTIFICATION_RULES_WRITE = "notification_rules:write"
+    PROVIDER_CREDENTIALS_READ = "provider_credentials:read"
+    PROVIDER_CREDENTIALS_WRITE = "provider_credentials:write"
     ROUTING_POLICIES_READ = "routing_policies:read"
     ROUTING_POLICIES_WRITE = "routing_policies:write"
     VIRTUAL_MODELS_READ = "virtual_models:read"
@@ -192,6 +194,8 @@ ROLES_OF: Final = {
     Permission.ORGANIZATIONS_READ: _ALL,
     Permission.ORGANIZATIONS_SUSPEND: _SUPER_ADMINS,
     Permission.ORGANIZATIONS_UPDATE: _SUPER_ADMINS,
+    Permission.PROVIDER_CREDENTIALS_READ: _SUPER_ADMINS,
+    Permission.PROVIDER_CREDENTIALS_WRITE: _SUPER_ADMINS,
     Permission.ROUTING_POLICIES_READ: _ALL,
     Permission.ROUTING_POLICIES_WRITE: _ADMINS,
     Permission.SCIM_READ: _SUPER_ADMINS,

@@ -19,7 +19,7 @@ from gateway_core.model.usage_measures import INPUT_TOKEN_COLUMNS, OUTPUT_TOKEN_
 TOKEN_COLUMNS: Final = (*INPUT_TOKEN_COLUMNS, *OUTPUT_TOKEN_COLUMNS)
 _OF_RECORD: Final = (
     *("hold_id", "sequence", "place_time", "settle_time", "group_path", "member_id", "api_key_id", "endpoint"),
-    *("streamed", "requested_model", "provider_id", "price_version", "tags"),
+    *("streamed", "requested_model", "provider_id", "price_version", "tags", "own_key"),
 )
 _AS_IT_STANDS: Final = (
     *("outcome", "source", "answered_model", "provider_response_id", "service_tier", "speed", "place"),

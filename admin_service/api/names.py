@@ -32,6 +32,7 @@ NOTIFICATION_DELIVERIES: Final = "notificationDeliveries"
 NOTIFICATION_RULES: Final = "notificationRules"
 NOTIFICATIONS: Final = "notifications"
 PERSONAL_CHANNEL: Final = "personalChannel"
+PROVIDER_CREDENTIALS: Final = "providerCredentials"
 PROVIDERS: Final = "providers"
 ROUTING_POLICIES: Final = "routingPolicies"
 SERVICE_ACCOUNTS: Final = "serviceAccounts"
@@ -91,6 +92,7 @@ _COLLECTIONS: Final = frozenset(
         NOTIFICATION_DELIVERIES,
         NOTIFICATION_RULES,
         NOTIFICATIONS,
+        PROVIDER_CREDENTIALS,
         TOP_UP_REQUESTS,
         USAGE_EXPORTS,
         VIRTUAL_MODELS,

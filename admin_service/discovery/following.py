@@ -10,6 +10,7 @@ from typing import Final
 import asyncpg
 
 from admin_service.discovery.configuration import Configuration, read_last_good, write_last_good
+from admin_service.discovery.own_keys import OwnKeyFiles
 from admin_service.discovery.reading import Wanted
 from admin_service.discovery.rendering import Rendered, Rendering, RenderingFailedError
 from admin_service.discovery.streams import Answer, Published
@@ -43,6 +44,7 @@ class Following:
         """
         self._options_file = folder / OPTIONS_FILE
         self._last_good_file = folder / LAST_GOOD_FILE
+        self._own_keys = OwnKeyFiles(folder)
         self._published = published
         self._rendering = rendering
         self._changed = asyncio.Event()
@@ -85,6 +87,8 @@ class Following:
         """Returns whether what is published is what the database says."""
         try:
             wanted = await read()
+            # Before the number is published, which says that calls may carry them.
+            self._own_keys.write(wanted.own_keys)
             source = source_of(self._options_file.read_bytes(), wanted.public)
             made = self._known(source) or await self._rendering.render(wanted.document)
         except (*UNAVAILABLE, asyncpg.PostgresError, OSError, RenderingFailedError) as error:

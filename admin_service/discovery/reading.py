@@ -2,14 +2,16 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 
+from admin_service.discovery.own_keys import OwnKey
 from admin_service.resources.catalog_changes import store
+from admin_service.resources.catalog_changes.limits import find_limits
 from admin_service.resources.catalog_changes.sealing import CredentialKeys
 from admin_service.resources.catalog_changes.store import StoredProvider
 from gateway_core.model.deployments.fallbacks import orders_of
@@ -24,6 +26,7 @@ _WITH_CREDENTIALS: Final = (
     f"SELECT {store.PROVIDER_COLUMNS} FROM {store.PROVIDER_SOURCE}"  # noqa: S608 - constants
     " WHERE c.sealed IS NOT NULL AND NOT p.removed ORDER BY p.provider_id"
 )
+_OWN_KEYS: Final = "SELECT organization_id, provider_id, credential_id, sealed FROM sealed_own_credentials()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Wanted:
     """What is rendered, with credentials in the clear."""
     public: Mapping[str, Any]
     """The same with the times at which credentials were set instead of them."""
+    own_keys: Sequence[OwnKey] = ()
+    """The keys that organizations have at providers themselves."""
 
 
 class WantedReader:
@@ -65,7 +70,9 @@ class WantedReader:
         ):
             number = await connection.fetchval(_NUMBER)
             stored = [store.provider_row(*row) for row in await connection.fetch(_WITH_CREDENTIALS)]
+            limits = await find_limits(connection)
             snapshot = await read_snapshot(connection)
+            own_keys = await connection.fetch(_OWN_KEYS)
         opened = dict(self._opened(stored))
         providers = [target for one in stored if one.provider.name in opened for target in _targets(one)]
         known = self._local_targets() | {target["target"] for target in providers}
@@ -74,8 +81,9 @@ class WantedReader:
         times = {one.provider.name: str(one.credential and one.credential.set_time) for one in stored}
         return Wanted(
             number,
-            wanted_document(_with_secrets(providers, opened), fallbacks),
-            wanted_document(_with_secrets(providers, times), fallbacks),
+            wanted_document(_with_secrets(providers, opened), fallbacks, limits),
+            wanted_document(_with_secrets(providers, times), fallbacks, limits),
+            list(self._opened_own(own_keys)),
         )
 
     def _opened(self, stored: Iterable[StoredProvider]) -> Iterator[tuple[str, str]]:
@@ -87,6 +95,16 @@ class WantedReader:
                 yield one.provider.name, self._keys.open(one.credential.sealed, one.provider.name)
             except SealError:
                 logger.error("no key opens the credential of a provider", extra={"provider": one.provider.name})  # noqa: TRY400
+
+    def _opened_own(self, rows: Iterable[asyncpg.Record]) -> Iterator[OwnKey]:
+        """Yields the own keys of organizations. Calls with one that no key opens are refused."""
+        for organization, provider, credential, sealed in rows:
+            if self._keys is None:
+                return
+            try:
+                yield OwnKey(credential, organization, self._keys.open_own(sealed, organization, provider))
+            except SealError:
+                logger.error("no key opens an organization's own key", extra={"credential": credential})  # noqa: TRY400
 
     def _local_targets(self) -> set[str]:
         return {target["name"] for target in json.loads(self._options_file.read_bytes())["providers"]}

@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 60.0
 _READ: Final = "SELECT provider_id, sealed FROM provider_credentials ORDER BY provider_id"
+_READ_OWN: Final = "SELECT organization_id, provider_id, credential_id, sealed FROM sealed_own_credentials()"
+_WRITE_OWN: Final = "SELECT reseal_own_credential($1, $2, $3)"
 _WRITE: Final = "UPDATE provider_credentials SET sealed = $3 WHERE provider_id = $1 AND sealed = $2"
 
 
@@ -52,5 +54,23 @@ async def reseal(connection: Connection, keys: CredentialKeys) -> tuple[int, int
                 unknown += 1
                 continue
             await connection.execute(_WRITE, provider, sealed, again)
+            changed += 1
+    of_own = await _reseal_own(connection, keys, newest)
+    return changed + of_own[0], unknown + of_own[1]
+
+
+async def _reseal_own(connection: Connection, keys: CredentialKeys, newest: CredentialKeys) -> tuple[int, int]:
+    """Does the same with the own keys of organizations."""
+    changed = unknown = 0
+    for organization, provider, credential, sealed in await connection.fetch(_READ_OWN):
+        try:
+            newest.open_own(sealed, organization, provider)
+        except SealError:
+            try:
+                again = keys.seal_own(keys.open_own(sealed, organization, provider), organization, provider)
+            except SealError:
+                unknown += 1
+                continue
+            await connection.execute(_WRITE_OWN, credential, sealed, again)
             changed += 1
     return changed, unknown

@@ -10,7 +10,7 @@ import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import any_pb2
 
-from admin_service.discovery.configuration import Configuration
+from admin_service.discovery.configuration import CLUSTERS, Configuration
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +156,8 @@ class _Stream:
         return responses, self._answer() if is_new and not responses else None
 
     def _answer(self) -> Answer | None:
-        if self.served is None or any(sent.nonce for sent in self._sent.values()):
+        # An Envoy that starts asks for its runtime first, and has not seen the clusters then.
+        if self.served is None or CLUSTERS not in self._sent or any(sent.nonce for sent in self._sent.values()):
             return None
         refusals = (self.served.refusal, *(sent.refusal for sent in self._sent.values()))
         return Answer(self.served, "; ".join(filter(None, refusals)))

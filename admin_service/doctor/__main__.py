@@ -49,8 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="megarouter-admin doctor",
-        description="Examines a deployment with the MEGAROUTER_* variables of this environment: settings, files, PostgreSQL and"
-        " Redis (version, schema, rights, encryption, eviction), and clocks. It changes nothing and shows no secret.",
+        description="Examines a deployment with the MEGAROUTER_* variables of this environment: settings, files,"
+        " certificates, PostgreSQL and Redis (version, schema, rights, encryption, eviction),"
+        " pooler, replica, and clocks. It changes nothing and shows no secret.",
     )
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"of {', '.join(SETTINGS_BY_SERVICE)}")
     parser.add_argument(

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from admin_service.doctor.certificates import POSTGRES, REDIS, examine_certificates
 from admin_service.doctor.findings import Finding, Verdict
+from admin_service.doctor.live import FOLDER, examine_live
 from admin_service.doctor.masking import named_files, secrets_in, shown_settings
 from admin_service.doctor.postgres import examine_postgres
 from admin_service.doctor.postgres_places import examine_places
@@ -15,6 +17,7 @@ from admin_service.doctor.redis import examine_redis
 from gateway_core.model.catalog_file import CatalogError, load_catalog
 from gateway_core.runtime.settings import (
     SETTINGS_BY_SERVICE,
+    AdminSettings,
     DatabaseSettings,
     ServiceSettings,
     SettingsError,
@@ -55,11 +58,16 @@ async def examine(service: str, environment: Mapping[str, str]) -> Examination:
     findings = [Finding("settings", Verdict.OK, "complete"), *_files(settings)]
     if isinstance(settings, DatabaseSettings):
         role = f"megarouter_{service}"
-        findings += await examine_postgres(settings.database_url.get_secret_value(), role)
+        url = settings.database_url.get_secret_value()
+        findings += examine_certificates("postgres", url, POSTGRES)
+        findings += await examine_postgres(url, role)
         findings += await examine_places(settings, role)
     redis_url = getattr(settings, "redis_url", None)
     if redis_url is not None:
+        findings += examine_certificates("redis", redis_url.get_secret_value(), REDIS)
         findings += await examine_redis(redis_url.get_secret_value())
+    if isinstance(settings, AdminSettings):
+        findings += await examine_live(settings)
     return Examination(service, findings, shown_settings(settings), secrets_in(environment, settings))
 
 
@@ -67,6 +75,8 @@ def _files(settings: ServiceSettings) -> Iterator[Finding]:
     for variable, path in named_files(settings).items():
         if variable.endswith("_JOURNAL_FILE"):
             yield _journal(variable, path)
+        elif variable == FOLDER:
+            continue  # see `examine_live`
         elif not os.access(path, os.R_OK):
             yield Finding(variable, Verdict.FAULT, f"{path} cannot be read")
         elif variable.endswith("_CATALOG_FILE"):

@@ -21,7 +21,7 @@ _LOGIN: Final = """
 SELECT session_user AS login, rolsuper OR rolcreaterole OR rolbypassrls AS is_mighty,
        coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
        inet_server_addr() IS NULL OR inet_server_addr() << inet '127.0.0.0/8' AS is_local,
-       pg_is_in_recovery() AS is_standby
+       pg_is_in_recovery() AS is_standby, pg_backend_pid() AS process
   FROM pg_roles WHERE rolname = session_user
 """
 
@@ -29,7 +29,7 @@ SELECT session_user AS login, rolsuper OR rolcreaterole OR rolbypassrls AS is_mi
 async def examine_postgres(url: str, role: str) -> list[Finding]:
     """Returns what is found with a service's URL. It writes nothing."""
     try:
-        connection = await connect(url, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S)
+        connection = await connect(url, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S, statement_cache_size=0)
     except (asyncpg.PostgresError, *UNAVAILABLE, ValueError) as error:
         # Only the type of the error: its message may quote a URL with a password.
         return [Finding("postgres", Verdict.FAULT, f"cannot be reached as {role}: {type(error).__name__}")]
@@ -66,6 +66,12 @@ async def _examined(connection: asyncpg.Connection, role: str) -> AsyncIterator[
             yield Finding(
                 "postgres server", Verdict.FAULT, "is a standby, which cannot write: name the primary in the URL"
             )
+        if login["process"] != connection.get_server_pid():
+            yield Finding(
+                "postgres server", Verdict.FAULT,
+                "is behind a connection pooler, which loses notifications: name PostgreSQL itself in the URL, and the pooler in"
+                " MEGAROUTER_DATABASE_POOLER",
+            )  # fmt: skip
     yield await _schema(connection)
     before_s = time.time()
     offset_s = await connection.fetchval(CLOCK) - (before_s + time.time()) / 2

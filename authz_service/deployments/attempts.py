@@ -9,7 +9,13 @@ from authz_service.request.terms import PreparedTerms
 from gateway_core.contract.metadata import DecisionKey
 from gateway_core.model.calls.decision import Terms
 from gateway_core.model.calls.holds import Rung, encode_claims
-from gateway_core.model.deployments.fallbacks import encode_ladder, encode_rung, fallback_cluster, may_try_another
+from gateway_core.model.deployments.fallbacks import (
+    encode_ladder,
+    encode_own_keys,
+    encode_rung,
+    fallback_cluster,
+    may_try_another,
+)
 from gateway_core.model.endpoints import Endpoint
 from gateway_core.runtime.bounded_memory import BoundedMemory
 
@@ -51,7 +57,8 @@ class Attempts:
         all_terms = [one.terms for one in ladder]
         first = all_terms[0]
         rungs = tuple(
-            Rung(terms.claims.provider, terms.claims.served_model, terms.claims.price_version) for terms in all_terms
+            Rung(terms.claims.provider, terms.claims.served_model, terms.claims.price_version, terms.claims.own_key)
+            for terms in all_terms
         )
         targets = [_target_of(terms) for terms in all_terms]
         terms = replace(
@@ -64,6 +71,8 @@ class Attempts:
             for target, one in zip(targets, all_terms, strict=True)
         ]
         attempts = {DecisionKey.LADDER: encode_ladder(lines)}
+        if any(one.own_key for one in all_terms):
+            attempts[DecisionKey.OWN_KEYS] = encode_own_keys([one.own_key for one in all_terms])
         if first_byte_timeout_ms is not None:
             attempts[DecisionKey.FIRST_BYTE_TIMEOUT] = str(first_byte_timeout_ms)
         quotes = {None if one.claims.streams else quote_of(one) for one in all_terms}

@@ -110,7 +110,8 @@ class Ladders:
                 refusal = prepared
         if not ladder:
             return refusal or self._agreed_anywhere(secret_hash, principal, endpoint, parameters, prices, now_epoch_s)
-        self._standings.take_trial(ladder[0].place)
+        if not ladder[0].terms.own_key:  # what becomes of a call with an own key says nothing about others
+            self._standings.take_trial(ladder[0].place)
         attempts = (ladder[0],) if only_provider else followers(ladder, attempts_of(model.deployments))
         joined = ladder[0]
         if len(attempts) > 1:

@@ -229,6 +229,8 @@ class Forwarded:
     """The flags of features in test; None if the call has none."""
     call_id: str = ""
     """Names a call with request limits, the same in every replica."""
+    own_key: str = ""
+    """The id of the organization's own key at the provider; empty if the call carries the gateway's."""
 
 
 def forward(forwarded: Forwarded) -> bytes:
@@ -236,6 +238,8 @@ def forward(forwarded: Forwarded) -> bytes:
     fields = _routing_fields(forwarded.organization, forwarded.dialect, forwarded.upstream_path, forwarded.requests)
     if forwarded.call_id:
         fields[DecisionKey.CALL_ID] = forwarded.call_id
+    if forwarded.own_key:
+        fields[DecisionKey.OWN_KEYS] = forwarded.own_key
     if forwarded.answers_with_file:
         fields[DecisionKey.FILE_ANSWER] = True
     passed = _pass(forwarded.cluster, _struct(fields))
@@ -300,6 +304,8 @@ def _shared_metadata(terms: Terms) -> struct_pb2.Struct:
     fields = _routing_fields(claims.organization, claims.endpoint.dialect, route.upstream_path, terms.limits.requests)
     if route.rewrite_model:
         fields[DecisionKey.SERVED_MODEL] = claims.served_model
+    if terms.own_key:
+        fields[DecisionKey.OWN_KEYS] = terms.own_key
     if route.inject_include_usage:
         fields[DecisionKey.INJECT_INCLUDE_USAGE] = True
     if any(throttle.kind is ThrottleKind.CALLS for throttle in claims.throttles):

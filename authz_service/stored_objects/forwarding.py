@@ -77,13 +77,15 @@ def _forwarded(
         query = passed_query(Endpoint.ANTHROPIC_FILES, call.query) if dialect is Dialect.ANTHROPIC else ""
         path = file_path(route.operation, route.file_id, base, query)
     limits = rate_limits_of(principal.guardrails, lambda rule: rule.covers(stored.model or "", stored.provider))
+    own_key = principal.own_key_at(provider.name)
     return Forwarded(
         organization=principal.organization,
         dialect=dialect,
-        cluster=provider.cluster(dialect),
+        cluster=provider.own_key_cluster(dialect) if own_key else provider.cluster(dialect),
         upstream_path=path,
         requests=encode_limits(limits),
         answers_with_file=route.operation is FileOperation.DOWNLOAD,
         betas=read_betas(call, dialect, provider),
         call_id=call.id_with(_CALL) if limits else "",
+        own_key=own_key,
     )

@@ -57,7 +57,7 @@ def _bootstrap(options: BootstrapOptions) -> bootstrap.Bootstrap:
             )
         ],
         overload_manager=overload_manager(options.limits),
-        layered_runtime=connections_of_each_listener(options.limits),
+        layered_runtime=connections_of_each_listener(options.limits.listeners, is_live=options.discovery is not None),
         static_resources=bootstrap.BootstrapStaticResources(
             listeners=[model_listener(options), admin_listener(options), metrics_listener(options)],
             clusters=clusters(options),

@@ -13,3 +13,5 @@ CORS_FILTER = "envoy.filters.http.cors"
 
 MODEL_LISTENER = "model"
 ADMIN_LISTENER = "admin"
+LIVE_LAYER = "live"
+"""Of Envoy's runtime: what discovery brings."""

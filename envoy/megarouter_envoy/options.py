@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway_core.model.deployments.live_configuration import CREDENTIALS_FOLDER
+from gateway_core.model.catalog.providers.provider import own_key_cluster
+from gateway_core.model.deployments.listener_limits import MAX_CONNECTIONS, ListenerLimits
+from gateway_core.model.deployments.live_configuration import CREDENTIALS_FOLDER, OWN_KEYS_FOLDER
 from megarouter_envoy.module import find_module
 
 LUA_SCRIPTS = Path(__file__).resolve().parents[1] / "lua"
@@ -57,6 +59,11 @@ class ProviderTarget:
     def cluster(self) -> str:
         """The name of the provider's cluster, which authz_service puts into `x-megarouter-cluster`."""
         return f"provider-{self.name}"
+
+    @property
+    def own_key_cluster(self) -> str:
+        """The name of the cluster of calls that carry their organization's own key."""
+        return own_key_cluster(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +174,14 @@ class Limits:
     connection_buffer_bytes: int = (
         256 * 1024
     )  # how far one side may run ahead of the other, and what a worker reads at a time
-    max_downstream_connections: int = 10_000  # of both public listeners
-    max_admin_connections: int = 1_000  # the model listener has the others
+    max_downstream_connections: int = MAX_CONNECTIONS  # of both public listeners
+    listeners: ListenerLimits = field(default_factory=ListenerLimits)
     max_admin_calls: int = 512  # at a time, on all workers
     max_admin_calls_of_caller: int = 64  # of them with one access token
     unfinished_bodies: UnfinishedBodies = UnfinishedBodies()
     model_strangers: Strangers = Strangers(per_address=500, total=1_000)
     admin_strangers: Strangers = Strangers(per_address=100, total=200)
     max_heap_bytes: int = 4 * 1024 * 1024 * 1024
-    max_concurrent_provider_calls: int = 10_000  # per provider
     request_timeout_s: int = 300  # to receive a whole request
     stream_idle_timeout_s: int = 900  # a reasoning model may think for minutes before its first byte
     max_stream_duration_s: int = 3600
@@ -210,6 +216,11 @@ class Discovery:
     def credentials(self) -> Path:
         """The directory with one file for each credential that the API was given, mode 0600."""
         return self.folder / CREDENTIALS_FOLDER
+
+    @property
+    def own_keys(self) -> Path:
+        """The directory with one file for each key that an organization has at a provider itself, mode 0600."""
+        return self.folder / OWN_KEYS_FOLDER
 
 
 @dataclass(frozen=True, slots=True)

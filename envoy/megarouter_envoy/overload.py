@@ -6,7 +6,9 @@ from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections 
 from envoy_data_plane.envoy.extensions.resource_monitors.fixed_heap import v3 as heap
 from envoy_data_plane.google.protobuf import Struct
 
-from megarouter_envoy.names import ADMIN_LISTENER, MODEL_LISTENER
+from gateway_core.model.deployments.listener_limits import ListenerLimits
+from megarouter_envoy.clusters.discovery import discovered_layer
+from megarouter_envoy.names import ADMIN_LISTENER, LIVE_LAYER, MODEL_LISTENER
 from megarouter_envoy.options import Limits
 from megarouter_envoy.typed_config import pack, seconds
 
@@ -42,16 +44,26 @@ def overload_manager(limits: Limits) -> overload.OverloadManager:
     )
 
 
-def connections_of_each_listener(limits: Limits) -> bootstrap.LayeredRuntime:
-    """Returns how many of the connections each public listener may have, so that one full listener leaves the other its own."""
-    shares = {
-        MODEL_LISTENER: limits.max_downstream_connections - limits.max_admin_connections,
-        ADMIN_LISTENER: limits.max_admin_connections,
-    }
-    layer = {f"envoy.resource_limits.listener.{name}.connection_limit": share for name, share in shares.items()}
-    return bootstrap.LayeredRuntime(
-        layers=[bootstrap.RuntimeLayer(name="listeners", static_layer=Struct.from_dict(layer))]
+def connections_of_each_listener(limits: ListenerLimits, *, is_live: bool) -> bootstrap.LayeredRuntime:
+    """Returns how many connections each public listener may have, so that one full listener leaves the other its own.
+
+    Args:
+        limits: what Envoy starts with.
+        is_live: whether discovery brings another layer, above this one.
+    """
+    layers = [bootstrap.RuntimeLayer(name="listeners", static_layer=listener_layer(limits))]
+    if is_live:
+        layers.append(bootstrap.RuntimeLayer(name=LIVE_LAYER, rtds_layer=discovered_layer()))
+    return bootstrap.LayeredRuntime(layers=layers)
+
+
+def listener_layer(limits: ListenerLimits) -> Struct:
+    """Returns the limits as values of Envoy's runtime."""
+    shares = {MODEL_LISTENER: limits.model_connections, ADMIN_LISTENER: limits.admin_connections}
+    layer: Struct = Struct.from_dict(
+        {f"envoy.resource_limits.listener.{name}.connection_limit": share for name, share in shares.items()}
     )
+    return layer
 
 
 def _heap_action(name: str, share: float) -> overload.OverloadAction:

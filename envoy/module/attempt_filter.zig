@@ -10,11 +10,13 @@ const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
 const json_text = @import("json_text.zig");
 const ladders = @import("ladders.zig");
+const own_keys = @import("own_keys.zig");
 const rewriting = @import("rewriting.zig");
 const provider_headers = @import("provider_headers.zig");
 const Configuration = @import("configuration.zig").Configuration;
 const Failure = @import("failures.zig").Failure;
 const Pieces = @import("pieces.zig").Pieces;
+const Target = @import("targets.zig").Target;
 const monotonicMs = @import("worker.zig").monotonicMs;
 
 const allocator = std.heap.c_allocator;
@@ -52,10 +54,10 @@ pub const Attempt = struct {
         }
     }
 
-    fn prepare(self: *Attempt, stream: envoy.Stream) error{ OutOfMemory, Unknown }!void {
+    fn prepare(self: *Attempt, stream: envoy.Stream) error{ OutOfMemory, Unknown, Unreadable }!void {
         const notes = envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts) orelse "";
         const number = ladders.countOf(notes);
-        const ladder = envoy.metadataText(stream, contract.decision_namespace, @tagName(contract.DecisionKey.ladder)) orelse return error.Unknown;
+        const ladder = envoy.metadataText(stream, contract.decision_namespace, @tagName(contract.DecisionKey.ladder)) orelse return self.sendOwnKey(stream);
         const known = ladders.Rung.at(ladder, number) orelse return error.Unknown;
         const target = self.configuration.targetOf(known.target) orelse return error.Unknown;
         const path = try allocator.dupe(u8, known.path);
@@ -74,7 +76,22 @@ pub const Attempt = struct {
         if (self.configuration.control_prefix.len > 0) try provider_headers.removePrefix(stream, self.configuration.control_prefix, allocator);
         if (target.is_signed) envoy.setHeader(stream, .request, contract.signed_for, target.name);
         const secret = target.secret orelse return;
-        const value = try std.mem.concat(allocator, u8, &.{ if (target.is_bearer) "Bearer " else "", secret.current(monotonicMs()) });
+        const own = try own_keys.ofAttempt(stream, self.configuration.own_key_folder, number);
+        return send(stream, target, own orelse secret.current(monotonicMs()));
+    }
+
+    /// Prepares the only attempt of a call, which carries a key of the caller's organization.
+    fn sendOwnKey(self: *Attempt, stream: envoy.Stream) error{ OutOfMemory, Unknown, Unreadable }!void {
+        if (self.configuration.targets.len != 1) return error.Unknown;
+        const target = &self.configuration.targets[0];
+        if (target.isMock()) return;
+        if (self.configuration.control_prefix.len > 0) try provider_headers.removePrefix(stream, self.configuration.control_prefix, allocator);
+        const own = try own_keys.ofAttempt(stream, self.configuration.own_key_folder, 0);
+        return send(stream, target, own orelse return error.Unknown);
+    }
+
+    fn send(stream: envoy.Stream, target: *const Target, secret: []const u8) error{OutOfMemory}!void {
+        const value = try std.mem.concat(allocator, u8, &.{ if (target.is_bearer) "Bearer " else "", secret });
         defer allocator.free(value);
         envoy.setHeader(stream, .request, target.header, value);
     }

@@ -1,5 +1,6 @@
 //! The configuration of a filter: lines of a name, a space and a value.
 //!   `secret_file <path>`        a file with a credential that no answer may quote
+//!   `own_key_folder <path>`     the folder with the keys that organizations have at providers themselves
 //!   `secret_folder <path>`      a folder of such files, which come and go
 //!   `control_prefix <prefix>`   headers that begin with it pass to providers besides those that the contract lists
 //!   `question_cluster <name>`   the service that knows whether a credential is valid
@@ -17,12 +18,14 @@ const Target = @import("targets.zig").Target;
 
 const allocator = std.heap.c_allocator;
 
-const Name = enum { secret_file, secret_folder, control_prefix, question_cluster, question_timeout_ms, question_header, calls_max, caller_calls_max, bodies_max, target };
+const Name = enum { secret_file, secret_folder, own_key_folder, control_prefix, question_cluster, question_timeout_ms, question_header, calls_max, caller_calls_max, bodies_max, target };
 
 pub const Header = struct { name: []const u8, value: []const u8 };
 
 pub const Configuration = struct {
     credentials: Credentials = .{},
+    /// Empty for none.
+    own_key_folder: []const u8 = "",
     /// Empty for none.
     control_prefix: []const u8 = "",
     question_cluster: []const u8 = "",
@@ -38,6 +41,7 @@ pub const Configuration = struct {
         var paths: std.ArrayList([]const u8) = .empty;
         defer paths.deinit(allocator);
         var secret_folder: []const u8 = "";
+        var own_key_folder: []const u8 = "";
         var control_prefix: []const u8 = "";
         var question_cluster: []const u8 = "";
         var question_timeout_ms: u64 = 0;
@@ -55,6 +59,7 @@ pub const Configuration = struct {
             switch (std.meta.stringToEnum(Name, line[0..middle]) orelse return error.Unknown) {
                 .secret_file => try paths.append(allocator, value),
                 .secret_folder => secret_folder = value,
+                .own_key_folder => own_key_folder = value,
                 .control_prefix => control_prefix = value,
                 .question_cluster => question_cluster = value,
                 .question_timeout_ms => question_timeout_ms = try number(value),
@@ -73,6 +78,7 @@ pub const Configuration = struct {
         }
         return .{
             .credentials = try .read(paths.items, secret_folder),
+            .own_key_folder = try allocator.dupe(u8, own_key_folder),
             .control_prefix = try allocator.dupe(u8, control_prefix),
             .question_cluster = try allocator.dupe(u8, question_cluster),
             .question_timeout_ms = question_timeout_ms,
@@ -90,6 +96,7 @@ pub const Configuration = struct {
 
     pub fn deinit(self: *Configuration) void {
         self.credentials.deinit();
+        allocator.free(self.own_key_folder);
         allocator.free(self.control_prefix);
         allocator.free(self.question_cluster);
         var headers: std.ArrayList(Header) = .fromOwnedSlice(@constCast(self.question_headers));

@@ -64,6 +64,7 @@ pub const DecisionKey = enum {
     audio_answer,
     file_answer,
     ladder,
+    own_keys,
     first_byte_timeout,
     elsewhere,
     quote,

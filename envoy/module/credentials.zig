@@ -111,14 +111,15 @@ pub const Credentials = struct {
         return false;
     }
 
-    /// Returns a copy of `text` without credentials, also where JSON escapes hide one; null if it has none.
-    pub fn blanked(self: *const Credentials, text: []const u8) error{OutOfMemory}!?[]const u8 {
+    /// Returns a copy of `text` without credentials, also where JSON escapes hide one; null if it has none. `more` are
+    /// credentials of this call only.
+    pub fn blanked(self: *const Credentials, text: []const u8, more: []const []const u8) error{OutOfMemory}!?[]const u8 {
         var copy: std.ArrayList(u8) = .empty;
         errdefer copy.deinit(allocator);
         var from: usize = 0;
         var index: usize = 0;
         while (index < text.len) {
-            const length = self.lengthAt(text[index..]) orelse {
+            const length = self.lengthAt(text[index..]) orelse longestOf(more, text[index..]) orelse {
                 index += 1;
                 continue;
             };
@@ -142,6 +143,15 @@ pub const Credentials = struct {
         return null;
     }
 };
+
+fn longestOf(secrets: []const []const u8, text: []const u8) ?usize {
+    var longest: ?usize = null;
+    for (secrets) |secret| {
+        if (secret.len < secret_bytes_min or (text[0] != secret[0] and text[0] != '\\')) continue;
+        if (lengthOf(secret, text)) |length| longest = @max(length, longest orelse 0);
+    }
+    return longest;
+}
 
 fn lengthOf(secret: []const u8, text: []const u8) ?usize {
     var index: usize = 0;

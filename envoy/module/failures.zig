@@ -64,9 +64,9 @@ pub const Failure = struct {
         };
     }
 
-    /// Replaces the credentials in the body.
-    pub fn blank(self: *Failure, credentials: *const Credentials) error{OutOfMemory}!void {
-        const blanked = try credentials.blanked(self.body.items) orelse return;
+    /// Replaces the credentials in the body. `more` are those of this call only.
+    pub fn blank(self: *Failure, credentials: *const Credentials, more: []const []const u8) error{OutOfMemory}!void {
+        const blanked = try credentials.blanked(self.body.items, more) orelse return;
         defer allocator.free(blanked);
         self.body.clearRetainingCapacity();
         try self.body.appendSlice(allocator, blanked);
@@ -120,6 +120,14 @@ pub fn errorOf(reason: contract.RefusedAnswer) contract.Refusal {
         .credential, .permission, .billing, .redirect => .provider_unavailable,
         .rate_limit => .provider_rate_limited,
         .unreadable => .provider_error,
+    };
+}
+
+/// Returns whether an answer is about the account that called, so that its owner may read it.
+pub fn isAboutAccount(reason: contract.RefusedAnswer) bool {
+    return switch (reason) {
+        .credential, .permission, .billing, .rate_limit => true,
+        .redirect, .unreadable => false,
     };
 }
 

@@ -11,6 +11,7 @@ const dialects = @import("dialects.zig");
 const rewriting = @import("rewriting.zig");
 const failures = @import("failures.zig");
 const provider_headers = @import("provider_headers.zig");
+const own_keys = @import("own_keys.zig");
 const Answer = @import("answers.zig").Answer;
 const multipart = @import("multipart_reader.zig");
 const Configuration = @import("configuration.zig").Configuration;
@@ -50,6 +51,8 @@ pub const Call = struct {
     is_quoted: bool = false,
     /// When the first bytes of such a document came, by a clock that only runs forward.
     held_since_ms: ?i64 = null,
+    /// The own keys that attempts carry, which no answer may quote.
+    own_secrets: std.ArrayList([]const u8) = .empty,
 
     pub fn create(configuration: *Configuration) ?*Call {
         const call = allocator.create(Call) catch return null;
@@ -59,6 +62,8 @@ pub const Call = struct {
 
     pub fn destroy(self: *Call) void {
         self.drop();
+        for (self.own_secrets.items) |secret| allocator.free(secret);
+        self.own_secrets.deinit(allocator);
         allocator.destroy(self);
     }
 
@@ -83,12 +88,26 @@ pub const Call = struct {
         const path = decision(stream, .upstream_path) orelse return error.Undecided;
         const encoding = envoy.header(stream, .request, contract.content_encoding) orelse "identity";
         if (!std.ascii.eqlIgnoreCase(encoding, "identity")) return .unsupported_encoding;
+        self.learnOwnKeys(stream) catch |problem| switch (problem) {
+            error.Unreadable => return .dependency_unavailable, // not with the gateway's credential instead
+            error.OutOfMemory => return error.OutOfMemory,
+        };
         if (try self.rewriteBody(stream, bodies)) |problem| return problem;
         try provider_headers.cleanRequest(stream, dialect, self.configuration.control_prefix, allocator);
         envoy.setHeader(stream, .request, ":path", path);
         // Envoy's router reads and removes it.
         if (decision(stream, .first_byte_timeout)) |limit_ms| envoy.setHeader(stream, .request, contract.attempt_timeout, limit_ms);
         return null;
+    }
+
+    fn learnOwnKeys(self: *Call, stream: envoy.Stream) error{ OutOfMemory, Unreadable }!void {
+        const count = if (decision(stream, .own_keys)) |ids| std.mem.count(u8, ids, " ") + 1 else 0;
+        for (0..count) |attempt| {
+            const secret = try own_keys.ofAttempt(stream, self.configuration.own_key_folder, attempt) orelse continue;
+            const copy = try allocator.dupe(u8, secret);
+            errdefer allocator.free(copy);
+            try self.own_secrets.append(allocator, copy);
+        }
     }
 
     fn rewriteBody(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {
@@ -219,10 +238,10 @@ pub const Call = struct {
     fn finishFailure(self: *Call, stream: envoy.Stream, is_without_body: bool) bool {
         const failure = &self.response.failure;
         const retry_after_s = failure.retryAfter(stream);
-        if (failure.refusal()) |reason| {
+        if (failure.refusal()) |reason| if (!failures.isAboutAccount(reason) or !answersOwnKey(stream)) {
             _ = self.refuseFor(stream, reason, retry_after_s);
             return false;
-        }
+        };
         self.blankFailure(failure) catch {
             _ = self.refuse(stream, .unreadable);
             return false;
@@ -276,7 +295,7 @@ pub const Call = struct {
     /// Replaces the credentials that a provider quotes in the body of an error.
     fn blankFailure(self: *const Call, failure: *failures.Failure) error{OutOfMemory}!void {
         try self.configuration.credentials.refresh(monotonicMs(), true);
-        try failure.blank(&self.configuration.credentials);
+        try failure.blank(&self.configuration.credentials, self.own_secrets.items);
     }
 
     /// Replaces the credentials that a provider quotes in its headers.
@@ -284,7 +303,7 @@ pub const Call = struct {
         const all = try envoy.allHeaders(stream, .response, allocator);
         defer allocator.free(all);
         for (all) |header| {
-            const value = try self.configuration.credentials.blanked(header.value.bytes()) orelse continue;
+            const value = try self.configuration.credentials.blanked(header.value.bytes(), self.own_secrets.items) orelse continue;
             defer allocator.free(value);
             const key = try allocator.dupe(u8, header.key.bytes());
             defer allocator.free(key);
@@ -320,6 +339,13 @@ fn decision(stream: envoy.Stream, key: contract.DecisionKey) ?[]const u8 {
 
 fn isTrue(stream: envoy.Stream, key: contract.DecisionKey) bool {
     return envoy.metadataIsTrue(stream, contract.decision_namespace, @tagName(key));
+}
+
+/// Returns whether the answer is to an attempt with a key of the caller's organization.
+fn answersOwnKey(stream: envoy.Stream) bool {
+    const ids = decision(stream, .own_keys) orelse return false;
+    const attempts = ladders.countOf(envoy.metadataText(stream, contract.rewriter_namespace, contract.attempts) orelse "");
+    return own_keys.idOf(ids, attempts -| 1) != null;
 }
 
 /// Returns whether a retry may be served by a deployment that this call has not tried.

@@ -67,6 +67,8 @@ class DecisionKey(enum.StrEnum):
     """True if the provider answers with the content of a file, which the module then passes on unread."""
     LADDER = "ladder"
     """The attempts that the call may make, as `deployments.fallbacks.encode_ladder` writes them; absent if it makes only one."""
+    OWN_KEYS = "own_keys"
+    """Present if an attempt carries a key of the caller's organization: the id of each attempt's key, or `-`, in words."""
     FIRST_BYTE_TIMEOUT = "first_byte_timeout"
     """How many milliseconds each attempt may take to begin its answer."""
     ELSEWHERE = "elsewhere"

@@ -250,7 +250,7 @@ class AdminSettings(DatabaseSettings, TargetSettings):
     admin_database_url: SecretStr
     """PostgreSQL, logging in as `megarouter_admin`."""
     database_replica: Annotated[str, AfterValidator(require_one_place)] | None = None
-    """`postgresql://host:port` of a streaming replica that answers questions about usage. None: the primary does."""
+    """`postgresql://host:port` of a streaming replica for questions about usage and for large exports. None: the primary."""
     replica_lag_ms: Positive = 5_000
     """How far the replica may be behind. If it is further behind, or away, the primary answers."""
     redis_url: RedisUrl

@@ -1,12 +1,14 @@
 """Migrates a database to the newest schema, then sets roles and rights. The owner runs this once for each release."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 
-from gateway_core.schema.files import Migration, load_migrations
+from gateway_core.schema.files import Migration, SchemaError, load_migrations
 from gateway_core.schema.history import missing, read_applied, require_no_newer
 from gateway_core.schema.roles import apply_roles
 
@@ -14,6 +16,23 @@ logger = logging.getLogger(__name__)
 
 _LOCK_ID: Final = 0x6D656761  # "mega"
 _ROLE_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True)
+class LockTries:
+    """How often and how long a migration waits for a lock that another transaction holds.
+
+    Statements of services queue behind a migration that waits for a table, even those that could run beside the transaction
+    that holds it. So each try is short, and services catch up in the pause after it.
+    """
+
+    attempts: int = 240
+    timeout_ms: int = 500
+    """Below PostgreSQL's `deadlock_timeout`, so that a deadlock ends the migration's try and no statement of a service."""
+    pause_s: float = 2.0
+
+
+_LOCK_TRIES: Final = LockTries()
 
 
 async def migrate(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> tuple[Migration, ...]:
@@ -42,7 +61,10 @@ async def _nothing() -> None:
 
 
 async def apply_migrations(
-    connection: asyncpg.Connection, migrations: Sequence[Migration], finish: Callable[[], Awaitable[None]] = _nothing
+    connection: asyncpg.Connection,
+    migrations: Sequence[Migration],
+    finish: Callable[[], Awaitable[None]] = _nothing,
+    tries: LockTries = _LOCK_TRIES,
 ) -> tuple[Migration, ...]:
     """Applies the missing migrations, each in its own transaction, and returns them.
 
@@ -51,25 +73,48 @@ async def apply_migrations(
         migrations: all that the database must have.
         finish: called in the transaction of the last one, because a service starts when it sees that one. It would have no
             rights yet if they were set afterwards.
+        tries: to get the locks of each migration.
 
     Raises:
-        SchemaError: the database was migrated by other files.
+        SchemaError: the database was migrated by other files, or another transaction held a lock during all tries.
     """
     applied = await read_applied(connection) or {}
     wanted = missing(applied, migrations)
     require_no_newer(applied, migrations)
     for migration in wanted:
-        async with connection.transaction():
-            await connection.execute(migration.sql)
-            await connection.execute(
-                "INSERT INTO schema_migrations (name, digest) VALUES ($1, $2)", migration.name, migration.digest
-            )
-            if migration is wanted[-1]:
-                await finish()
+        await _apply(connection, migration, finish if migration is wanted[-1] else _nothing, tries)
         logger.info("applied migration", extra={"migration": migration.name})
     if not wanted:
         await finish()
     return wanted
+
+
+async def _apply(
+    connection: asyncpg.Connection, migration: Migration, finish: Callable[[], Awaitable[None]], tries: LockTries
+) -> None:
+    """Applies a migration in one transaction. If a lock is not free in time, undoes it, pauses and tries again."""
+    for attempt in range(1, tries.attempts + 1):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = {tries.timeout_ms}")
+                await connection.execute(migration.sql)
+                await connection.execute(
+                    "INSERT INTO schema_migrations (name, digest) VALUES ($1, $2)", migration.name, migration.digest
+                )
+                await finish()
+                return
+        except asyncpg.LockNotAvailableError as error:
+            if attempt == tries.attempts:
+                raise SchemaError(
+                    f"{migration.name}: another transaction held a lock that it needs, in each of {attempt} tries ({error})."
+                    " Nothing of this migration was changed. End the transactions with the oldest xact_start in"
+                    " pg_stat_activity, and migrate again"
+                ) from None
+            logger.warning(
+                "%s needs a lock that another transaction holds; trying again after try %d of %d",
+                *(migration.name, attempt, tries.attempts),
+            )
+        await asyncio.sleep(tries.pause_s)
 
 
 async def _apply_roles(connection: asyncpg.Connection, passwords: Mapping[str, str]) -> None:

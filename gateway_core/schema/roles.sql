@@ -72,7 +72,7 @@ GRANT SELECT ON schema_migrations TO megarouter_authz, megarouter_usage, megarou
 
 GRANT EXECUTE ON FUNCTION identity_of_key(bytea), hashes_of_keys_used_lately(bigint), identity_revisions_of(text[]), unpacked(text),
     stored_objects_of(text, text, text, text[], text[]), end_stored_object(text, text, text, text, text), is_switched_off(text),
-    open_carry(text, text, text), rehash_api_key(bytea, bytea), routing_of(text, text[], text),
+    open_carry(text, text, text), rehash_api_key(bytea, bytea), routing_of(text, text[], text), own_credentials_of(text),
     rate_call(text, text, text, text, text, boolean)
     TO megarouter_authz;
 GRANT SELECT ON providers, models, price_versions, catalog_virtual_models TO megarouter_authz;
@@ -171,6 +171,7 @@ GRANT EXECUTE ON FUNCTION bigint_sum(bigint), member_intersection(bit varying, b
     carry_terms(text, text, text, text), periods_between(text, date, date), present_carry(text, text, text, text), model_budgets_of(guardrails),
     encoded_models(text), is_switched_off(text), organization_summaries_beyond(text, bigint, boolean), top_up_requests_beyond(text, bigint, boolean),
     usage_exports_waiting(integer), usage_exports_expired(integer), routing_of(text, text[], text), sealed_channels(text, text, integer),
+    own_credentials_of(text), sealed_own_credentials(), reseal_own_credential(text, bytea, bytea),
     purge_deleted_organization(integer) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
 -- To revoke a token, and to replace the demo's token.
@@ -198,6 +199,8 @@ GRANT UPDATE (state, progress_percent, row_count, size_bytes, part_count, last_s
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 -- What operators change while the gateway runs. No other service reads credentials, which are sealed.
 GRANT SELECT, INSERT, UPDATE, DELETE ON provider_credentials TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE (live), DELETE ON organization_provider_credentials TO megarouter_admin;
+GRANT SELECT, INSERT, UPDATE ON listener_limits TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE (refusal) ON configuration_versions TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON configuration_answers TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON catalog_virtual_models, virtual_models, routing_policies TO megarouter_admin;

@@ -994,6 +994,14 @@ CREATE FUNCTION public.organizations_with_messages_due(most integer) RETURNS TAB
      ORDER BY m.attempt_time LIMIT most
 $$;
 
+CREATE FUNCTION public.own_credentials_of(organization text) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT jsonb_object_agg(c.provider_id, c.credential_id) FROM organization_provider_credentials c
+     WHERE c.organization_id = organization AND c.live
+$$;
+
 CREATE FUNCTION public.periods_between(cycle text, first date, other date) RETURNS integer
     LANGUAGE sql IMMUTABLE
     AS $$
@@ -1211,7 +1219,7 @@ CREATE FUNCTION public.provider_outcomes() RETURNS TABLE(provider_id text, answe
                                    AND (r.http_status IN (401, 403, 429) OR r.http_status NOT BETWEEN 400 AND 499)))
       FROM providers p
      CROSS JOIN LATERAL (SELECT u.http_status, u.detail FROM usage_records u
-                          WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '15 minutes'
+                          WHERE u.provider_id = p.provider_id AND u.settle_time > now() - interval '15 minutes' AND u.own_key IS NOT TRUE
                           ORDER BY u.settle_time DESC LIMIT 100) AS r
      GROUP BY p.provider_id
 $$;
@@ -1269,7 +1277,8 @@ CREATE FUNCTION public.purged_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT ARRAY['usage_export_parts', 'usage_exports', 'delivery_attempts', 'notification_deliveries', 'held_alerts', 'open_incidents',
+    SELECT ARRAY['organization_provider_credentials',
+                 'usage_export_parts', 'usage_exports', 'delivery_attempts', 'notification_deliveries', 'held_alerts', 'open_incidents',
                  'inbox_entries', 'alert_states', 'alert_events', 'notification_rules', 'notification_channels', 'mail_preferences',
                  'outbox_messages', 'budget_events', 'call_ratings', 'stored_objects', 'anomaly_verdicts', 'usage_anomalies',
                  'anomaly_scopes', 'analysis_settings', 'routing_returns', 'routing_policies', 'virtual_models', 'guardrails',
@@ -1407,6 +1416,13 @@ CREATE FUNCTION public.reports_budgets(r public.guardrails) RETURNS boolean
     SELECT r.soft_budget IS NOT NULL OR jsonb_path_exists(r.model_budgets, '$[*][2].soft')
 $_$;
 
+CREATE FUNCTION public.reseal_own_credential(of_credential text, before bytea, again bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE organization_provider_credentials SET sealed = again WHERE credential_id = of_credential AND sealed = before
+$$;
+
 CREATE FUNCTION public.restart_cycles() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1525,6 +1541,13 @@ CREATE FUNCTION public.sealed_channels(after_organization text, after_channel te
      WHERE (c.organization_id, c.channel_id) > (after_organization, after_channel)
        AND (c.sealed_target IS NOT NULL OR c.sealed_secret IS NOT NULL OR c.sealed_former_secret IS NOT NULL)
      ORDER BY c.organization_id, c.channel_id LIMIT most
+$$;
+
+CREATE FUNCTION public.sealed_own_credentials() RETURNS TABLE(organization_id text, provider_id text, credential_id text, sealed bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.organization_id, c.provider_id, c.credential_id, c.sealed FROM organization_provider_credentials c ORDER BY c.credential_id
 $$;
 
 CREATE FUNCTION public.secrets_of_other_peppers(wanted text) RETURNS TABLE(kind text, organization_id text, secret_id text, expire_time timestamp with time zone)
@@ -2182,7 +2205,8 @@ CREATE TABLE public.holds (
     CONSTRAINT holds_placement_check CHECK ((placement >= 0)),
     CONSTRAINT holds_state_check CHECK ((state = ANY (ARRAY['HELD'::text, 'SETTLED'::text, 'VOIDED'::text, 'EXPIRED'::text]))),
     CONSTRAINT resolved_or_held CHECK (((state = 'HELD'::text) = (resolve_time IS NULL)))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.02');
 
 CREATE TABLE public.identity_revisions (
     organization_id text NOT NULL,
@@ -2322,6 +2346,17 @@ UNION ALL
     ledger_transfers.hold_id,
     ledger_transfers.create_time
    FROM public.ledger_transfers;
+
+CREATE TABLE public.listener_limits (
+    is_set boolean DEFAULT true NOT NULL,
+    model_connections integer NOT NULL,
+    admin_connections integer NOT NULL,
+    concurrent_provider_calls integer NOT NULL,
+    CONSTRAINT listener_limits_admin_connections_check CHECK ((admin_connections > 0)),
+    CONSTRAINT listener_limits_concurrent_provider_calls_check CHECK ((concurrent_provider_calls > 0)),
+    CONSTRAINT listener_limits_is_set_check CHECK (is_set),
+    CONSTRAINT listener_limits_model_connections_check CHECK ((model_connections > 0))
+);
 
 CREATE TABLE public.mail_preferences (
     organization_id text NOT NULL,
@@ -2473,6 +2508,17 @@ ALTER TABLE public.operator_audit_log ALTER COLUMN sequence ADD GENERATED ALWAYS
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.organization_provider_credentials (
+    organization_id text NOT NULL,
+    provider_id text NOT NULL,
+    credential_id text NOT NULL,
+    sealed bytea NOT NULL,
+    fingerprint text NOT NULL,
+    set_by text NOT NULL,
+    set_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    live boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.organizations (
@@ -3033,6 +3079,7 @@ CREATE TABLE public.usage_records (
     tags jsonb,
     deployment text,
     failed_attempts text[],
+    own_key boolean,
     CONSTRAINT usage_records_cache_read_audio_tokens_check CHECK ((cache_read_audio_tokens >= 0)),
     CONSTRAINT usage_records_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
     CONSTRAINT usage_records_cache_write_1h_tokens_check CHECK ((cache_write_1h_tokens >= 0)),
@@ -3059,6 +3106,8 @@ COMMENT ON COLUMN public.usage_records.tags IS '{name: value}, at most five; NUL
 COMMENT ON COLUMN public.usage_records.deployment IS 'The provider and its name of the model, of a model with several deployments.';
 
 COMMENT ON COLUMN public.usage_records.failed_attempts IS 'The deployments that were tried before, each with a status or what happened: azure-eu/gpt-4o=429.';
+
+COMMENT ON COLUMN public.usage_records.own_key IS 'Whether the call carried the organization''s own key at the provider.';
 
 CREATE VIEW public.usage_facts WITH (security_invoker='true') AS
  SELECT u.organization_id,
@@ -3782,6 +3831,9 @@ ALTER TABLE ONLY public.ledger_transfers
 ALTER TABLE ONLY public.ledger_transfers
     ADD CONSTRAINT ledger_transfers_pkey PRIMARY KEY (organization_id, sequence);
 
+ALTER TABLE ONLY public.listener_limits
+    ADD CONSTRAINT listener_limits_pkey PRIMARY KEY (is_set);
+
 ALTER TABLE ONLY public.mail_preferences
     ADD CONSTRAINT mail_preferences_pkey PRIMARY KEY (organization_id, member_id);
 
@@ -3811,6 +3863,9 @@ ALTER TABLE ONLY public.open_incidents
 
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_pkey PRIMARY KEY (sequence);
+
+ALTER TABLE ONLY public.organization_provider_credentials
+    ADD CONSTRAINT organization_provider_credentials_pkey PRIMARY KEY (organization_id, provider_id, credential_id);
 
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
@@ -4137,6 +4192,10 @@ CREATE INDEX operator_audit_log_by_organization ON public.operator_audit_log USI
 
 CREATE INDEX operator_audit_log_by_user ON public.operator_audit_log USING btree (user_id, sequence);
 
+CREATE UNIQUE INDEX organization_provider_credentials_by_id ON public.organization_provider_credentials USING btree (credential_id);
+
+CREATE UNIQUE INDEX organization_provider_credentials_live ON public.organization_provider_credentials USING btree (organization_id, provider_id) WHERE live;
+
 CREATE INDEX organizations_to_purge ON public.organizations USING btree (purge_time) WHERE ((state = 'DELETED'::text) AND (purged_time IS NULL));
 
 CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (attempt_time) WHERE (deliver_time IS NULL);
@@ -4386,6 +4445,12 @@ CREATE TRIGGER note_previous_pepper BEFORE UPDATE OF secret_hash, previous_secre
 CREATE TRIGGER note_previous_pepper BEFORE UPDATE OF secret_hash, previous_secret_hash ON public.credentials FOR EACH ROW EXECUTE FUNCTION public.note_previous_pepper();
 
 CREATE TRIGGER operator_audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.operator_audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_log_change();
+
+CREATE TRIGGER organization_provider_credentials_notify AFTER INSERT OR DELETE OR UPDATE ON public.organization_provider_credentials FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
+
+CREATE TRIGGER organization_provider_credentials_notify_catalog AFTER INSERT OR DELETE OR UPDATE ON public.organization_provider_credentials FOR EACH STATEMENT EXECUTE FUNCTION public.notify_catalog_change();
+
+CREATE CONSTRAINT TRIGGER organization_provider_credentials_revise_identities AFTER INSERT OR DELETE OR UPDATE ON public.organization_provider_credentials DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.revise_identities_of_row();
 
 CREATE TRIGGER organizations_notify AFTER INSERT OR DELETE OR UPDATE ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.notify_identity_change('organization');
 
@@ -4655,6 +4720,12 @@ ALTER TABLE ONLY public.operator_audit_log
 ALTER TABLE ONLY public.operator_audit_log
     ADD CONSTRAINT operator_audit_log_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 
+ALTER TABLE ONLY public.organization_provider_credentials
+    ADD CONSTRAINT organization_provider_credentials_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
+ALTER TABLE ONLY public.organization_provider_credentials
+    ADD CONSTRAINT organization_provider_credentials_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.providers(provider_id);
+
 ALTER TABLE ONLY public.outbox_messages
     ADD CONSTRAINT outbox_messages_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -4857,6 +4928,8 @@ CREATE POLICY audit_reads ON public.notification_rules FOR SELECT TO megarouter_
 
 CREATE POLICY audit_reads ON public.open_incidents FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.organization_provider_credentials FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.organizations FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.outbox_messages FOR SELECT TO megarouter_audit USING (true);
@@ -5023,6 +5096,8 @@ CREATE POLICY every_organization_lock ON public.notification_rules FOR UPDATE TO
 
 CREATE POLICY every_organization_lock ON public.open_incidents FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.organization_provider_credentials FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.organizations FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.outbox_messages FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -5171,6 +5246,8 @@ CREATE POLICY every_organization_read ON public.notification_rules FOR SELECT TO
 
 CREATE POLICY every_organization_read ON public.open_incidents FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.organization_provider_credentials FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.organizations FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.outbox_messages FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -5293,6 +5370,8 @@ CREATE POLICY notification_wall ON public.outbox_messages TO megarouter_notifica
 
 ALTER TABLE public.open_incidents ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.organization_provider_credentials ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY organization_wall ON public.account_refusals TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.alert_events TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
@@ -5370,6 +5449,8 @@ CREATE POLICY organization_wall ON public.notification_deliveries TO megarouter_
 CREATE POLICY organization_wall ON public.notification_rules TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.open_incidents TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.organization_provider_credentials TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.organizations TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -5700,6 +5781,10 @@ GRANT ALL ON FUNCTION public.organizations_of_user(only_user text) TO megarouter
 REVOKE ALL ON FUNCTION public.organizations_with_messages_due(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organizations_with_messages_due(most integer) TO megarouter_notification;
 
+REVOKE ALL ON FUNCTION public.own_credentials_of(organization text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.own_credentials_of(organization text) TO megarouter_authz;
+GRANT ALL ON FUNCTION public.own_credentials_of(organization text) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.periods_between(cycle text, first date, other date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.periods_between(cycle text, first date, other date) TO megarouter_admin;
 
@@ -5770,6 +5855,9 @@ REVOKE ALL ON FUNCTION public.replace_unknown_attempt() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.reports_budgets(r public.guardrails) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.reseal_own_credential(of_credential text, before bytea, again bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reseal_own_credential(of_credential text, before bytea, again bytea) TO megarouter_admin;
+
 REVOKE ALL ON FUNCTION public.restart_cycles() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.restart_standing() FROM PUBLIC;
@@ -5791,6 +5879,9 @@ GRANT ALL ON FUNCTION public.routing_of(organization text, path text[], of_key t
 
 REVOKE ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sealed_channels(after_organization text, after_channel text, most integer) TO megarouter_admin;
+
+REVOKE ALL ON FUNCTION public.sealed_own_credentials() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sealed_own_credentials() TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.secrets_of_other_peppers(wanted text) FROM PUBLIC;
 
@@ -6178,6 +6269,8 @@ GRANT SELECT ON TABLE public.ledger_transfers TO megarouter_audit;
 GRANT SELECT ON TABLE public.ledger_postings TO megarouter_admin;
 GRANT SELECT ON TABLE public.ledger_postings TO megarouter_audit;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.listener_limits TO megarouter_admin;
+
 GRANT SELECT ON TABLE public.mail_preferences TO megarouter_usage;
 GRANT SELECT,INSERT ON TABLE public.mail_preferences TO megarouter_admin;
 
@@ -6289,6 +6382,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_rules TO megarout
 GRANT SELECT,INSERT,DELETE ON TABLE public.open_incidents TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.operator_audit_log TO megarouter_admin;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.organization_provider_credentials TO megarouter_admin;
+
+GRANT UPDATE(live) ON TABLE public.organization_provider_credentials TO megarouter_admin;
 
 GRANT SELECT ON TABLE public.organizations TO megarouter_usage;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.organizations TO megarouter_admin;

@@ -32,6 +32,9 @@ def document() -> dict[str, Any]:
     return composed(SECRETS)
 
 
+BACKUPS = {"BACKUP_FOLDER": "/mnt/backups/megarouter"}
+
+
 def set_variables(service: dict[str, Any]) -> dict[str, str]:
     return {name: value for name, value in service.get("environment", {}).items() if value}
 
@@ -144,3 +147,30 @@ def test_the_script_writes_every_secret_once_and_shows_none(tmp_path: Path) -> N
     again = subprocess.run([str(script)], capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines()) == made
+
+
+def test_backups_need_a_folder_and_follow_the_specification() -> None:
+    with pytest.raises(UnsetVariableError, match="BACKUP_FOLDER"):
+        composed(SECRETS, "backup.yaml")
+    assert problems_of(composed(SECRETS | BACKUPS, "backup.yaml")) == ""
+
+
+def test_backups_leave_postgresql_as_it_is_and_add_the_archive(document: dict[str, Any]) -> None:
+    with_backups = composed(SECRETS | BACKUPS, "backup.yaml")
+    usual = document["services"]["postgres"]["command"]
+    archiving = with_backups["services"]["postgres"]["command"]
+    assert archiving[: len(usual)] == usual
+    added = dict(setting.split("=", 1) for setting in archiving[len(usual) :] if setting != "-c")
+    assert added.keys() == {"archive_mode", "archive_timeout", "archive_command"}
+    assert with_backups["services"].keys() - document["services"].keys() == {"backup"}
+
+
+def test_both_sides_of_a_backup_reach_the_same_folder_and_the_scripts() -> None:
+    services = composed(SECRETS | BACKUPS, "backup.yaml")["services"]
+    [archive] = [setting for setting in services["postgres"]["command"] if setting.startswith("archive_command=")]
+    commands = [archive.removeprefix("archive_command=").split()[:2], services["backup"]["entrypoint"]]
+    for service, (script, folder) in zip(("postgres", "backup"), commands, strict=True):
+        mounted = {volume.split(":")[1]: volume.split(":")[0] for volume in services[service]["volumes"]}
+        assert mounted[folder] == BACKUPS["BACKUP_FOLDER"]
+        assert mounted["/var/run/postgresql"] == "postgres-socket"
+        assert os.access(FOLDER / mounted[str(Path(script).parent)] / Path(script).name, os.X_OK)

@@ -41,6 +41,18 @@ async def replace_gateway(balancer: Balancer, old: ReleasedStack, new: Stack) ->
     await asyncio.sleep(ALONE_S)
 
 
+async def settle_what_is_left(successor: Stack, database: asyncpg.Pool, request_ids: list[str]) -> None:
+    """Has the present release read the journal of the gateway that stopped, as its next pod does with a persistent one.
+
+    usage_service of 0.2.0 does not read it to the end when it stops. What its stream lost in the last moment is only there.
+    """
+    await asyncio.to_thread(successor.start)
+    try:
+        await books_equal(database, request_ids)
+    finally:
+        await asyncio.to_thread(successor.stop)
+
+
 async def charged_once(database: asyncpg.Pool, request_ids: list[str]) -> bool:
     """Returns whether each call has one record and no other call of the organization has any."""
     rows = await database.fetch("SELECT request_id FROM usage_records WHERE organization_id = 'acme'")
@@ -78,7 +90,8 @@ async def test_a_gateway_of_a_release_serves_beside_its_successor_until_it_stops
                 outcomes = [*calls.outcomes, *streams.outcomes]
                 assert [one.status for one in outcomes if not one.is_served] == []
                 request_ids = [str(one.request_id) for one in outcomes]
-                await books_equal(database, request_ids)
+                successor = Stack(old.home, old.port_base, catalog=catalog, settings=settings)
+                await settle_what_is_left(successor, database, request_ids)
                 await settled([caller])
                 assert await charged_once(database, request_ids)
                 await asyncio.sleep(0.5)

@@ -32,7 +32,8 @@ def observation_of(settlement: Settlement, deployment: Deployment | None = None)
         deployment: what the catalog says of the place; None if it is the only one of its model.
     """
     report, hold = settlement.report, settlement.hold
-    outcome = _outcome_of(report, deployment)
+    # Whatever an organization's own key leads to, deployments stay open to others.
+    outcome = None if hold.claims.own_key else _outcome_of(report, deployment)
     if outcome is None:
         return None
     return Observation(
@@ -47,6 +48,8 @@ def observation_of(settlement: Settlement, deployment: Deployment | None = None)
 def failures_of(settlement: Settlement) -> Iterator[Observation]:
     """Returns what a call says about the deployments at which it was tried before."""
     for attempt in settlement.failed_attempts:
+        if attempt.own_key:
+            continue
         outcome = Outcome.LIMITED if attempt.happened == _TOO_MANY else Outcome.FAILED
         wait_s = min(attempt.retry_after_s or 0, _LONGEST_RETRY_AFTER_S)
         yield Observation(

@@ -24,11 +24,13 @@ class FailedAttempt:
     """The status, `broken`, or why the gateway's account was refused, such as `billing`."""
     retry_after_s: int | None = None
     """When the provider allows the next call, if it said so."""
+    own_key: bool = False
+    """Whether it carried the organization's own key, so that it says nothing about the gateway's account."""
 
     @property
     def refusal(self) -> RefusedAnswer | None:
         """Why the provider refused the gateway's account; None if it did not."""
-        return _ACCOUNT_REFUSALS.get(self.happened)
+        return None if self.own_key else _ACCOUNT_REFUSALS.get(self.happened)
 
     @property
     def place(self) -> str:
@@ -61,6 +63,7 @@ def failed_attempts_of(rungs: Sequence[Rung], attempts: int, notes: object) -> t
                 rung.served_model,
                 happened,
                 int(wait) if wait.isdigit() and wait.isascii() else None,
+                rung.own_key,
             )
         )
     return tuple(failed)

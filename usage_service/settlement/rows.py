@@ -21,7 +21,8 @@ from usage_service.stored_objects.handed_out import Answer, may_hand_out, rows_o
 
 _REMEMBERED_TAGS: Final = 4_096
 Kind = tuple[bool, ...]
-"""Whether a record has what few calls have, whether it has tags, and whether its model has several deployments."""
+"""Whether a record has what few calls have, whether it has tags, whether its model has several deployments, and whether it
+carried an own key."""
 
 
 @record(frozen=True, slots=True)
@@ -188,16 +189,22 @@ def deployment_row(entry: RecordedSettlement) -> Row:
     )
 
 
+def own_key_row(entry: RecordedSettlement) -> Row:
+    """Returns what only calls with an organization's own key have: the column of `OWN_KEY_COLUMNS`."""
+    return (1,) if entry.settlement.hold.claims.own_key else ()
+
+
 def optional_row(entry: RecordedSettlement) -> tuple[Kind, Row]:
     """Returns which optional columns a record has, and their values."""
     rare, tags, deployment = uncommon_row(entry), tag_row(entry), deployment_row(entry)
-    return (rare != (), tags != (), deployment != ()), (*rare, *tags, *deployment)
+    own_key = own_key_row(entry)
+    return (rare != (), tags != (), deployment != (), own_key != ()), (*rare, *tags, *deployment, *own_key)
 
 
 def optional_columns() -> Iterable[tuple[Kind, tuple[str, ...]]]:
     """Returns the optional columns of each kind of record."""
-    for kind in product((False, True), repeat=3):
-        groups = zip(kind, (RARE_COLUMNS, TAG_COLUMNS, DEPLOYMENT_COLUMNS), strict=True)
+    for kind in product((False, True), repeat=4):
+        groups = zip(kind, (RARE_COLUMNS, TAG_COLUMNS, DEPLOYMENT_COLUMNS, OWN_KEY_COLUMNS), strict=True)
         yield kind, tuple(column for is_there, columns in groups if is_there for column in columns)
 
 
@@ -277,6 +284,8 @@ TAG_COLUMNS: Final = ("tags:jsonb",)
 """Of records. A correction has the tags of its record."""
 DEPLOYMENT_COLUMNS: Final = ("deployment", "failed_attempts:texts")
 """Of records. A correction has those of its record."""
+OWN_KEY_COLUMNS: Final = ("own_key:boolean",)
+"""Of records. A correction has that of its record."""
 CORRECTION_COLUMNS: Final = (*FACT_COLUMNS, "delta_nano_credits:bigint", *RARE_COLUMNS)
 FINDING_COLUMNS: Final = (
     *("hold_id", "organization_id", "group_path:texts", "member_id", "api_key_id", "provider_id", "requested_model"),

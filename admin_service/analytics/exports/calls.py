@@ -109,6 +109,11 @@ CALL_COLUMNS: Final[tuple[Column[CallRow], ...]] = (
     _field("request_id", "the request id that the gateway gave the call"),
     _field("trace_id", "the trace of the call"),
     _text("provider_response_id", "the provider's id of the answer"),
+    Column(
+        "own_key",
+        "`true` if the call carried the organization's own key at the provider",
+        lambda row: flag(value=bool(row.record["own_key"])),
+    ),
 )
 """Every field of a call, as it stands at the position of the export."""
 

@@ -24,8 +24,10 @@ _BATCH_TIMEOUT_S: Final = 300.0
 NO_FILTER: Final = Filter()
 EVERYTHING: Final = Reach()
 
+# A replica says by the setting up to when it has everything.
 _SNAPSHOT: Final = """
-SELECT o.display_name, o.time_zone, h.sequence AS head, now() AS time,
+SELECT o.display_name, o.time_zone, h.sequence AS head,
+       coalesce(nullif(current_setting('megarouter.as_of', true), '')::timestamptz, now()) AS time,
        NOT EXISTS (SELECT FROM holds WHERE organization_id = $1 AND state = 'HELD' AND place_time < $2) AS has_no_open_call
   FROM organizations o JOIN ledger_heads h ON h.organization_id = o.organization_id
  WHERE o.organization_id = $1

@@ -21,8 +21,10 @@ T = TypeVar("T")
 AS_OF: Final = "megarouter.as_of"
 """The setting by which a transaction on the replica knows up to when it sees everything."""
 _INTERVAL_S: Final = 0.5
-_PRIMARY: Final = "SELECT pg_current_wal_insert_lsn() - '0/0' AS position, now() AS time"
-_REPLICA: Final = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() - '0/0' END"
+PRIMARY: Final = "SELECT pg_current_wal_insert_lsn() - '0/0' AS position, now() AS time"
+"""A position in the log of the primary, and a time before which everything committed is before that position."""
+REPLICA: Final = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() - '0/0' END"
+"""The position up to which a replica has replayed it; NULL if it is none."""
 _CONFLICT: Final = asyncpg.SerializationError
 """The replica had to replay what the statement still read."""
 
@@ -74,8 +76,8 @@ class Reads:
             return
         started_s = self._clock_s()
         try:
-            row = await self._primary.fetchrow(_PRIMARY)
-            replayed = await self._replica.fetchval(_REPLICA)
+            row = await self._primary.fetchrow(PRIMARY)
+            replayed = await self._replica.fetchval(REPLICA)
         except (*UNAVAILABLE, asyncpg.PostgresError):
             self._freshness.lose()
             return

@@ -24,6 +24,7 @@ from admin_service.listing.sql_parameters import Condition
 from admin_service.resources.catalog_changes import store
 from admin_service.resources.catalog_changes.confirmation import Made, confirm
 from admin_service.resources.catalog_changes.definitions import read_model, read_provider
+from admin_service.resources.catalog_changes.limits import ListenerLimitsHandlers
 from admin_service.resources.catalog_changes.messages import (
     configuration_name,
     model_message,
@@ -64,7 +65,7 @@ _VERSIONS: Final = Listing(
 
 
 class CatalogChangesApi:
-    """Providers, credentials and models that operators change."""
+    """Providers, credentials, models and limits that operators change."""
 
     service = pb.DESCRIPTOR.services_by_name["CatalogChanges"]
 
@@ -83,11 +84,13 @@ class CatalogChangesApi:
         self._page_tokens = page_tokens
         self._keys = keys
         self._now = now
+        limits = ListenerLimitsHandlers(pool)
         self.handlers: Mapping[str, Handle] = {
             "GetProviderConfiguration": self.get_provider,
             "ListProviderConfigurations": self.list_providers,
             "GetModelConfiguration": self.get_model,
             "ListConfigurationVersions": self.list_versions,
+            "GetListenerLimits": limits.get,
         }
         self.changes: Mapping[str, MakeChange] = {
             "AddProvider": self.add_provider,
@@ -97,6 +100,7 @@ class CatalogChangesApi:
             "ClearProviderCredential": self.clear_credential,
             "OfferModel": self.offer_model,
             "RetireModel": self.retire_model,
+            "ReplaceListenerLimits": limits.replace,
         }
         self.rules: Mapping[str, Rule] = {}
 

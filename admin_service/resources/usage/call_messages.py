@@ -75,6 +75,7 @@ def call_message(organization: str, call: CallRow) -> Call:
         trace_id=row["trace_id"] or "",
         request_id=row["request_id"],
         provider_response_id=row["provider_response_id"] or "",
+        own_key=bool(row["own_key"]),
     )
 
 

@@ -6,6 +6,7 @@ when the export is canceled.
 
 import asyncio
 import datetime as dt
+import functools
 import hashlib
 import os
 import resource
@@ -18,7 +19,7 @@ from megarouter.admin.v1.usage_export_pb2 import ExportUsageRequest, UsageExport
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.access.permissions import Actor, Role
-from admin_service.analytics.exports.pages import Form, SlowExportError, export_page
+from admin_service.analytics.exports.pages import ExportPage, Form, SlowExportError, export_page
 from admin_service.analytics.exports.reading import Selection
 from admin_service.analytics.query import InvalidQueryError
 from admin_service.analytics.reports.building import Wanted
@@ -27,6 +28,7 @@ from admin_service.analytics.signatures.keys import signing_files_of
 from admin_service.api.errors import AdminError
 from admin_service.resources.analytics.questions import narrowed, reach_of
 from admin_service.resources.usage_exports import store
+from admin_service.resources.usage_exports.reading import CallSource, open_source, replica_of
 from admin_service.resources.usage_exports.store import Claim, ClaimLostError, ExportRow, Part
 from admin_service.resources.usage_reports.making import LANGUAGES, PAPERS, build_visible, rendered
 from gateway_core.schema.logins import SERVICE_URLS
@@ -63,17 +65,21 @@ def main() -> None:
 
 
 async def _run(url: str, claim: Claim) -> None:
-    async with asyncpg.create_pool(url, min_size=1, max_size=2, timeout=_CONNECT_TIMEOUT_S) as pool:
-        await make_file(pool, Renderer(signing=signing_files_of(os.environ)), claim)
+    async with (
+        asyncpg.create_pool(url, min_size=1, max_size=2, timeout=_CONNECT_TIMEOUT_S) as pool,
+        open_source(pool, replica_of(os.environ, url)) as source,
+    ):
+        await make_file(pool, Renderer(signing=signing_files_of(os.environ)), claim, source)
 
 
-async def make_file(pool: asyncpg.Pool, renderer: Renderer, claim: Claim) -> None:
+async def make_file(pool: asyncpg.Pool, renderer: Renderer, claim: Claim, source: CallSource | None = None) -> None:
     """Makes the file of an export, or ends the export with the reason why there can be none.
 
     Args:
         pool: logged in as admin_service.
         renderer: makes the pages of reports.
         claim: on the export.
+        source: has the calls; by default the pool.
 
     Raises:
         ClaimLostError: the export was canceled or deleted, or another process makes it.
@@ -83,9 +89,11 @@ async def make_file(pool: asyncpg.Pool, renderer: Renderer, claim: Claim) -> Non
     if row is None:
         raise ClaimLostError
     request = ExportUsageRequest.FromString(row.request)
-    make = _make_calls if request.format in _FORMS else _make_report
     try:
-        await make(pool, renderer, claim, row, request)
+        if request.format in _FORMS:
+            await _make_calls(pool, source or CallSource(pool), claim, row, request)
+        else:
+            await _make_report(pool, renderer, claim, row, request)
     except AdminError as error:
         await _fail(pool, claim, ErrorReason.Name(error.reason), error.message)
     except InvalidQueryError as error:
@@ -95,16 +103,15 @@ async def make_file(pool: asyncpg.Pool, renderer: Renderer, claim: Claim) -> Non
 
 
 async def _make_calls(
-    pool: asyncpg.Pool, _renderer: Renderer, claim: Claim, row: ExportRow, request: ExportUsageRequest
+    pool: asyncpg.Pool, source: CallSource, claim: Claim, row: ExportRow, request: ExportUsageRequest
 ) -> None:
     start, end, kept = _asked(row, request)
     digest, size = await _hash_of_parts(pool, row), row.size_bytes
     position, after = row.position, row.last_sequence
-    async with acting_for(pool, row.organization) as connection:
-        bounds = await connection.fetchrow(_BOUNDS, row.organization, start, end)
+    bounds = await source.read(lambda reading: _bounds(reading, row.organization, start, end))
     while True:
         selection = Selection(row.organization, start, end, kept, reach_of(actor_of(row)), position, after)
-        page = await export_page(pool, selection, _FORMS[request.format], raw=request.raw, timeout_s=_PAGE_TIMEOUT_S)
+        page = await source.read(functools.partial(_page, selection=selection, request=request))
         content = page.text.encode()
         digest.update(content)
         size += len(content)
@@ -114,11 +121,20 @@ async def _make_calls(
         position, after = page.position, page.last_sequence
         async with acting_for(pool, claim.organization) as connection:
             if content:
-                part = Part(content, page.row_count, after, position, page.complete, share(tuple(bounds or ()), after))
+                part = Part(content, page.row_count, after, position, page.complete, share(bounds, after))
                 await store.add_part(connection, claim, part)
             if page.is_last:
                 await store.finish_export(connection, claim, digest.hexdigest())
                 return
+
+
+async def _page(pool: asyncpg.Pool, selection: Selection, request: ExportUsageRequest) -> ExportPage:
+    return await export_page(pool, selection, _FORMS[request.format], raw=request.raw, timeout_s=_PAGE_TIMEOUT_S)
+
+
+async def _bounds(pool: asyncpg.Pool, organization: str, start: dt.datetime, end: dt.datetime) -> Sequence[int | None]:
+    async with acting_for(pool, organization) as connection:
+        return tuple(await connection.fetchrow(_BOUNDS, organization, start, end) or ())
 
 
 async def _make_report(

@@ -5,7 +5,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import asyncpg
@@ -33,11 +33,14 @@ Make = Callable[[Claim], "subprocess.Popen[bytes]"]
 """Starts the process that makes a file, with a pipe for its errors."""
 
 
-def process_of(database_url: str) -> Make:
-    """Returns what starts a process that logs in at this URL. It gets nothing else of the service's environment that is secret."""
+def process_of(database_url: str, replica: Mapping[str, str]) -> Make:
+    """Returns what starts a process that logs in at this URL, and reads from the replica of these variables.
+
+    It gets nothing else of the service's environment that is secret.
+    """
     passed = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", KEY_FILE, CERTIFICATE_FILE)
     environment = {name: os.environ[name] for name in passed if name in os.environ}
-    environment[DATABASE_URL] = database_url
+    environment |= {**replica, DATABASE_URL: database_url}
 
     def start(claim: Claim) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

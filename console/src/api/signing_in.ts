@@ -14,7 +14,7 @@ const accessTokenPrefix = "mrt-";
 /** Signs in with the secret of a sign-in link, which works once. */
 export async function signInWithLink(secret: string): Promise<void> {
   const { secret: token } = await createClient(SignInLinks, governed(secret)).exchangeSignInLink({});
-  begin({ token, isOwn: true });
+  begin({ token, isOwn: true, mayOperate: false });
 }
 
 /**
@@ -27,12 +27,12 @@ export async function signInWithToken(pasted: string): Promise<void> {
 }
 
 async function confined(tokens: Client<typeof AccessTokens>, pasted: string): Promise<Session> {
-  if (pasted.startsWith(accessTokenPrefix) && !(await mayMakeOthers(tokens))) return { token: pasted, isOwn: false };
+  if (pasted.startsWith(accessTokenPrefix) && !(await mayMakeOthers(tokens))) return { token: pasted, isOwn: false, mayOperate: true };
   const expireTime = timestampFromDate(new Date(Date.now() + sessionLifeMs));
   try {
     return await madeBy(tokens, { expireTime });
   } catch (error) {
-    if (isDenied(error)) return { token: pasted, isOwn: false };
+    if (isDenied(error)) return { token: pasted, isOwn: false, mayOperate: true };
     // The pasted token ends sooner. Without a time, the new one ends with it.
     if (isInvalid(error)) return madeBy(tokens, {});
     throw error;
@@ -51,7 +51,7 @@ async function mayMakeOthers(tokens: Client<typeof AccessTokens>): Promise<boole
 
 async function madeBy(tokens: Client<typeof AccessTokens>, life: { readonly expireTime?: Timestamp }): Promise<Session> {
   const { secret } = await tokens.createAccessToken({ parent: "users/me", accessToken: { displayName: "Console", ...life } });
-  return { token: secret, isOwn: true };
+  return { token: secret, isOwn: true, mayOperate: true };
 }
 
 /** Ends the session here and, if the token is the page's own, at the service. If that cannot be reached, the token ends by its time. */

@@ -24,6 +24,11 @@ export function useOwnerOfFiles(): string {
   return useContext(PlaceContext)?.account.organization.split("/").at(-1) ?? "megarouter";
 }
 
+/** The time zone of all times on a page: that of the organization; UTC on pages about none. */
+export function useTimeZone(): string {
+  return useContext(PlaceContext)?.organization.timeZone || "UTC";
+}
+
 /** The name of the organization, `organizations/acme`. */
 export function useParent(): string {
   return usePlace().account.organization;

@@ -1,18 +1,21 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type TimeRangeSchema, UsageGranularity, type UsageFilterSchema } from "@megarouter/admin";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { UsageGranularity, type UsageFilterSchema } from "@megarouter/admin";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { type Selection, dayCountOf, selectionOf, timeRangeOf, usageFilterOf } from "../util/selection";
-import type { Period } from "../util/times";
+import { type Period, type TimeRange, daysIn } from "../util/times";
 import { usePlace } from "./account";
 import { useNow } from "./now";
 
 export interface UsageQuestion {
   /** The selection with its period, for links to other pages, whose own period may be another. */
   readonly selection: Selection;
-  readonly timeRange: MessageInitShape<typeof TimeRangeSchema>;
+  readonly timeRange: TimeRange;
   readonly usageFilter: MessageInitShape<typeof UsageFilterSchema>;
   readonly dayCount: number;
+  /** The first and the last day, for the names of files. */
+  readonly days: readonly string[];
 }
 
 /** What the address of the page asks for. */
@@ -20,11 +23,13 @@ export function useUsageQuestion(otherwise: Period = "30d"): UsageQuestion {
   const { account, organization } = usePlace();
   const now = useNow();
   const chosen = useSelection();
+  const timeRange = timeRangeOf(chosen, otherwise, now, organization.timeZone);
   return {
     selection: chosen.from === undefined ? { ...chosen, period: chosen.period ?? otherwise } : chosen,
-    timeRange: timeRangeOf(chosen, otherwise, now, organization.timeZone),
+    timeRange,
     usageFilter: usageFilterOf(chosen, account.organization),
     dayCount: dayCountOf(chosen, otherwise, now, organization.timeZone),
+    days: daysIn({ ...timeRange, endTime: timeRange.endTime ?? timestampFromDate(now) }, organization.timeZone),
   };
 }
 

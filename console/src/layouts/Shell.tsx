@@ -1,5 +1,5 @@
-import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { Accounts, Notifications, Organization_State, Organizations, Role } from "@megarouter/admin";
+import { useQuery, useSuspenseQuery } from "@connectrpc/connect-query";
+import { Accounts, Notifications, Operators, Organization_State, Organizations, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Button, Skeleton, Text } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
@@ -10,7 +10,7 @@ import { organizationName } from "../api/names";
 import { Part } from "../components/Part";
 import { PlaceProvider, isAdmin, usePlace } from "../hooks/account";
 import { useShortcuts } from "../hooks/shortcuts";
-import { pathsOf, placesOf } from "../paths";
+import { operatorPaths, pathsOf, placesOf } from "../paths";
 import { useSession } from "../stores/session";
 import { Icon } from "../ui/Icon";
 import { AccountMenu } from "./AccountMenu";
@@ -102,8 +102,18 @@ function Navigation() {
       <NavItem to={paths.exports} icon="file" label={t`Exports`} />
       {isAdmin(account) && <NavItem to={paths.auditLog} icon="clock" label={t`Audit log`} />}
       {account.role === Role.SUPER_ADMIN && <NavItem to={paths.credentials} icon="code" label={t`Credentials`} />}
+      <ToOperators />
     </>
   );
+}
+
+/** The way to the pages of operators, beside those of the organization. Only who could be one is asked about. */
+function ToOperators() {
+  const { t } = useLingui();
+  const { account } = usePlace();
+  const enabled = useSession()?.mayOperate === true && account.role === Role.SUPER_ADMIN;
+  const { isSuccess } = useQuery(Operators.method.listOrganizationSummaries, { pageSize: 1 }, { enabled, staleTime: Number.POSITIVE_INFINITY });
+  return enabled && isSuccess ? <NavItem to={operatorPaths.organizations} icon="switch" label={t`Pages of operators`} /> : null;
 }
 
 function Unread() {

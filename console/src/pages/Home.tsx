@@ -9,6 +9,7 @@ import { lazy } from "react";
 
 import { idOf, quoted } from "../api/names";
 import { SpendChart } from "../charts/SpendChart";
+import { AboutCredits } from "../components/AboutCredits";
 import { Part } from "../components/Part";
 import { SpentSince } from "../components/SpentSince";
 import { isAdmin, usePlace } from "../hooks/account";
@@ -43,7 +44,7 @@ export function Home() {
         actions={<Button component={Link} to={paths.newKey}><Trans>Create an API key</Trans></Button>}
       />
       <Stack gap="lg">
-        <Part height={132}><Figures /></Part>
+        <Stack gap="xs"><Part height={132}><Figures /></Part><AboutCredits /></Stack>
         <SimpleGrid cols={{ base: 1, lg: admin ? 2 : 1 }} spacing="lg">
           <Surface title={<Trans>Spend by day</Trans>} hint={<Trans>Credits, the last 30 days</Trans>}>
             <Part height={240}><DailySpend /></Part>

@@ -7,6 +7,8 @@ export interface Session {
   readonly token: string;
   /** Whether the page made the token for itself, so that it ends with the session. */
   readonly isOwn: boolean;
+  /** Whether it could be that of an operator. A session by a sign-in link never is. */
+  readonly mayOperate: boolean;
 }
 
 let session: Session | undefined;

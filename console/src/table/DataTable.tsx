@@ -3,13 +3,14 @@ import type { MouseEvent, ReactNode } from "react";
 
 import type { Selection } from "../hooks/selection";
 
-/** A column of a list. `shown` says from which width on it fits. */
+/** A column of a list. `shown` says from which width of the table on it fits; a narrow one is cut sooner, where many are side by side. */
 export interface Column<Row> {
   readonly id: string;
   readonly header: ReactNode;
   readonly cell: (row: Row) => ReactNode;
   readonly align?: "right";
-  readonly shown?: "wide" | "very-wide";
+  readonly shown?: "wide" | "very-wide" | "widest";
+  readonly narrow?: true;
 }
 
 interface DataTableProps<Row> {
@@ -59,5 +60,5 @@ function isBesideLinks(event: MouseEvent): boolean {
 }
 
 function classOf<Row>(column: Column<Row>): string | undefined {
-  return column.shown === undefined ? undefined : `${column.shown}-only`;
+  return [column.shown === undefined ? "" : `${column.shown}-only`, column.narrow === true ? "narrow" : ""].join(" ").trim() || undefined;
 }

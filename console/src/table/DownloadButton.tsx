@@ -20,11 +20,13 @@ export interface FilePart {
 interface DownloadButtonProps {
   /** What the file is about, for its name. */
   readonly file: string;
+  /** The first and the last day of what it has, for its name; without them, it has the day of the download. */
+  readonly days?: readonly string[] | undefined;
   readonly parts: (signal: AbortSignal) => AsyncIterable<FilePart>;
 }
 
 /** Downloads a list as CSV, with its progress. Another click stops it. A list that is too long gives no file, because a cut one misleads. */
-export function DownloadButton({ file, parts }: DownloadButtonProps) {
+export function DownloadButton({ file, days, parts }: DownloadButtonProps) {
   const { t } = useLingui();
   const language = useLanguage();
   const organization = useOwnerOfFiles();
@@ -45,7 +47,7 @@ export function DownloadButton({ file, parts }: DownloadButtonProps) {
         found.push(part.content);
         setRows(count);
       }
-      saveFile(`${organization}-${file}-${new Date().toISOString().slice(0, 10)}.csv`, found, "text/csv");
+      saveFile(`${[organization, file, ...(days ?? [new Date().toISOString().slice(0, 10)])].join("-")}.csv`, found, "text/csv");
     },
   });
   if (download.isPending) {

@@ -1,3 +1,5 @@
+import { ungrouped } from "./numbers";
+
 export const nanoPerCredit = 1_000_000_000n;
 
 /**
@@ -21,9 +23,9 @@ function decimalsFor(nanoCredits: bigint): number {
   return magnitude >= 1000n ? 6 : 9;
 }
 
-/** Reads an amount that a person typed, such as `25` or `0.5`; undefined if it is none. */
+/** Reads an amount that a person typed, such as `25`, `0.5` or `12,000,000`; undefined if it is none. */
 export function parseCredits(text: string): bigint | undefined {
-  const found = /^(\d{1,9})(?:\.(\d{1,9}))?$/.exec(text.trim());
+  const found = /^(\d{1,9})(?:\.(\d{1,9}))?$/.exec(ungrouped(text));
   if (found === null) return undefined;
   return BigInt(found[1] ?? "0") * nanoPerCredit + BigInt((found[2] ?? "").padEnd(9, "0"));
 }

@@ -28,3 +28,12 @@ export function formatMilliseconds(milliseconds: bigint, language: string): stri
   if (milliseconds < 1000n) return `${formatCount(milliseconds, language)} ms`;
   return `${new Intl.NumberFormat(language, { maximumFractionDigits: 2 }).format(Number(milliseconds) / 1000)} s`;
 }
+
+/**
+ * Takes the separators of thousands out of a number that a person typed or pasted, as English and Chinese write them: a comma, of either
+ * width, or a space. They stay where no thousands are, because `1,5` may mean one and a half.
+ */
+export function ungrouped(text: string): string {
+  const trimmed = text.trim();
+  return /^\d{1,3}(?:[,，\s_]\d{3})+(?:\.\d*)?$/.test(trimmed) ? trimmed.replaceAll(/[,，\s_]/g, "") : trimmed;
+}

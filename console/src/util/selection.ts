@@ -1,8 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { type TimeRangeSchema, type UsageFilterSchema, UsageStatus } from "@megarouter/admin";
+import { type UsageFilterSchema, UsageStatus } from "@megarouter/admin";
 
-import { type Period, dayAfter, isDay, isPeriod, startOf, startOfDay } from "./times";
+import { type Period, type TimeRange, dayAfter, isDay, isPeriod, rangeOf, startOfDay } from "./times";
 
 export const statuses = { settled: UsageStatus.SETTLED, failed: UsageStatus.VOIDED, unconfirmed: UsageStatus.EXPIRED } as const;
 export type Status = keyof typeof statuses;
@@ -32,9 +32,9 @@ export function selectionOf(search: Record<string, unknown>): Selection {
   return { ...range, ...Object.fromEntries(narrowed) };
 }
 
-/** The time range of a selection: a range of days in the organization's time zone, or a period that ends now. */
-export function timeRangeOf(selection: Selection, otherwise: Period, now: Date, timeZone: string): MessageInitShape<typeof TimeRangeSchema> {
-  if (selection.from === undefined) return { startTime: startOf(selection.period ?? otherwise, now, timeZone) };
+/** The time range of a selection: a range of days in the organization's time zone, or a period. */
+export function timeRangeOf(selection: Selection, otherwise: Period, now: Date, timeZone: string): TimeRange {
+  if (selection.from === undefined) return rangeOf(selection.period ?? otherwise, now, timeZone);
   const startTime = timestampFromDate(startOfDay(selection.from, timeZone));
   return selection.to === undefined ? { startTime } : { startTime, endTime: timestampFromDate(startOfDay(dayAfter(selection.to), timeZone)) };
 }
@@ -58,6 +58,6 @@ export function usageFilterOf(selection: Selection, parent: string): MessageInit
 /** How many days a selection has; a range without an end goes to today. */
 export function dayCountOf(selection: Selection, otherwise: Period, now: Date, timeZone: string): number {
   const { startTime, endTime } = timeRangeOf(selection, otherwise, now, timeZone);
-  const endMs = endTime?.seconds === undefined ? now.getTime() : Number(endTime.seconds) * 1000;
-  return (endMs - Number(startTime?.seconds ?? 0n) * 1000) / (24 * 3600_000);
+  const endMs = endTime === undefined ? now.getTime() : Number(endTime.seconds) * 1000;
+  return (endMs - Number(startTime.seconds) * 1000) / (24 * 3600_000);
 }

@@ -1,7 +1,12 @@
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 
-export function formatTime(time: Timestamp, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(timestampDate(time));
+export function formatTime(time: Timestamp, language: string, timeZone: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone }).format(timestampDate(time));
+}
+
+/** Returns the last moment of what ends at a time: the end of November is the first moment of December. */
+export function lastMomentOf(end: Timestamp): Timestamp {
+  return timestampFromDate(new Date(timestampDate(end).getTime() - 1));
 }
 
 export function formatDay(time: Timestamp, language: string, timeZone?: string): string {
@@ -27,16 +32,31 @@ export function formatAgo(time: Timestamp, now: Date, language: string): string 
 }
 
 /** The periods that analytics and calls offer. */
-export const periods = ["24h", "7d", "30d", "90d", "365d"] as const;
+export const periods = ["24h", "7d", "30d", "90d", "365d", "month", "lastMonth"] as const;
 export type Period = (typeof periods)[number];
-const daysOf: Record<Period, number> = { "24h": 1, "7d": 7, "30d": 30, "90d": 90, "365d": 365 };
+const daysOf = { "24h": 1, "7d": 7, "30d": 30, "90d": 90, "365d": 365 } as const;
+
+/** A time range of the API. One without an end goes on. */
+export interface TimeRange {
+  readonly startTime: Timestamp;
+  readonly endTime?: Timestamp;
+}
 
 export function isPeriod(text: unknown): text is Period {
   return periods.includes(text as Period);
 }
 
-/** Returns the start of a period that ends now. Periods of days begin at midnight in the organization's time zone. */
-export function startOf(period: Period, now: Date, timeZone: string): Timestamp {
+/** Returns the time range of a period. All but the last month end now; months and days begin at midnight in the organization's time zone. */
+export function rangeOf(period: Period, now: Date, timeZone: string): TimeRange {
+  if (period !== "month" && period !== "lastMonth") return { startTime: startOf(period, now, timeZone) };
+  const firstDay = `${dayOf(now, timeZone).slice(0, 7)}-01`;
+  const start = timestampFromDate(startOfDay(firstDay, timeZone));
+  if (period === "month") return { startTime: start };
+  return { startTime: timestampFromDate(startOfDay(`${dayBefore(firstDay).slice(0, 7)}-01`, timeZone)), endTime: start };
+}
+
+/** Returns the start of so many days that end now. */
+export function startOf(period: keyof typeof daysOf, now: Date, timeZone: string): Timestamp {
   const start = new Date(now.getTime() - daysOf[period] * 24 * 3600_000);
   if (period === "24h") return timestampFromDate(new Date(Math.floor(start.getTime() / 3600_000) * 3600_000));
   return timestampFromDate(midnight(new Date(start.getTime() + 24 * 3600_000), timeZone));
@@ -75,6 +95,12 @@ export function dayOf(moment: Date, timeZone: string): string {
   return new Date(moment.getTime() + offsetMs(moment, timeZone)).toISOString().slice(0, 10);
 }
 
+/** Returns the first and the last day of a time range in a time zone, for the names of files; one day once. */
+export function daysIn({ startTime, endTime }: { readonly startTime?: Timestamp | undefined; readonly endTime?: Timestamp | undefined }, timeZone: string): readonly string[] {
+  const days = [startTime, endTime && lastMomentOf(endTime)].flatMap((time) => (time === undefined ? [] : [dayOf(timestampDate(time), timeZone)]));
+  return [...new Set(days)];
+}
+
 /** Returns the first moment of a day in a time zone, in which clocks may be put forward at midnight, or back to the day before. */
 export function startOfDay(day: string, timeZone: string): Date {
   const utcMs = Date.parse(`${day}T00:00:00Z`);
@@ -96,4 +122,19 @@ function offsetMs(moment: Date, timeZone: string): number {
 
 export function formatDate(time: Timestamp, language: string, timeZone?: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone }).format(timestampDate(time));
+}
+
+/** Returns the moment at which the clocks of a time zone show a text such as `2026-12-31T18:00`; undefined if there is none. */
+export function momentOf(text: string, timeZone: string): Timestamp | undefined {
+  const wallMs = Date.parse(`${text}Z`);
+  if (text === "" || Number.isNaN(wallMs)) return undefined;
+  const nearMs = wallMs - offsetMs(new Date(wallMs), timeZone);
+  return timestampFromDate(new Date(wallMs - offsetMs(new Date(nearMs), timeZone)));
+}
+
+/** Returns what the clocks of a time zone show at a moment, as `momentOf` reads it. */
+export function textOfMoment(time: Timestamp | undefined, timeZone: string): string {
+  if (time === undefined) return "";
+  const date = timestampDate(time);
+  return new Date(date.getTime() + offsetMs(date, timeZone)).toISOString().slice(0, 16);
 }

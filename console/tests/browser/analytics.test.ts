@@ -36,6 +36,29 @@ test("a filter is chosen by keyboard, is in the address, and stays from tab to t
   expect(search(page)).toEqual({});
 });
 
+test.each(["analytics", "usageExports"])("both days of a range are typed without a pause in %s", async (pageName) => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/${pageName}?from=2026-10-01&to=2026-10-31`);
+  const last = page.getByLabel("Last day");
+  await page.getByLabel("First day").fill("2026-09-01");
+  await last.focus();
+  await settled(page);
+  await page.keyboard.type("09302026");
+  await page.keyboard.press("Enter");
+  await settled(page);
+  expect(await last.evaluate((field) => field === document.activeElement)).toBe(true);
+  expect(search(page)).toMatchObject({ from: "2026-09-01", to: "2026-09-30" });
+});
+
+test.each(["analytics", "usageExports", "calls", "auditLogEntries"])("the months of people who write invoices are offered in %s", async (pageName) => {
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/${pageName}`);
+  await page.getByLabel("Period", { exact: true }).selectOption({ label: "Last month" });
+  await settled(page);
+  expect(search(page)).toEqual({ period: "lastMonth" });
+  expect(await page.getByRole("alert").count()).toBe(0);
+});
+
 test("a bar of Explore leads to the calls of its day, with the same filters", async () => {
   const { page } = await openAs(browser, "olivia");
   await go(page, `${home}/analytics/explore?by=member&metric=calls&group=engineering&period=7d`);

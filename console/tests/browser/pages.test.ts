@@ -2,6 +2,7 @@ import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { operatorPages, parts } from "./addresses";
 import { go, home, launch, openAs, openAsOperator, variable } from "./support";
 
 let browser: Browser;
@@ -12,23 +13,6 @@ afterAll(() => browser.close());
 
 /** How long it may take to look at every page. */
 const everyPageMs = 300_000;
-
-const pages = [
-  "", "/analytics", "/analytics/models", "/analytics/top", "/analytics/explore?by=member&then=model&group=engineering", "/analytics/anomalies?show=all", "/analytics/analysis", "/analytics/savings?model=gpt-4o",
-  "/usageExports", "/usageExports?format=csv&from=2026-01-01&to=2026-01-31", "/playground", "/calls", "/people", "/groups/engineering", "/members/emma", "/apiKeys", "/apiKeys/emma-default", "/new/apiKey",
-  "/notifications?show=all", "/notificationRules", "/notificationRules/budgets", "/notificationRules/budgets/edit", "/new/notificationRule", "/notificationChannels",
-  "/new/notificationChannel", "/notificationDeliveries", "/models", "/models/gpt-4o-mini", "/virtualModels", "/new/virtualModel", "/routingPolicies?caller=members/emma&model=auto",
-  "/providers", "/credit", "/creditTransactions/1", "/creditStatement", "/topUpRequests", "/invoiceRequests", "/new/topUp", "/new/adjustment", "/new/refund", "/new/invoiceRequest",
-  "/auditLogEntries", "/auditLogEntries/1", "/credentials",
-  "/groups", "/invites", "/new/invite", "/new/members", "/serviceAccounts", "/claimMappings", "/settings", "/guardrails", "/guardrails/group-engineering",
-  "/guardrailDefaults", "/guardrailDefaults/organization", "/explain?member=emma&model=gpt-4o", "/profile",
-];
-
-/** So many pages are looked at in one test, which must end in time. */
-const pagesAtOnce = 14;
-const parts = Array.from({ length: Math.ceil(pages.length / pagesAtOnce) }, (_, part) => pages.slice(part * pagesAtOnce, (part + 1) * pagesAtOnce));
-
-const operatorPages = ["operators", "operators/organizations/acme", "operators/topUpRequests?state=all", "operators/auditLog"];
 
 /** What axe finds, each with the first place where it is. */
 async function violations(page: Page): Promise<readonly string[]> {
@@ -75,18 +59,6 @@ test("the sign-in is accessible", async () => {
   await page.goto(variable("MEGAROUTER_CONSOLE_URL"));
   await page.getByRole("heading", { name: "Sign in to MegaRouter" }).waitFor();
   expect(await violations(page)).toEqual([]);
-});
-
-describe.each([1440, 1024, 390])("at a width of %i pixels", (width) => {
-  test.each(parts)("nothing sticks out of the pages from %s on", async (...paths) => {
-    const { page } = await openAs(browser, "olivia", { viewport: { width, height: 900 } });
-    const wide: string[] = [];
-    for (const path of paths) {
-      await go(page, home + path);
-      if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) wide.push(path);
-    }
-    expect(wide).toEqual([]);
-  });
 });
 
 test("a chart can be read bar by bar with the keyboard, and as a table", async () => {

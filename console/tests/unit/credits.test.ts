@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { parseCount } from "../../src/forms/fields/AmountField";
 import { formatCredits, parseCredits, percentOf } from "../../src/util/credits";
 
 describe("an amount of credits", () => {
@@ -25,13 +26,17 @@ describe("an amount of credits", () => {
 });
 
 describe("a typed amount", () => {
-  test.each([["25", 25_000_000_000n], ["0.5", 500_000_000n], [" 7.000000001 ", 7_000_000_001n]])("%s is read", (text, nanoCredits) => {
+  test.each([["25", 25_000_000_000n], ["0.5", 500_000_000n], [" 7.000000001 ", 7_000_000_001n], ["12,000,000", 12_000_000_000_000_000n], ["1,000.5", 1_000_500_000_000n], ["12，000", 12_000_000_000_000n], ["12 000", 12_000_000_000_000n]])("%s is read", (text, nanoCredits) => {
     expect(parseCredits(text)).toBe(nanoCredits);
   });
 
-  test.each(["", "-1", "1,5", "1e3", "0.0000000001", "1234567890"])("%s is none", (text) => {
+  test.each(["", "-1", "1,5", "1e3", "0.0000000001", "1234567890", "1,00", "1,0000", "0.5,000", "1,234,567,890"])("%s is none", (text) => {
     expect(parseCredits(text)).toBeUndefined();
   });
+});
+
+test("a count is read with separators of thousands, and not where they may be a decimal point", () => {
+  expect(["1,000", "1000", "12 000 000", "1,5", "1.5"].map(parseCount)).toEqual([1000n, 1000n, 12_000_000n, undefined, undefined]);
 });
 
 test("a share stays between 0 and 100 percent", () => {

@@ -3,7 +3,7 @@ import type { UsageGroup } from "@megarouter/admin";
 import { describe, expect, test } from "vitest";
 
 import { divisionOf, selectionOfGroup } from "../../src/pages/analytics/exploring";
-import { selectionOf, timeRangeOf, usageFilterOf } from "../../src/util/selection";
+import { dayCountOf, selectionOf, timeRangeOf, usageFilterOf } from "../../src/util/selection";
 
 const now = new Date("2026-12-01T19:46:30Z");
 const parent = "organizations/acme";
@@ -19,6 +19,12 @@ describe("a selection", () => {
   test("of days contains its last day", () => {
     const { startTime, endTime } = timeRangeOf({ from: "2026-11-01", to: "2026-11-30" }, "30d", now, "Europe/Berlin") as Required<ReturnType<typeof timeRangeOf>>;
     expect([startTime, endTime].map((time) => timestampDate(time as never).toISOString())).toEqual(["2026-10-31T23:00:00.000Z", "2026-11-30T23:00:00.000Z"]);
+  });
+
+  test("of the last month has all of its days", () => {
+    const { startTime, endTime } = timeRangeOf(selectionOf({ period: "lastMonth" }), "30d", now, "Europe/Berlin");
+    expect([startTime, endTime].map((time) => timestampDate(time as never).toISOString())).toEqual(["2026-10-31T23:00:00.000Z", "2026-11-30T23:00:00.000Z"]);
+    expect(dayCountOf({ period: "lastMonth" }, "30d", now, "Europe/Berlin")).toBe(30);
   });
 
   test("names resources of the organization in its filter", () => {

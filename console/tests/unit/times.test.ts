@@ -1,7 +1,7 @@
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 
-import { dayAfter, dayOf, formatAgo, isDay, midnight, startOf, startOfDay } from "../../src/util/times";
+import { dayAfter, dayOf, formatAgo, formatTime, isDay, midnight, momentOf, rangeOf, startOf, startOfDay, textOfMoment } from "../../src/util/times";
 
 const now = new Date("2026-12-01T19:46:30.250Z");
 
@@ -12,6 +12,17 @@ test("a period of days begins at midnight of the organization, and has today as 
 
 test("24 hours begin with a whole hour", () => {
   expect(timestampDate(startOf("24h", now, "Europe/Berlin")).toISOString()).toBe("2026-11-30T19:00:00.000Z");
+});
+
+test.each([
+  ["month", "2026-12-31T15:30:00Z", "Asia/Tokyo", "2026-12-31T15:00:00.000Z", undefined],
+  ["month", "2026-12-31T14:30:00Z", "Asia/Tokyo", "2026-11-30T15:00:00.000Z", undefined],
+  ["lastMonth", "2027-01-01T12:00:00Z", "Europe/Berlin", "2026-11-30T23:00:00.000Z", "2026-12-31T23:00:00.000Z"],
+  ["lastMonth", "2026-04-10T12:00:00Z", "Europe/Berlin", "2026-02-28T23:00:00.000Z", "2026-03-31T22:00:00.000Z"],
+] as const)("%s at %s in %s begins at %s and ends at %s", (period, moment, timeZone, start, end) => {
+  const { startTime, endTime } = rangeOf(period, new Date(moment), timeZone);
+  expect(timestampDate(startTime).toISOString()).toBe(start);
+  expect(endTime && timestampDate(endTime).toISOString()).toBe(end);
 });
 
 test("midnight is that of the time zone, whose day may be another", () => {
@@ -43,6 +54,21 @@ test.each([
 
 test("midnight is right on a day on which the clocks change", () => {
   expect(midnight(new Date("2026-03-29T10:00:00Z"), "Europe/Berlin").toISOString()).toBe("2026-03-28T23:00:00.000Z");
+});
+
+test.each([
+  ["Europe/Berlin", "2026-12-31T18:00", "2026-12-31T17:00:00.000Z"],
+  ["Asia/Kolkata", "2026-07-01T00:15", "2026-06-30T18:45:00.000Z"],
+  // The clocks are put back in the night before.
+  ["Europe/Berlin", "2026-10-25T12:00", "2026-10-25T11:00:00.000Z"],
+])("in %s, the clocks show %s at %s", (timeZone, text, moment) => {
+  const time = momentOf(text, timeZone);
+  expect(time && timestampDate(time).toISOString()).toBe(moment);
+  expect(textOfMoment(time, timeZone)).toBe(text);
+});
+
+test("a time is shown by the clocks of the time zone", () => {
+  expect(formatTime(timestampFromDate(new Date("2026-12-31T23:30:00Z")), "en", "Asia/Tokyo")).toMatch(/^Jan 1, 2027, 8:30:00/);
 });
 
 test("a day is one of the calendar", () => {

@@ -19,7 +19,7 @@ from gateway_core.contract import headers
 from megarouter_envoy.clusters.authorities import system_authorities
 from megarouter_envoy.clusters.aws_signatures import sign
 from megarouter_envoy.clusters.discovery import discovery_cluster
-from megarouter_envoy.clusters.fallbacks import fallback_clusters
+from megarouter_envoy.clusters.fallbacks import attempt_filter, fallback_clusters
 from megarouter_envoy.clusters.replicas import (
     ask_another,
     avoid_broken_replicas,
@@ -73,7 +73,16 @@ def clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
 
 def live_clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
     """Returns the clusters that may change while Envoy runs: those of providers, and of orders of them."""
-    providers = [_provider(target, options) for target in options.providers]
+    providers = [
+        _provider(target, target.cluster, _credential_filters(target, options), options) for target in options.providers
+    ]
+    if options.discovery is not None:
+        # Envoy signs with one access key for all, so a provider that wants a signature takes no other key.
+        providers += [
+            _provider(target, target.own_key_cluster, [attempt_filter([target], options)], options)
+            for target in options.providers
+            if target.access_key is None
+        ]
     return [*providers, *fallback_clusters(options, PROTOCOL_OPTIONS)]
 
 
@@ -169,18 +178,22 @@ def _otlp(host_and_port: str) -> cluster.Cluster:
     )
 
 
-def _provider(target: ProviderTarget, options: BootstrapOptions) -> cluster.Cluster:
+def _provider(
+    target: ProviderTarget, name: str, credential_filters: Sequence[hcm.HttpFilter], options: BootstrapOptions
+) -> cluster.Cluster:
     limits = options.limits
     return cluster.Cluster(
-        name=target.cluster,
+        name=name,
         type=_discovery(target.host),
         wait_for_warm_on_init=False,  # a name that does not resolve must not prevent the gateway's start
         dns_lookup_family=cluster.ClusterDnsLookupFamily.ALL,
         connect_timeout=seconds(PROVIDER_CONNECT_TIMEOUT_S),
         per_connection_buffer_limit_bytes=limits.connection_buffer_bytes,
-        circuit_breakers=_breakers(limits.max_concurrent_provider_calls),
-        typed_extension_protocol_options={PROTOCOL_OPTIONS: pack(_provider_protocol(target, options))},
-        load_assignment=_one_endpoint(target.cluster, socket_address(target.host, target.port), target.host),
+        circuit_breakers=_breakers(limits.listeners.concurrent_provider_calls),
+        typed_extension_protocol_options={
+            PROTOCOL_OPTIONS: pack(_provider_protocol(target, credential_filters, options))
+        },
+        load_assignment=_one_endpoint(name, socket_address(target.host, target.port), target.host),
         transport_socket=_tls(target.host, options.authorities_path) if target.tls else None,
     )
 
@@ -230,11 +243,13 @@ def _http2_only(hpack_table_bytes: int | None = None) -> upstream_http.HttpProto
     )
 
 
-def _provider_protocol(target: ProviderTarget, options: BootstrapOptions) -> upstream_http.HttpProtocolOptions:
+def _provider_protocol(
+    target: ProviderTarget, credential_filters: Sequence[hcm.HttpFilter], options: BootstrapOptions
+) -> upstream_http.HttpProtocolOptions:
     """Returns HTTP/1.1 for plain HTTP. Over TLS, the provider chooses the protocol."""
     protocol = upstream_http.HttpProtocolOptions(
         common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=seconds(PROVIDER_IDLE_TIMEOUT_S)),
-        http_filters=_upstream_filters(target, options),
+        http_filters=_upstream_filters(target, credential_filters, options),
     )
     if target.tls:
         protocol.auto_config = upstream_http.HttpProtocolOptionsAutoHttpConfig(
@@ -247,7 +262,9 @@ def _provider_protocol(target: ProviderTarget, options: BootstrapOptions) -> ups
     return protocol
 
 
-def _upstream_filters(target: ProviderTarget, options: BootstrapOptions) -> list[hcm.HttpFilter]:
+def _upstream_filters(
+    target: ProviderTarget, credential_filters: Sequence[hcm.HttpFilter], options: BootstrapOptions
+) -> list[hcm.HttpFilter]:
     """Returns the filters that see the request last, after the router has chosen this provider.
 
     Only what the module cannot know is removed here: what Envoy's tracing adds last, and, because the module does not know
@@ -258,11 +275,15 @@ def _upstream_filters(target: ProviderTarget, options: BootstrapOptions) -> list
     filters = []
     if names or prefix:
         filters.append(http_filter("envoy.filters.http.header_mutation", keep_from_provider(names, prefix)))
+    codec = http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())
+    return [*filters, *credential_filters, codec]
+
+
+def _credential_filters(target: ProviderTarget, options: BootstrapOptions) -> list[hcm.HttpFilter]:
+    """Returns the filter that sends the gateway's credential; none for a mock provider."""
     if target.sent_secret is not None:
-        filters.append(_inject(_provider_credential(target, target.sent_secret, options)))
-    if target.access_key is not None:
-        filters.append(sign(target.host, target.access_key))
-    return [*filters, http_filter("envoy.filters.http.upstream_codec", upstream_codec.UpstreamCodec())]
+        return [_inject(_provider_credential(target, target.sent_secret, options))]
+    return [] if target.access_key is None else [sign(target.host, target.access_key)]
 
 
 def _provider_credential(

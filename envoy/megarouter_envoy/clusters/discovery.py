@@ -8,7 +8,7 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.endpoint import v3 as endpoint
 from envoy_data_plane.google.protobuf import Any
 
-from megarouter_envoy.names import DISCOVERY_CLUSTER
+from megarouter_envoy.names import DISCOVERY_CLUSTER, LIVE_LAYER
 from megarouter_envoy.options import Discovery
 from megarouter_envoy.typed_config import seconds, unix_address
 
@@ -36,7 +36,7 @@ def discovery_cluster(discovery: Discovery, http2: Any) -> cluster.Cluster:
 
 
 def discovered_resources() -> bootstrap.BootstrapDynamicResources:
-    """Returns the sources: clusters come over the stream."""
+    """Returns the sources: clusters come over the stream, and nothing else but `discovered_layer`."""
     pause = core.BackoffStrategy(base_interval=seconds(_PAUSE_S), max_interval=seconds(_PAUSE_MAX_S))
     service = core.GrpcService(
         envoy_grpc=core.GrpcServiceEnvoyGrpc(
@@ -50,9 +50,18 @@ def discovered_resources() -> bootstrap.BootstrapDynamicResources:
             grpc_services=[service],
             set_node_on_first_message_only=True,
         ),
-        cds_config=core.ConfigSource(
-            ads=core.AggregatedConfigSource(),
-            resource_api_version=core.ApiVersion.V3,
-            initial_fetch_timeout=seconds(_FIRST_CONFIGURATION_S),
-        ),
+        cds_config=_stream(),
+    )
+
+
+def discovered_layer() -> bootstrap.RuntimeLayerRtdsLayer:
+    """Returns the source of the limits that change while Envoy runs: the same stream."""
+    return bootstrap.RuntimeLayerRtdsLayer(name=LIVE_LAYER, rtds_config=_stream())
+
+
+def _stream() -> core.ConfigSource:
+    return core.ConfigSource(
+        ads=core.AggregatedConfigSource(),
+        resource_api_version=core.ApiVersion.V3,
+        initial_fetch_timeout=seconds(_FIRST_CONFIGURATION_S),
     )

@@ -50,7 +50,7 @@ def try_next(attempts: int) -> route.RetryPolicy:
 def _fallback(order: Sequence[str], options: BootstrapOptions, protocol_options: str) -> cluster.Cluster:
     names = {target.name: target for target in options.providers}
     parts = [composite.ClusterConfigClusterEntry(name=names[name].cluster) for name in order]
-    calls_max = options.limits.max_concurrent_provider_calls
+    calls_max = options.limits.listeners.concurrent_provider_calls
     return cluster.Cluster(
         name=fallback_cluster(order),
         cluster_type=cluster.ClusterCustomClusterType(
@@ -76,7 +76,7 @@ def _fallback(order: Sequence[str], options: BootstrapOptions, protocol_options:
 
 def _protocol(targets: Sequence[ProviderTarget], options: BootstrapOptions) -> upstream_http.HttpProtocolOptions:
     """Returns HTTP/1.1, which every provider speaks, with the filters that prepare each attempt."""
-    filters = [_attempt(targets, options), *_signatures(targets)]
+    filters = [attempt_filter(targets, options), *_signatures(targets)]
     if options.otlp_endpoint is not None:
         removal = keep_from_provider(headers.TRACE_CONTEXT, "")
         filters.insert(0, http_filter("envoy.filters.http.header_mutation", removal))
@@ -98,11 +98,13 @@ def _signatures(targets: Sequence[ProviderTarget]) -> list[hcm.HttpFilter]:
     return [*signers, unmark]
 
 
-def _attempt(targets: Sequence[ProviderTarget], options: BootstrapOptions) -> hcm.HttpFilter:
+def attempt_filter(targets: Sequence[ProviderTarget], options: BootstrapOptions) -> hcm.HttpFilter:
     """Returns the upstream filter that gives each attempt of a call its path, its name of the model and its credential."""
     lines = [f"target {_target_line(target)}" for target in targets]
     if options.control_prefix:
         lines.append(f"control_prefix {options.control_prefix}")
+    if options.discovery is not None:
+        lines.append(f"own_key_folder {options.discovery.own_keys}")
     return module_http_filter(options.module_path, "attempt", StringValue("\n".join(lines)))
 
 

@@ -1,7 +1,5 @@
 """The filter chain of the model listener. Requests pass it from top to bottom, responses from bottom to top."""
 
-from pathlib import Path
-
 from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
 from envoy_data_plane.envoy.extensions.filters.http.cors import v3 as cors
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
@@ -19,7 +17,7 @@ from megarouter_envoy.typed_config import http_filter
 
 def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
     """Returns all filters in order."""
-    limits = options.limits
+    limits, discovery = options.limits, options.discovery
     secret_files = [target.sent_secret.secret_file for target in options.providers if target.sent_secret]
     browsers = [http_filter(CORS_FILTER, cors.Cors())] if options.model_allowed_origins else []
     return [
@@ -35,11 +33,13 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
         http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
         http_filter(DECISION_NAMESPACE, decisions.authorization(limits, options.sockets.authz_workers)),
         http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits, options.sockets.ratelimit_workers)),
-        module_filters.rewriter(options.module_path, secret_files, _live_secrets(options), options.control_prefix),
+        module_filters.rewriter(
+            options.module_path,
+            secret_files,
+            discovery.credentials if discovery else None,
+            discovery.own_keys if discovery else None,
+            options.control_prefix,
+        ),
         gzip_decompressor(),
         http_filter("envoy.filters.http.router", router.Router(suppress_envoy_headers=True)),
     ]
-
-
-def _live_secrets(options: BootstrapOptions) -> Path | None:
-    return None if options.discovery is None else options.discovery.credentials

@@ -87,7 +87,11 @@ def _question(cluster: str, timeout_s: float, headers: Mapping[str, str] | None 
 
 
 def rewriter(
-    module: Path, secret_files: Iterable[Path], secret_folder: Path | None, control_prefix: str
+    module: Path,
+    secret_files: Iterable[Path],
+    secret_folder: Path | None,
+    own_keys: Path | None,
+    control_prefix: str,
 ) -> hcm.HttpFilter:
     """Returns the filter that carries out the decision, refuses calls without one, and reads usage from the response.
 
@@ -95,11 +99,14 @@ def rewriter(
         module: the dynamic module.
         secret_files: files with the providers' credentials, so that no answer can quote them.
         secret_folder: a folder of such files, which come and go; None for none.
+        own_keys: the folder with the keys that organizations have themselves; None for none.
         control_prefix: headers that begin with it pass to providers besides those that the contract lists; empty for none.
     """
     lines = [f"secret_file {path}" for path in secret_files]
     if secret_folder is not None:
         lines.append(f"secret_folder {secret_folder}")
+    if own_keys is not None:
+        lines.append(f"own_key_folder {own_keys}")
     if control_prefix:
         lines.append(f"control_prefix {control_prefix}")
     return _filter(module, "rewriter", StringValue("\n".join(lines)))

@@ -6,16 +6,20 @@ import json
 from pathlib import Path
 from typing import Final, TypedDict
 
+from envoy_data_plane.envoy.service.runtime import v3 as runtime
 from pydantic import TypeAdapter
 
 from gateway_core.model.deployments.live_configuration import source_of, wanted_document
 from megarouter_envoy.clusters.definitions import live_clusters
 from megarouter_envoy.gateway.live_folder import LiveFolder
+from megarouter_envoy.names import LIVE_LAYER
 from megarouter_envoy.options import BootstrapOptions
+from megarouter_envoy.overload import listener_layer
 
 OPTIONS: Final = TypeAdapter(BootstrapOptions)
 
 CLUSTER_TYPE: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+RUNTIME_TYPE: Final = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 
 
 class Resource(TypedDict):
@@ -28,11 +32,16 @@ class Resource(TypedDict):
 
 
 def resources(options: BootstrapOptions) -> list[Resource]:
-    """Returns the clusters of providers, and of calls that may be tried at several."""
+    """Returns the clusters of providers, and of calls that may be tried at several, and the limits of the listeners."""
+    layer = runtime.Runtime(name=LIVE_LAYER, layer=listener_layer(options.limits.listeners))
     return [
-        Resource(name=cluster.name, type_url=CLUSTER_TYPE, value=base64.b64encode(bytes(cluster)).decode())
-        for cluster in live_clusters(options)
+        *(_resource(cluster.name, CLUSTER_TYPE, bytes(cluster)) for cluster in live_clusters(options)),
+        _resource(LIVE_LAYER, RUNTIME_TYPE, bytes(layer)),
     ]
+
+
+def _resource(name: str, type_url: str, message: bytes) -> Resource:
+    return Resource(name=name, type_url=type_url, value=base64.b64encode(message).decode())
 
 
 def write_options(options: BootstrapOptions, folder: LiveFolder) -> None:
@@ -42,7 +51,7 @@ def write_options(options: BootstrapOptions, folder: LiveFolder) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = OPTIONS.dump_json(plain, indent=2) + b"\n"
     _replace(folder.options_file, text)
-    source = source_of(text, wanted_document((), options.fallbacks))
+    source = source_of(text, wanted_document((), options.fallbacks, options.limits.listeners))
     first = {"number": 0, "source": source, "refusal": "", "is_confirmed": False, "resources": resources(plain)}
     _replace(folder.last_good_file, json.dumps(first, indent=1).encode() + b"\n")
 

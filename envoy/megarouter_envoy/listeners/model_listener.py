@@ -3,6 +3,7 @@
 from envoy_data_plane.envoy.config.listener import v3 as listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
+from gateway_core.model.deployments.fallbacks import MOST_ATTEMPTS
 from megarouter_envoy.filters.model_filters import model_filters
 from megarouter_envoy.listeners.connection_manager import hardened_manager, public_listener
 from megarouter_envoy.listeners.model_routes import model_routes
@@ -26,8 +27,15 @@ def model_listener(options: BootstrapOptions) -> listener.Listener:
     manager.route_config = model_routes(
         options.limits.stream_idle_timeout_s,
         options.model_allowed_origins,
-        sorted({len(order) for order in options.fallbacks}),
+        _numbers_of_attempts(options),
         options.limits.max_request_bytes,
     )
     manager.http_filters = [*remember_path(options.otlp_endpoint), *model_filters(options)]
     return public_listener(MODEL_LISTENER, options.model_port, manager, options)
+
+
+def _numbers_of_attempts(options: BootstrapOptions) -> list[int]:
+    """Returns how many attempts calls may make. Orders that change while Envoy runs may have any number of them."""
+    if options.discovery is not None:
+        return list(range(2, MOST_ATTEMPTS + 1))
+    return sorted({len(order) for order in options.fallbacks})

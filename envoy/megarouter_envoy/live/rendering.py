@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway_core.model.deployments.listener_limits import ListenerLimits
 from megarouter_envoy.clusters.secret_sources import write_secret_sources
 from megarouter_envoy.gateway.configuration import target_of
 from megarouter_envoy.gateway.live_folder import LiveFolder
@@ -34,6 +35,7 @@ class Wanted(BaseModel):
 
     providers: tuple[LiveProvider, ...] = ()
     fallbacks: tuple[tuple[str, ...], ...] = ()
+    limits: ListenerLimits = ListenerLimits()
 
 
 class Rendered(NamedTuple):
@@ -55,7 +57,8 @@ def render(options: BootstrapOptions, wanted: Wanted, folder: LiveFolder) -> Ren
     targets = (*(one for one in options.providers if one.name not in replaced), *live.values())
     known = {target.name for target in targets}
     fallbacks = tuple(order for order in wanted.fallbacks if known.issuperset(order))
-    changed = dataclasses.replace(options, providers=targets, fallbacks=fallbacks)
+    limits = dataclasses.replace(options.limits, listeners=wanted.limits)
+    changed = dataclasses.replace(options, providers=targets, fallbacks=fallbacks, limits=limits)
     made = resources(changed)
     write_credentials(folder.secrets, routes)
     write_secret_sources(changed)

@@ -142,6 +142,8 @@ class Terms:
     shadow_refusals: tuple[int, ...]
     """Indexes of the counters whose whitelists, in shadow mode, would refuse the model."""
     validity: Validity
+    own_key: str = ""
+    """The id of the organization's own key at the provider; empty if calls carry the gateway's."""
 
     def hold_for(self, principal: Principal, prices: CatalogView, now_epoch_s: float) -> bool:
         """Returns whether `agree` would return the same terms now."""
@@ -229,6 +231,7 @@ def agree(
     if isinstance(reserved_as, Refusal):
         return reserved_as
     rails = in_force(principal.guardrails, now_epoch_s)
+    own_key = principal.own_key_at(model.provider)
 
     def covers(rule: RateRule | ModelBudget) -> bool:
         return rule.covers(model.name, model.provider)
@@ -251,6 +254,7 @@ def agree(
             counters=tuple(budget.counter for budget in budgets),
             throttles=tuple(throttle.throttle for throttle in throttles),
             routed=parameters.routed,
+            own_key=bool(own_key),
         ),
         limits=limits_of(
             rails, budgets, throttles, encode_limits(rate_limits_of(rails, covers)), is_free=endpoint.is_free
@@ -263,6 +267,7 @@ def agree(
             query=parameters.query,
             streams=parameters.streams,
             asks_for_usage=parameters.asks_for_usage,
+            has_own_key=bool(own_key),
         ),
         provider=provider,
         model=model,
@@ -272,6 +277,7 @@ def agree(
         budget_mode=principal.budget_mode,
         shadow_refusals=() if endpoint.uploads else principal.shadow_refusals(model.name, model.provider),
         validity=_validity(principal, prices, budgets, ends_of(rails), now_epoch_s),
+        own_key=own_key,
     )
 
 

@@ -48,6 +48,8 @@ class Rung:
     provider: str
     served_model: str
     price_version: int
+    own_key: bool = False
+    """Whether the attempt carries the organization's own key at the provider."""
 
 
 @record(frozen=True)
@@ -78,13 +80,27 @@ class Claims:
     """The choice of the model; None if the caller named it."""
     rungs: tuple[Rung, ...] = ()
     """The deployments of all attempts, in their order; empty if the call makes only one."""
+    own_key: bool = False
+    """Whether the call carries the organization's own key at the provider."""
 
     def of_attempt(self, attempt: int) -> "Claims":
         """Returns the claims of the deployment that an attempt went to. The first attempt is 1."""
         if attempt <= 1 or not self.rungs:
             return self
         rung = self.rungs[min(attempt, len(self.rungs)) - 1]
-        return replace(self, provider=rung.provider, served_model=rung.served_model, price_version=rung.price_version)
+        return replace(
+            self,
+            provider=rung.provider,
+            served_model=rung.served_model,
+            price_version=rung.price_version,
+            own_key=rung.own_key,
+        )
+
+    @property
+    def own_key_attempts(self) -> tuple[int, ...]:
+        """The attempts that carry an own key, from 0."""
+        carried = [rung.own_key for rung in self.rungs] or [self.own_key]
+        return tuple(index for index, is_own in enumerate(carried) if is_own)
 
     @cached_property
     def encoded_counters(self) -> tuple[str, ...]:
@@ -174,6 +190,8 @@ def encode_claims(claims: Claims, signing_key: bytes) -> EncodedClaims:
         fields["routed"] = claims.routed.encode()
     if claims.rungs:
         fields["rungs"] = [(one.provider, one.served_model, one.price_version) for one in claims.rungs]
+    if own := claims.own_key_attempts:  # a field of its own, because programs of before read every rung as three values
+        fields["own"] = own
     payload = json.dumps(fields, separators=(",", ":"))
     return _begun(f"{_VERSION}.{_encode(payload.encode())}.", signing_key)
 
@@ -269,6 +287,7 @@ def _tags_of(text: str) -> Tags:
 def _claims_of(text: str) -> Claims:
     """Decodes the claims of a verified token."""
     fields = json.loads(_decode(text.partition(".")[2]))
+    own = fields.get("own", ())
     return Claims(
         organization=fields["org"],
         group_path=tuple(fields["groups"]),
@@ -283,7 +302,11 @@ def _claims_of(text: str) -> Claims:
         counters=tuple(Counter.decode(counter) for counter in fields["counters"]),
         throttles=tuple(Throttle.decode(throttle) for throttle in fields["throttles"]),
         routed=decode_routed_as(fields["routed"]) if "routed" in fields else None,
-        rungs=tuple(Rung(*one) for one in fields.get("rungs", ())),
+        rungs=tuple(
+            Rung(provider, served_model, price_version, index in own)
+            for index, (provider, served_model, price_version) in enumerate(fields.get("rungs", ()))
+        ),
+        own_key=0 in own,
     )
 
 

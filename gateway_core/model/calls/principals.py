@@ -38,11 +38,17 @@ class Principal:
     is_switched_off: bool = False
     """Whether the organization is a personal account in a deployment that has none."""
     routing: CallerRouting = NO_ROUTING
+    own_keys: tuple[tuple[str, str], ...] = ()
+    """The providers at which the organization has a key itself, each with the id of the key. Its calls carry them."""
 
     def at(self, instant_epoch_s: float) -> "Principal":
         """Returns the principal with the limits that are in force at an instant."""
         rails = in_force(self.guardrails, instant_epoch_s)
         return self if rails is self.guardrails else replace(self, guardrails=rails)
+
+    def own_key_at(self, provider: str) -> str:
+        """Returns the id of the organization's own key at a provider; empty if it has none."""
+        return next((key for name, key in self.own_keys if name == provider), "")
 
     def may_call(self, model: str, provider: str) -> bool:
         """Returns whether every enforced whitelist above the call allows the model.

@@ -37,6 +37,7 @@ def route_of(
     query: str,
     streams: bool,
     asks_for_usage: bool,
+    has_own_key: bool = False,
 ) -> Route:
     """Returns the route of a call.
 
@@ -48,10 +49,11 @@ def route_of(
         query: the part of the query that goes on.
         streams: whether the caller wants a stream.
         asks_for_usage: whether the body asks for the usage of a stream.
+        has_own_key: whether the caller's organization has a key of its own at the provider.
     """
     asks = endpoint.needs_include_usage and provider.stream_options
     return Route(
-        cluster=provider.cluster(endpoint.dialect),
+        cluster=provider.own_key_cluster(endpoint.dialect) if has_own_key else provider.cluster(endpoint.dialect),
         upstream_path=upstream_path(
             endpoint,
             provider.model_path(endpoint.dialect, model.upstream_name),

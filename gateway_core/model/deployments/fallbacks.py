@@ -54,6 +54,11 @@ def encode_ladder(rungs: Iterable[str]) -> str:
     return "\n".join(rungs)
 
 
+def encode_own_keys(ids: Iterable[str]) -> str:
+    """Returns the ids of the keys of all attempts. An empty id means that the attempt carries the gateway's credential."""
+    return " ".join(one or "-" for one in ids)
+
+
 def may_try_another(provider: Provider) -> bool:
     """Returns whether a call that a provider failed costs nothing there, so that another deployment may be tried."""
     return provider.bills_after_disconnect is None

@@ -38,7 +38,7 @@ _BYTES_PER_TOKEN: Final = {"STRICT": 1, "BALANCED": 4}
 # The function runs with the owner's rights. The service can look up the key of a hash, but cannot list identities.
 _SELECT: Final = """
 SELECT asked.key_hash, found.*, is_switched_off(found.organization_id),
-       routing_of(found.organization_id, found.group_path, found.api_key_id)
+       routing_of(found.organization_id, found.group_path, found.api_key_id), own_credentials_of(found.organization_id)
   FROM unnest($1::bytea[]) AS asked (key_hash), LATERAL identity_of_key(asked.key_hash) AS found
 """
 _REVISIONS: Final = "SELECT organization_id, revision FROM identity_revisions_of($1)"
@@ -54,7 +54,8 @@ _ROWS_PER_TURN: Final = 20
 
 # With the rights of admin_service, behind the wall between organizations.
 _OF_API_KEY: Final = """
-SELECT found.*, is_switched_off(found.organization_id), routing_of(found.organization_id, found.group_path, found.api_key_id)
+SELECT found.*, is_switched_off(found.organization_id), routing_of(found.organization_id, found.group_path, found.api_key_id),
+       own_credentials_of(found.organization_id)
   FROM api_keys k, LATERAL identity_of_key(k.secret_hash) AS found
  WHERE k.organization_id = $1 AND k.api_key_id = $2 AND k.state <> 'DELETED'
 """
@@ -65,7 +66,7 @@ SELECT m.organization_id, '' AS api_key_id, m.member_id, true AS api_key_active,
        m.state = 'ACTIVE' AS member_active, coalesce(g.path, '{}') AS group_path, o.state = 'ACTIVE' AS organization_active,
        o.time_zone, o.input_estimate, o.budget_mode, false AS secret_replaced, NULL::text[] AS ip_allow_list,
        coalesce(above.guardrails, '[]') AS guardrails, above.more_limits, is_switched_off(m.organization_id),
-       routing_of(m.organization_id, coalesce(g.path, '{}'), '')
+       routing_of(m.organization_id, coalesce(g.path, '{}'), ''), own_credentials_of(m.organization_id)
   FROM members m
   JOIN organizations o ON o.organization_id = m.organization_id
   LEFT JOIN groups g ON g.organization_id = m.organization_id AND g.group_id = m.group_id
@@ -223,6 +224,9 @@ def principal_of_row(row: asyncpg.Record) -> Principal:
         budget_mode=BudgetMode(row["budget_mode"]),
         is_switched_off=row["is_switched_off"],
         routing=routing_of_text(row["routing_of"], _scopes(row)) if row["routing_of"] else NO_ROUTING,
+        own_keys=_shared(tuple(sorted(json.loads(row["own_credentials_of"]).items())))
+        if row["own_credentials_of"]
+        else (),
     )
 
 

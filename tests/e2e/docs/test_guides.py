@@ -16,6 +16,7 @@ from tests.support.checkout.documented_commands import blocks, broken_promises
         "docs/guides/calling-models.md",
         "docs/guides/live-configuration.md",
         "docs/guides/operators.md",
+        "docs/guides/own-keys.md",
         "docs/guides/people.md",
         "docs/guides/routing.md",
         "docs/guides/scim.md",

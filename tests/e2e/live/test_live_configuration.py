@@ -1,10 +1,12 @@
 """Operators change providers, credentials and models by the API, and every Envoy has the change within two seconds."""
 
 import asyncio
+import re
 import statistics
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -16,6 +18,7 @@ from tests.support.servers.scripted_upstream import Pause, Request, Script, Send
 
 WITHIN_S = 2.0
 ROUNDS = 5
+CONNECTIONS = 8
 LONG_NAME = ".".join(["a" * 60] * 5)
 """Longer than Envoy takes the name of a server."""
 
@@ -192,6 +195,52 @@ async def test_no_answer_quotes_a_credential_of_the_api(gateways: Gateways) -> N
     assert answer.status == 400
     assert SECRET not in answer.text
     assert "[redacted]" in answer.text
+
+
+async def test_limits_of_the_listeners_hold_on_both_envoys_within_two_seconds_and_cut_nothing(
+    gateways: Gateways,
+) -> None:
+    """Seen to fail without the layer of Envoy's runtime that discovery brings."""
+    kept = [await connect(stack) for stack in gateways.both for _ in range(CONNECTIONS)]
+    limited = await gateways.operate("listenerLimits:replace", {"modelConnections": CONNECTIONS})
+    assert (limited.status, limited.json["modelConnections"]) == (200, CONNECTIONS)
+    try:
+        for stack in gateways.both:
+            async with asyncio.timeout(WITHIN_S):
+                while await is_open(await connect(stack)):
+                    pass
+        assert all([await is_open(one) for one in kept])
+    finally:
+        assert (await gateways.operate("listenerLimits:replace", {}, gateways.second)).status == 200
+    for stack in gateways.both:
+        async with asyncio.timeout(WITHIN_S):
+            while not await is_open(await connect(stack)):
+                pass
+    for _, writer in kept:
+        writer.close()
+
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connect(stack: Stack) -> Connection:
+    url = urlsplit(stack.environment["MEGAROUTER_BASE_URL"])
+    assert url.hostname is not None
+    return await asyncio.open_connection(url.hostname, url.port)
+
+
+async def is_open(connection: Connection) -> bool:
+    """Returns whether Envoy answers on a connection."""
+    reader, writer = connection
+    try:
+        writer.write(b"GET / HTTP/1.1\r\nhost: gateway\r\n\r\n")
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        [length] = re.findall(rb"content-length: (\d+)", head)
+        await reader.readexactly(int(length))
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return False
+    return True
 
 
 def clusters_of(stack: Stack) -> set[str]:

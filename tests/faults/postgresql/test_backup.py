@@ -6,15 +6,17 @@ Redis is emptied, and everything that was settled since then is settled again fr
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from deploy.local.process.children import ChildCommand, run_child
+from deploy.local.process.children import ChildCommand, run_child, start_child, wait_until_ready
 from deploy.local.process.privilege import unprivileged_account
 from deploy.local.programs.postgres import DATABASE, USER, data_directory, postgres_program
 from deploy.local.stack.layout import REPOSITORY
@@ -52,16 +54,31 @@ class Backups:
         return f'{self._scripts}/archive-wal.sh {self.folder} "%p" %f'
 
     def run(self, script: str, *arguments: str, directory: Path | None = None) -> None:
+        run_child(self._child(script, *arguments, directory=directory), script, SCRIPT_TIMEOUT_S)
+
+    def copies(self) -> list[Path]:
+        """Returns the finished copies, the oldest first."""
+        return sorted(self.folder.glob("base/[0-9]*"))
+
+    def run_daily_until_it_rests(self) -> None:
+        child = self._child("daily-backup.sh")
+        process = start_child(child)
+        try:
+            wait_until_ready(process, "daily-backup.sh", child.log_file, _rests, SCRIPT_TIMEOUT_S)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+    def _child(self, script: str, *arguments: str, directory: Path | None = None) -> ChildCommand:
         programs = Path(postgres_program("pg_basebackup", self._account)).parent
         where = {"PGHOST": "127.0.0.1", "PGPORT": str(self._server.port), "PGUSER": USER, "PGDATABASE": DATABASE}
-        child = ChildCommand(
+        return ChildCommand(
             [str(self._scripts / script), str(self.folder), *arguments],
             {"PATH": f"{programs}:/usr/bin:/bin", "LC_ALL": "C", "PGPASSWORD": databases.PASSWORD, **where},
             directory or self.folder,
             self._server.directory / "backup.log",
             account=self._account,
         )
-        run_child(child, script, SCRIPT_TIMEOUT_S)
 
     def restore(self, moment: str) -> None:
         """Replaces the data of the stopped server."""
@@ -72,6 +89,19 @@ class Backups:
             os.chown(data, self._account.user_id, self._account.group_id)
         # It reaches the directory only as its working directory.
         self.run("restore.sh", ".", moment, directory=data)
+
+
+def _rests(pid: int) -> bool:
+    """Whether the shell has decided, and waits for its next look."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    return any(_program(child) == "sleep" for child in children)
+
+
+def _program(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text("utf-8").strip()
+    except OSError:  # it has ended
+        return ""
 
 
 @pytest.fixture
@@ -184,3 +214,19 @@ async def until_writable(server: databases.Postgres) -> None:
                 await asyncio.sleep(0.05)
     finally:
         await owner.close()
+
+
+@pytest.mark.timeout(120)
+async def test_a_restart_makes_no_copy_before_the_newest_is_a_day_old(
+    servers: tuple[databases.Postgres, databases.Redis], backups: Backups
+) -> None:
+    """Restarts must not replace the copies of a week. Seen to fail without the comparison: each start made a copy."""
+    backups.run_daily_until_it_rests()
+    [first] = backups.copies()
+    backups.run_daily_until_it_rests()
+    assert backups.copies() == [first]
+    old = first.rename(first.with_name((datetime.now(UTC) - timedelta(hours=25)).strftime("%Y%m%dT%H%M%SZ")))
+    backups.run_daily_until_it_rests()
+    [kept, made] = backups.copies()
+    assert kept == old
+    assert made >= first

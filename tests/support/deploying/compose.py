@@ -26,8 +26,8 @@ class UnsetVariableError(Exception):
     """The file wants a variable that is not set."""
 
 
-def composed(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the document with the variables put in.
+def composed(variables: Mapping[str, str], *more: str) -> dict[str, Any]:
+    """Returns the document with the variables put in, and with what other files of the folder add.
 
     Raises:
         UnsetVariableError: one that the file demands is missing.
@@ -41,9 +41,24 @@ def composed(variables: Mapping[str, str]) -> dict[str, Any]:
             raise UnsetVariableError(match["name"])
         return found or (match["other"] or "")
 
-    text = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(value, text))
+    texts = [(FOLDER / name).read_text(encoding="utf-8") for name in ("compose.yaml", *more)]
+    document: dict[str, Any] = {}
+    for text in texts:
+        document = _merged(document, yaml.safe_load(_VARIABLE.sub(value, text)))
     return document
+
+
+def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Adds another file as compose does: volumes and ports are added, and a command is replaced."""
+    merged = dict(one)
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(one.get(key), dict):
+            merged[key] = _merged(one[key], value)
+        elif key in {"volumes", "ports"} and isinstance(value, list):
+            merged[key] = [*one.get(key, []), *value]
+        else:
+            merged[key] = value
+    return merged
 
 
 def problems_of(document: dict[str, Any]) -> str:

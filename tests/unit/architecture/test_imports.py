@@ -87,6 +87,7 @@ WITH_ANOTHER_USER = (
     "gateway_core.runtime.unix_sockets",
     "gateway_core.model.catalog_file",
     "gateway_core.model.deployments.fallbacks",
+    "gateway_core.model.deployments.listener_limits",
     "gateway_core.model.deployments.live_configuration",
     "gateway_core.model.organization.issuer_fields",
 )

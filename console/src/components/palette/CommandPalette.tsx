@@ -5,6 +5,7 @@ import { Group, Kbd, Modal, ScrollArea, Text, TextInput, UnstyledButton } from "
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useState } from "react";
 
+import { useFocusReturn } from "../../hooks/focus";
 import { type Choice, useFound } from "./found";
 
 interface CommandPaletteProps {
@@ -14,6 +15,7 @@ interface CommandPaletteProps {
 
 /** Goes to a page by its name, to a member, a group or a key, or to a call by its id. */
 export function CommandPalette({ opened, close }: CommandPaletteProps) {
+  useFocusReturn(opened);
   const { t } = useLingui();
   return (
     <Modal opened={opened} onClose={close} title={t`Go to`} size="md" yOffset="12vh">

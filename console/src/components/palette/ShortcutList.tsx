@@ -4,11 +4,13 @@ import { useLingui } from "@lingui/react/macro";
 import { Kbd, Modal, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
+import { useFocusReturn } from "../../hooks/focus";
 import { Properties } from "../../ui/Properties";
 import { useKnownPages } from "./pages";
 
 /** The keys that do something everywhere. */
 export function ShortcutList({ opened, close }: { readonly opened: boolean; readonly close: () => void }) {
+  useFocusReturn(opened);
   const { t } = useLingui();
   const pages = useKnownPages().filter((page) => page.key !== undefined);
   const entries: readonly (readonly [ReactNode, ReactNode])[] = [

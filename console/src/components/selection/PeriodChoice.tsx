@@ -6,12 +6,13 @@ import { usePlace } from "../../hooks/account";
 import { useNow } from "../../hooks/now";
 import { useChangeSearch, useSelection } from "../../hooks/usage";
 import { type Period, dayBefore, dayOf, isDay } from "../../util/times";
+import { usePeriods } from "./periods";
 
 const mostDays = 400;
 const custom = "custom";
 const yesterday = "yesterday";
 
-/** Chooses a period that ends now, or a range of days, of the organization of the page. */
+/** Chooses a period, or a range of days, of the organization of the page. */
 export function PeriodChoice({ otherwise }: { readonly otherwise: Period }) {
   return <PeriodField otherwise={otherwise} timeZone={usePlace().organization.timeZone} />;
 }
@@ -26,6 +27,7 @@ export function PeriodField({ otherwise, timeZone }: PeriodFieldProps) {
   const { t } = useLingui();
   const now = useNow();
   const [today, before] = [dayOf(now, timeZone), dayBefore(dayOf(now, timeZone))];
+  const [shortest, ...longer] = usePeriods();
   const selection = useSelection();
   const change = useChangeSearch();
   const choose = (value: string): void => {
@@ -35,14 +37,13 @@ export function PeriodField({ otherwise, timeZone }: PeriodFieldProps) {
   };
   const isYesterday = selection.from === before && selection.to === before;
   return (
-    <Group gap="sm">
-      {selection.from !== undefined && !isYesterday && <Days key={`${selection.from} ${selection.to}`} from={selection.from} to={selection.to ?? today} change={change} />}
+    <Group gap="sm" className="period">
+      {selection.from !== undefined && !isYesterday && <Days from={selection.from} to={selection.to ?? today} change={change} />}
       <NativeSelect
         aria-label={t`Period`} value={isYesterday ? yesterday : selection.from === undefined ? (selection.period ?? otherwise ?? "") : custom} onChange={(event) => choose(event.currentTarget.value)} w={200}
         data={[
           ...(otherwise === undefined ? [{ value: "", label: t`From the beginning` }] : []),
-          { value: "24h", label: t`Last 24 hours` }, { value: yesterday, label: t`Yesterday` }, { value: "7d", label: t`Last 7 days` }, { value: "30d", label: t`Last 30 days` },
-          { value: "90d", label: t`Last 90 days` }, { value: "365d", label: t`Last 365 days` }, { value: custom, label: t`Custom days…` },
+          shortest, { value: yesterday, label: t`Yesterday` }, ...longer, { value: custom, label: t`Custom days…` },
         ]}
       />
     </Group>
@@ -55,11 +56,14 @@ interface DaysProps {
   readonly change: (part: Readonly<Record<string, string | undefined>>) => void;
 }
 
-/** The first and the last day. The address changes when a person leaves the field, because a year is typed digit by digit. */
+/**
+ * The first and the last day. The address changes when a person leaves the field, because a year is typed digit by digit. The fields stay
+ * when it does: the person is typing in the other one by then.
+ */
 function Days({ from, to, change }: DaysProps) {
   const { t } = useLingui();
-  const [first, setFirst] = useState(from);
-  const [last, setLast] = useState(to);
+  const [first, setFirst] = useText(from);
+  const [last, setLast] = useText(to);
   const days = (Date.parse(last) - Date.parse(first)) / (24 * 3600_000) + 1;
   const isRange = isDay(first) && isDay(last) && first >= "2000-01-01" && days >= 1 && days <= mostDays;
   const commit = (): void => {
@@ -76,4 +80,11 @@ function Days({ from, to, change }: DaysProps) {
       {!isRange && <Text size="xs" c="red" role="alert"><Trans>Choose 1 to 400 days.</Trans></Text>}
     </Group>
   );
+}
+
+/** What a person types, begun anew when the address has another value. */
+function useText(value: string): readonly [string, (text: string) => void] {
+  const [state, setState] = useState({ value, text: value });
+  if (state.value !== value) setState({ value, text: value });
+  return [state.value === value ? state.text : value, (text) => setState({ value, text })];
 }

@@ -67,7 +67,7 @@ export function RuleForm({ rule, overrides, onDone }: RuleFormProps) {
                   maxTags={16} error={isWrong("percents") ? t`Enter at least one number from 1 to 1000.` : saving.violation("notification_rule.threshold_percents")}
                 />
                 <TagsInput
-                  label={t`At credits`} description={t`Amounts of spend, such as 500`} value={[...wanted.amounts]} onChange={(amounts) => change({ amounts })} maxTags={16}
+                  label={t`At credits`} description={t`Amounts of spend, such as 500`} value={[...wanted.amounts]} onChange={(amounts) => change({ amounts })} maxTags={16} splitChars={[";"]}
                   error={isWrong("amounts") ? t`Enter amounts such as 25 or 0.5.` : saving.violation("notification_rule.threshold_nano_credits")}
                 />
               </SimpleGrid>

@@ -2,6 +2,7 @@ import { useLingui } from "@lingui/react/macro";
 import { TextInput } from "@mantine/core";
 
 import { parseCredits } from "../../util/credits";
+import { ungrouped } from "../../util/numbers";
 
 interface TextFieldProps {
   readonly value: string;
@@ -30,6 +31,6 @@ export function CountField({ value, onChange, error, flex, ...rest }: TextFieldP
 
 /** Reads a whole number, also with the separators that people paste; undefined if it is none. */
 export function parseCount(text: string): bigint | undefined {
-  const digits = text.replaceAll(/[,\s_]/g, "");
+  const digits = ungrouped(text);
   return /^\d{1,15}$/.test(digits) ? BigInt(digits) : undefined;
 }

@@ -3,6 +3,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Alert, Button, Checkbox, Group, SimpleGrid, Stack, Switch, Text } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
+import { idOf } from "../../api/names";
 import { Confirmation } from "../../components/Confirmation";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { useSaving } from "../../hooks/saving";
@@ -52,7 +53,7 @@ export function GuardrailForm({ guardrail }: { readonly guardrail: Guardrail }) 
         <Group gap="sm"><Button type="submit" loading={rehearsal.isPending} disabled={!isRight(texts)}><Trans>Show the effect</Trans></Button><Text size="sm" c="dimmed"><Trans>Nothing changes before you confirm.</Trans></Text></Group>
       </Stack>
       {rehearsed !== undefined && (
-        <Confirmation opened close={() => setRehearsed(undefined)} title={<Trans>Change the guardrail?</Trans>} verb={<Trans>Change</Trans>} mutation={saving} confirm={() => saving.save(request, () => setRehearsed(undefined))}>
+        <Confirmation opened close={() => setRehearsed(undefined)} title={<Trans>Change the guardrail?</Trans>} about={guardrail.scopeDisplayName || idOf(guardrail.scope)} verb={<Trans>Change</Trans>} mutation={saving} confirm={() => saving.save(request, () => setRehearsed(undefined))}>
           <Effect before={guardrail} after={rehearsed} />
         </Confirmation>
       )}

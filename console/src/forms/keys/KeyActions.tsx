@@ -4,6 +4,7 @@ import { Button, Group, Stack } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { idOf } from "../../api/names";
 import { Confirmation } from "../../components/Confirmation";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { usePlace } from "../../hooks/account";
@@ -41,10 +42,10 @@ export function KeyActions({ of, onSecret }: { readonly of: ApiKey; readonly onS
       {act === "change" && <ChangeKey of={of} close={close} />}
       {act === "rotate" && <RotateKey of={of} close={close} onSecret={onSecret} />}
       {act === "transfer" && <TransferKey of={of} close={close} onSecret={onSecret} />}
-      <Confirmation opened={act === "disable"} close={close} title={<Trans>Disable this key?</Trans>} verb={<Trans>Disable</Trans>} mutation={disable} confirm={() => disable.save({ name, etag }, close)}>
+      <Confirmation opened={act === "disable"} close={close} title={<Trans>Disable this key?</Trans>} about={of.displayName || idOf(of.name)} verb={<Trans>Disable</Trans>} mutation={disable} confirm={() => disable.save({ name, etag }, close)}>
         <Trans>Calls with it are refused within a second. Running calls go on. You can enable it again.</Trans>
       </Confirmation>
-      <Confirmation opened={act === "delete"} close={close} title={<Trans>Delete this key for good?</Trans>} verb={<Trans>Delete</Trans>} mutation={remove} danger confirm={() => remove.save({ name, etag }, () => void navigate({ to: pathsOf(account.organization).keys }))}>
+      <Confirmation opened={act === "delete"} close={close} title={<Trans>Delete this key for good?</Trans>} about={of.displayName || idOf(of.name)} verb={<Trans>Delete</Trans>} mutation={remove} danger confirm={() => remove.save({ name, etag }, () => void navigate({ to: pathsOf(account.organization).keys }))}>
         <Trans>Calls with it are refused within a second, and it cannot be brought back. Its usage stays.</Trans>
       </Confirmation>
     </Stack>

@@ -4,6 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { NativeSelect, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
+import { idOf } from "../../api/names";
 import { FormDialog } from "../../components/FormDialog";
 import { useSaving } from "../../hooks/saving";
 
@@ -19,7 +20,7 @@ export function RotateKey({ of, close, onSecret }: { readonly of: ApiKey; readon
       close();
     });
   return (
-    <FormDialog opened close={close} title={<Trans>Give this key a new secret?</Trans>} verb={<Trans>Rotate</Trans>} saving={saving} submit={submit}>
+    <FormDialog opened close={close} title={<Trans>Give this key a new secret?</Trans>} about={of.displayName || idOf(of.name)} verb={<Trans>Rotate</Trans>} saving={saving} submit={submit}>
       <Stack gap="md">
         <NativeSelect
           label={t`The old secret stays valid`} value={hours} onChange={(event) => setHours(event.currentTarget.value)} error={saving.violation("overlap_duration")}

@@ -4,6 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Checkbox, NativeSelect, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
+import { idOf } from "../../api/names";
 import { FormDialog } from "../../components/FormDialog";
 import { Part } from "../../components/Part";
 import { isAdmin, usePlace } from "../../hooks/account";
@@ -27,7 +28,7 @@ export function TransferKey({ of, close, onSecret }: { readonly of: ApiKey; read
     });
   const present = of.memberDisplayName;
   return (
-    <FormDialog opened close={close} title={<Trans>Transfer the key</Trans>} verb={<Trans>Transfer</Trans>} saving={saving} submit={submit} blocked={!isAdmin(account) ? <Trans>Only an admin of both owners transfers a key.</Trans> : owner === "" ? <Trans>Choose the new owner.</Trans> : undefined}>
+    <FormDialog opened close={close} title={<Trans>Transfer the key</Trans>} about={of.displayName || idOf(of.name)} verb={<Trans>Transfer</Trans>} saving={saving} submit={submit} blocked={!isAdmin(account) ? <Trans>Only an admin of both owners transfers a key.</Trans> : owner === "" ? <Trans>Choose the new owner.</Trans> : undefined}>
       <Stack gap="md">
         <SegmentedControl aria-label={t`Kind of owner`} value={kind} onChange={(next) => { setKind(next); setOwner(""); }} data={[{ value: "member", label: t`A member` }, { value: "service", label: t`A service account` }]} />
         {kind === "member" ? <MemberField label={t`New owner`} value={owner} onChange={setOwner} filter="state = STATE_ACTIVE" /> : <Part height={60}><ServiceAccountField value={owner} onChange={setOwner} /></Part>}

@@ -5,7 +5,7 @@ import { Checkbox, Modal, NativeSelect, Stack, Text, TextInput } from "@mantine/
 import { useState } from "react";
 
 import { useDeployment } from "../../api/deployment";
-import { organizationIdOf } from "../../api/names";
+import { nameOf, organizationIdOf } from "../../api/names";
 import { FormDialog } from "../../components/FormDialog";
 import { useLanguage } from "../../hooks/language";
 import { useRequestId } from "../../hooks/request_id";
@@ -31,7 +31,7 @@ export function SetCreditLine({ summary, close }: DialogProps) {
   const isBelow = !isUnlimited && amount !== undefined && amount < used;
   return (
     <FormDialog
-      opened close={close} title={<Trans>Set the credit line</Trans>} verb={<Trans>Set the credit line</Trans>} saving={saving}
+      opened close={close} title={<Trans>Set the credit line</Trans>} about={nameOf(summary)} verb={<Trans>Set the credit line</Trans>} saving={saving}
       blocked={!isUnlimited && amount === undefined ? <Trans>Enter an amount such as 1000.</Trans> : isBelow ? <Trans>It cannot be below what is used: {formatCredits(used, language, 2)} credits. The used amount as the line stops further top-ups.</Trans> : undefined}
       submit={() => saving.save({ name: summary.name, isUnlimited, lineNanoCredits: isUnlimited ? 0n : (amount ?? 0n), requestId }, close)}
     >
@@ -54,7 +54,7 @@ export function GrantCredit({ summary, close }: DialogProps) {
   const amount = parseCredits(text) ?? 0n;
   return (
     <FormDialog
-      opened close={close} title={<Trans>Grant credit</Trans>} verb={<Trans>Grant</Trans>} saving={saving}
+      opened close={close} title={<Trans>Grant credit</Trans>} about={nameOf(summary)} verb={<Trans>Grant</Trans>} saving={saving}
       blocked={amount === 0n ? <Trans>Enter an amount such as 25 or 0.5.</Trans> : reason.trim() === "" ? <Trans>Say why: the statement of the organization shows it.</Trans> : undefined}
       submit={() => saving.save({ name: summary.name, amountNanoCredits: amount, reason: reason.trim(), requestId }, close)}
     >
@@ -85,7 +85,7 @@ export function IssueSignInLink({ summary, close }: DialogProps) {
   const id = member.trim();
   return (
     <FormDialog
-      opened close={close} title={<Trans>Create a sign-in link</Trans>} verb={<Trans>Create the link</Trans>} saving={saving} blocked={id === "" ? <Trans>Enter the id of a member.</Trans> : undefined}
+      opened close={close} title={<Trans>Create a sign-in link</Trans>} about={nameOf(summary)} verb={<Trans>Create the link</Trans>} saving={saving} blocked={id === "" ? <Trans>Enter the id of a member.</Trans> : undefined}
       submit={() =>
         saving.save({ name: `organizations/${organizationIdOf(summary.name)}/members/${id}`, ...(minutes === "" ? {} : { ttl: durationFromMs(Number(minutes) * 60_000) }) }, ({ link, secret }) => setMade(link || secret))
       }
@@ -113,7 +113,7 @@ export function LinkIdentity({ summary, close }: DialogProps) {
   const [member, subject] = [wanted.member.trim(), wanted.subject.trim()];
   return (
     <FormDialog
-      opened close={close} title={<Trans>Link an identity for good</Trans>} verb={<Trans>Link</Trans>} saving={saving}
+      opened close={close} title={<Trans>Link an identity for good</Trans>} about={nameOf(summary)} verb={<Trans>Link</Trans>} saving={saving}
       blocked={providers.length === 0 ? <Trans>This deployment has no identity provider.</Trans> : member === "" || subject === "" ? <Trans>Enter the id of a member, and the subject.</Trans> : undefined}
       submit={() => saving.save({ name: `organizations/${organizationIdOf(summary.name)}/members/${member}`, issuer: wanted.issuer, subject, requestId }, close)}
     >

@@ -108,7 +108,7 @@ function DeleteGroup({ group, close, onDeleted }: { readonly group: Group; reado
       onDeleted?.();
     });
   return (
-    <Confirmation opened close={close} title={<Trans>Delete {group.displayName}?</Trans>} verb={<Trans>Delete</Trans>} danger mutation={saving} confirm={remove}>
+    <Confirmation opened close={close} title={<Trans>Delete {group.displayName}?</Trans>} about={undefined} verb={<Trans>Delete</Trans>} danger mutation={saving} confirm={remove}>
       {group.childCount > 0 || group.memberCount > 0n ? (
         <Trans>It has {group.childCount} groups and {Number(group.memberCount)} members. Move them first: only an empty group can be deleted.</Trans>
       ) : (

@@ -106,7 +106,7 @@ function SuspendMember({ member, close }: MemberFormProps) {
   const { t } = useLingui();
   const saving = useSaving(Members.method.suspendMember, t`The member was suspended.`);
   return (
-    <Confirmation opened close={close} title={<Trans>Suspend {member.displayName || member.email}?</Trans>} verb={<Trans>Suspend</Trans>} mutation={saving} confirm={() => saving.save({ name: member.name, etag: member.etag }, close)}>
+    <Confirmation opened close={close} title={<Trans>Suspend {member.displayName || member.email}?</Trans>} about={undefined} verb={<Trans>Suspend</Trans>} mutation={saving} confirm={() => saving.save({ name: member.name, etag: member.etag }, close)}>
       <Trans>Calls with their {member.keyCount} keys are refused within a second, and they can do nothing in the organization until you resume them. They keep their seat.</Trans>
     </Confirmation>
   );
@@ -116,7 +116,7 @@ function ResumeMember({ member, close }: MemberFormProps) {
   const { t } = useLingui();
   const saving = useSaving(Members.method.resumeMember, t`The member was resumed.`);
   return (
-    <Confirmation opened close={close} title={<Trans>Resume {member.displayName || member.email}?</Trans>} verb={<Trans>Resume</Trans>} mutation={saving} confirm={() => saving.save({ name: member.name, etag: member.etag }, close)}>
+    <Confirmation opened close={close} title={<Trans>Resume {member.displayName || member.email}?</Trans>} about={undefined} verb={<Trans>Resume</Trans>} mutation={saving} confirm={() => saving.save({ name: member.name, etag: member.etag }, close)}>
       <Trans>Their keys work again within a second.</Trans>
     </Confirmation>
   );
@@ -126,7 +126,7 @@ function RemoveMember({ member, close }: MemberFormProps) {
   const { t } = useLingui();
   const saving = useSaving(Members.method.removeMember, t`The member was removed.`);
   return (
-    <Confirmation opened close={close} title={<Trans>Remove {member.displayName || member.email}?</Trans>} verb={<Trans>Remove</Trans>} danger mutation={saving} confirm={() => saving.save({ name: member.name, etag: member.etag }, close)}>
+    <Confirmation opened close={close} title={<Trans>Remove {member.displayName || member.email}?</Trans>} about={undefined} verb={<Trans>Remove</Trans>} danger mutation={saving} confirm={() => saving.save({ name: member.name, etag: member.etag }, close)}>
       <Trans>Their {member.keyCount} keys are deleted for good, and calls with them are refused within a second. Their seat becomes free, and their usage stays. Only a new invite brings them back, without the keys. Transfer keys that programs still need first.</Trans>
     </Confirmation>
   );

@@ -94,7 +94,7 @@ function Disable({ of, close }: ServiceAccountFormProps) {
   const { t } = useLingui();
   const saving = useSaving(ServiceAccounts.method.disableServiceAccount, t`The service account was disabled.`);
   return (
-    <Confirmation opened close={close} title={<Trans>Disable {of.displayName}?</Trans>} verb={<Trans>Disable</Trans>} mutation={saving} confirm={() => saving.save({ name: of.name, etag: of.etag }, close)}>
+    <Confirmation opened close={close} title={<Trans>Disable {of.displayName}?</Trans>} about={undefined} verb={<Trans>Disable</Trans>} mutation={saving} confirm={() => saving.save({ name: of.name, etag: of.etag }, close)}>
       <Trans>Calls with its {of.keyCount} keys are refused within a second, until you enable it. Running calls go on.</Trans>
     </Confirmation>
   );
@@ -104,7 +104,7 @@ function Delete({ of, close }: ServiceAccountFormProps) {
   const { t } = useLingui();
   const saving = useSaving(ServiceAccounts.method.deleteServiceAccount, t`The service account was deleted.`);
   return (
-    <Confirmation opened close={close} danger title={<Trans>Delete {of.displayName}?</Trans>} verb={<Trans>Delete</Trans>} mutation={saving} confirm={() => saving.save({ name: of.name, etag: of.etag }, close)}>
+    <Confirmation opened close={close} danger title={<Trans>Delete {of.displayName}?</Trans>} about={undefined} verb={<Trans>Delete</Trans>} mutation={saving} confirm={() => saving.save({ name: of.name, etag: of.etag }, close)}>
       <Trans>Its {of.keyCount} keys are deleted for good, and calls with them are refused within a second. Its usage stays. You can restore it with its guardrail, without keys.</Trans>
     </Confirmation>
   );

@@ -103,12 +103,12 @@ function Actions({ channel, onSecret, onTest }: ActionsProps) {
         <Trans>Send a test</Trans>
       </Button>
       <Confirmation
-        opened={act === "rotate"} close={close} title={<Trans>Give this channel a new secret?</Trans>} verb={<Trans>Create a new secret</Trans>} mutation={rotate}
+        opened={act === "rotate"} close={close} title={<Trans>Give this channel a new secret?</Trans>} about={channel.displayName || idOf(name)} verb={<Trans>Create a new secret</Trans>} mutation={rotate}
         confirm={() => rotate.save({ name }, ({ secret }) => { onSecret(secret); close(); })}
       >
         <Trans>The new secret is shown once. For a day, messages are signed with both.</Trans>
       </Confirmation>
-      <Confirmation opened={act === "delete"} close={close} title={<Trans>Delete this channel?</Trans>} verb={<Trans>Delete</Trans>} mutation={removal} danger confirm={() => removal.save({ name }, () => void navigate({ to: paths.channels }))}>
+      <Confirmation opened={act === "delete"} close={close} title={<Trans>Delete this channel?</Trans>} about={channel.displayName || idOf(name)} verb={<Trans>Delete</Trans>} mutation={removal} danger confirm={() => removal.save({ name }, () => void navigate({ to: paths.channels }))}>
         <Trans>Waiting messages are not sent, and rules that name it no longer send there.</Trans>
       </Confirmation>
     </Group>

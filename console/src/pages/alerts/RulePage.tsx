@@ -110,7 +110,7 @@ function Actions({ rule }: { readonly rule: NotificationRule }) {
       <Button variant="default" loading={update.isPending} onClick={turn}>{rule.disabled ? <Trans>Switch on</Trans> : <Trans>Switch off</Trans>}</Button>
       <Button variant="light" color="red" onClick={() => setRemoving(true)}><Trans>Delete</Trans></Button>
       <Button component={Link} to={`${pathOf(rule.name)}/edit`}><Trans>Change</Trans></Button>
-      <Confirmation opened={removing} close={() => setRemoving(false)} title={<Trans>Delete this rule?</Trans>} verb={<Trans>Delete</Trans>} mutation={removal} danger confirm={() => removal.save({ name: rule.name }, () => void navigate({ to: paths.rules }))}>
+      <Confirmation opened={removing} close={() => setRemoving(false)} title={<Trans>Delete this rule?</Trans>} about={rule.displayName || idOf(rule.name)} verb={<Trans>Delete</Trans>} mutation={removal} danger confirm={() => removal.save({ name: rule.name }, () => void navigate({ to: paths.rules }))}>
         <Trans>It sends no more alerts. Its alerts stay in the inboxes, what it holds for a digest is sent, and rules that take its place below are deleted, too.</Trans>
       </Confirmation>
     </Group>

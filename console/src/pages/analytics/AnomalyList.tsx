@@ -5,7 +5,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Group, NativeSelect, SegmentedControl, Text } from "@mantine/core";
 import { useSearch } from "@tanstack/react-router";
 
-import { allOf, idOf, quoted } from "../../api/names";
+import { allOf, idOf, quoted, within } from "../../api/names";
 import { Part } from "../../components/Part";
 import { useParent } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
@@ -54,12 +54,11 @@ function useQuestion(): { readonly parent: string; readonly filter: string; read
   const parent = useParent();
   const { show = "open", order = "time" } = useSearch({ from });
   const { selection, timeRange } = useUsageQuestion();
-  const moment = (time: { readonly seconds?: bigint } | undefined): string => quoted(new Date(Number(time?.seconds ?? 0n) * 1000).toISOString());
   const named = (field: string, collection: string, id: string | undefined): string => (id === undefined ? "" : `${field} = ${quoted(`${parent}/${collection}/${id}`)}`);
   return {
     parent,
     filter: allOf(
-      `start_time >= ${moment(timeRange.startTime)}`, timeRange.endTime === undefined ? "" : `start_time < ${moment(timeRange.endTime)}`,
+      within("start_time", timeRange),
       show === "open" ? "state = STATE_OPEN" : "", named("group", "groups", selection.group), named("member", "members", selection.member),
       named("service_account", "serviceAccounts", selection.serviceAccount), named("api_key", "apiKeys", selection.key),
     ),
@@ -117,9 +116,10 @@ const cells: readonly CsvColumn<Anomaly>[] = [
 function AnomaliesCsv() {
   const transport = useTransport();
   const question = useQuestion();
+  const { days } = useUsageQuestion();
   return (
     <CsvButton
-      file="anomalies" columns={cells}
+      file="anomalies" days={days} columns={cells}
       pages={async (pageToken, signal) => {
         const { anomalies, nextPageToken } = await callUnaryMethod(transport, Anomalies.method.listAnomalies, { ...question, pageSize: mostPerPage, pageToken }, { signal });
         return { rows: anomalies, nextPageToken };

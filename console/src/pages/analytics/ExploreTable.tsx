@@ -5,6 +5,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 
 import { useLanguage } from "../../hooks/language";
 import { useParent } from "../../hooks/account";
+import { useUsageQuestion } from "../../hooks/usage";
 import { useValueLabel } from "../../hooks/values";
 import { pathsOf } from "../../paths";
 import { CsvButton } from "../../table/CsvButton";
@@ -32,6 +33,7 @@ export function ExploreTable({ question, divisions, selection }: ExploreTablePro
   const language = useLanguage();
   const labelOf = useValueLabel();
   const { calls } = pathsOf(useParent());
+  const { days } = useUsageQuestion();
   const divisionName = useDivisionName();
   const transport = useTransport();
   const wanted = { ...question, compareWithPrevious: true };
@@ -75,7 +77,7 @@ export function ExploreTable({ question, divisions, selection }: ExploreTablePro
     return { rows: groups, nextPageToken: "" };
   };
   return (
-    <Surface flush title={<Trans>As a list</Trans>} hint={<Trans>of {formatCount(data.groupCount, language)}</Trans>} actions={<CsvButton file="usage" columns={cells} pages={pages} />}>
+    <Surface flush title={<Trans>As a list</Trans>} hint={<Trans>of {formatCount(data.groupCount, language)}</Trans>} actions={<CsvButton file="usage" days={days} columns={cells} pages={pages} />}>
       <DataTable caption={t`As a list`} columns={columns} rows={data.groups} keyOf={keyOfGroup} />
     </Surface>
   );

@@ -57,7 +57,7 @@ export function Top() {
             data={[{ value: "members", label: t`Members` }, { value: "keys", label: t`Keys` }, { value: "groups", label: t`Groups` }, { value: "models", label: t`Models` }]}
           />
           <MetricChoice value={metric} onChange={(chosen) => void navigate({ to: ".", search: (now) => ({ ...now, metric: chosen }) })} />
-          <ListCsv file="top" method={Analytics.method.listTopConsumers} request={asked} />
+          <ListCsv file="top" days={question.days} method={Analytics.method.listTopConsumers} request={asked} />
         </Group>
       }
     >

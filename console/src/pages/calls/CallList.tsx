@@ -39,7 +39,7 @@ export function CallList() {
 function CallsCsv() {
   const name = useParent();
   const transport = useTransport();
-  const { timeRange, usageFilter } = useUsageQuestion("7d");
+  const { timeRange, usageFilter, days } = useUsageQuestion("7d");
   async function* parts(signal: AbortSignal): AsyncGenerator<FilePart> {
     for (let pageToken = ""; ; ) {
       const page = await callUnaryMethod(transport, UsageReports.method.exportCalls, { name, timeRange, usageFilter, pageToken }, { signal });
@@ -48,7 +48,7 @@ function CallsCsv() {
       pageToken = page.nextPageToken;
     }
   }
-  return <DownloadButton file="calls" parts={parts} />;
+  return <DownloadButton file="calls" days={days} parts={parts} />;
 }
 
 function Found() {
@@ -64,12 +64,12 @@ function Found() {
   }
   const columns: readonly Column<Call>[] = [
     { id: "time", header: <Trans>Time</Trans>, cell: (call) => <AppLink to={pathOf(call.name)}><Time value={call.placeTime} /></AppLink> },
-    { id: "model", header: <Trans>Model</Trans>, cell: (call) => <span className="cut">{call.model.replace(/^models\//, "")}</span> },
-    { id: "who", header: <Trans>Who</Trans>, cell: (call) => <span className="cut">{call.ownerDisplayName || idOf(call.member || call.serviceAccount)}</span>, shown: "wide" },
-    { id: "key", header: <Trans>Key</Trans>, cell: (call) => <span className="cut">{call.apiKeyDisplayName || idOf(call.apiKey)}</span>, shown: "very-wide" },
+    { id: "model", header: <Trans>Model</Trans>, cell: (call) => <span className="cut">{call.model.replace(/^models\//, "")}</span>, narrow: true },
+    { id: "who", header: <Trans>Who</Trans>, cell: (call) => <span className="cut">{call.ownerDisplayName || idOf(call.member || call.serviceAccount)}</span>, shown: "wide", narrow: true },
+    { id: "key", header: <Trans>Key</Trans>, cell: (call) => <span className="cut">{call.apiKeyDisplayName || idOf(call.apiKey)}</span>, shown: "very-wide", narrow: true },
     { id: "status", header: <Trans>Status</Trans>, cell: (call) => <Badge variant="light" radius="sm" tt="none" color={colorOf(call.status)}>{statusName(call.status)}</Badge>, shown: "wide" },
     { id: "tokens", header: <Trans>Tokens</Trans>, cell: (call) => formatCount(call.tokenCount, language), align: "right", shown: "very-wide" },
-    { id: "duration", header: <Trans>Duration</Trans>, cell: (call) => (call.durationMs === undefined ? "—" : formatMilliseconds(call.durationMs, language)), align: "right", shown: "very-wide" },
+    { id: "duration", header: <Trans>Duration</Trans>, cell: (call) => (call.durationMs === undefined ? "—" : formatMilliseconds(call.durationMs, language)), align: "right", shown: "widest" },
     { id: "charge", header: <Trans>Cost</Trans>, cell: (call) => formatCredits(call.chargeNanoCredits, language), align: "right" },
   ];
   return (

@@ -99,7 +99,7 @@ function Returned({ model, one, canLift }: { readonly model: VirtualModel; reado
         {canLift && <div><Button size="xs" variant="default" onClick={() => setLifting(true)}><Trans>Let routing choose again</Trans></Button></div>}
       </Stack>
       <Confirmation
-        opened={lifting} close={() => setLifting(false)} title={<Trans>Let routing choose again?</Trans>} verb={<Trans>Choose again</Trans>} mutation={lift}
+        opened={lifting} close={() => setLifting(false)} title={<Trans>Let routing choose again?</Trans>} about={model.modelName} verb={<Trans>Choose again</Trans>} mutation={lift}
         confirm={() => lift.save({ name: model.name, useCase: one.useCase }, () => setLifting(false))}
       >
         <Trans>Candidates serve calls of {one.useCase} again within a second. Only conversations from now on count for another return.</Trans>
@@ -125,7 +125,7 @@ function Actions({ model }: { readonly model: VirtualModel }) {
       <Button variant="light" color="red" onClick={() => setRemoving(true)}><Trans>Delete</Trans></Button>
       <Button component={Link} to={`${pathOf(name)}/edit`}><Trans>Change</Trans></Button>
       <Confirmation
-        opened={removing} close={() => setRemoving(false)} title={<Trans>Delete this virtual model?</Trans>} verb={<Trans>Delete</Trans>} mutation={removal} danger
+        opened={removing} close={() => setRemoving(false)} title={<Trans>Delete this virtual model?</Trans>} about={model.modelName} verb={<Trans>Delete</Trans>} mutation={removal} danger
         confirm={() => removal.save({ name }, () => void navigate({ to: pathsOf(account.organization).virtualModels }))}
       >
         <Trans>Calls to {model.modelName} then reach the one of a wider owner or of the catalog, or fail.</Trans>

@@ -89,12 +89,12 @@ function Acts({ kind, credential, close, onSecret }: ActsProps) {
   return (
     <>
       <Confirmation
-        opened={kind === "rotate"} close={close} title={<Trans>Give this credential a new secret?</Trans>} verb={<Trans>Rotate</Trans>} mutation={rotate}
+        opened={kind === "rotate"} close={close} title={<Trans>Give this credential a new secret?</Trans>} about={credential.displayName} verb={<Trans>Rotate</Trans>} mutation={rotate}
         confirm={() => rotate.save({ name }, ({ secret }) => { onSecret(secret); close(); })}
       >
         <Trans>The new secret is shown once. The old one stays valid for 24 hours.</Trans>
       </Confirmation>
-      <Confirmation opened={kind === "revoke"} close={close} title={<Trans>Revoke this credential for good?</Trans>} verb={<Trans>Revoke</Trans>} mutation={revoke} danger confirm={() => revoke.save({ name }, close)}>
+      <Confirmation opened={kind === "revoke"} close={close} title={<Trans>Revoke this credential for good?</Trans>} about={credential.displayName} verb={<Trans>Revoke</Trans>} mutation={revoke} danger confirm={() => revoke.save({ name }, close)}>
         <Trans>{credential.displayName} and all its secrets are refused from the next call on. That cannot be undone.</Trans>
       </Confirmation>
     </>

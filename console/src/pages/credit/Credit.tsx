@@ -5,6 +5,7 @@ import { Group, NativeSelect, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { idOf } from "../../api/names";
+import { AboutCredits } from "../../components/AboutCredits";
 import { Part } from "../../components/Part";
 import { useParent } from "../../hooks/account";
 import { useTransactionKind } from "../../hooks/labels";
@@ -38,7 +39,7 @@ export function Credit() {
   return (
     <CreditFrame>
       <Stack gap="lg">
-        <Balance />
+        <Stack gap="xs"><Balance /><AboutCredits /></Stack>
         <Surface
           flush title={<Trans>Ledger</Trans>} hint={<Trans>Every change of the pool. It is never edited.</Trans>}
           actions={

@@ -7,13 +7,14 @@ import { Button, Group, Text } from "@mantine/core";
 import { useState } from "react";
 
 import { messageOf } from "../../api/errors";
-import { organizationIdOf } from "../../api/names";
 import { queryClient } from "../../api/queries";
 import { Confirmation } from "../../components/Confirmation";
+import { usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { formatPercent } from "../../util/numbers";
 import { saveFile, sha256 } from "../../util/files";
 import { Share } from "./Share";
+import { fileNameOf } from "./file_name";
 
 const reload = (): void => void queryClient.invalidateQueries();
 
@@ -21,7 +22,7 @@ const reload = (): void => void queryClient.invalidateQueries();
 export function ExportActions({ one }: { readonly one: UsageExport }) {
   const isOpen = one.state === UsageExport_State.QUEUED || one.state === UsageExport_State.RUNNING;
   return (
-    <Group gap={6} justify="flex-end" wrap="nowrap">
+    <Group gap={6} justify="flex-end">
       {isOpen && <Cancel one={one} />}
       {one.state === UsageExport_State.SUCCEEDED && one.format === UsageExportFormat.PDF && <Share one={one} />}
       {one.state === UsageExport_State.SUCCEEDED && <Download one={one} />}
@@ -44,6 +45,7 @@ function Cancel({ one }: { readonly one: UsageExport }) {
 function Download({ one }: { readonly one: UsageExport }) {
   const { t } = useLingui();
   const language = useLanguage();
+  const { timeZone } = usePlace().organization;
   const transport = useTransport();
   const [parts, setParts] = useState(0);
   const download = usePlainMutation({
@@ -59,8 +61,8 @@ function Download({ one }: { readonly one: UsageExport }) {
       }
       const digest = await sha256(content);
       if (at !== content.length || (digest !== undefined && digest !== one.sha256)) throw new Error(t`The file arrived damaged. Download it again.`);
-      const [extension, type] = one.format === UsageExportFormat.PDF ? ["pdf", "application/pdf"] : ["csv", "text/csv"];
-      saveFile(`${organizationIdOf(one.name)}-usage-${new Date().toISOString().slice(0, 10)}.${extension}`, [content], type);
+      const [extension, type] = one.format === UsageExportFormat.PDF ? ["pdf", "application/pdf"] as const : ["csv", "text/csv"] as const;
+      saveFile(fileNameOf(one, timeZone, extension), [content], type);
     },
   });
   return (
@@ -75,12 +77,13 @@ function Download({ one }: { readonly one: UsageExport }) {
 
 function Delete({ one }: { readonly one: UsageExport }) {
   const [opened, setOpened] = useState(false);
+  const { timeZone } = usePlace().organization;
   const remove = useMutation(UsageExports.method.deleteUsageExport, { onSuccess: reload });
   return (
     <>
       <Button size="xs" variant="subtle" color="red" onClick={() => setOpened(true)}><Trans>Delete</Trans></Button>
       <Confirmation
-        opened={opened} close={() => setOpened(false)} title={<Trans>Delete this export?</Trans>} verb={<Trans>Delete</Trans>} danger mutation={remove}
+        opened={opened} close={() => setOpened(false)} title={<Trans>Delete this export?</Trans>} about={fileNameOf(one, timeZone, one.format === UsageExportFormat.PDF ? "pdf" : "csv")} verb={<Trans>Delete</Trans>} danger mutation={remove}
         confirm={() => remove.mutate({ name: one.name })}
       >
         <Trans>Its file is deleted, and its links end. Files that were downloaded stay.</Trans>

@@ -7,7 +7,7 @@ import { useLanguage } from "../../hooks/language";
 import { type Column, DataTable } from "../../table/DataTable";
 import { Time } from "../../ui/Time";
 import { formatBytes, formatCount, formatPercent } from "../../util/numbers";
-import { formatDay } from "../../util/times";
+import { formatDay, lastMomentOf } from "../../util/times";
 import { ExportActions } from "./ExportActions";
 
 /** The exports with how far they are, and what can be done with each. */
@@ -43,7 +43,8 @@ function Period({ one }: { readonly one: UsageExport }) {
   const { timeZone } = usePlace().organization;
   const { startTime, endTime } = one.timeRange ?? {};
   if (startTime === undefined || endTime === undefined) return null;
-  return <>{formatDay(startTime, language, timeZone)} – {formatDay(endTime, language, timeZone)}</>;
+  const [first, last] = [startTime, lastMomentOf(endTime)].map((time) => formatDay(time, language, timeZone));
+  return first === last ? <>{first}</> : <>{first} – {last}</>;
 }
 
 function State({ one }: { readonly one: UsageExport }) {

@@ -128,10 +128,10 @@ function Actions({ guardrail, may }: { readonly guardrail: Guardrail; readonly m
       <Button variant="default" disabled={!may} onClick={() => setAct("temporary")}><Trans>Change for a while…</Trans></Button>
       <Button variant="default" disabled={!may} onClick={() => setAct("reset")}><Trans>Begin a new period…</Trans></Button>
       <Button variant="light" color="red" disabled={!may || guardrail.updateTime === undefined} onClick={() => setAct("remove")}><Trans>Remove all limits…</Trans></Button>
-      <Confirmation opened={act === "reset"} close={close} title={<Trans>Start a new budget period?</Trans>} verb={<Trans>Begin</Trans>} mutation={reset} confirm={() => reset.save({ name: guardrail.name, etag: guardrail.etag }, close)}>
+      <Confirmation opened={act === "reset"} close={close} title={<Trans>Start a new budget period?</Trans>} about={guardrail.scopeDisplayName || idOf(guardrail.scope)} verb={<Trans>Begin</Trans>} mutation={reset} confirm={() => reset.save({ name: guardrail.name, etag: guardrail.etag }, close)}>
         <Trans>Its spend of {formatCredits(guardrail.spentNanoCredits, language, 2)} starts at 0 within a second. What was spent stays in the ledger, in the reports and in the budgets above. The next period begins when it would have begun anyway.</Trans>
       </Confirmation>
-      <Confirmation opened={act === "remove"} close={close} danger title={<Trans>Remove all its limits?</Trans>} verb={<Trans>Remove</Trans>} mutation={remove} confirm={() => remove.save({ name: guardrail.name, etag: guardrail.etag }, close)}>
+      <Confirmation opened={act === "remove"} close={close} danger title={<Trans>Remove all its limits?</Trans>} about={guardrail.scopeDisplayName || idOf(guardrail.scope)} verb={<Trans>Remove</Trans>} mutation={remove} confirm={() => remove.save({ name: guardrail.name, etag: guardrail.etag }, close)}>
         <Stack gap="sm"><Trans>These limits end within a second. Limits above still apply.</Trans><Limits guardrail={guardrail} /></Stack>
       </Confirmation>
       {act === "temporary" && <TemporaryLimit guardrail={guardrail} close={close} />}

@@ -1,11 +1,13 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { Operators, Organization_Kind, Organization_State, type OrganizationSummary } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, Group, NativeSelect, Text } from "@mantine/core";
+import { Badge, Button, Group, NativeSelect, Text } from "@mantine/core";
 import { useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 
 import { allOf, organizationIdOf, quoted } from "../../api/names";
 import { Part } from "../../components/Part";
+import { CreateOrganization } from "../../forms/operators/CreateOrganization";
 import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { useChangeSearch } from "../../hooks/usage";
@@ -29,10 +31,12 @@ const states = { active: "STATE_ACTIVE", suspended: "STATE_SUSPENDED", deleted: 
 export function OrganizationList() {
   const { t } = useLingui();
   const search = useSearch({ from });
+  const [isCreating, setCreating] = useState(false);
   const change = useChangeSearch<typeof search>(true);
   return (
     <>
-      <PageHeader title={<Trans>Organizations</Trans>} hint={<Trans>All organizations and personal accounts of the deployment</Trans>} />
+      <PageHeader title={<Trans>Organizations</Trans>} hint={<Trans>All organizations and personal accounts of the deployment</Trans>} actions={<Button onClick={() => setCreating(true)}><Trans>Create an organization</Trans></Button>} />
+      {isCreating && <CreateOrganization close={() => setCreating(false)} />}
       <Group gap="sm" mb="md">
         <SearchField value={search.q ?? ""} label={t`Search by name`} onChange={(q) => change({ q: q || undefined })} />
         <NativeSelect

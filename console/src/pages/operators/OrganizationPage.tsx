@@ -5,7 +5,7 @@ import { Button, Group, SimpleGrid, Stack } from "@mantine/core";
 import { useParams } from "@tanstack/react-router";
 import { Suspense, useState } from "react";
 
-import { organizationIdOf, organizationName } from "../../api/names";
+import { nameOf, organizationIdOf, organizationName } from "../../api/names";
 import { Confirmation } from "../../components/Confirmation";
 import { Part } from "../../components/Part";
 import { GrantCredit, IssueSignInLink, LinkIdentity, SetCreditLine } from "../../forms/operators/OperatorDialogs";
@@ -90,10 +90,10 @@ function Actions({ summary }: { readonly summary: OrganizationSummary }) {
       {act === "grant" && <GrantCredit summary={summary} close={close} />}
       {act === "identity" && <Suspense fallback={null}><LinkIdentity summary={summary} close={close} /></Suspense>}
       {act === "link" && <IssueSignInLink summary={summary} close={close} />}
-      <Confirmation opened={act === "suspend"} close={close} title={<Trans>Suspend this account?</Trans>} verb={<Trans>Suspend</Trans>} mutation={suspend} danger confirm={() => suspend.save({ name }, close)}>
+      <Confirmation opened={act === "suspend"} close={close} title={<Trans>Suspend this account?</Trans>} about={nameOf(summary)} verb={<Trans>Suspend</Trans>} mutation={suspend} danger confirm={() => suspend.save({ name }, close)}>
         <Trans>Calls of its keys are refused within one second, and nothing in it can be changed. Its Super Admins cannot end that.</Trans>
       </Confirmation>
-      <Confirmation opened={act === "restore"} close={close} title={<Trans>Restore this account?</Trans>} verb={<Trans>Restore</Trans>} mutation={restore} confirm={() => restore.save({ name }, close)}>
+      <Confirmation opened={act === "restore"} close={close} title={<Trans>Restore this account?</Trans>} about={nameOf(summary)} verb={<Trans>Restore</Trans>} mutation={restore} confirm={() => restore.save({ name }, close)}>
         <Trans>Its keys work again, no matter who suspended it.</Trans>
       </Confirmation>
     </Group>

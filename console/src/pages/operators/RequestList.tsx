@@ -82,7 +82,7 @@ export function Requests({ organization, state }: { readonly organization?: stri
 
 function Decide({ onApprove, onReject }: { readonly onApprove: () => void; readonly onReject: () => void }) {
   return (
-    <Group gap="xs" wrap="nowrap" justify="flex-end">
+    <Group gap="xs" justify="flex-end">
       <Button size="xs" variant="default" onClick={onReject}><Trans>Reject</Trans></Button>
       <Button size="xs" onClick={onApprove}><Trans>Approve</Trans></Button>
     </Group>
@@ -101,7 +101,7 @@ function Decision({ request, isApproval, close }: { readonly request: TopUpReque
   const organization = organizationIdOf(request.name);
   return (
     <FormDialog
-      opened close={close} danger={!isApproval} saving={saving} title={isApproval ? <Trans>Approve the top-up?</Trans> : <Trans>Reject the top-up?</Trans>} verb={isApproval ? <Trans>Approve</Trans> : <Trans>Reject</Trans>}
+      opened close={close} danger={!isApproval} saving={saving} title={isApproval ? <Trans>Approve the top-up?</Trans> : <Trans>Reject the top-up?</Trans>} about={organization} verb={isApproval ? <Trans>Approve</Trans> : <Trans>Reject</Trans>}
       blocked={!isApproval && reason.trim() === "" ? <Trans>Say why: the organization sees it.</Trans> : undefined} submit={() => saving.save({ name: request.name, reason: reason.trim(), requestId }, close)}
     >
       <Stack gap="md">

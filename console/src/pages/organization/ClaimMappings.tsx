@@ -80,7 +80,7 @@ function Remove({ mapping, close }: { readonly mapping: ClaimMapping; readonly c
   const { t } = useLingui();
   const saving = useSaving(Service.method.deleteClaimMapping, t`The mapping was deleted.`);
   return (
-    <Confirmation opened close={close} danger title={<Trans>Delete this mapping?</Trans>} verb={<Trans>Delete</Trans>} mutation={saving} confirm={() => saving.save({ name: mapping.name }, close)}>
+    <Confirmation opened close={close} danger title={<Trans>Delete this mapping?</Trans>} about={`${mapping.claim} = ${mapping.value}`} verb={<Trans>Delete</Trans>} mutation={saving} confirm={() => saving.save({ name: mapping.name }, close)}>
       <Trans>Whoever has the role or the group only because of it loses them at the next sign-in. What an admin set by hand stays.</Trans>
     </Confirmation>
   );

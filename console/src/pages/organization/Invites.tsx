@@ -84,7 +84,7 @@ function Revoke({ invite, close }: { readonly invite: Invite; readonly close: ()
   const { t } = useLingui();
   const saving = useSaving(Service.method.revokeInvite, t`The invite was revoked.`);
   return (
-    <Confirmation opened close={close} danger title={<Trans>Revoke this invite?</Trans>} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: invite.name, etag: invite.etag }, close)}>
+    <Confirmation opened close={close} danger title={<Trans>Revoke this invite?</Trans>} about={invite.email || idOf(invite.name)} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: invite.name, etag: invite.etag }, close)}>
       <Trans>Its link stops working permanently. {invite.useCount} people who joined with it stay.</Trans>
     </Confirmation>
   );

@@ -37,7 +37,7 @@ export function MemberTokens({ member }: { readonly member: string }) {
     <Surface flush title={<Trans>Access tokens</Trans>} hint={<Trans>For this console and the admin API, never for models</Trans>}>
       <DataTable caption={t`Access tokens`} columns={columns} rows={data.memberAccessTokens} keyOf={(token) => token.name} />
       <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="tokens" method={MemberAccessTokens.method.listMemberAccessTokens} request={question} /></Pager>
-      <Confirmation opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this token?</Trans>} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: revoked?.name ?? "" }, () => setRevoked(undefined))}>
+      <Confirmation opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this token?</Trans>} about={revoked?.displayName} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: revoked?.name ?? "" }, () => setRevoked(undefined))}>
         <Trans>It ends at once in all organizations that it is valid in, and for good. Whatever uses it is signed out.</Trans>
       </Confirmation>
     </Surface>

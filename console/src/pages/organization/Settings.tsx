@@ -66,11 +66,11 @@ function Ending() {
         <Button variant="light" color="red" onClick={() => setAct("delete")}><Trans>Delete the organization…</Trans></Button>
       </Group>
       {resume.isError && <ErrorNotice error={resume.error} />}
-      <Confirmation opened={act === "suspend"} close={close} danger title={<Trans>Suspend the whole organization?</Trans>} verb={<Trans>Suspend</Trans>} mutation={suspend} confirm={() => suspend.save({ name, etag }, close)}>
+      <Confirmation opened={act === "suspend"} close={close} danger title={<Trans>Suspend the whole organization?</Trans>} about={organization.displayName || idOf(name)} verb={<Trans>Suspend</Trans>} mutation={suspend} confirm={() => suspend.save({ name, etag }, close)}>
         <Trans>All calls of all its keys are refused within a second, and nothing in it can be changed until you resume it. Running calls go on and are charged.</Trans>
       </Confirmation>
       <FormDialog
-        opened={act === "delete"} close={close} danger title={<Trans>Delete {organization.displayName}?</Trans>} verb={<Trans>Delete</Trans>} saving={remove} submit={() => remove.save({ name, etag }, () => void navigate({ to: "/" }))}
+        opened={act === "delete"} close={close} danger title={<Trans>Delete {organization.displayName}?</Trans>} about={undefined} verb={<Trans>Delete</Trans>} saving={remove} submit={() => remove.save({ name, etag }, () => void navigate({ to: "/" }))}
         blocked={typed === idOf(account.organization) ? undefined : <Trans>Type {idOf(account.organization)} to go on.</Trans>}
       >
         <Stack gap="md">

@@ -84,7 +84,7 @@ function Leave() {
   return (
     <Group>
       <Button variant="light" color="red" onClick={() => setAsked(true)}><Trans>Leave {organization.displayName}…</Trans></Button>
-      <Confirmation opened={isAsked} close={() => setAsked(false)} danger title={<Trans>Leave {organization.displayName}?</Trans>} verb={<Trans>Leave</Trans>} mutation={saving} confirm={() => saving.save({ organization: account.organization }, () => void navigate({ to: "/" }))}>
+      <Confirmation opened={isAsked} close={() => setAsked(false)} danger title={<Trans>Leave {organization.displayName}?</Trans>} about={undefined} verb={<Trans>Leave</Trans>} mutation={saving} confirm={() => saving.save({ organization: account.organization }, () => void navigate({ to: "/" }))}>
         <Trans>Your keys here are deleted for good, and calls with them are refused within a second. Your usage and the credit stay with the organization. Only a new invite brings you back, without keys. Transfer keys that programs still need first.</Trans>
       </Confirmation>
     </Group>

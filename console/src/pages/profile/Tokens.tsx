@@ -61,7 +61,7 @@ function List() {
     <Stack gap={0}>
       <DataTable caption={t`Access tokens`} columns={columns} rows={data.accessTokens} keyOf={(token) => token.name} />
       <Pager paging={paging} nextToken={data.nextPageToken}><ListCsv file="access-tokens" method={AccessTokens.method.listAccessTokens} request={question} /></Pager>
-      <Confirmation opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this token?</Trans>} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: revoked?.name ?? "" }, () => setRevoked(undefined))}>
+      <Confirmation opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this token?</Trans>} about={revoked?.displayName} verb={<Trans>Revoke</Trans>} mutation={saving} confirm={() => saving.save({ name: revoked?.name ?? "" }, () => setRevoked(undefined))}>
         <Trans>It ends with the next call, for good. If it is the token of a console, that console is signed out.</Trans>
       </Confirmation>
     </Stack>

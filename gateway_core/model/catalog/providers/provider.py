@@ -15,6 +15,11 @@ BetaFlag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._=-]{0,127}$")]
 EndpointPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]{1,64}){1,8}$")]
 
 
+def own_key_cluster(target: str) -> str:
+    """Returns the name of the cluster that reaches a target with a key of the caller's organization."""
+    return f"ownkey-{target}"
+
+
 class AfterDisconnect(Entry):
     """A statement that a provider goes on with an answer, and bills it, after the caller has disconnected."""
 
@@ -80,6 +85,10 @@ class Provider(Entry):
     def cluster(self, dialect: Dialect) -> str:
         """Returns the name of the Envoy cluster that reaches the provider in a dialect."""
         return f"provider-{self.target(dialect)}"
+
+    def own_key_cluster(self, dialect: Dialect) -> str:
+        """Returns the name of the cluster that reaches the provider with the caller's organization's own key."""
+        return own_key_cluster(self.target(dialect))
 
     def model_path(self, dialect: Dialect, upstream_name: str) -> str:
         """Returns the path prefix of calls to a model, without a trailing slash."""

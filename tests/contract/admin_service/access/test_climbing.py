@@ -40,6 +40,7 @@ _RESOURCE_IN: Final = {
     names.ACCESS_TOKENS: f"{ACME}/accessTokens/member",
     names.ANALYSIS_SETTINGS: f"{ACME}/analysisSettings",
     names.PERSONAL_CHANNEL: f"{ACME}/personalChannel",
+    names.PROVIDER_CREDENTIALS: f"{ACME}/providerCredentials/openai",
     names.MAIL_PREFERENCE: f"{ACME}/mailPreference",
     names.ANOMALIES: f"{ACME}/anomalies/anomaly-member",
     names.CALLS: f"{ACME}/calls/hold-1",

@@ -93,7 +93,7 @@ async def test_no_line_is_lost_when_usage_service_is_killed_during_rotation(
             answered += await load
         await until_settled(owner, answered)
         assert await settled_calls(owner) == answered
-        assert segment_count(journal) > KILLS
+        assert segment_count(journal) > 2
     assert await breaches(owner) == []
 
 

@@ -81,3 +81,10 @@ def test_another_type_is_answered_too(stream: _Stream) -> None:
     stream.take(asked(OTHER_TYPE))
     [response], _ = stream.due(first)
     assert response.type_url == OTHER_TYPE
+
+
+def test_an_envoy_that_has_not_asked_for_clusters_has_not_answered() -> None:
+    starting = _Stream()
+    starting.take(asked(OTHER_TYPE))
+    [response], _ = starting.due(configuration(1, "a"))
+    assert starting.take(asked(OTHER_TYPE, nonce=response.nonce)) is None

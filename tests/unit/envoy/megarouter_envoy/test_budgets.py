@@ -11,6 +11,7 @@ import grpc
 import pytest
 from megarouter_envoy.options import Limits
 
+from gateway_core.model.deployments.listener_limits import ListenerLimits
 from tests.support.envoys.small_envoy import SmallEnvoy, running_small_envoy
 
 CONNECTIONS = 4
@@ -21,7 +22,7 @@ ASKED = b"GET /nothing HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 WORK = "/megarouter.admin.v1.ApiKeys/ListApiKeys"
 LIMITS = Limits(
     max_downstream_connections=2 * CONNECTIONS,
-    max_admin_connections=CONNECTIONS,
+    listeners=ListenerLimits(model_connections=CONNECTIONS, admin_connections=CONNECTIONS),
     max_admin_calls=CALLS,
     max_admin_calls_of_caller=CALLS_OF_CALLER,
 )

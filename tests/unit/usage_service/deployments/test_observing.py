@@ -67,6 +67,24 @@ def test_outcomes_of_attempts_before(happened: str, outcome: Outcome) -> None:
     assert (observed.place, observed.outcome) == ("acme/acme-1", outcome)
 
 
+@pytest.mark.parametrize("changes", [{}, {"http_status": 401}, {"http_status": 500}, {"http_status": 429}])
+def test_a_call_with_an_own_key_says_nothing(changes: dict[str, Any]) -> None:
+    """One organization's bad key closes a deployment to no one, and its good key opens none."""
+    assert observation_of(settled(**changes), DEPLOYMENT) is not None
+    claims = replace(HOLD.claims, own_key=True)
+    own = replace(settled(**changes), hold=replace(HOLD, claims=claims))
+    assert observation_of(own, DEPLOYMENT) is None
+
+
+def test_an_attempt_before_with_an_own_key_says_nothing() -> None:
+    attempts = (
+        FailedAttempt("acme", "acme-1", "billing", own_key=True),
+        FailedAttempt("other", "one", "billing"),
+    )
+    assert [one.place for one in failures_of(replace(settled(), failed_attempts=attempts))] == ["other/one"]
+    assert [one.refusal is None for one in attempts] == [True, False]
+
+
 @pytest.mark.parametrize(("value", "expected_ms"), [(7, 7_000), ("7", 0), (-1, 0), (10**9, 0), (True, 0)])
 def test_only_a_plausible_retry_after_counts(value: object, expected_ms: int) -> None:
     facts = {"refused_answer": "rate_limit", "retry_after": value}

@@ -61,6 +61,7 @@ PARTS: Final = (
     Part("tokens", "Access tokens: the bearer tokens of people.", "access.tokens"),
     Part("sign-in-links", "Sign-in links: to sign in once without an identity provider.", "access.sign_in_links"),
     Part("credentials", "Credentials: the bearer tokens of programs.", "access.credentials"),
+    Part("own-keys", "Own keys: keys that an organization has at providers itself.", "access.own_keys"),
     Part("claims", "Claims of identity providers that give roles.", "access.claims"),
     Part("keys", "API keys: the secrets with which members call models.", "keys"),
     Part("guardrails", "Guardrails: the limits of an organization, a group, a member or a key.", "guardrails"),

@@ -244,6 +244,45 @@ async def test_envoy_is_given_only_providers_with_a_credential(
     assert wanted.number == 2
 
 
+async def test_limits_of_listeners_are_defaults_until_an_operator_replaces_them(client: Client) -> None:
+    before = await client.call("GetListenerLimits", pb.GetListenerLimitsRequest(name="listenerLimits"), "operator")
+    assert (before.model_connections, before.admin_connections, before.concurrent_provider_calls) == (9000, 1000, 10000)
+    after = await client.call("ReplaceListenerLimits", limits(model_connections=500, etag=before.etag), "operator")
+    assert (after.model_connections, after.admin_connections, after.concurrent_provider_calls) == (500, 1000, 10000)
+    found = await client.call("GetListenerLimits", pb.GetListenerLimitsRequest(name="listenerLimits"), "operator")
+    assert found == after
+    stale = await client.failure("ReplaceListenerLimits", limits(etag=before.etag), "operator")
+    assert stale.reason == "ETAG_MISMATCH"
+    assert await client.call("ReplaceListenerLimits", limits(), "operator") == before
+    listed = await client.call("ListConfigurationVersions", pb.ListConfigurationVersionsRequest(), "operator")
+    assert [one.resource for one in listed.configuration_versions] == ["listenerLimits"] * 2
+
+
+@pytest.mark.parametrize(
+    ("numbers", "field"),
+    [
+        ({"model_connections": 0}, "model_connections"),
+        ({"admin_connections": 19}, "admin_connections"),
+        ({"concurrent_provider_calls": -1}, "concurrent_provider_calls"),
+        ({"model_connections": 9001}, "model_connections"),
+        ({"admin_connections": 1001}, "model_connections"),
+    ],
+)
+async def test_limits_that_envoy_cannot_keep_are_refused(client: Client, numbers: dict[str, int], field: str) -> None:
+    refused = await client.failure("ReplaceListenerLimits", limits(**numbers), "operator")
+    assert (refused.reason, refused.fields) == ("FIELD_INVALID", (field,))
+
+
+async def test_only_operators_see_and_replace_limits(client: Client) -> None:
+    asked = pb.GetListenerLimitsRequest(name="listenerLimits")
+    assert (await client.failure("GetListenerLimits", asked, "super")).code == grpc.StatusCode.PERMISSION_DENIED
+    assert (await client.failure("ReplaceListenerLimits", limits(), "super")).code == grpc.StatusCode.PERMISSION_DENIED
+
+
+def limits(**fields: Any) -> pb.ReplaceListenerLimitsRequest:
+    return pb.ReplaceListenerLimitsRequest(name="listenerLimits", **fields)
+
+
 async def names(client: Client) -> list[str]:
     listed = await client.call("ListProviderConfigurations", pb.ListProviderConfigurationsRequest(), "operator")
     return [one.name.split("/")[1] for one in listed.provider_configurations]

@@ -10,6 +10,7 @@ import pytest
 from envoy_data_plane.envoy.config.cluster import v3 as cluster
 from megarouter_envoy.gateway import __main__ as program
 from megarouter_envoy.gateway.container import PORTS
+from megarouter_envoy.gateway.live_resources import CLUSTER_TYPE
 from megarouter_envoy.module import find_module
 from megarouter_envoy.names import AUTHZ_CLUSTER
 
@@ -53,7 +54,8 @@ def first_clusters(environment: Environment) -> list[cluster.Cluster]:
     """Returns the clusters that discovery serves before it has read the database."""
     assert program.main() == 0
     document = json.loads(Path(environment["MEGAROUTER_ENVOY_FOLDER"], "live", "last-good.json").read_text())
-    return [cluster.Cluster().parse(base64.b64decode(one["value"])) for one in document["resources"]]
+    values = [one["value"] for one in document["resources"] if one["type_url"] == CLUSTER_TYPE]
+    return [cluster.Cluster().parse(base64.b64decode(value)) for value in values]
 
 
 def refusal(capsys: pytest.CaptureFixture[str]) -> str:
@@ -64,7 +66,7 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
 def test_only_providers_with_a_credential_have_a_cluster(
     environment: Environment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert [one.name for one in first_clusters(environment)] == ["provider-openai"]
+    assert [one.name for one in first_clusters(environment)] == ["provider-openai", "ownkey-openai"]
     assert "no credential" in (said := capsys.readouterr().out)
     assert "anthropic" in said
 
@@ -107,7 +109,7 @@ def test_the_mock_answers_for_providers_without_a_credential_if_it_is_named(
 def test_the_bootstrap_has_no_provider_because_they_change_while_envoy_runs(environment: Environment) -> None:
     names = [one["name"] for one in bootstrap(environment)["clusters"]]
     assert "discovery" in names
-    assert not [name for name in names if name.startswith(("provider-", "fallback-"))]
+    assert not [name for name in names if name.startswith(("provider-", "ownkey-", "fallback-"))]
 
 
 @pytest.mark.parametrize(

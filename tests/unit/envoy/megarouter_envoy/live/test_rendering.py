@@ -1,15 +1,19 @@
 """Clusters and credential files of providers that the API added."""
 
+import base64
 import dataclasses
 import json
 from pathlib import Path
 
 import pytest
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from megarouter_envoy.gateway.live_folder import LiveFolder
-from megarouter_envoy.gateway.live_resources import OPTIONS, write_options
+from megarouter_envoy.gateway.live_resources import CLUSTER_TYPE, OPTIONS, RUNTIME_TYPE, write_options
 from megarouter_envoy.live.rendering import LiveProvider, Rendered, Wanted, render
 from megarouter_envoy.options import BootstrapOptions, Discovery, ProviderTarget
 
+from gateway_core.model.deployments.listener_limits import ListenerLimits
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options as example
 
 SECRET = "sk-a-credential"
@@ -40,14 +44,18 @@ def added(target: str = "gpus", url: str = "https://gpus.example/v1", secret: st
 
 
 def names(rendered: Rendered) -> list[str]:
-    return [one["name"] for one in rendered.resources]
+    return [one["name"] for one in rendered.resources if one["type_url"] == CLUSTER_TYPE]
 
 
 def test_providers_of_the_database_come_beside_those_of_the_options(
     options: BootstrapOptions, folder: LiveFolder
 ) -> None:
     rendered = render(options, Wanted(providers=(added(),), fallbacks=(("gpus", "local"),)), folder)
-    assert names(rendered) == ["provider-local", "provider-gpus", "fallback-2.gpus.local"]
+    assert names(rendered) == [
+        *("provider-local", "provider-gpus"),
+        *("ownkey-local", "ownkey-gpus"),
+        "fallback-2.gpus.local",
+    ]
     assert rendered.refusals == {}
 
 
@@ -68,13 +76,27 @@ def test_one_that_cannot_be_reached_is_refused_and_leaves_the_others(
 ) -> None:
     wrong = (added("port", "https://gpus.example:http/v1"), added("secret", secret="über-geheim"), added())
     rendered = render(options, Wanted(providers=wrong), folder)
-    assert names(rendered) == ["provider-local", "provider-gpus"]
+    assert names(rendered) == ["provider-local", "provider-gpus", "ownkey-local", "ownkey-gpus"]
     assert rendered.refusals.keys() == {"port", "secret"}
 
 
 def test_the_database_takes_the_place_of_the_options(options: BootstrapOptions, folder: LiveFolder) -> None:
-    assert names(render(options, Wanted(providers=(added("local"),)), folder)) == ["provider-local"]
+    assert names(render(options, Wanted(providers=(added("local"),)), folder)) == ["provider-local", "ownkey-local"]
     assert (folder.secrets.credentials / "local").read_text() == SECRET
+
+
+def test_limits_are_values_of_the_runtime_and_of_each_cluster(options: BootstrapOptions, folder: LiveFolder) -> None:
+    rendered = render(options, Wanted(limits=ListenerLimits(70, 20, 7)), folder)
+    [layer] = [base64.b64decode(one["value"]) for one in rendered.resources if one["type_url"] == RUNTIME_TYPE]
+    assert Runtime.FromString(layer).name == "live"
+    assert dict(Runtime.FromString(layer).layer) == {
+        "envoy.resource_limits.listener.model.connection_limit": 70,
+        "envoy.resource_limits.listener.admin.connection_limit": 20,
+    }
+    made = [base64.b64decode(one["value"]) for one in rendered.resources if one["type_url"] == CLUSTER_TYPE]
+    assert len(made) == 2  # the provider's, and that of own keys
+    for one in made:
+        assert {two.max_requests.value for two in Cluster.FromString(one).circuit_breakers.thresholds} == {7}
 
 
 def test_the_options_survive_their_file(options: BootstrapOptions, folder: LiveFolder) -> None:

@@ -91,11 +91,20 @@ def test_a_token_carries_the_deployments_of_all_attempts() -> None:
     assert verify_hold(sign_hold(several, KEY), KEY) == several
 
 
+def test_a_token_says_which_attempts_carry_an_own_key() -> None:
+    for carried in ((True, False), (False, True), (True, True)):
+        rungs = tuple(dataclasses.replace(rung, own_key=is_own) for rung, is_own in zip(RUNGS, carried, strict=True))
+        hold = with_changes(HOLD, rungs=rungs, own_key=carried[0])
+        read = verify_hold(sign_hold(hold, KEY), KEY)
+        assert read == hold
+        assert [read.claims.of_attempt(number).own_key for number in (1, 2)] == list(carried)
+
+
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_of_a_hold_is_signed(field: str) -> None:
     changes: dict[type, Any] = {str: "other", int: 7, bool: False, tuple: (), Endpoint: Endpoint.RESPONSES}
     owner = HOLD if hasattr(HOLD, field) else HOLD.claims
-    others: dict[str, Any] = {"tags": (("a", "b"),), "routed": ROUTED, "rungs": RUNGS}
+    others: dict[str, Any] = {"tags": (("a", "b"),), "routed": ROUTED, "rungs": RUNGS, "own_key": True}
     changed = with_changes(HOLD, **{field: others.get(field, changes.get(type(getattr(owner, field))))})
     assert sign_hold(changed, KEY) != TOKEN
 

@@ -10,13 +10,16 @@ from megarouter.admin.v1.messages import (
     CatalogOrigin,
     ClearProviderCredentialRequest,
     ConfigurationVersion,
+    GetListenerLimitsRequest,
     GetProviderConfigurationRequest,
     ListConfigurationVersionsRequest,
+    ListenerLimits,
     ListProviderConfigurationsRequest,
     ModelConfiguration,
     OfferModelRequest,
     ProviderConfiguration,
     RemoveProviderRequest,
+    ReplaceListenerLimitsRequest,
     ReplaceProviderRequest,
     RetireModelRequest,
     SetProviderCredentialRequest,
@@ -31,7 +34,7 @@ from megarouter_admin.command_line.parsing.commands import (
     label,
     secret_from_input,
 )
-from megarouter_admin.command_line.parsing.options import Argument
+from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.names import short_name
@@ -190,3 +193,49 @@ def history(session: Session, limit: LimitOption = 100) -> None:
         Column[ConfigurationVersion]("refusal", lambda one: one.refusal),
     ]
     session.output.rows(columns, found, "no changes")
+
+
+def _show_limits(session: Session, one: ListenerLimits) -> None:
+    session.output.one(
+        one,
+        [
+            ("model connections", f"{one.model_connections:,}"),
+            ("admin connections", f"{one.admin_connections:,}"),
+            ("calls at a provider", f"{one.concurrent_provider_calls:,}"),
+        ],
+    )
+
+
+ModelConnectionsOption = Annotated[
+    int | None, Option("--model-connections", metavar="N", text="Connections to the model listener. Default: 9000.")
+]
+AdminConnectionsOption = Annotated[
+    int | None, Option("--admin-connections", metavar="N", text="Connections to the admin listener. Default: 1000.")
+]
+ProviderCallsOption = Annotated[
+    int | None, Option("--provider-calls", metavar="N", text="Calls that run at one provider. Default: 10000.")
+]
+
+
+@command(application, "limits", "catalog limits")
+def limits(session: Session) -> None:
+    """Show how many connections and calls each Envoy accepts at a time."""
+    request = GetListenerLimitsRequest(name="listenerLimits")
+    _show_limits(session, session.router.catalog_changes.GetListenerLimits(request))
+
+
+@command(application, "set-limits", "catalog set-limits --model-connections 5000")
+def set_limits(
+    session: Session,
+    model_connections: ModelConnectionsOption = None,
+    admin_connections: AdminConnectionsOption = None,
+    provider_calls: ProviderCallsOption = None,
+) -> None:
+    """Replace the limits of each Envoy. What is not given gets its default."""
+    request = ReplaceListenerLimitsRequest(
+        name="listenerLimits",
+        model_connections=model_connections,
+        admin_connections=admin_connections,
+        concurrent_provider_calls=provider_calls,
+    )
+    _show_limits(session, session.router.catalog_changes.ReplaceListenerLimits(request))

@@ -1,0 +1,1 @@
+"""Keys that organizations have at providers themselves."""

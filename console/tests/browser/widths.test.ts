@@ -1,0 +1,65 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { operatorPages, pages, parts } from "./addresses";
+import { go, home, launch, openAs, openAsOperator, variable } from "./support";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+  // So that the list of exports has rows, whose buttons are wide.
+  const { page } = await openAs(browser, "olivia");
+  await go(page, `${home}/usageExports?format=pdf&period=24h`);
+  await page.getByRole("button", { name: "Create the export" }).click();
+  await page.getByRole("button", { name: "Share by link" }).first().waitFor({ timeout: 45_000 });
+});
+afterAll(() => browser.close());
+
+/** What sticks out of the page, of the frame around it, or of a table, whose last column has what people look for. */
+async function sticksOut(page: Page): Promise<readonly string[]> {
+  return page.evaluate(() => {
+    const tables = [...document.querySelectorAll(".table-scroll")].filter((table) => table.scrollWidth > table.clientWidth + 1).map((table) => table.getAttribute("aria-label") ?? "");
+    const parts = [...document.querySelectorAll("main .mantine-SegmentedControl-control")].filter((part) => {
+      const edge = part.parentElement?.getBoundingClientRect().right ?? 0;
+      return part.closest(".tabs") === null && part.getBoundingClientRect().right > edge + 1;
+    });
+    const squeezed = [...document.querySelectorAll(".table-scroll .mantine-Button-label")].filter((label) => label.scrollWidth > label.clientWidth + 1);
+    return [...(document.documentElement.scrollWidth > window.innerWidth ? ["the page"] : []), ...tables, ...[...parts, ...squeezed].map((part) => part.textContent ?? "")];
+  });
+}
+
+describe.each([
+  [1440, "en-US"], [1280, "en-US"], [800, "en-US"], [390, "en-US"], [390, "zh-CN"],
+])("at a width of %i pixels, in %s", (width, locale) => {
+  const options = { viewport: { width, height: 900 }, locale };
+
+  async function look(page: Page, base: string, paths: readonly string[]): Promise<Record<string, readonly string[]>> {
+    const found: Record<string, readonly string[]> = {};
+    for (const path of paths) {
+      await go(page, base + path);
+      const wide = await sticksOut(page);
+      if (wide.length > 0) found[path] = wide;
+    }
+    return found;
+  }
+
+  test.each(parts)("nothing sticks out of the pages from %s on", async (...paths) => {
+    const { page } = await openAs(browser, "olivia", options);
+    expect(await look(page, home, paths)).toEqual({});
+  });
+
+  test("nothing sticks out of the pages of operators", async () => {
+    const { page } = await openAsOperator(browser, options);
+    expect(await look(page, variable("MEGAROUTER_CONSOLE_URL"), operatorPages)).toEqual({});
+  });
+});
+
+test.each(["emma", "liam"])("nothing sticks out of what %s sees on a phone", async (member) => {
+  const { page } = await openAs(browser, member, { viewport: { width: 390, height: 900 } });
+  const wide: string[] = [];
+  for (const path of pages) {
+    await go(page, home + path);
+    if ((await sticksOut(page)).length > 0) wide.push(path);
+  }
+  expect(wide).toEqual([]);
+});
