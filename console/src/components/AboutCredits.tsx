@@ -10,7 +10,7 @@ export function AboutCredits() {
   const { catalog } = pathsOf(useParent());
   return (
     <Text size="sm" c="dimmed">
-      <Trans>Credits are the unit in which this deployment charges calls. What a call costs is on <AppLink to={catalog}>Models</AppLink>.</Trans>
+      <Trans>Credits are the unit in which this deployment charges calls. What a call costs is on <AppLink to={catalog} underline="always">Models</AppLink>.</Trans>
     </Text>
   );
 }

@@ -16,8 +16,9 @@ import { Icon } from "../ui/Icon";
 import { AccountMenu } from "./AccountMenu";
 import { AppFrame } from "./AppFrame";
 import { NavItem } from "./NavItem";
-import { DeletedOrganization, SuspensionNotice } from "./StateNotice";
+import { SuspensionNotice } from "./SuspensionNotice";
 
+const DeletedOrganization = lazy(async () => ({ default: (await import("./DeletedOrganization")).DeletedOrganization }));
 const CommandPalette = lazy(async () => ({ default: (await import("../components/palette/CommandPalette")).CommandPalette }));
 const ShortcutList = lazy(async () => ({ default: (await import("../components/palette/ShortcutList")).ShortcutList }));
 
@@ -77,7 +78,7 @@ function Frame() {
       profile={pathsOf(account.organization).profile}
     >
       <SuspensionNotice />
-      {isDeleted ? <DeletedOrganization /> : <Outlet />}
+      {isDeleted ? <Part><DeletedOrganization /></Part> : <Outlet />}
       {isHelpUsed && <Suspense fallback={null}><ShortcutList opened={help} close={closeHelp} /></Suspense>}
       {isPaletteUsed && <Suspense fallback={null}><CommandPalette opened={palette} close={closePalette} /></Suspense>}
     </AppFrame>

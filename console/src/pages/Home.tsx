@@ -1,6 +1,6 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import {
-  Analytics, ApiKeys, ApiKeyView, Credits, Members, UsageDimension, UsageForecast_State, UsageGranularity,
+  Analytics, ApiKeys, ApiKeyView, Credits, Members, UsageForecast_State, UsageGranularity,
 } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
@@ -25,12 +25,12 @@ import { Spent } from "../ui/Spent";
 import { Surface } from "../ui/Surface";
 import { Time } from "../ui/Time";
 import { formatCredits, nanoPerCredit } from "../util/credits";
-import { changePercent, formatPercent } from "../util/numbers";
 import { formatDay, startOf } from "../util/times";
 import { useNow } from "../hooks/now";
 
-// They must not hold up the figures: members have no groups, and the names of all kinds of alerts are much text.
+// They must not hold up the figures: members have no groups and no movers, and the names of all kinds of alerts are much text.
 const BudgetTree = lazy(async () => ({ default: (await import("../components/BudgetTree")).BudgetTree }));
+const TopMovers = lazy(async () => ({ default: (await import("./TopMovers")).TopMovers }));
 const Attention = lazy(async () => ({ default: (await import("./Attention")).Attention }));
 
 export function Home() {
@@ -164,39 +164,4 @@ function MyKeys() {
       ))}
     </Stack>
   );
-}
-
-function TopMovers() {
-  const { account, organization } = usePlace();
-  const language = useLanguage();
-  const now = useNow();
-  const { data } = useSuspenseQuery(Analytics.method.listTopConsumers, {
-    parent: account.organization, pageSize: 50, dimension: UsageDimension.MEMBER, timeRange: { startTime: startOf("7d", now, organization.timeZone) }, compareWithPrevious: true,
-  });
-  const moved = data.topConsumers
-    .map((one) => ({ one, difference: (one.total?.chargeNanoCredits ?? 0n) - (one.previousTotal?.chargeNanoCredits ?? 0n) }))
-    .sort((a, b) => Number(absolute(b.difference) - absolute(a.difference)))
-    .slice(0, 6);
-  if (moved.length === 0) return <EmptyState title={<Trans>No calls in the last 7 days</Trans>} step={<Trans>Who spends more or less than the week before is here.</Trans>} command="megarouter usage top" />;
-  return (
-    <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="md">
-      {moved.map(({ one, difference }) => {
-        const change = changePercent(one.total?.chargeNanoCredits ?? 0n, one.previousTotal?.chargeNanoCredits ?? 0n);
-        const name = one.consumer?.value ?? "";
-        return (
-          <Group key={name} justify="space-between" wrap="nowrap" gap="sm">
-            <AppLink to={pathOf(name)} className="cut">{one.consumer?.displayName || idOf(name)}</AppLink>
-            <Text size="sm" className="figures" style={{ whiteSpace: "nowrap" }} c={difference > 0n ? undefined : "dimmed"}>
-              {difference > 0n ? "▲" : "▼"} {formatCredits(absolute(difference), language)}
-              {change !== undefined && ` (${formatPercent(Math.abs(change), language)})`}
-            </Text>
-          </Group>
-        );
-      })}
-    </SimpleGrid>
-  );
-}
-
-function absolute(amount: bigint): bigint {
-  return amount < 0n ? -amount : amount;
 }
