@@ -12,7 +12,8 @@ import asyncpg
 from admin_service.discovery.own_keys import OwnKey
 from admin_service.resources.catalog_changes import store
 from admin_service.resources.catalog_changes.limits import find_limits
-from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.resources.catalog_changes.sealed import SealedCredential, sealed_own_keys
+from admin_service.resources.catalog_changes.sealing import CredentialKeys, CredentialPlace
 from admin_service.resources.catalog_changes.store import StoredProvider
 from gateway_core.model.deployments.fallbacks import orders_of
 from gateway_core.model.deployments.live_configuration import wanted_document
@@ -26,7 +27,6 @@ _WITH_CREDENTIALS: Final = (
     f"SELECT {store.PROVIDER_COLUMNS} FROM {store.PROVIDER_SOURCE}"  # noqa: S608 - constants
     " WHERE c.sealed IS NOT NULL AND NOT p.removed ORDER BY p.provider_id"
 )
-_OWN_KEYS: Final = "SELECT organization_id, provider_id, credential_id, sealed FROM sealed_own_credentials()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class WantedReader:
         self._pool = pool
         self._options_file = options_file
         self._keys = keys
+        self._known: dict[tuple[CredentialPlace, bytes], str] = {}
+        """The own keys that the last reading opened: there may be thousands, and the database is read every few seconds."""
 
     async def read(self) -> Wanted:
         """Returns what Envoy should have.
@@ -72,7 +74,7 @@ class WantedReader:
             stored = [store.provider_row(*row) for row in await connection.fetch(_WITH_CREDENTIALS)]
             limits = await find_limits(connection)
             snapshot = await read_snapshot(connection)
-            own_keys = await connection.fetch(_OWN_KEYS)
+            own_keys = await sealed_own_keys(connection)
         opened = dict(self._opened(stored))
         providers = [target for one in stored if one.provider.name in opened for target in _targets(one)]
         known = self._local_targets() | {target["target"] for target in providers}
@@ -89,22 +91,30 @@ class WantedReader:
     def _opened(self, stored: Iterable[StoredProvider]) -> Iterator[tuple[str, str]]:
         """Yields providers with their credentials. One that no key opens is left out, as if it had none."""
         for one in stored:
-            if self._keys is None or one.credential is None:
+            if one.credential is None:
                 continue
-            try:
-                yield one.provider.name, self._keys.open(one.credential.sealed, one.provider.name)
-            except SealError:
-                logger.error("no key opens the credential of a provider", extra={"provider": one.provider.name})  # noqa: TRY400
+            secret = self._open(one.credential.sealed, CredentialPlace(one.provider.name))
+            if secret is not None:
+                yield one.provider.name, secret
 
-    def _opened_own(self, rows: Iterable[asyncpg.Record]) -> Iterator[OwnKey]:
+    def _opened_own(self, rows: Iterable[SealedCredential]) -> Iterator[OwnKey]:
         """Yields the own keys of organizations. Calls with one that no key opens are refused."""
-        for organization, provider, credential, sealed in rows:
-            if self._keys is None:
-                return
-            try:
-                yield OwnKey(credential, organization, self._keys.open_own(sealed, organization, provider))
-            except SealError:
-                logger.error("no key opens an organization's own key", extra={"credential": credential})  # noqa: TRY400
+        before, self._known = self._known, {}
+        for one in rows:
+            key = (one.place, one.sealed)
+            secret = before.get(key) or self._open(one.sealed, one.place)
+            if secret is not None:
+                self._known[key] = secret
+                yield OwnKey(one.credential, one.place.organization, secret)
+
+    def _open(self, sealed: bytes, place: CredentialPlace) -> str | None:
+        """Returns a credential; None if no key opens it."""
+        try:
+            return None if self._keys is None else self._keys.open(sealed, place)
+        except SealError:
+            extra = {"provider": place.provider, "organization": place.organization}
+            logger.error("no key opens a credential", extra=extra)  # noqa: TRY400
+            return None
 
     def _local_targets(self) -> set[str]:
         return {target["name"] for target in json.loads(self._options_file.read_bytes())["providers"]}

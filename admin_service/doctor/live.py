@@ -12,6 +12,7 @@ from typing import Final
 import asyncpg
 
 from admin_service.doctor.findings import Finding, Verdict
+from admin_service.resources.catalog_changes.sealed import SealedCredential, sealed_credentials
 from admin_service.resources.catalog_changes.sealing import CredentialKeys
 from gateway_core.model.deployments.live_configuration import OPTIONS_FILE
 from gateway_core.runtime.settings import AdminSettings, key_bytes
@@ -23,12 +24,9 @@ KEY: Final = "MEGAROUTER_CREDENTIAL_KEY"
 FOLDER: Final = "MEGAROUTER_LIVE_FOLDER"
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
-_READ: Final = "SELECT provider_id, sealed FROM provider_credentials ORDER BY provider_id"
 _TIMEOUT_S: Final = 5.0
 _FINGERPRINT_DIGITS: Final = 8
 _MOST_NAMED: Final = 5
-
-_Sealed = Sequence[tuple[str, bytes]]
 
 
 async def examine_live(settings: AdminSettings) -> list[Finding]:
@@ -56,19 +54,19 @@ async def _key(settings: AdminSettings) -> list[Finding]:
     return []
 
 
-async def _read(url: str) -> _Sealed:
+async def _read(url: str) -> list[SealedCredential]:
     connection = await connect(url, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S, statement_cache_size=0)
     try:
-        return [(row["provider_id"], row["sealed"]) for row in await connection.fetch(_READ)]
+        return await sealed_credentials(connection)
     finally:
         connection.terminate()
 
 
-def _with_key(key: bytes, previous: bytes | None, sealed: _Sealed) -> Finding:
+def _with_key(key: bytes, previous: bytes | None, sealed: Sequence[SealedCredential]) -> Finding:
     closed = _unopened(key, sealed)
-    lost = closed if previous is None else _unopened(previous, [one for one in sealed if one[0] in closed])
+    lost = closed if previous is None else _unopened(previous, closed)
     if lost:
-        names = ", ".join(lost[:_MOST_NAMED]) + (
+        names = ", ".join(map(_name, lost[:_MOST_NAMED])) + (
             f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
         )
         advice = "a gateway with another key has sealed them. Set the same key on every gateway, or set the credentials again"
@@ -79,13 +77,18 @@ def _with_key(key: bytes, previous: bytes | None, sealed: _Sealed) -> Finding:
     return Finding(KEY, Verdict.OK, text)
 
 
-def _unopened(key: bytes, sealed: _Sealed) -> list[str]:
+def _name(one: SealedCredential) -> str:
+    provider, organization = one.place.provider, one.place.organization
+    return f"{organization} at {provider}" if organization else provider
+
+
+def _unopened(key: bytes, sealed: Sequence[SealedCredential]) -> list[SealedCredential]:
     keys, found = CredentialKeys((key,), secrets.token_bytes), []
-    for provider, content in sealed:
+    for one in sealed:
         try:
-            keys.open(content, provider)
+            keys.open(one.sealed, one.place)
         except SealError:
-            found.append(provider)
+            found.append(one)
     return found
 
 

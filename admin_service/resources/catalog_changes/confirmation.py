@@ -28,15 +28,19 @@ SELECT number, refusal FROM configuration_answers WHERE seen_time > clock_timest
 _NOTE_REFUSAL: Final = "UPDATE configuration_versions SET refusal = $2 WHERE number = $1"
 
 
+async def _nothing(_connection: Connection) -> None:
+    """No refusal is about a change that names no place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """A change that is in the database and not yet confirmed."""
 
     number: int
     """Of the version that it made."""
-    targets: Sequence[str]
+    targets: Sequence[str] = ()
     """The places that receive calls and that it changed. A refusal that names none of them is about something else."""
-    undo: Callable[[Connection], Awaitable[None]]
+    undo: Callable[[Connection], Awaitable[None]] = _nothing
     """Restores what was before. It makes another version."""
 
 

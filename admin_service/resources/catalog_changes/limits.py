@@ -55,11 +55,7 @@ class ListenerLimitsHandlers:
         await _put(change.connection, after)
         change.record_for_operators(NAME, _message(before), message)
         number = await store.add_version(change.connection, change.caller.user, change.method, NAME)
-
-        async def undo(connection: Connection) -> None:
-            """Every Envoy takes numbers within the bounds, so no refusal is about them."""
-
-        change.after_commit = lambda: confirm(self._pool, Made(number, (), undo))
+        change.after_commit = lambda: confirm(self._pool, Made(number))
         return message
 
 

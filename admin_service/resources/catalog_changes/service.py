@@ -31,7 +31,7 @@ from admin_service.resources.catalog_changes.messages import (
     provider_message,
     version_message,
 )
-from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.resources.catalog_changes.sealing import CredentialKeys, CredentialPlace, keys_for
 from admin_service.resources.catalog_changes.store import StoredCredential, StoredModel, StoredProvider
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
@@ -235,13 +235,9 @@ class CatalogChangesApi:
         return await self._noted_model(change, before, dataclasses.replace(before, is_offered=False))
 
     def _credential(self, secret: str, provider: str, change: Change) -> StoredCredential:
-        if self._keys is None:
-            message = "This deployment has no key for credentials. Ask an operator to set MEGAROUTER_CREDENTIAL_KEY."
-            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.CREDENTIALS_NOT_KEPT, message)
-        if not secret.isascii() or not secret.isprintable() or secret.strip() != secret:
-            raise invalid_fields(FieldViolation("secret", "must be printable ASCII without spaces at its ends"))
-        sealed = self._keys.seal(secret, provider)
-        return StoredCredential(sealed, self._keys.fingerprint(secret, provider), change.caller.user, self._now())
+        keys, place = keys_for(secret, self._keys), CredentialPlace(provider)
+        sealed, fingerprint = keys.seal(secret, place), keys.fingerprint(secret, place)
+        return StoredCredential(sealed, fingerprint, change.caller.user, self._now())
 
     async def _put(self, change: Change, before: StoredProvider | None, after: StoredProvider) -> ProviderConfiguration:
         """Stores a provider, and has the change confirmed once it is committed."""
@@ -269,11 +265,7 @@ class CatalogChangesApi:
         name, message = f"{MODELS}/{after.model.name}", model_message(after)
         change.record_for_operators(name, None if before is None else model_message(before), message)
         number = await store.add_version(change.connection, change.caller.user, change.method, name)
-
-        async def undo(_connection: Connection) -> None:
-            """A model names no target of its own, so no refusal is about it."""
-
-        change.after_commit = lambda: confirm(self._pool, Made(number, (), undo))
+        change.after_commit = lambda: confirm(self._pool, Made(number))
         return message
 
 

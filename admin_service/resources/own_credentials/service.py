@@ -1,7 +1,7 @@
 """Serves `megarouter.admin.v1.OwnProviderCredentials`."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import asyncpg
@@ -20,7 +20,7 @@ from admin_service.listing.page_tokens import PageTokens
 from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
 from admin_service.resources.catalog_changes.confirmation import Made, confirm
-from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.resources.catalog_changes.sealing import CredentialKeys, CredentialPlace, keys_for
 from admin_service.resources.catalog_changes.store import add_version, find_provider, model_served_by
 from admin_service.resources.own_credentials import store
 from admin_service.resources.own_credentials.store import OwnCredentialRow
@@ -106,36 +106,28 @@ class OwnProviderCredentialsApi:
         """SetOwnProviderCredential returns once every Envoy has the key and calls carry it."""
         name: ResourceName = change.caller.resource
         connection, organization, provider = change.connection, name.organization, str(name.resource_id)
-        keys = self._required_keys()
-        if not request.secret.isascii() or not request.secret.isprintable() or request.secret.strip() != request.secret:
-            raise invalid_fields(FieldViolation("secret", "must be printable ASCII without spaces at its ends"))
+        keys, place = keys_for(request.secret, self._keys), CredentialPlace(provider, organization)
         await _require_on_offer(connection, provider)
         rows = await store.live_credentials(connection, organization)
-        before = next((row for row in rows if row.provider == provider), None)
+        before = _of_provider(rows, provider)
         if before is None and len(rows) >= MAX_OF_ORGANIZATION:
             raise _limit_reached(f"An organization has at most {MAX_OF_ORGANIZATION} own keys", MAX_OF_ORGANIZATION)
         if before is None and await store.count_everywhere(connection) >= MAX_OF_DEPLOYMENT:
             raise _limit_reached(f"This deployment keeps at most {MAX_OF_DEPLOYMENT} own keys", MAX_OF_DEPLOYMENT)
-        fingerprint = keys.fingerprint(request.secret, provider, organization)
+        fingerprint = keys.fingerprint(request.secret, place)
         after = OwnCredentialRow(organization, provider, fingerprint, change.caller.user, self._now())
         credential = self._make_id("ownkey")
-        await store.add_credential(connection, after, credential, keys.seal_own(request.secret, organization, provider))
+        await store.add_credential(connection, after, credential, keys.seal(request.secret, place))
         change.record(name, None if before is None else _message(before), _message(after))
         number = await add_version(connection, change.caller.user, change.method, str(name))
 
         async def use() -> None:
-            await confirm(self._pool, Made(number, (), _undo_nothing))
+            await confirm(self._pool, Made(number))
             async with acting_for(self._pool, organization) as again:
                 await store.make_live(again, organization, provider, credential)
 
         change.after_commit = use
         return _message(after)
-
-    def _required_keys(self) -> CredentialKeys:
-        if self._keys is None:
-            message = "This deployment has no key for credentials. Ask an operator to set MEGAROUTER_CREDENTIAL_KEY."
-            raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.CREDENTIALS_NOT_KEPT, message)
-        return self._keys
 
 
 async def clear(
@@ -145,8 +137,7 @@ async def clear(
     caller: Caller | OperatorCaller = change.caller
     name = caller.named if isinstance(caller, OperatorCaller) else caller.resource
     connection, organization, provider = change.connection, name.organization, str(name.resource_id)
-    rows = await store.live_credentials(connection, organization)
-    before = next((row for row in rows if row.provider == provider), None)
+    before = _of_provider(await store.live_credentials(connection, organization), provider)
     await store.delete_credential(connection, organization, provider)
     if before is not None:
         change.record(name, _message(before), None)
@@ -154,8 +145,8 @@ async def clear(
     return OwnProviderCredential(name=str(name))
 
 
-async def _undo_nothing(_connection: Connection) -> None:
-    """A key changes no configuration of Envoy, so no refusal is about it."""
+def _of_provider(rows: Iterable[OwnCredentialRow], provider: str) -> OwnCredentialRow | None:
+    return next((row for row in rows if row.provider == provider), None)
 
 
 async def _require_on_offer(connection: Connection, provider: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from admin_service.doctor.findings import Verdict
 from admin_service.doctor.live import FOLDER, KEY
-from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.resources.catalog_changes.sealing import CredentialKeys, CredentialPlace
 from gateway_core.model.deployments.live_configuration import OPTIONS_FILE
 from tests.contract.admin_service.doctor.findings import found
 from tests.support.repository import ROOT
@@ -24,7 +24,7 @@ Environment = dict[str, str]
 
 async def set_credential(owner: asyncpg.Connection, provider: str, key: str) -> None:
     """As a gateway with this key sets one."""
-    sealed = CredentialKeys((bytes.fromhex(key),), os.urandom).seal("sk-secret", provider)
+    sealed = CredentialKeys((bytes.fromhex(key),), os.urandom).seal("sk-secret", CredentialPlace(provider))
     await owner.execute("INSERT INTO providers (provider_id, definition) VALUES ($1, '{}')", provider)
     await owner.execute(
         "INSERT INTO provider_credentials (provider_id, sealed, fingerprint, set_by) VALUES ($1, $2, '', 'user-1')",
@@ -63,6 +63,25 @@ async def test_a_malformed_key_is_named_and_not_shown(administration: Environmen
     assert f"{KEY}: " in finding.text
     assert "64 hexadecimal digits" in finding.text
     assert "not-hexadecimal" not in finding.text
+
+
+async def test_an_organizations_own_key_that_the_key_does_not_open_is_a_fault(
+    administration: Environment, owner: asyncpg.Connection
+) -> None:
+    """Seen to fail while the doctor read the credentials of providers only."""
+    await set_credential(owner, "one", FIRST)
+    await owner.execute("INSERT INTO organizations (organization_id, display_name) VALUES ('acme', 'Acme')")
+    sealed = CredentialKeys((bytes.fromhex(SECOND),), os.urandom).seal("sk-own", CredentialPlace("one", "acme"))
+    await owner.execute(
+        "INSERT INTO organization_provider_credentials"
+        " (organization_id, provider_id, credential_id, sealed, fingerprint, set_by, set_time)"
+        " VALUES ('acme', 'one', 'ownkey-1', $1, '', 'user-1', now())",
+        sealed,
+    )
+    finding = (await found("admin", administration | {KEY: FIRST}))[KEY]
+    assert (finding.verdict, "the credentials of acme at one: " in finding.text) == (Verdict.FAULT, True)
+    both = (await found("admin", administration | {KEY: FIRST, PREVIOUS: SECOND}))[KEY]
+    assert (both.verdict, "opens all 2 credentials" in both.text) == (Verdict.OK, True)
 
 
 async def test_a_key_that_does_not_open_what_another_gateway_sealed_is_a_fault(

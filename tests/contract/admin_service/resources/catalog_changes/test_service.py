@@ -13,7 +13,7 @@ from megarouter.admin.v1 import catalog_pb2, operator_pb2
 
 from admin_service.discovery.reading import WantedReader
 from admin_service.discovery.resealing import reseal
-from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.resources.catalog_changes.sealing import CredentialKeys, CredentialPlace
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.runtime.settings import AdminSettings
 from gateway_core.stores.channel_seals import SealError
@@ -82,9 +82,9 @@ async def test_the_credential_is_sealed_for_its_provider(client: Client, owner: 
     sealed = await owner.fetchval("SELECT sealed FROM provider_credentials WHERE provider_id = 'gpus'")
     keys = CredentialKeys((KEY,), bytes)
     assert SECRET.encode() not in sealed
-    assert keys.open(sealed, "gpus") == SECRET
+    assert keys.open(sealed, CredentialPlace("gpus")) == SECRET
     with pytest.raises(SealError):
-        keys.open(sealed, "filed")
+        keys.open(sealed, CredentialPlace("filed"))
 
 
 async def test_a_replaced_key_seals_again_and_the_previous_one_can_go(
@@ -95,7 +95,7 @@ async def test_a_replaced_key_seals_again_and_the_previous_one_can_go(
     assert await reseal(owner, both) == (1, 0)
     assert await reseal(owner, both) == (0, 0)
     sealed = await owner.fetchval("SELECT sealed FROM provider_credentials")
-    assert CredentialKeys((NEW_KEY,), bytes).open(sealed, "gpus") == SECRET
+    assert CredentialKeys((NEW_KEY,), bytes).open(sealed, CredentialPlace("gpus")) == SECRET
 
 
 async def test_without_a_key_no_credential_is_kept(settings: AdminSettings, people: None) -> None:

@@ -12,7 +12,7 @@ from megarouter.admin.v1 import own_provider_credential_pb2 as pb
 from admin_service.discovery.own_keys import KEPT_S, OwnKey, OwnKeyFiles
 from admin_service.discovery.reading import WantedReader
 from admin_service.discovery.resealing import reseal
-from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.resources.catalog_changes.sealing import CredentialKeys, CredentialPlace
 from admin_service.resources.own_credentials import service
 from gateway_core.model.catalog.entries import Catalog
 from gateway_core.runtime.settings import AdminSettings
@@ -131,12 +131,12 @@ async def test_a_key_is_sealed_for_its_organization_and_provider(client: Client,
     sealed = await owner.fetchval(f"SELECT sealed FROM {TABLE}")  # noqa: S608 - a constant
     keys = CredentialKeys((KEY,), bytes)
     assert SECRET.encode() not in sealed
-    assert keys.open_own(sealed, "acme", "first") == SECRET
+    assert keys.open(sealed, CredentialPlace("first", "acme")) == SECRET
     for organization, provider in (("other", "first"), ("acme", "second")):
         with pytest.raises(SealError):
-            keys.open_own(sealed, organization, provider)
+            keys.open(sealed, CredentialPlace(provider, organization))
     with pytest.raises(SealError):
-        keys.open(sealed, "first")
+        keys.open(sealed, CredentialPlace("first"))
 
 
 async def test_fingerprints_of_two_organizations_differ(client: Client) -> None:
@@ -151,7 +151,7 @@ async def test_a_replaced_sealing_key_seals_again(client: Client, owner: asyncpg
     assert await reseal(owner, both) == (1, 0)
     assert await reseal(owner, both) == (0, 0)
     sealed = await owner.fetchval(f"SELECT sealed FROM {TABLE}")  # noqa: S608 - a constant
-    assert CredentialKeys((NEW_KEY,), bytes).open_own(sealed, "acme", "first") == SECRET
+    assert CredentialKeys((NEW_KEY,), bytes).open(sealed, CredentialPlace("first", "acme")) == SECRET
 
 
 async def test_envoys_get_the_keys_of_all_organizations(
