@@ -32,8 +32,10 @@ export function allOf(...parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join(" AND ");
 }
 
-/** Narrows a list to a time range. */
-export function within(field: string, { startTime, endTime }: TimeRange): string {
+/** Narrows a list to a time range. Without one, it narrows nothing. */
+export function within(field: string, range: TimeRange | undefined): string {
+  if (range === undefined) return "";
+  const { startTime, endTime } = range;
   const moment = (time: Timestamp): string => quoted(timestampDate(time).toISOString());
   return allOf(`${field} >= ${moment(startTime)}`, endTime === undefined ? "" : `${field} < ${moment(endTime)}`);
 }

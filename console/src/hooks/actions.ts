@@ -1,11 +1,13 @@
 import { useLingui } from "@lingui/react/macro";
+import { useMemo } from "react";
 
-/** Returns what an entry of the audit log says that somebody did, by the method that did it. A newer method goes by its own name. */
+import { idOf } from "../api/names";
+
+/** Returns what the audit log calls each method. A newer method goes by its own name. */
 export function useActionName(): (method: string) => string {
   const { t } = useLingui();
-  return (method) => {
-    const name = method.slice(method.lastIndexOf("/") + 1);
-    return new Map(Object.entries({
+  const names = useMemo(
+    () => new Map(Object.entries({
       CreateAccessToken: t`Created an access token`,
       RevokeAccessToken: t`Revoked an access token`,
       RevokeCurrentAccessToken: t`Signed out`,
@@ -128,6 +130,8 @@ export function useActionName(): (method: string) => string {
       IssueOperatorToken: t`Issued the first token of an operator`,
       ApplySettings: t`Applied changed settings of the deployment`,
       PurgeOrganization: t`Purged the deleted organization`,
-    })).get(name) ?? name;
-  };
+    })),
+    [t],
+  );
+  return (method) => names.get(idOf(method)) ?? idOf(method);
 }

@@ -1,5 +1,6 @@
 import { AccessToken_State, ApiKey_State, CreditTransaction_Kind, Invite_State, Member_State, Notification_Severity, Role, ServiceAccount_State, UsageStatus } from "@megarouter/admin";
 import { useLingui } from "@lingui/react/macro";
+import { useMemo } from "react";
 
 /** What people read for the values of the API. A value that this page does not know yet is shown as nothing. */
 
@@ -84,8 +85,8 @@ export function useSeverity(): (severity: Notification_Severity) => { readonly l
 /** Says why calls were refused, by the code of the error. An unknown code goes by itself. */
 export function useRefusalReason(): (code: string) => string {
   const { t } = useLingui();
-  return (code) =>
-    new Map(Object.entries({
+  const reasons = useMemo(
+    () => new Map(Object.entries({
       missing_api_key: t`The call had no key`,
       invalid_api_key: t`There is no such key`,
       conflicting_api_keys: t`The call had two different keys`,
@@ -114,5 +115,8 @@ export function useRefusalReason(): (code: string) => string {
       unsupported_content_encoding: t`The request has an encoding that is not supported`,
       invalid_parameter: t`A parameter of the request is not valid`,
       dependency_unavailable: t`A part of the gateway was not available`,
-    })).get(code) ?? code;
+    })),
+    [t],
+  );
+  return (code) => reasons.get(code) ?? code;
 }

@@ -44,7 +44,7 @@ function OpenAlerts() {
   );
 }
 
-/** Unusual spend that nobody has explained yet. It is there whether or not a rule makes alerts of it. */
+/** Unusual spend that no one has explained yet, also if no rule makes an alert of it. */
 function OpenAnomalies() {
   const parent = usePlace().account.organization;
   const language = useLanguage();

@@ -92,14 +92,14 @@ async function signInWith(credential: Credential): Promise<void> {
   else await signInWithToken(credential.secret);
 }
 
-/** Says to a person with an invite how they get an account, without which nobody can join. */
+/** Tells a person with an invite how to get an account, which they need to join. */
 function Invited() {
   const hasProvider = useDeployment().identity_providers.some((provider) => provider.console_client_id !== undefined);
   return (
     <Alert color="accent" variant="light" title={<Trans>You are invited</Trans>}>
       {hasProvider
         ? <Trans>Sign in to see the invitation and to join. If you have no account here yet, signing in with your identity provider creates it.</Trans>
-        : <Trans>To join, you need an account. Nobody can create one on this page, because this deployment has no identity provider for it. Ask whoever invited you to add you as a member instead: they then get a sign-in link for you, which works here. If you have an access token of your own account, paste it below.</Trans>}
+        : <Trans>To join, you need an account. You cannot create one on this page, because this deployment has no identity provider for it. Ask whoever invited you to add you as a member instead: they then get a sign-in link for you, which works here. If you have an access token of your own account, paste it below.</Trans>}
     </Alert>
   );
 }

@@ -1,6 +1,5 @@
-import { midnight } from "./times";
+import { startOfDay } from "./times";
 
-const dayMs = 24 * 3600_000;
 const form = /^(\d{4})-(0[1-9]|1[0-2])$/;
 
 export function isMonth(text: unknown): text is string {
@@ -23,9 +22,7 @@ export function addMonths(month: string, count: number): string {
 
 /** Returns the first moment of a month in a time zone. */
 export function startOfMonth(month: string, timeZone: string): Date {
-  const noon = new Date(`${month}-01T12:00:00Z`);
-  const day = new Intl.DateTimeFormat("en-US", { timeZone, day: "numeric" }).format(noon);
-  return midnight(day === "1" ? noon : new Date(noon.getTime() - dayMs), timeZone);
+  return startOfDay(`${month}-01`, timeZone);
 }
 
 export function formatMonth(month: string, language: string): string {

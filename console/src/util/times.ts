@@ -49,10 +49,9 @@ export function isPeriod(text: unknown): text is Period {
 /** Returns the time range of a period. All but the last month end now; months and days begin at midnight in the organization's time zone. */
 export function rangeOf(period: Period, now: Date, timeZone: string): TimeRange {
   if (period !== "month" && period !== "lastMonth") return { startTime: startOf(period, now, timeZone) };
-  const firstDay = `${dayOf(now, timeZone).slice(0, 7)}-01`;
-  const start = timestampFromDate(startOfDay(firstDay, timeZone));
-  if (period === "month") return { startTime: start };
-  return { startTime: timestampFromDate(startOfDay(`${dayBefore(firstDay).slice(0, 7)}-01`, timeZone)), endTime: start };
+  const start = startOfMonth(now, timeZone);
+  if (period === "month") return { startTime: timestampFromDate(start) };
+  return { startTime: timestampFromDate(startOfMonth(new Date(start.getTime() - 1), timeZone)), endTime: timestampFromDate(start) };
 }
 
 /** Returns the start of so many days that end now. */

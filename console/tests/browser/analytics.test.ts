@@ -96,7 +96,7 @@ test("days are chosen by their dates, and the address has them", async () => {
   await page.getByText("Choose 1 to 400 days.").waitFor();
 });
 
-test("Home shows unusual spend that nobody has explained", async () => {
+test("Home shows unusual spend that no one has explained", async () => {
   const open = (await admin("GET", `${organization}/anomalies?pageSize=3&filter=${encodeURIComponent("state = STATE_OPEN")}&orderBy=${encodeURIComponent("start_time desc")}`)).anomalies as readonly { scopeDisplayName: string }[];
   expect(open.length).toBeGreaterThan(0);
   const { page } = await openAs(browser, "olivia");

@@ -82,7 +82,7 @@ function Days({ from, to, change }: DaysProps) {
   );
 }
 
-/** What a person types, begun anew when the address has another value. */
+/** What a person types, until the address has another value. */
 function useText(value: string): readonly [string, (text: string) => void] {
   const [state, setState] = useState({ value, text: value });
   if (state.value !== value) setState({ value, text: value });

@@ -4,10 +4,11 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Group, Text } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
-import { allOf, idOf, quoted } from "../../api/names";
+import { allOf, idOf, quoted, within } from "../../api/names";
 import { Part } from "../../components/Part";
 import { PeriodField } from "../../components/selection/PeriodChoice";
 import { MemberField } from "../../forms/fields/MemberField";
+import { useActionName } from "../../hooks/actions";
 import { useParent, usePlace } from "../../hooks/account";
 import { useNow } from "../../hooks/now";
 import { pageSize, usePaging } from "../../hooks/paging";
@@ -22,7 +23,7 @@ import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { type Selection, timeRangeOf } from "../../util/selection";
+import { chosenRangeOf } from "../../util/selection";
 import { Did } from "./Did";
 
 const mostPerPage = 1000;
@@ -64,14 +65,6 @@ function AuditCsv() {
   return <DownloadButton file="audit" parts={parts} />;
 }
 
-/** The filter of entries of the chosen period or days; empty for all from the beginning. */
-export function timeFilter(search: Selection, now: Date, timeZone: string): string {
-  if (search.from === undefined && search.period === undefined) return "";
-  const { startTime, endTime } = timeRangeOf(search, "24h", now, timeZone);
-  const moment = (time: typeof startTime): string => quoted(new Date(Number(time?.seconds ?? 0n) * 1000).toISOString());
-  return allOf(`create_time >= ${moment(startTime)}`, endTime === undefined ? "" : `create_time < ${moment(endTime)}`);
-}
-
 /** The filter of the entries that the address asks for. */
 export function useAuditFilter(): string {
   const { account, organization } = usePlace();
@@ -79,7 +72,7 @@ export function useAuditFilter(): string {
   const now = useNow();
   return allOf(
     search.q === undefined ? "" : quoted(search.q), search.member === undefined ? "" : `member = ${quoted(`${account.organization}/members/${search.member}`)}`,
-    timeFilter(search, now, organization.timeZone),
+    within("create_time", chosenRangeOf(search, now, organization.timeZone)),
   );
 }
 
@@ -87,6 +80,7 @@ function Found() {
   const { account } = usePlace();
   const { t } = useLingui();
   const navigate = useNavigate();
+  const actionName = useActionName();
   const filter = useAuditFilter();
   const paging = usePaging(filter);
   const question = { parent: account.organization, filter };
@@ -99,7 +93,7 @@ function Found() {
     { id: "who", header: <Trans>By</Trans>, shown: "wide", cell: (entry) => <span className="cut">{entry.userDisplayName || idOf(entry.member || entry.credential || entry.user)}</span> },
     {
       id: "did", header: <Trans>Did</Trans>,
-      cell: (entry) => <Group gap={6} wrap="nowrap"><Did method={entry.method} />{entry.refusal !== "" && <Badge variant="light" radius="sm" tt="none" color="red">{t`Refused`}</Badge>}</Group>,
+      cell: (entry) => <Group gap={6} wrap="nowrap"><Did method={entry.method} name={actionName(entry.method)} />{entry.refusal !== "" && <Badge variant="light" radius="sm" tt="none" color="red">{t`Refused`}</Badge>}</Group>,
     },
     { id: "to", header: <Trans>To</Trans>, cell: (entry) => <Text size="sm" className="cut" title={entry.resource}>{resourceLabel(entry)}</Text>, shown: "wide" },
     { id: "from", header: <Trans>From</Trans>, cell: (entry) => <span className="cut">{entry.clientAddress}</span>, shown: "very-wide" },

@@ -1,11 +1,9 @@
 import { Text } from "@mantine/core";
 
 import { idOf } from "../../api/names";
-import { useActionName } from "../../hooks/actions";
 
 /** What somebody did, in words, and the method of the API that did it. */
-export function Did({ method }: { readonly method: string }) {
-  const name = useActionName()(method);
+export function Did({ method, name }: { readonly method: string; readonly name: string }) {
   return (
     <div style={{ minWidth: 0 }}>
       <span className="cut">{name}</span>

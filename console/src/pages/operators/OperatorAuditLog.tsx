@@ -5,7 +5,7 @@ import { Badge, Button, CloseButton, Group, Modal, Stack, Text } from "@mantine/
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { allOf, idOf, organizationName, quoted } from "../../api/names";
+import { allOf, idOf, organizationName, quoted, within } from "../../api/names";
 import { Changes } from "../../components/Changes";
 import { Part } from "../../components/Part";
 import { PeriodField } from "../../components/selection/PeriodChoice";
@@ -24,8 +24,8 @@ import { EmptyState } from "../../ui/EmptyState";
 import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
+import { chosenRangeOf } from "../../util/selection";
 import { Did } from "../audit/Did";
-import { timeFilter } from "../audit/AuditLogList";
 import { operatorPageOf } from "./OrganizationList";
 
 const from = "/operators/auditLog";
@@ -58,7 +58,7 @@ function Found() {
   const [shown, setShown] = useState<OperatorAuditLogEntry | undefined>(undefined);
   const filter = allOf(
     search.q === undefined ? "" : quoted(search.q), search.organization === undefined ? "" : `organization = ${quoted(organizationName(search.organization))}`,
-    timeFilter(search, now, "UTC"),
+    within("create_time", chosenRangeOf(search, now, "UTC")),
   );
   const paging = usePaging(filter);
   const question = { filter };
@@ -69,7 +69,7 @@ function Found() {
   const columns: readonly Column<OperatorAuditLogEntry>[] = [
     { id: "time", header: <Trans>Time</Trans>, cell: (entry) => <Time value={entry.createTime} /> },
     { id: "who", header: <Trans>Who</Trans>, cell: (entry) => <span className="cut">{entry.userDisplayName || idOf(entry.user) || t`the settings`}</span>, shown: "wide" },
-    { id: "did", header: <Trans>Did</Trans>, cell: (entry) => <Did method={entry.method} /> },
+    { id: "did", header: <Trans>Did</Trans>, cell: (entry) => <Did method={entry.method} name={actionName(entry.method)} /> },
     { id: "organization", header: <Trans>Organization</Trans>, cell: (entry) => (entry.organization === "" ? "—" : <AppLink to={operatorPageOf(entry.organization)} className="cut">{entry.organizationDisplayName || idOf(entry.organization)}</AppLink>), shown: "wide" },
     { id: "changes", header: <Trans>Changes</Trans>, cell: (entry) => <Button size="compact-xs" variant="subtle" onClick={() => setShown(entry)}><Trans>Show</Trans></Button>, align: "right" },
   ];
