@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from admin_service.discovery.configuration import Resource, resources_of
+from gateway_core.model.catalog.providers.clusters import provider_cluster
 
 _TIMEOUT_S: Final = 30.0
 _PASSED_ON: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
@@ -60,7 +61,7 @@ class Rendering:
                 raise RenderingFailedError(type(error).__name__) from None
         if "failed" in answer:
             raise RenderingFailedError(answer["failed"])
-        refusals = (f"provider-{target}: {reason}" for target, reason in sorted(answer["refusals"].items()))
+        refusals = (f"{provider_cluster(target)}: {reason}" for target, reason in sorted(answer["refusals"].items()))
         return Rendered(resources_of(answer["resources"]), "; ".join(refusals))
 
     async def warm(self) -> None:

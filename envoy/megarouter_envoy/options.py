@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway_core.model.catalog.providers.provider import own_key_cluster
+from gateway_core.model.catalog.providers.clusters import own_key_cluster, provider_cluster
 from gateway_core.model.deployments.listener_limits import MAX_CONNECTIONS, ListenerLimits
 from gateway_core.model.deployments.live_configuration import CREDENTIALS_FOLDER, OWN_KEYS_FOLDER
 from megarouter_envoy.module import find_module
@@ -58,7 +58,7 @@ class ProviderTarget:
     @property
     def cluster(self) -> str:
         """The name of the provider's cluster, which authz_service puts into `x-megarouter-cluster`."""
-        return f"provider-{self.name}"
+        return provider_cluster(self.name)
 
     @property
     def own_key_cluster(self) -> str:

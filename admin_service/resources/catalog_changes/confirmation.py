@@ -16,6 +16,7 @@ from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
 from admin_service.api.errors import AdminError
 from admin_service.resources.catalog_changes.store import lock_catalog
+from gateway_core.model.catalog.providers.clusters import provider_cluster
 from gateway_core.stores.postgres.connections import Connection
 
 logger = logging.getLogger(__name__)
@@ -79,4 +80,4 @@ async def _refusal(pool: asyncpg.Pool, made: Made) -> str:
 
 
 def _is_about(refusal: str, targets: Sequence[str]) -> bool:
-    return any(re.search(rf"(?<![\w.-])provider-{re.escape(target)}(?![\w.-])", refusal) for target in targets)
+    return any(re.search(rf"(?<![\w.-]){re.escape(provider_cluster(target))}(?![\w.-])", refusal) for target in targets)

@@ -7,17 +7,13 @@ from pydantic import Field, model_validator
 
 from gateway_core.model.catalog.prices import Entry, FeeName, FeeNanoCredits, Multiplier
 from gateway_core.model.catalog.providers.authentication import Authentication
+from gateway_core.model.catalog.providers.clusters import own_key_cluster, provider_cluster
 from gateway_core.model.endpoints import Dialect, Endpoint
 
 Slug = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
 ToolType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 BetaFlag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._=-]{0,127}$")]
 EndpointPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]{1,64}){1,8}$")]
-
-
-def own_key_cluster(target: str) -> str:
-    """Returns the name of the cluster that reaches a target with a key of the caller's organization."""
-    return f"ownkey-{target}"
 
 
 class AfterDisconnect(Entry):
@@ -84,7 +80,7 @@ class Provider(Entry):
 
     def cluster(self, dialect: Dialect) -> str:
         """Returns the name of the Envoy cluster that reaches the provider in a dialect."""
-        return f"provider-{self.target(dialect)}"
+        return provider_cluster(self.target(dialect))
 
     def own_key_cluster(self, dialect: Dialect) -> str:
         """Returns the name of the cluster that reaches the provider with the caller's organization's own key."""

@@ -143,6 +143,7 @@ async def test_a_record_contains_all_facts_of_its_call(owner: asyncpg.Connection
         "tags": None,
         "deployment": None,
         "failed_attempts": None,
+        "own_key": None,
     }
 
 

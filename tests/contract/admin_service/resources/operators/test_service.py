@@ -24,7 +24,9 @@ REQUEST_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
 def request_of(method: Any, name: str = SUMMARY) -> Any:
     request: Any = GetMessageClass(method.descriptor.input_type)()
-    if method.resource_field:
+    if method.names_parent:
+        setattr(request, method.resource_field, ACME)
+    elif method.resource_field:
         request.name = name
     return request
 
