@@ -32,12 +32,6 @@ export function selectionOf(search: Record<string, unknown>): Selection {
   return { ...range, ...Object.fromEntries(narrowed) };
 }
 
-/** The time range of a selection; undefined if it has neither days nor a period. */
-export function chosenRangeOf(selection: Selection, now: Date, timeZone: string): TimeRange | undefined {
-  const { from, period } = selection;
-  return from === undefined && period === undefined ? undefined : timeRangeOf(selection, period ?? "24h", now, timeZone);
-}
-
 /** The time range of a selection: a range of days in the organization's time zone, or a period. */
 export function timeRangeOf(selection: Selection, otherwise: Period, now: Date, timeZone: string): TimeRange {
   if (selection.from === undefined) return rangeOf(selection.period ?? otherwise, now, timeZone);

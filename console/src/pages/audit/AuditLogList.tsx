@@ -23,8 +23,8 @@ import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { chosenRangeOf } from "../../util/selection";
 import { Did } from "./Did";
+import { chosenRangeOf } from "./chosen";
 
 const mostPerPage = 1000;
 const from = "/organizations/$organization/auditLogEntries";

@@ -5,9 +5,9 @@ import { Text } from "@mantine/core";
 
 import { idOf } from "../../api/names";
 import { usePlace } from "../../hooks/account";
-import { useRefusalReason } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { useNow } from "../../hooks/now";
+import { useRefusalReason } from "../../hooks/refusals";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
 import { AppLink } from "../../ui/AppLink";

@@ -24,8 +24,8 @@ import { EmptyState } from "../../ui/EmptyState";
 import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { chosenRangeOf } from "../../util/selection";
 import { Did } from "../audit/Did";
+import { chosenRangeOf } from "../audit/chosen";
 import { operatorPageOf } from "./OrganizationList";
 
 const from = "/operators/auditLog";
