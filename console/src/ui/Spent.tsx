@@ -1,5 +1,6 @@
 import { Trans } from "@lingui/react/macro";
 import { Text } from "@mantine/core";
+import type { ReactNode } from "react";
 
 import { Amount } from "./Amount";
 
@@ -15,9 +16,14 @@ interface SpentProps {
 export function Spent({ nanoCredits, budget, carried = 0n, decimals }: SpentProps) {
   const places = decimals === undefined ? {} : { decimals };
   return (
-    <span style={{ whiteSpace: "nowrap" }}>
-      <Amount nanoCredits={nanoCredits} {...places} />
-      <Text span inherit c="dimmed">{budget === undefined ? <> <Trans>in total</Trans></> : <> / <Amount nanoCredits={budget + carried} decimals={2} /></>}</Text>
-    </span>
+    <>
+      <Whole><Amount nanoCredits={nanoCredits} {...places} /></Whole>{" "}
+      <Whole><Text span inherit c="dimmed">{budget === undefined ? <Trans>in total</Trans> : <>/ <Amount nanoCredits={budget + carried} decimals={2} /></>}</Text></Whole>
+    </>
   );
+}
+
+/** A part that stays on one line. Between two of them a narrow table may break. */
+function Whole({ children }: { readonly children: ReactNode }) {
+  return <span style={{ whiteSpace: "nowrap" }}>{children}</span>;
 }

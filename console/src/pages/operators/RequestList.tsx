@@ -61,7 +61,7 @@ export function Requests({ organization, state }: { readonly organization?: stri
     return <EmptyState title={state === "pending" ? <Trans>No request waits</Trans> : <Trans>No requests</Trans>} step={<Trans>A top-up beyond what is left of the credit line becomes a request.</Trans>} command="megarouter operator requests" />;
   }
   const columns: readonly Column<TopUpRequest>[] = [
-    { id: "time", header: <Trans>Requested</Trans>, cell: (one) => <Time value={one.createTime} ago /> },
+    { id: "time", header: <Trans>Requested</Trans>, cell: (one) => <Time value={one.createTime} ago />, shown: "wide" },
     ...(organization === undefined ? [{ id: "organization", header: <Trans>Organization</Trans>, cell: (one: TopUpRequest) => <AppLink to={operatorPageOf(one.name)} className="cut">{organizationIdOf(one.name)}</AppLink> }] : []),
     { id: "who", header: <Trans>By</Trans>, cell: (one) => <span className="cut">{one.userDisplayName || idOf(one.user)}</span>, shown: "very-wide" },
     { id: "reason", header: <Trans>Reason</Trans>, cell: (one) => <span className="cut">{one.decisionReason === "" ? one.reason : `${one.reason} → ${one.decisionReason}`}</span>, shown: "very-wide" },
