@@ -115,7 +115,9 @@ class OwnProviderCredentialsApi:
         if before is None and await store.count_everywhere(connection) >= MAX_OF_DEPLOYMENT:
             raise _limit_reached(f"This deployment keeps at most {MAX_OF_DEPLOYMENT} own keys", MAX_OF_DEPLOYMENT)
         fingerprint = keys.fingerprint(request.secret, place)
-        after = OwnCredentialRow(organization, provider, fingerprint, change.caller.user, self._now())
+        after = OwnCredentialRow(
+            organization, provider, fingerprint, change.caller.user, self._now(), request.gateway_fallback
+        )
         credential = self._make_id("ownkey")
         await store.add_credential(connection, after, credential, keys.seal(request.secret, place))
         change.record(name, None if before is None else _message(before), _message(after))
@@ -175,4 +177,5 @@ def _message(row: OwnCredentialRow) -> OwnProviderCredential:
         fingerprint=row.fingerprint,
         set_time=timestamp(row.set_time),
         setter=str(UserResourceName(row.set_by)),
+        gateway_fallback=row.gateway_fallback,
     )

@@ -58,7 +58,7 @@ async def own_keys(owner: asyncpg.Connection, key: str = "key-super", organizati
     """Returns what authz_service knows of an organization's own keys."""
     principal = await principal_of_api_key(owner, organization, key)
     assert principal is not None
-    return dict(principal.own_keys)
+    return {one.provider: one.credential for one in principal.own_keys}
 
 
 async def test_a_super_admin_sets_replaces_and_removes_a_key(client: Client, owner: asyncpg.Connection) -> None:
@@ -82,6 +82,23 @@ async def test_a_super_admin_sets_replaces_and_removes_a_key(client: Client, own
     assert (
         await client.call("ClearOwnProviderCredential", pb.ClearOwnProviderCredentialRequest(name=name_of())) == cleared
     )
+
+
+async def test_a_key_keeps_calls_to_own_keys_unless_it_is_set_otherwise(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    for falls_back in (False, True, False):
+        made = await client.call(
+            "SetOwnProviderCredential",
+            pb.SetOwnProviderCredentialRequest(name=name_of(), secret=SECRET, gateway_fallback=falls_back),
+        )
+        assert made.gateway_fallback is falls_back
+        principal = await principal_of_api_key(owner, "acme", "key-super")
+        assert principal is not None
+        assert [one.gateway_fallback for one in principal.own_keys] == [falls_back]
+    search = pb.SearchOwnProviderCredentialsRequest(parent="organizations/acme")
+    found = await client.call("SearchOwnProviderCredentials", search, "operator")
+    assert list(found.own_provider_credentials) == [made]
 
 
 async def test_only_super_admins_of_the_organization_may(client: Client, owner: asyncpg.Connection) -> None:
