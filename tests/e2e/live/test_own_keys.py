@@ -196,16 +196,18 @@ async def test_a_refusal_of_the_gateways_own_account_still_stays_hidden(both: Or
     assert (await both.gateways.call(both.gateways.first, model, both.other_key)).status == 502
 
 
-async def test_no_answer_quotes_an_own_key(both: Organizations) -> None:
-    """Neither in a header nor in the body of an error. Seen to fail without `own_secrets`."""
-    model = await both.gateways.offer("own-quoting")
+@pytest.mark.parametrize(("secret", "quoted"), [(OWN, OWN), ("AKIDOFACME:sec-ret-of-acme", "sec-ret-of-acme")])
+async def test_no_answer_quotes_an_own_key(both: Organizations, secret: str, quoted: str) -> None:
+    """Neither in a header nor in the body of an error, nor a part of an access key. Seen to fail without `own_secrets`."""
+    provider = f"own-quoting-{len(secret)}"
+    model = await both.gateways.offer(provider)
     await both.gateways.seconds_until_served(model)
-    assert (await both.set("own-quoting", OWN)).status == 200
-    body = {"error": {"message": f"odd word {OWN}", "detail": OWN.replace("-", "\\u002d")}}
+    assert (await both.set(provider, secret)).status == 200
+    body = {"error": {"message": f"odd word {quoted}", "detail": quoted.replace("-", "\\u002d")}}
     both.gateways.upstream.choose(lambda _request: json_answer(body, 400))
     answer = await both.gateways.call(both.gateways.first, model, both.key)
     assert answer.status == 400
-    assert OWN not in answer.text
+    assert quoted not in answer.text
     assert answer.text.count("[redacted]") >= 1
 
 

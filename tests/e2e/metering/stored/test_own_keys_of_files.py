@@ -1,45 +1,18 @@
 """Calls about files and stored responses carry the key of their organization, whether they place a hold or not."""
 
-import asyncio
-import os
-
 import asyncpg
 import pytest
 
-from admin_service.resources.catalog_changes.sealing import CredentialKeys, CredentialPlace
-from deploy.local.stack.secrets import load_or_make_secrets
 from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.metering.cases import RESPONSES
 from tests.e2e.metering.responses import answered
 from tests.e2e.metering.stored.other_members import stranger
 from tests.e2e.metering.stored.test_files import ANTHROPIC, CONTENT, about, identifier, upload
+from tests.support.data.own_keys import bring_own_key
 from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import answer, json_answer
 
 OWN = "sk-own-of-a-tenant-4e7b20c9"
-TABLE = "organization_provider_credentials"
-
-
-async def bring(metering: Metering, stack: Stack, provider: str) -> None:
-    """Gives the tenant its own key at a provider, and waits until calls carry it."""
-    organization, database = metering.tenant.organization, metering.tenant.database
-    keys = CredentialKeys((bytes.fromhex(load_or_make_secrets(stack.home).credential_key),), os.urandom)
-    sealed = keys.seal(OWN, CredentialPlace(provider, organization))
-    credential = f"ownkey-{organization}-{provider}"
-    await database.execute(
-        f"INSERT INTO {TABLE} (organization_id, provider_id, credential_id, sealed, fingerprint, set_by)"  # noqa: S608
-        " VALUES ($1, $2, $3, $4, '', 'test')",
-        organization,
-        provider,
-        credential,
-        sealed,
-    )
-    file = stack.home.envoy_files.live / "own_keys" / credential
-    async with asyncio.timeout(30):
-        while not await asyncio.to_thread(file.exists):
-            await asyncio.sleep(0.05)
-    await database.execute(f"UPDATE {TABLE} SET live = true WHERE credential_id = $1", credential)  # noqa: S608
-    await asyncio.sleep(0.5)  # the push to authz_service
 
 
 def sent(metering: Metering, header: str = "authorization") -> list[str | None]:
@@ -53,7 +26,7 @@ async def test_every_call_about_a_file_carries_the_key(
     metering: Metering, metered_database: asyncpg.Pool, metered_stack: Stack
 ) -> None:
     """Seen to fail with the gateway's cluster in `_forwarded`."""
-    await bring(metering, metered_stack, "openai")
+    await bring_own_key(metering.tenant, metered_stack, "openai", OWN)
     other = await stranger(metering, metered_database, metered_stack)
     for one, credential in ((metering, OWN), (other, "credential-of-openai")):
         file_id = identifier()
@@ -69,7 +42,7 @@ async def test_every_call_about_a_file_carries_the_key(
 
 
 async def test_a_provider_with_another_header_gets_the_key_in_it(metering: Metering, metered_stack: Stack) -> None:
-    await bring(metering, metered_stack, "anthropic")
+    await bring_own_key(metering.tenant, metered_stack, "anthropic", OWN)
     file_id = identifier()
     assert (await upload(metering, file_id, ANTHROPIC, purpose=None)).status == 200
     await metering.charged()
@@ -79,7 +52,7 @@ async def test_a_provider_with_another_header_gets_the_key_in_it(metering: Meter
 
 
 async def test_a_stored_response_is_fetched_with_the_key(metering: Metering, metered_stack: Stack) -> None:
-    await bring(metering, metered_stack, "openai")
+    await bring_own_key(metering.tenant, metered_stack, "openai", OWN)
     metering.upstream.answer(json_answer(answered("resp_own1")))
     assert (await metering.call({"model": "gpt-5-mini", "input": "Hello.", "store": True}, RESPONSES)).status == 200
     assert (await metering.charged()).record["own_key"]
@@ -93,7 +66,7 @@ async def test_an_error_about_the_key_reaches_the_caller_without_it(
     metering: Metering, metered_database: asyncpg.Pool, metered_stack: Stack, suffix: str
 ) -> None:
     """The gateway's own account stays the operators' affair."""
-    await bring(metering, metered_stack, "openai")
+    await bring_own_key(metering.tenant, metered_stack, "openai", OWN)
     other = await stranger(metering, metered_database, metered_stack)
     for one, status in ((metering, 401), (other, 502)):
         file_id = identifier()

@@ -24,7 +24,10 @@ from tests.contract.admin_service.resources.catalog_changes.test_service import 
 
 KEY, NEW_KEY = bytes(range(32)), bytes(range(1, 33))
 SECRET = "sk-own-of-acme-1f2e3d"
-AWS = {"kind": "aws_signature", "region": "eu-central-1", "service": "bedrock"}
+AUTHENTICATIONS = {
+    "signed": {"kind": "aws_signature", "region": "eu-central-1", "service": "bedrock"},
+    "token": {"kind": "google_service_account"},
+}
 TABLE = "organization_provider_credentials"
 
 
@@ -37,12 +40,12 @@ async def client(settings: AdminSettings, people: None) -> AsyncIterator[Client]
 
 @pytest.fixture(autouse=True)
 async def stored(client: Client, owner: asyncpg.Connection) -> None:
-    """Two providers on offer, one whose calls are signed, and one without a model."""
+    """Two providers on offer, one whose calls are signed, one whose calls carry a token, and one without a model."""
     providers = [
-        {**PROVIDER, "name": name, "credential_env": "A_KEY", "authentication": AWS if name == "signed" else None}
-        for name in ("first", "second", "signed", "idle")
+        {**PROVIDER, "name": name, "credential_env": "A_KEY", "authentication": AUTHENTICATIONS.get(name)}
+        for name in ("first", "second", "signed", "token", "idle")
     ]
-    models = [{**MODEL, "name": f"{name}-model", "provider": name} for name in ("first", "second", "signed")]
+    models = [{**MODEL, "name": f"{name}-model", "provider": name} for name in ("first", "second", "signed", "token")]
     await sync_catalog(owner, Catalog.model_validate({"providers": providers, "models": models}))
 
 
@@ -216,12 +219,20 @@ async def test_a_key_must_be_printable_and_long_enough_to_be_recognized(client: 
     assert (refused.reason, refused.fields) == ("FIELD_INVALID", ("secret",))
 
 
-async def test_only_providers_on_offer_that_take_a_plain_key(client: Client) -> None:
+async def test_only_providers_on_offer_that_take_a_key(client: Client) -> None:
     for provider in ("idle", "nobody"):
         refused = await client.failure("SetOwnProviderCredential", setting(provider))
         assert (refused.reason, refused.fields) == ("FIELD_INVALID", ("name",))
-    refused = await client.failure("SetOwnProviderCredential", setting("signed"))
+    refused = await client.failure("SetOwnProviderCredential", setting("token"))
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "OWN_CREDENTIAL_NOT_SUPPORTED")
+
+
+async def test_a_provider_whose_calls_are_signed_takes_an_access_key(client: Client) -> None:
+    for secret in (SECRET, "AKIDOFACME:", "AKIDOFACME:secret:token:more", "AKIDOFACME:se cret"):
+        refused = await client.failure("SetOwnProviderCredential", setting("signed", secret))
+        assert (refused.reason, refused.fields) == ("FIELD_INVALID", ("secret",))
+    for secret in ("AKIDOFACME:sec/ret+of=acme", "ASIDOFACME:sec/ret:tok/en=="):
+        assert (await client.call("SetOwnProviderCredential", setting("signed", secret))).fingerprint
 
 
 @pytest.mark.parametrize("limit", ["MAX_OF_ORGANIZATION", "MAX_OF_DEPLOYMENT"])
