@@ -87,8 +87,8 @@ class Following:
         """Returns whether what is published is what the database says."""
         try:
             wanted = await read()
-            # Before the number is published, which says that calls may carry them.
-            self._own_keys.write(wanted.own_keys)
+            # Before the number is published, which says that calls may carry them. Ten thousand files take seconds.
+            await asyncio.to_thread(self._own_keys.write, wanted.own_keys)
             source = source_of(self._options_file.read_bytes(), wanted.public)
             made = self._known(source) or await self._rendering.render(wanted.document)
         except (*UNAVAILABLE, asyncpg.PostgresError, OSError, RenderingFailedError) as error:

@@ -93,12 +93,14 @@ class Ladders:
         shut = self._standings.shut
         failed = self._standings.failed(principal.organization, principal.api_key)
         caller = parameters.session or caller_of(principal.organization, principal.api_key)
-        order = order_of(model.deployments, caller, shut, failed)
+        own = {key.provider for key in principal.own_keys}
+        providers = principal.providers_for(model.providers)
+        order = order_of(model.deployments, caller, shut, failed, own)
         ladder: list[PreparedTerms] = []
         refusal: Refusal | None = None
         for index in order:
             deployment = model.deployments[index]
-            if only_provider is not None and deployment.provider != only_provider:
+            if deployment.provider != (only_provider or deployment.provider) or deployment.provider not in providers:
                 continue
             if len(ladder) == MOST_ATTEMPTS or (ladder and deployment.place in shut):
                 break  # the order begins with those that are healthy

@@ -23,3 +23,10 @@ POSTGRES_CONNECTIONS: Final = 27
 REDIS_CONNECTIONS: Final = 6
 LEDGER_CALLS_PER_SECOND: Final = 8_106
 """Settled by one usage_service for one organization in batches of 500, with Redis following."""
+BATCH_POSTGRES_US: Final = (1_230.0, 29.6, 78.8)
+"""CPU of PostgreSQL while a batch of settlements holds the heads of its organizations: of a batch, and more for each of its calls
+and for each of its organizations. From `python -m benchmarks.capacity.batch_costs`, as the next two."""
+BATCH_SERVICE_US: Final = (989.0, 17.5, 19.1)
+"""CPU of usage_service in the same time."""
+BATCH_IDLE_US: Final = (196.0, 6.2, 20.1)
+"""The rest of the time: round trips, and waiting for the disk."""

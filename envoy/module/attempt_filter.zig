@@ -6,6 +6,7 @@
 //! says whether the rate is limited or the account is refused: Envoy tries the next deployment as soon as it has the headers.
 
 const std = @import("std");
+const aws_signing = @import("aws_signing.zig");
 const contract = @import("contract.zig");
 const envoy = @import("envoy.zig");
 const json_text = @import("json_text.zig");
@@ -25,6 +26,8 @@ pub const Attempt = struct {
     configuration: *Configuration,
     /// Where the body names the model, and the name as JSON, if this attempt needs another one.
     edit: ?rewriting.Edit = null,
+    /// What the body has to be signed with; null unless the attempt carries an own key of AWS.
+    signing: ?Signing = null,
     is_noted: bool = false,
     /// The answer, while its body decides what is noted.
     failure: ?Failure = null,
@@ -37,13 +40,17 @@ pub const Attempt = struct {
 
     pub fn destroy(self: *Attempt) void {
         if (self.edit) |edit| allocator.free(edit.text);
+        if (self.signing) |signing| allocator.free(signing.key);
         if (self.failure) |*failure| failure.deinit();
         allocator.destroy(self);
     }
 
     /// Handles the headers of the request. An attempt that cannot be prepared goes on without a credential, and is refused.
-    pub fn begin(self: *Attempt, stream: envoy.Stream) envoy.HeadersStatus {
+    pub fn begin(self: *Attempt, stream: envoy.Stream, is_end: bool) envoy.HeadersStatus {
         self.prepare(stream) catch self.removeCredentials(stream);
+        if (self.signing == null) return .proceed;
+        if (!is_end) return .stop; // until the body is whole, which the signature covers
+        self.sign(stream, .init(.{}));
         return .proceed;
     }
 
@@ -74,9 +81,12 @@ pub const Attempt = struct {
         self.removeCredentials(stream);
         if (target.isMock()) return;
         if (self.configuration.control_prefix.len > 0) try provider_headers.removePrefix(stream, self.configuration.control_prefix, allocator);
-        if (target.is_signed) envoy.setHeader(stream, .request, contract.signed_for, target.name);
-        const secret = target.secret orelse return;
         const own = try own_keys.ofAttempt(stream, self.configuration.own_key_folder, number);
+        if (target.is_signed) {
+            if (own) |key| return self.willSign(target, key);
+            return envoy.setHeader(stream, .request, contract.signed_for, target.name);
+        }
+        const secret = target.secret orelse return;
         return send(stream, target, own orelse secret.current(monotonicMs()));
     }
 
@@ -86,8 +96,34 @@ pub const Attempt = struct {
         const target = &self.configuration.targets[0];
         if (target.isMock()) return;
         if (self.configuration.control_prefix.len > 0) try provider_headers.removePrefix(stream, self.configuration.control_prefix, allocator);
-        const own = try own_keys.ofAttempt(stream, self.configuration.own_key_folder, 0);
-        return send(stream, target, own orelse return error.Unknown);
+        const own = try own_keys.ofAttempt(stream, self.configuration.own_key_folder, 0) orelse return error.Unknown;
+        return if (target.is_signed) self.willSign(target, own) else send(stream, target, own);
+    }
+
+    fn willSign(self: *Attempt, target: *const Target, key: []const u8) error{ OutOfMemory, Unreadable, Unknown }!void {
+        if (aws_signing.AccessKey.of(key) == null) return error.Unreadable;
+        const scope = target.scope orelse return error.Unknown;
+        self.signing = .{ .key = try allocator.dupe(u8, key), .scope = scope };
+    }
+
+    /// Signs the request, with what was hashed as its body. Without a signature it goes on, and is refused.
+    fn sign(self: *Attempt, stream: envoy.Stream, hashed: aws_signing.Hash) void {
+        const signing = self.signing orelse return;
+        const key = aws_signing.AccessKey.of(signing.key) orelse return;
+        var hash = hashed;
+        const body = aws_signing.hexOf(hash.finalResult());
+        const time = aws_signing.timeOf(epochS());
+        envoy.setHeader(stream, .request, "x-amz-content-sha256", &body);
+        envoy.setHeader(stream, .request, "x-amz-date", &time);
+        if (key.token) |token| envoy.setHeader(stream, .request, "x-amz-security-token", token);
+        const value = aws_signing.authorization(allocator, .{
+            .method = envoy.header(stream, .request, ":method") orelse "",
+            .target = envoy.header(stream, .request, ":path") orelse "",
+            .body = body,
+            .time = time,
+        }, key, signing.scope) catch return;
+        defer allocator.free(value);
+        envoy.setHeader(stream, .request, "authorization", value);
     }
 
     fn send(stream: envoy.Stream, target: *const Target, secret: []const u8) error{OutOfMemory}!void {
@@ -114,17 +150,27 @@ pub const Attempt = struct {
 
     /// Handles the next bytes of the request.
     pub fn readBody(self: *Attempt, stream: envoy.Stream, is_end: bool) envoy.BodyStatus {
-        const edit = self.edit orelse return .proceed;
+        if (self.edit == null and self.signing == null) return .proceed;
         if (!is_end) return .stop_and_buffer;
         const bodies = envoy.requestBodies(stream);
         var pieces: Pieces = .{ .allocator = allocator };
         defer pieces.deinit();
         pieces.read(stream, bodies) catch return .stop;
+        const edit = self.edit orelse {
+            var hash: aws_signing.Hash = .init(.{});
+            for (pieces.slices()) |piece| hash.update(piece.bytes());
+            self.sign(stream, hash);
+            return .proceed;
+        };
         var content: std.ArrayList(u8) = .empty;
         defer content.deinit(allocator);
         rewriting.applyTo(allocator, &pieces, &.{edit}, &content) catch return .stop;
         for (bodies[0 .. bodies.len - 1]) |body| envoy.replaceBody(stream, body, "");
         envoy.replaceBody(stream, bodies[bodies.len - 1], content.items);
+        if (self.signing == null) return .proceed;
+        var hash: aws_signing.Hash = .init(.{});
+        hash.update(content.items);
+        self.sign(stream, hash);
         return .proceed;
     }
 
@@ -171,5 +217,12 @@ pub const Attempt = struct {
         envoy.setMetadataText(stream, contract.rewriter_namespace, contract.attempts, room.items);
     }
 };
+
+const Signing = struct { key: []const u8, scope: aws_signing.Scope };
+
+fn epochS() u64 {
+    var now: std.c.timespec = undefined;
+    return if (std.c.clock_gettime(.REALTIME, &now) == 0) @intCast(now.sec) else 0;
+}
 
 const too_many = 429;

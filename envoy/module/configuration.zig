@@ -8,7 +8,7 @@
 //!   `calls_max <count>`         how many calls may run at a time in this process
 //!   `caller_calls_max <count>`  how many of them may be of one credential
 //!   `bodies_max <key> <organization> <total>`  how many bytes of unfinished bodies this process keeps
-//!   `target <name> [<header> bearer|plain <path> | <header> signed]`   where attempts may go, and the file with the credential for it
+//!   `target <name> [<header> bearer|plain <path> | <header> signed <region> <service> <host>]`   where attempts may go, and the file with the credential for it
 //!   `question_header <name> <value>`   a header of the question, which Envoy's router reads
 
 const std = @import("std");

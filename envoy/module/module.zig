@@ -103,7 +103,7 @@ export fn envoy_dynamic_module_on_http_filter_request_headers(stream: envoy.Stre
         .request_facts => |arrival| arrival.begin(stream, is_end),
         .rewriter => |call| if (is_end and call.rewrite(stream, &.{})) .proceed else .stop,
         .admin_door => |visit| visit.begin(stream, is_end),
-        .attempt => |attempt| attempt.begin(stream),
+        .attempt => |attempt| attempt.begin(stream, is_end),
     };
 }
 

@@ -104,10 +104,19 @@ pub const Call = struct {
         const count = if (decision(stream, .own_keys)) |ids| std.mem.count(u8, ids, " ") + 1 else 0;
         for (0..count) |attempt| {
             const secret = try own_keys.ofAttempt(stream, self.configuration.own_key_folder, attempt) orelse continue;
-            const copy = try allocator.dupe(u8, secret);
-            errdefer allocator.free(copy);
-            try self.own_secrets.append(allocator, copy);
+            try self.learn(secret);
+            if (std.mem.indexOfScalar(u8, secret, ':') == null) continue;
+            // An access key of AWS has parts, and an answer may quote one of them.
+            const whole = self.own_secrets.items[self.own_secrets.items.len - 1];
+            var parts = std.mem.splitScalar(u8, whole, ':');
+            while (parts.next()) |part| try self.learn(part);
         }
+    }
+
+    fn learn(self: *Call, secret: []const u8) error{OutOfMemory}!void {
+        const copy = try allocator.dupe(u8, secret);
+        errdefer allocator.free(copy);
+        try self.own_secrets.append(allocator, copy);
     }
 
     fn rewriteBody(self: *Call, stream: envoy.Stream, bodies: []const envoy.Body) Error!?contract.Refusal {

@@ -1,6 +1,7 @@
 //! Where attempts go, and the credentials that they need there. A credential is in a file that may be replaced while Envoy runs.
 
 const std = @import("std");
+const aws_signing = @import("aws_signing.zig");
 const credentials = @import("credentials.zig");
 
 const allocator = std.heap.c_allocator;
@@ -66,8 +67,10 @@ pub const Target = struct {
     /// Null for a mock provider, and where a filter behind this one signs.
     secret: ?*Secret,
     is_signed: bool = false,
+    /// Set where calls are signed, so that they can be signed with an own key too.
+    scope: ?aws_signing.Scope = null,
 
-    /// Reads `<name> <header> bearer|plain <path>` or `<name> <header> signed`; of a mock provider only `<name>`.
+    /// Reads `<name> <header> bearer|plain <path>` or `<name> <header> signed <region> <service> <host>`; of a mock provider only `<name>`.
     pub fn read(text: []const u8) error{ OutOfMemory, Unreadable, Unknown }!Target {
         var words = std.mem.splitScalar(u8, text, ' ');
         const name = try allocator.dupe(u8, words.first());
@@ -76,8 +79,15 @@ pub const Target = struct {
         const form = words.next() orelse return error.Unknown;
         const kept = try allocator.dupe(u8, header);
         errdefer allocator.free(kept);
-        if (std.mem.eql(u8, form, "signed")) return .{ .name = name, .header = kept, .is_bearer = false, .secret = null, .is_signed = true };
+        if (std.mem.eql(u8, form, "signed")) return .{ .name = name, .header = kept, .is_bearer = false, .secret = null, .is_signed = true, .scope = try scopeOf(words.rest()) };
         return .{ .name = name, .header = kept, .is_bearer = std.mem.eql(u8, form, "bearer"), .secret = try .open(words.rest()) };
+    }
+
+    /// Keeps one copy of the text, in which all three are.
+    fn scopeOf(text: []const u8) error{ OutOfMemory, Unknown }!aws_signing.Scope {
+        if (std.mem.count(u8, text, " ") != 2) return error.Unknown;
+        var words = std.mem.splitScalar(u8, try allocator.dupe(u8, text), ' ');
+        return .{ .region = words.first(), .service = words.next().?, .host = words.next().? };
     }
 
     /// Returns whether it is a mock provider, which needs no credential.
@@ -87,6 +97,7 @@ pub const Target = struct {
 
     pub fn deinit(self: Target) void {
         if (self.secret) |secret| secret.close();
+        if (self.scope) |scope| allocator.free(scope.region.ptr[0 .. scope.region.len + scope.service.len + scope.host.len + 2]);
         if (self.header.len > 0) allocator.free(self.header);
         allocator.free(self.name);
     }

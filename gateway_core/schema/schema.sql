@@ -998,7 +998,8 @@ CREATE FUNCTION public.own_credentials_of(organization text) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT jsonb_object_agg(c.provider_id, c.credential_id) FROM organization_provider_credentials c
+    SELECT jsonb_object_agg(c.provider_id, jsonb_build_array(c.credential_id, c.gateway_fallback))
+      FROM organization_provider_credentials c
      WHERE c.organization_id = organization AND c.live
 $$;
 
@@ -2518,7 +2519,8 @@ CREATE TABLE public.organization_provider_credentials (
     fingerprint text NOT NULL,
     set_by text NOT NULL,
     set_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    live boolean DEFAULT false NOT NULL
+    live boolean DEFAULT false NOT NULL,
+    gateway_fallback boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.organizations (

@@ -1,6 +1,7 @@
 """Serves `megarouter.admin.v1.OwnProviderCredentials`."""
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -26,11 +27,13 @@ from admin_service.resources.own_credentials import store
 from admin_service.resources.own_credentials.store import OwnCredentialRow
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
+from gateway_core.model.catalog.providers.authentication import AwsSignature
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 MAX_OF_ORGANIZATION: Final = 50
 MAX_OF_DEPLOYMENT: Final = 10_000
+_ACCESS_KEY: Final = re.compile(r"[^\s:]+:[^\s:]+(:[^\s:]+)?")
 _OWN: Final = Listing(
     columns=store.COLUMNS,
     source=store.SOURCE,
@@ -107,7 +110,7 @@ class OwnProviderCredentialsApi:
         name: ResourceName = change.caller.resource
         connection, organization, provider = change.connection, name.organization, str(name.resource_id)
         keys, place = keys_for(request.secret, self._keys), CredentialPlace(provider, organization)
-        await _require_on_offer(connection, provider)
+        await _require_on_offer(connection, provider, request.secret)
         rows = await store.live_credentials(connection, organization)
         before = _of_provider(rows, provider)
         if before is None and len(rows) >= MAX_OF_ORGANIZATION:
@@ -115,7 +118,9 @@ class OwnProviderCredentialsApi:
         if before is None and await store.count_everywhere(connection) >= MAX_OF_DEPLOYMENT:
             raise _limit_reached(f"This deployment keeps at most {MAX_OF_DEPLOYMENT} own keys", MAX_OF_DEPLOYMENT)
         fingerprint = keys.fingerprint(request.secret, place)
-        after = OwnCredentialRow(organization, provider, fingerprint, change.caller.user, self._now())
+        after = OwnCredentialRow(
+            organization, provider, fingerprint, change.caller.user, self._now(), request.gateway_fallback
+        )
         credential = self._make_id("ownkey")
         await store.add_credential(connection, after, credential, keys.seal(request.secret, place))
         change.record(name, None if before is None else _message(before), _message(after))
@@ -149,17 +154,26 @@ def _of_provider(rows: Iterable[OwnCredentialRow], provider: str) -> OwnCredenti
     return next((row for row in rows if row.provider == provider), None)
 
 
-async def _require_on_offer(connection: Connection, provider: str) -> None:
-    """Checks that organizations can bring a key for the provider.
+async def _require_on_offer(connection: Connection, provider: str, secret: str) -> None:
+    """Checks that organizations can bring a key of this form for the provider.
 
     Raises:
-        AdminError: FIELD_INVALID, no model on offer is served by it; OWN_CREDENTIAL_NOT_SUPPORTED.
+        AdminError: FIELD_INVALID, no model on offer is served by it, or it takes no such key; OWN_CREDENTIAL_NOT_SUPPORTED.
     """
     stored = await find_provider(connection, provider)
     if stored is None or stored.is_removed or await model_served_by(connection, provider) is None:
         raise invalid_fields(FieldViolation("name", "must end with the id of a provider on offer"))
-    if stored.provider.authentication is not None:
-        message = "Calls to this provider are signed or carry a token, so they cannot carry an organization's own key."
+    authentication = stored.provider.authentication
+    if isinstance(authentication, AwsSignature):
+        if not _ACCESS_KEY.fullmatch(secret):
+            raise invalid_fields(
+                FieldViolation("secret", "must be ACCESS_KEY_ID:SECRET_ACCESS_KEY, or with :SESSION_TOKEN")
+            )
+    elif authentication is not None:
+        message = (
+            "Calls to this provider carry a token, and its address names the gateway's project or resource. Ask the operators"
+            " for a provider with your address."
+        )
         raise AdminError(grpc.StatusCode.FAILED_PRECONDITION, ErrorReason.OWN_CREDENTIAL_NOT_SUPPORTED, message)
 
 
@@ -175,4 +189,5 @@ def _message(row: OwnCredentialRow) -> OwnProviderCredential:
         fingerprint=row.fingerprint,
         set_time=timestamp(row.set_time),
         setter=str(UserResourceName(row.set_by)),
+        gateway_fallback=row.gateway_fallback,
     )

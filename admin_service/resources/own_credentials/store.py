@@ -6,14 +6,15 @@ from typing import Final
 
 from gateway_core.stores.postgres.connections import Connection
 
-COLUMNS: Final = "c.organization_id, c.provider_id, c.fingerprint, c.set_by, c.set_time"
+COLUMNS: Final = "c.organization_id, c.provider_id, c.fingerprint, c.set_by, c.set_time, c.gateway_fallback"
 SOURCE: Final = "organization_provider_credentials c"
 LIVE: Final = "c.organization_id = {} AND c.live"
 
 _LIVE: Final = f"SELECT {COLUMNS} FROM {SOURCE} WHERE c.organization_id = $1 AND c.live ORDER BY c.provider_id"  # noqa: S608
 _ADD: Final = """
-INSERT INTO organization_provider_credentials (organization_id, provider_id, credential_id, sealed, fingerprint, set_by, set_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO organization_provider_credentials
+    (organization_id, provider_id, credential_id, sealed, fingerprint, set_by, set_time, gateway_fallback)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 _DELETE_WAITING: Final = """
 DELETE FROM organization_provider_credentials WHERE organization_id = $1 AND provider_id = $2 AND NOT live
@@ -40,6 +41,7 @@ class OwnCredentialRow:
     fingerprint: str
     set_by: str
     set_time: dt.datetime
+    gateway_fallback: bool
 
 
 async def live_credentials(connection: Connection, organization: str) -> list[OwnCredentialRow]:
@@ -51,7 +53,15 @@ async def add_credential(connection: Connection, row: OwnCredentialRow, credenti
     """Adds a key that no call carries yet. It takes the place of another one that waits."""
     await connection.execute(_DELETE_WAITING, row.organization, row.provider)
     await connection.execute(
-        _ADD, row.organization, row.provider, credential, sealed, row.fingerprint, row.set_by, row.set_time
+        _ADD,
+        row.organization,
+        row.provider,
+        credential,
+        sealed,
+        row.fingerprint,
+        row.set_by,
+        row.set_time,
+        row.gateway_fallback,
     )
 
 

@@ -108,11 +108,11 @@ def _add_deployments(
     """Adds the places of each candidate, and the one that would serve the call of a key."""
     may_use = {one.name: one.places for one in offer.candidates}
     shut = {place for place, one in (health or {}).items() if not one.is_closed}
-    caller = caller_of(principal.organization, principal.api_key)
+    caller, own = caller_of(principal.organization, principal.api_key), [key.provider for key in principal.own_keys]
     for candidate in response.candidates:
         model = prices.models[candidate.model_name]
         places = model.deployments or (Deployment(provider=model.provider, upstream_name=model.upstream_name),)
-        for index in order_of(places, caller, shut, ()):
+        for index in order_of(places, caller, shut, (), own):
             if places[index].place in may_use[model.name]:
                 candidate.deployments.append(deployment_message(places[index], health))
         if response.passes and model.name == response.served_model and _is_certain(principal, candidate):

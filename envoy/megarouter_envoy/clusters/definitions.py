@@ -77,11 +77,9 @@ def live_clusters(options: BootstrapOptions) -> list[cluster.Cluster]:
         _provider(target, target.cluster, _credential_filters(target, options), options) for target in options.providers
     ]
     if options.discovery is not None:
-        # Envoy signs with one access key for all, so a provider that wants a signature takes no other key.
         providers += [
             _provider(target, target.own_key_cluster, [attempt_filter([target], options)], options)
             for target in options.providers
-            if target.access_key is None
         ]
     return [*providers, *fallback_clusters(options, PROTOCOL_OPTIONS)]
 

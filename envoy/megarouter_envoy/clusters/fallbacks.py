@@ -110,7 +110,8 @@ def attempt_filter(targets: Sequence[ProviderTarget], options: BootstrapOptions)
 
 def _target_line(target: ProviderTarget) -> str:
     if target.access_key is not None:
-        return f"{target.name} {headers.AUTHORIZATION} signed"
+        key = target.access_key
+        return f"{target.name} {headers.AUTHORIZATION} signed {key.region} {key.service} {target.host}"
     credential = target.sent_secret
     if credential is None:
         return target.name

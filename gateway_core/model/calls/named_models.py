@@ -64,11 +64,12 @@ def find_model(
 
 
 def _deployed(model: Model, index: int | None, principal: Principal) -> Model:
-    """Returns the model as a deployment serves it: without an index, the first one that the caller may call."""
+    """Returns the model as a deployment serves it: without an index, by the first one that the caller may call."""
     if index is not None:
         return model.deployed[index]
-    allowed = (one for one in model.deployed if principal.may_call(one.name, one.provider))
-    return next(allowed, model)
+    providers = principal.providers_for(model.providers)
+    serving = [one for one in model.deployed if one.provider in providers]
+    return next((one for one in serving if principal.may_call(one.name, one.provider)), serving[0])
 
 
 def _models_of(provider: str, prices: CatalogView) -> Iterator[Model]:

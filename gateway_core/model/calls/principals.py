@@ -1,6 +1,6 @@
 """The caller and every guardrail above the call: one frozen snapshot for a decision."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,17 @@ from gateway_core.model.limits.guardrails import Guardrail, in_force
 from gateway_core.model.organization.scopes import Scope
 from gateway_core.model.organization.service_accounts import is_service_account
 from gateway_core.model.routing.caller_routing import NO_ROUTING, CallerRouting
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """A key that an organization has at a provider itself."""
+
+    provider: str
+    credential: str
+    """Its id."""
+    gateway_fallback: bool = False
+    """Whether calls may also go where they carry the gateway's credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +49,8 @@ class Principal:
     is_switched_off: bool = False
     """Whether the organization is a personal account in a deployment that has none."""
     routing: CallerRouting = NO_ROUTING
-    own_keys: tuple[tuple[str, str], ...] = ()
-    """The providers at which the organization has a key itself, each with the id of the key. Its calls carry them."""
+    own_keys: tuple[OwnKey, ...] = ()
+    """The keys that the organization has at providers itself. Its calls carry them."""
 
     def at(self, instant_epoch_s: float) -> "Principal":
         """Returns the principal with the limits that are in force at an instant."""
@@ -48,7 +59,17 @@ class Principal:
 
     def own_key_at(self, provider: str) -> str:
         """Returns the id of the organization's own key at a provider; empty if it has none."""
-        return next((key for name, key in self.own_keys if name == provider), "")
+        return next((key.credential for key in self.own_keys if key.provider == provider), "")
+
+    def providers_for(self, providers: Sequence[str]) -> Sequence[str]:
+        """Returns those of the providers of a model that may serve the caller's calls.
+
+        If the organization has its own keys at some of them, these are the only ones, unless all these keys allow the others.
+        """
+        own = [key for key in self.own_keys if key.provider in providers]
+        if all(key.gateway_fallback for key in own):
+            return providers
+        return [key.provider for key in own]
 
     def may_call(self, model: str, provider: str) -> bool:
         """Returns whether every enforced whitelist above the call allows the model.
@@ -57,9 +78,9 @@ class Principal:
         """
         return all(rail.is_shadow or rail.allows(model, provider) for rail in self.guardrails)
 
-    def may_call_any(self, model: str, providers: Iterable[str]) -> bool:
+    def may_call_any(self, model: str, providers: Sequence[str]) -> bool:
         """Returns whether `may_call` allows the model at one of the providers that serve it."""
-        return any(self.may_call(model, provider) for provider in providers)
+        return any(self.may_call(model, provider) for provider in self.providers_for(providers))
 
     def scope_that_forbids(self, model: str, provider: str) -> Scope | None:
         """Returns the narrowest scope whose enforced whitelist forbids the model; None if `may_call`."""

@@ -262,7 +262,8 @@ def _candidate(name: str, terms: Terms | Refusal, principal: Principal, prices: 
     if isinstance(terms, Refusal):
         return Candidate(name)
     served = prices.models[name].deployed or (terms.model,)
-    places = (one.place for one in served if principal.may_call(one.name, one.provider))
+    providers = principal.providers_for(prices.models[name].providers)
+    places = (one.place for one in served if one.provider in providers and principal.may_call(one.name, one.provider))
     return Candidate(name, terms.model, terms.schedule, tuple(places))
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from gateway_core.model.calls.principals import Principal, RevisedPrincipal
+from gateway_core.model.calls.principals import OwnKey, Principal, RevisedPrincipal
 from gateway_core.model.catalog.reserves import BudgetMode
 from gateway_core.model.limits.address_lists import parse_networks
 from gateway_core.model.limits.cycles import Cycle
@@ -224,10 +224,12 @@ def principal_of_row(row: asyncpg.Record) -> Principal:
         budget_mode=BudgetMode(row["budget_mode"]),
         is_switched_off=row["is_switched_off"],
         routing=routing_of_text(row["routing_of"], _scopes(row)) if row["routing_of"] else NO_ROUTING,
-        own_keys=_shared(tuple(sorted(json.loads(row["own_credentials_of"]).items())))
-        if row["own_credentials_of"]
-        else (),
+        own_keys=_shared(_own_keys(row["own_credentials_of"])) if row["own_credentials_of"] else (),
     )
+
+
+def _own_keys(text: str) -> tuple[OwnKey, ...]:
+    return tuple(OwnKey(provider, *terms) for provider, terms in sorted(json.loads(text).items()))
 
 
 @lru_cache(maxsize=8_192, typed=True)

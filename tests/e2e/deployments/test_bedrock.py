@@ -11,12 +11,15 @@ from megarouter_envoy.clusters.credentials import write_aws_access_key
 from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.conftest import chat
 from tests.e2e.deployments.conftest import AWS_KEYS, SIGNED_NAME, Upstreams, cost_at
+from tests.support.data.own_keys import bring_own_key
 from tests.support.metered_calls import Metering
 from tests.support.servers.mock_process import MockProcess
 from tests.support.servers.scripted_upstream import json_answer
 
 MESSAGE = {"model": "signed", "max_tokens": 50, "messages": [{"role": "user", "content": "How are you? äöü"}]}
 PATIENCE_S = 10.0
+GATEWAYS, OWN = (key.partition(":")[0] for key in AWS_KEYS.values())
+"""The ids of the access keys."""
 
 
 @pytest.fixture
@@ -97,3 +100,49 @@ async def test_a_wrong_secret_is_refused_and_seen_by_the_operator_only(
     assert reply.status == 502
     assert "Canonical" not in reply.text
     assert aws.get("/tally/calls")["calls"][-1]["status"] == 403
+
+
+@pytest.mark.parametrize("text", ["How are you? äöü", "long " * 60_000], ids=["short", "in pieces"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_message_is_signed_with_the_own_key(
+    calls: Metering, aws: MockProcess, deployed_stack: Stack, text: str, *, streams: bool
+) -> None:
+    """The own key is temporary. Seen to fail while the hash of the body was that of nothing."""
+    message = {**MESSAGE, "messages": [{"role": "user", "content": text}]}
+    assert (await calls.call(message, "/v1/messages")).status == 200
+    assert aws.call()["access_key"] == GATEWAYS
+    await bring_own_key(calls.tenant, deployed_stack, "bedrock", AWS_KEYS["second"])
+    aws.reset()
+    reply = await calls.call({**message, "stream": streams}, "/v1/messages?beta=true")
+    assert reply.status == 200, reply.text
+    served = aws.call()
+    assert (served["access_key"], served["path"], served["body"]["model"]) == (
+        OWN,
+        "/anthropic/v1/messages",
+        SIGNED_NAME,
+    )
+    assert (await calls.charged(2)).record["own_key"]
+
+
+async def test_the_attempt_after_a_failed_one_is_signed_with_the_own_key(
+    calls: Metering, upstreams: Upstreams, aws: MockProcess, deployed_stack: Stack
+) -> None:
+    """The body names another model than in the first attempt, and is signed as it leaves."""
+    await bring_own_key(calls.tenant, deployed_stack, "alpha", "sk-own-at-alpha-1c5")
+    await bring_own_key(calls.tenant, deployed_stack, "bedrock", AWS_KEYS["second"])
+    upstreams.alpha.choose(lambda _request: json_answer({"error": {}}, 500))
+    reply = await calls.call(chat(model="signed-last", stream=True))
+    assert reply.status == 200, reply.text
+    assert (aws.call()["access_key"], aws.call()["body"]["model"]) == (OWN, SIGNED_NAME)
+    assert [one.header("authorization") for one in upstreams.alpha.requests] == ["Bearer sk-own-at-alpha-1c5"]
+
+
+async def test_an_error_about_the_own_access_key_reaches_the_caller(
+    calls: Metering, aws: MockProcess, deployed_stack: Stack
+) -> None:
+    secret = f"{AWS_KEYS['first']}-wrong"
+    await bring_own_key(calls.tenant, deployed_stack, "bedrock", secret)
+    reply = await calls.call(MESSAGE, "/v1/messages")
+    assert reply.status == 403, reply.text
+    assert not [part for part in secret.split(":") if part in reply.text]
+    assert [one["status"] for one in aws.get("/tally/calls")["calls"]] == [403]

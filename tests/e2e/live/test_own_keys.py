@@ -33,9 +33,17 @@ class Organizations:
     """The id of the other one."""
     other_key: str
 
-    async def set(self, provider: str, secret: str, organization: str = "acme", stack: Stack | None = None) -> Answer:
+    async def set(
+        self,
+        provider: str,
+        secret: str,
+        organization: str = "acme",
+        stack: Stack | None = None,
+        *,
+        falls_back: bool = False,
+    ) -> Answer:
         path = f"organizations/{organization}/providerCredentials/{provider}:set"
-        return await self.gateways.operate(path, {"secret": secret}, stack)
+        return await self.gateways.operate(path, {"secret": secret, "gatewayFallback": falls_back}, stack)
 
     async def clear(self, provider: str, organization: str = "acme", stack: Stack | None = None) -> Answer:
         return await self.gateways.operate(
@@ -114,10 +122,37 @@ async def test_attempts_at_several_deployments_each_carry_the_right_key(both: Or
         for request in both.gateways.upstream.requests:
             served_at = "own-first" if b'"own-first"' in request.body else "own-second"
             assert request.header("authorization") == f"Bearer {expected.get(served_at, SECRET)}"
-    assert (await both.clear("own-second")).status == 200
-    await asyncio.sleep(0.2)
-    assert await both.sent(model, both.key, both.gateways.first) in {OWN, SECRET}
-    assert both.gateways.upstream.requests[-1].header("authorization") == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize("status", [503, 429])
+async def test_calls_with_own_keys_go_nowhere_else_unless_the_key_allows_it(both: Organizations, status: int) -> None:
+    """The deployment without an own key is the preferred one. Seen to fail without `Principal.providers_for`."""
+    kept, spare = f"own-kept-{status}", f"own-other-{status}"
+    for provider in (kept, spare):
+        await both.gateways.offer(provider)
+    model = await offer_over(both.gateways, f"own-keeping-{status}", spare, kept)
+    await both.gateways.seconds_until_served(model)
+    assert await both.sent(model, both.key, both.gateways.first) == SECRET
+    assert (await both.set(kept, OWN)).json["gatewayFallback"] is False
+    assert await both.sent_anywhere(model) == [(OWN, SECRET)] * 2
+
+    def kept_fails(request: Request) -> Script:
+        error = json_answer({"error": {"message": "busy"}}, status)
+        return error if f'"{kept}"'.encode() in request.body else served(request)
+
+    both.gateways.upstream.reset()
+    both.gateways.upstream.choose(kept_fails)
+    for _ in range(3):  # what failed a moment ago is not avoided either
+        answer = await both.gateways.call(both.gateways.first, model, both.key)
+        assert answer.status == status, answer.text
+        await asyncio.sleep(0.5)
+    assert {request.header("authorization") for request in both.gateways.upstream.requests} == {f"Bearer {OWN}"}
+    assert (await both.set(kept, OWN, falls_back=True)).json["gatewayFallback"] is True
+    both.gateways.upstream.reset()
+    both.gateways.upstream.choose(kept_fails)
+    assert (await both.gateways.call(both.gateways.first, model, both.key)).status == 200
+    sent = [str(request.header("authorization")).removeprefix("Bearer ") for request in both.gateways.upstream.requests]
+    assert sent == [OWN, SECRET]
 
 
 async def test_a_wrong_key_is_the_organizations_own_affair(both: Organizations) -> None:
@@ -161,16 +196,18 @@ async def test_a_refusal_of_the_gateways_own_account_still_stays_hidden(both: Or
     assert (await both.gateways.call(both.gateways.first, model, both.other_key)).status == 502
 
 
-async def test_no_answer_quotes_an_own_key(both: Organizations) -> None:
-    """Neither in a header nor in the body of an error. Seen to fail without `own_secrets`."""
-    model = await both.gateways.offer("own-quoting")
+@pytest.mark.parametrize(("secret", "quoted"), [(OWN, OWN), ("AKIDOFACME:sec-ret-of-acme", "sec-ret-of-acme")])
+async def test_no_answer_quotes_an_own_key(both: Organizations, secret: str, quoted: str) -> None:
+    """Neither in a header nor in the body of an error, nor a part of an access key. Seen to fail without `own_secrets`."""
+    provider = f"own-quoting-{len(secret)}"
+    model = await both.gateways.offer(provider)
     await both.gateways.seconds_until_served(model)
-    assert (await both.set("own-quoting", OWN)).status == 200
-    body = {"error": {"message": f"odd word {OWN}", "detail": OWN.replace("-", "\\u002d")}}
+    assert (await both.set(provider, secret)).status == 200
+    body = {"error": {"message": f"odd word {quoted}", "detail": quoted.replace("-", "\\u002d")}}
     both.gateways.upstream.choose(lambda _request: json_answer(body, 400))
     answer = await both.gateways.call(both.gateways.first, model, both.key)
     assert answer.status == 400
-    assert OWN not in answer.text
+    assert quoted not in answer.text
     assert answer.text.count("[redacted]") >= 1
 
 
@@ -286,9 +323,9 @@ async def calls_of(both: Organizations, model: str) -> list[Mapping[str, Any]]:
 
 
 async def offer_over(gateways: Gateways, name: str, *providers: str) -> str:
-    """Offers a model with a deployment at each provider, which knows it by the name of the provider."""
+    """Offers a model with a deployment at each provider, which knows it by the name of the provider. The first one is preferred."""
     definition = {key: value for key, value in model_of("").items() if key not in {"provider", "upstream_name"}}
-    deployments = [{"provider": one, "upstream_name": one} for one in providers]
+    deployments = [{"provider": one, "upstream_name": one, "priority": place} for place, one in enumerate(providers)]
     offered = await gateways.operate(f"models/{name}:offer", {"definition": {**definition, "deployments": deployments}})
     assert offered.status == 200, offered.text
     return name

@@ -12,8 +12,8 @@ from usage_service.settlement.queue.fair_queue import FairQueue
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_PER_BATCH: Final = 4.0
-_LONGEST_INTERVAL_S: Final = 0.1
+PAUSE_PER_BATCH: Final = 4.0
+LONGEST_INTERVAL_S: Final = 0.1
 
 SettleBatch = Callable[[Sequence[Entry]], Awaitable[None]]
 
@@ -116,7 +116,7 @@ class SettlementPipeline:
             await self._arrived.wait()
         if len(self._queue) < self._batch_entries:
             # The slower the last batch was, the larger the next one: the fixed cost of a batch is then paid less often.
-            await asyncio.sleep(max(self._interval_s, min(self._settling_s * _PAUSE_PER_BATCH, _LONGEST_INTERVAL_S)))
+            await asyncio.sleep(max(self._interval_s, min(self._settling_s * PAUSE_PER_BATCH, LONGEST_INTERVAL_S)))
         batch = self._queue.take(self._batch_entries)
         self._has_room.set()
         return batch

@@ -22,6 +22,9 @@ def test_the_page_shows_what_the_program_prints(envoys: int) -> None:
 
 
 def test_the_page_shows_the_constants() -> None:
+    batch, call, organization = zip(
+        constants.BATCH_POSTGRES_US, constants.BATCH_SERVICE_US, constants.BATCH_IDLE_US, strict=True
+    )
     for shown in (
         f"{constants.ENVOY_CPU_US}, {constants.AUTHZ_CPU_US}, {constants.RATELIMIT_CPU_US}, {constants.USAGE_CPU_US} µs",
         f"{constants.POSTGRES_CPU_US}, {constants.REDIS_CPU_US} µs",
@@ -31,6 +34,9 @@ def test_the_page_shows_the_constants() -> None:
         f"{constants.REDIS_COMMANDS}, {constants.REDIS_BYTES:,} bytes a call",
         f"{constants.POSTGRES_CONNECTIONS}, {constants.REDIS_CONNECTIONS} |",
         f"{constants.LEDGER_CALLS_PER_SECOND:,} calls/s",
+        f"{batch[0]:,.0f}, {batch[1]:,.0f}, {batch[2]:,.0f} µs",
+        f"{call[0]}, {call[1]}, {call[2]} µs",
+        f"{organization[0]}, {organization[1]}, {organization[2]} µs",
     ):
         assert shown in PAGE
 

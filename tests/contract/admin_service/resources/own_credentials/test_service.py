@@ -24,7 +24,10 @@ from tests.contract.admin_service.resources.catalog_changes.test_service import 
 
 KEY, NEW_KEY = bytes(range(32)), bytes(range(1, 33))
 SECRET = "sk-own-of-acme-1f2e3d"
-AWS = {"kind": "aws_signature", "region": "eu-central-1", "service": "bedrock"}
+AUTHENTICATIONS = {
+    "signed": {"kind": "aws_signature", "region": "eu-central-1", "service": "bedrock"},
+    "token": {"kind": "google_service_account"},
+}
 TABLE = "organization_provider_credentials"
 
 
@@ -37,12 +40,12 @@ async def client(settings: AdminSettings, people: None) -> AsyncIterator[Client]
 
 @pytest.fixture(autouse=True)
 async def stored(client: Client, owner: asyncpg.Connection) -> None:
-    """Two providers on offer, one whose calls are signed, and one without a model."""
+    """Two providers on offer, one whose calls are signed, one whose calls carry a token, and one without a model."""
     providers = [
-        {**PROVIDER, "name": name, "credential_env": "A_KEY", "authentication": AWS if name == "signed" else None}
-        for name in ("first", "second", "signed", "idle")
+        {**PROVIDER, "name": name, "credential_env": "A_KEY", "authentication": AUTHENTICATIONS.get(name)}
+        for name in ("first", "second", "signed", "token", "idle")
     ]
-    models = [{**MODEL, "name": f"{name}-model", "provider": name} for name in ("first", "second", "signed")]
+    models = [{**MODEL, "name": f"{name}-model", "provider": name} for name in ("first", "second", "signed", "token")]
     await sync_catalog(owner, Catalog.model_validate({"providers": providers, "models": models}))
 
 
@@ -58,7 +61,7 @@ async def own_keys(owner: asyncpg.Connection, key: str = "key-super", organizati
     """Returns what authz_service knows of an organization's own keys."""
     principal = await principal_of_api_key(owner, organization, key)
     assert principal is not None
-    return dict(principal.own_keys)
+    return {one.provider: one.credential for one in principal.own_keys}
 
 
 async def test_a_super_admin_sets_replaces_and_removes_a_key(client: Client, owner: asyncpg.Connection) -> None:
@@ -82,6 +85,23 @@ async def test_a_super_admin_sets_replaces_and_removes_a_key(client: Client, own
     assert (
         await client.call("ClearOwnProviderCredential", pb.ClearOwnProviderCredentialRequest(name=name_of())) == cleared
     )
+
+
+async def test_a_key_keeps_calls_to_own_keys_unless_it_is_set_otherwise(
+    client: Client, owner: asyncpg.Connection
+) -> None:
+    for falls_back in (False, True, False):
+        made = await client.call(
+            "SetOwnProviderCredential",
+            pb.SetOwnProviderCredentialRequest(name=name_of(), secret=SECRET, gateway_fallback=falls_back),
+        )
+        assert made.gateway_fallback is falls_back
+        principal = await principal_of_api_key(owner, "acme", "key-super")
+        assert principal is not None
+        assert [one.gateway_fallback for one in principal.own_keys] == [falls_back]
+    search = pb.SearchOwnProviderCredentialsRequest(parent="organizations/acme")
+    found = await client.call("SearchOwnProviderCredentials", search, "operator")
+    assert list(found.own_provider_credentials) == [made]
 
 
 async def test_only_super_admins_of_the_organization_may(client: Client, owner: asyncpg.Connection) -> None:
@@ -199,12 +219,20 @@ async def test_a_key_must_be_printable_and_long_enough_to_be_recognized(client: 
     assert (refused.reason, refused.fields) == ("FIELD_INVALID", ("secret",))
 
 
-async def test_only_providers_on_offer_that_take_a_plain_key(client: Client) -> None:
+async def test_only_providers_on_offer_that_take_a_key(client: Client) -> None:
     for provider in ("idle", "nobody"):
         refused = await client.failure("SetOwnProviderCredential", setting(provider))
         assert (refused.reason, refused.fields) == ("FIELD_INVALID", ("name",))
-    refused = await client.failure("SetOwnProviderCredential", setting("signed"))
+    refused = await client.failure("SetOwnProviderCredential", setting("token"))
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "OWN_CREDENTIAL_NOT_SUPPORTED")
+
+
+async def test_a_provider_whose_calls_are_signed_takes_an_access_key(client: Client) -> None:
+    for secret in (SECRET, "AKIDOFACME:", "AKIDOFACME:secret:token:more", "AKIDOFACME:se cret"):
+        refused = await client.failure("SetOwnProviderCredential", setting("signed", secret))
+        assert (refused.reason, refused.fields) == ("FIELD_INVALID", ("secret",))
+    for secret in ("AKIDOFACME:sec/ret+of=acme", "ASIDOFACME:sec/ret:tok/en=="):
+        assert (await client.call("SetOwnProviderCredential", setting("signed", secret))).fingerprint
 
 
 @pytest.mark.parametrize("limit", ["MAX_OF_ORGANIZATION", "MAX_OF_DEPLOYMENT"])

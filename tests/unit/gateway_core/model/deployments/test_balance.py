@@ -52,3 +52,10 @@ def test_a_deployment_that_failed_this_caller_comes_after_those_of_other_priorit
 def test_a_shut_deployment_comes_last() -> None:
     places = deployments(1, 1, 1)
     assert order_of(places, "caller", {"p1/m"}, {"p0/m"})[-1] == 1
+
+
+def test_a_place_with_an_own_key_comes_before_other_priorities_but_not_before_health() -> None:
+    places = deployments(1, 1, priorities=(0, 1))
+    assert order_of(places, "caller", (), (), {"p1"}) == (1, 0)
+    assert order_of(places, "caller", {"p1/m"}, (), {"p1"}) == (0, 1)
+    assert order_of(places, "caller", (), {"p1/m"}, {"p1"}) == (0, 1)

@@ -19,7 +19,7 @@ from megarouter_admin.command_line.parsing.commands import (
     confirm,
     secret_from_input,
 )
-from megarouter_admin.command_line.parsing.options import Argument
+from megarouter_admin.command_line.parsing.options import Argument, Option
 from megarouter_admin.command_line.rendering.tables import Column
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.command_line.values.names import short_name
@@ -39,12 +39,20 @@ def _columns(session: Session) -> list[Column[OwnProviderCredential]]:
         Column[OwnProviderCredential]("fingerprint", lambda one: one.fingerprint),
         Column[OwnProviderCredential]("set", lambda one: session.ago(one.set_time)),
         Column[OwnProviderCredential]("by", lambda one: short_name(one.setter)),
+        Column[OwnProviderCredential]("falls back", _falls_back),
     ]
+
+
+def _falls_back(one: OwnProviderCredential) -> str:
+    return "yes" if one.gateway_fallback else "no"
 
 
 def _show(session: Session, one: OwnProviderCredential) -> None:
     fingerprint = one.fingerprint or "none: calls carry the gateway's credential"
-    session.output.one(one, [("provider", short_name(one.name)), ("own key", fingerprint)])
+    fields = [("provider", short_name(one.name)), ("own key", fingerprint)]
+    if one.fingerprint:
+        fields.append(("falls back", _falls_back(one)))
+    session.output.one(one, fields)
 
 
 @command(application, "list", "own-keys list")
@@ -57,10 +65,23 @@ def list_own_keys(session: Session, limit: LimitOption = 0) -> None:
 
 
 @command(application, "set", "own-keys set openai")
-def set_own_key(session: Session, provider: ProviderArgument) -> None:
+def set_own_key(
+    session: Session,
+    provider: ProviderArgument,
+    *,
+    gateway_fallback: Annotated[
+        bool,
+        Option(
+            "--gateway-fallback",
+            text="Let calls also go to deployments without an own key. Default: only to those with one.",
+        ),
+    ] = False,
+) -> None:
     """Set or replace the organization's own key at a provider. The standard input has it."""
     secret = secret_from_input(f"Key at {provider}")
-    request = SetOwnProviderCredentialRequest(name=_name(session, provider), secret=secret)
+    request = SetOwnProviderCredentialRequest(
+        name=_name(session, provider), secret=secret, gateway_fallback=gateway_fallback
+    )
     _show(session, session.router.own_provider_credentials.SetOwnProviderCredential(request))
 
 
