@@ -1718,8 +1718,9 @@ CREATE FUNCTION public.usage_exports_waiting(most integer) RETURNS TABLE(organiz
       FROM (SELECT e.organization_id, e.export_id, e.create_time, e.state, e.lease_end_time,
                    row_number() OVER (PARTITION BY e.organization_id ORDER BY e.create_time) AS place
               FROM usage_exports e WHERE e.state IN ('QUEUED', 'RUNNING') AND e.expire_time > now()) w
+     CROSS JOIN LATERAL (SELECT max(b.start_time) AS time FROM usage_exports b WHERE b.organization_id = w.organization_id) last_begun
      WHERE w.state = 'QUEUED' OR w.lease_end_time < now()
-     ORDER BY w.place, w.create_time LIMIT most
+     ORDER BY w.place, last_begun.time NULLS FIRST, w.create_time LIMIT most
 $$;
 
 CREATE FUNCTION public.use_credit_line() RETURNS trigger

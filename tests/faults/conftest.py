@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from megarouter_envoy.settings.variables import DRAIN_GRACE
 
+from deploy.local.stack.environment import ALLOWED_TARGETS
 from deploy.local.stack.specification import DEFAULT_CATALOG
 from deploy.local.supervision.embedded_stack import Stack
 from gateway_core.model.catalog.entries import Catalog
@@ -24,7 +25,7 @@ from tests.support.faults.counted_calls import Held, find_held
 from tests.support.faults.load import Load, Outcome, call, chat
 from tests.support.faults.recovery import FIGURES, Recovery
 from tests.support.faults.sums import Sum, assert_books, books_equal, settled
-from tests.support.ports import free_port_base
+from tests.support.ports import free_port, free_port_base
 from usage_service.counters.progress import counted_holds
 
 TENANTS = 3
@@ -180,13 +181,20 @@ def redis(servers: Servers) -> databases.Redis:
 
 
 @pytest.fixture(scope="package")
-def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def callback_port() -> int:
+    """A port of this machine to which alerts may go."""
+    return free_port()
+
+
+@pytest.fixture(scope="package")
+def stack(servers: Servers, callback_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = {
         "MEGAROUTER_DATABASE_URL": servers[0].proxied_url,
         "MEGAROUTER_REDIS_URL": servers[1].proxied_url,
         "MEGAROUTER_DATABASE_TIMEOUT_MS": f"{DATABASE_TIMEOUT_S * 1_000:.0f}",
         "MEGAROUTER_RECONCILE_INTERVAL_MS": "1500",
         DRAIN_GRACE: str(DRAIN_GRACE_S),
+        ALLOWED_TARGETS: f"127.0.0.1:{callback_port}",
     }
     with Stack(tmp_path_factory.mktemp("stack"), free_port_base(), settings=settings) as running:
         yield running

@@ -24,7 +24,7 @@ from tests.faults.conftest import World, open_world, survive
 from tests.support.books import cost
 from tests.support.data.example_hold import with_changes
 from tests.support.data.tenants import CREDIT, Tenant
-from tests.support.faults.journal import append, lines_of, payload_of
+from tests.support.faults.journal import append, lines_of, payload_of, until_lines
 from tests.support.faults.load import Load, call, chat_stream
 from tests.support.faults.recovery import FIGURES, Recovery
 from tests.support.faults.sums import REGISTERED_WITHIN_S, books_equal, corrections_of, settled
@@ -134,8 +134,7 @@ async def test_holds_a_day_old_are_corrected_in_the_cycle_they_were_placed_in(fo
         await tenant.guard("member", "mia", budget_nano_credits=100 * CREDIT, cycle="DAILY")
     before = await world.witness.last_sequence()
     answered = await served_unreported(world, tenants, 20)
-    lines = lines_of(journal, organizations)
-    assert len(lines) == len(answered)
+    lines = await until_lines(journal, organizations, len(answered))
     await asyncio.to_thread(world.stack.stop_process, "envoy")
     journal.unlink()
     yesterday = {line["hold"]: dated_back(world, line["hold"]) for line in lines}

@@ -1,4 +1,4 @@
-"""Sends the alerts of a tenant to the inbox of its stack, and reads them there."""
+"""Sends the alerts of a tenant to the inbox of its stack, and reads them there; or to another callback."""
 
 import asyncio
 import json
@@ -17,12 +17,19 @@ _FOLLOWED_WITHIN_S = 30.0
 
 async def send_to_inbox(stack: Stack, tenant: Tenant) -> None:
     """Points all rules of the tenant to the inbox alone."""
-    secrets = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))
-    key = bytes.fromhex(secrets["channel_key"])
-    target = seal(
-        stack.environment["MEGAROUTER_INBOX_URL"], Place(tenant.organization, CHANNEL, "target"), key, os.urandom
-    )
-    secret = seal(secrets["inbox_secret"], Place(tenant.organization, CHANNEL, "secret"), key, os.urandom)
+    await send_to_callback(stack, tenant, stack.environment["MEGAROUTER_INBOX_URL"])
+
+
+def secret_of(stack: Stack) -> str:
+    """Returns what signs the messages of these channels."""
+    return str(_secrets(stack)["inbox_secret"])
+
+
+async def send_to_callback(stack: Stack, tenant: Tenant, url: str) -> None:
+    """Points all rules of the tenant to a callback alone."""
+    key = bytes.fromhex(_secrets(stack)["channel_key"])
+    target = seal(url, Place(tenant.organization, CHANNEL, "target"), key, os.urandom)
+    secret = seal(secret_of(stack), Place(tenant.organization, CHANNEL, "secret"), key, os.urandom)
     await tenant.database.execute(
         "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target,"
         " sealed_secret) VALUES ($1, $2, 'CALLBACK', 'Inbox', 'inbox', $3, $4)",
@@ -52,3 +59,8 @@ async def messages_of(stack: Stack, tenant: Tenant, session: aiohttp.ClientSessi
         messages = await response.json()
     ours = [one for one in messages if one["data"]["organization"] == f"organizations/{tenant.organization}"]
     return sorted(ours, key=lambda one: str(one["time"]))
+
+
+def _secrets(stack: Stack) -> dict[str, str]:
+    secrets: dict[str, str] = json.loads(stack.home.secrets_file.read_text(encoding="utf-8"))
+    return secrets

@@ -1,5 +1,6 @@
 """Reads and forges lines of Envoy's journal."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterable
@@ -36,6 +37,18 @@ def lines_of(journal: Path, organizations: Iterable[str]) -> list[dict[str, Any]
         for hold, usage, rest in lines
         if payload_of(hold)["org"] in wanted
     ]
+
+
+async def until_lines(
+    journal: Path, organizations: Iterable[str], count: int, timeout_s: float = 10.0
+) -> list[dict[str, Any]]:
+    """Waits until Envoy, which writes a moment after each call, has written so many lines, and returns them."""
+    wanted = set(organizations)
+    async with asyncio.timeout(timeout_s):
+        while len(lines := lines_of(journal, wanted)) < count:
+            await asyncio.sleep(0.05)
+    assert len(lines) == count
+    return lines
 
 
 def append(journal: Path, lines: Iterable[dict[str, Any]]) -> None:

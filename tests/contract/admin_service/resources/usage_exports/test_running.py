@@ -134,6 +134,30 @@ async def test_a_process_that_always_fails_ends_the_export_with_a_text(
     assert "its state is FAILED" in refused.message
 
 
+async def test_organizations_take_turns_although_a_process_makes_one_file_after_the_other(
+    client: Client,
+    owner: asyncpg.Connection,
+    reading: asyncpg.Pool,  # noqa: F811 - a fixture
+) -> None:
+    """Seen to make the busy organization's three files first when only the exports that wait had an order."""
+    for _ in range(3):
+        await started(client)
+    await owner.execute(
+        "INSERT INTO usage_exports (organization_id, export_id, requester, member_id, role, group_path, request, expire_time)"
+        " SELECT 'other', export_id, requester, member_id, role, group_path, request, expire_time FROM usage_exports LIMIT 1"
+    )
+    made: list[str] = []
+
+    def make(claim: Claim) -> subprocess.Popen[bytes]:
+        made.append(claim.organization)
+        return subprocess.Popen([sys.executable, "-c", ""], stderr=subprocess.PIPE)
+
+    one_process = ExportRunner(reading, make, lambda: "claim")
+    while await one_process.run_one():
+        await owner.execute("UPDATE usage_exports SET state = 'SUCCEEDED', end_time = now() WHERE state = 'RUNNING'")
+    assert made == ["acme", "other", "acme", "acme"]
+
+
 @pytest.mark.parametrize("how", ["cancel", "delete", "too slow"])
 async def test_a_process_ends_when_its_export_does(
     client: Client,
