@@ -40,6 +40,8 @@ from admin_service.resources.claim_mappings.application import ClaimApplication
 from admin_service.resources.claim_mappings.service import ClaimMappingsApi
 from admin_service.resources.credentials.service import CredentialsApi
 from admin_service.resources.credits.service import CreditsApi
+from admin_service.resources.export_schedules.running import ScheduleRunner
+from admin_service.resources.export_schedules.service import ExportSchedulesApi
 from admin_service.resources.groups.service import GroupsApi
 from admin_service.resources.guardrail_defaults.service import GuardrailDefaultsApi
 from admin_service.resources.guardrails.explainer import AccessExplainer
@@ -195,6 +197,7 @@ async def open_service(
         async with (
             in_background(service.watch_database()),
             in_background(exports.keep_running()),
+            in_background(ScheduleRunner(pool, _new_id, _now).keep_running()),
             in_background(Changes(pool).keep_forgetting()),
             in_background(keep_purging(pool)),
             _resealing(pool, settings),
@@ -245,6 +248,7 @@ def _apis(
         ClaimMappingsApi(pool, page_tokens, _new_id, issuers),
         CredentialsApi(pool, page_tokens, pepper, _new_id, secrets.token_bytes, credential_life),
         CreditsApi(pool, page_tokens, _new_id),
+        ExportSchedulesApi(pool, page_tokens, _new_id, _now),
         groups,
         GuardrailDefaultsApi(pool, page_tokens),
         GuardrailsApi(pool, page_tokens, AccessExplainer(pool, redis, _now_us), _now_us),

@@ -19,6 +19,7 @@ CREDIT_BALANCE: Final = "creditBalance"
 CREDIT_LINE: Final = "creditLine"
 CREDIT_STATEMENT: Final = "creditStatement"
 CREDIT_TRANSACTIONS: Final = "creditTransactions"
+EXPORT_SCHEDULES: Final = "exportSchedules"
 GROUPS: Final = "groups"
 GUARDRAIL_DEFAULTS: Final = "guardrailDefaults"
 GUARDRAILS: Final = "guardrails"
@@ -88,6 +89,7 @@ _COLLECTIONS: Final = frozenset(
             SERVICE_ACCOUNTS,
             SIGN_IN_LINKS,
         ),
+        EXPORT_SCHEDULES,
         NOTIFICATION_CHANNELS,
         NOTIFICATION_DELIVERIES,
         NOTIFICATION_RULES,

@@ -170,7 +170,7 @@ GRANT EXECUTE ON FUNCTION bigint_sum(bigint), member_intersection(bit varying, b
     budget_of_counter(text), rollover_budgets(guardrails), used_of(text, text), carried_of(text, bigint, bigint, text),
     carry_terms(text, text, text, text), periods_between(text, date, date), present_carry(text, text, text, text), model_budgets_of(guardrails),
     encoded_models(text), is_switched_off(text), organization_summaries_beyond(text, bigint, boolean), top_up_requests_beyond(text, bigint, boolean),
-    usage_exports_waiting(integer), usage_exports_expired(integer), routing_of(text, text[], text), sealed_channels(text, text, integer),
+    usage_exports_waiting(integer), usage_exports_expired(integer), export_schedules_due(timestamp with time zone, integer), routing_of(text, text[], text), sealed_channels(text, text, integer),
     own_credentials_of(text), sealed_own_credentials(), reseal_own_credential(text, bytea, bytea),
     purge_deleted_organization(integer) TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON organizations, groups, users, members, api_keys, guardrails, guardrail_defaults TO megarouter_admin;
@@ -196,6 +196,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON request_replays TO megarouter_admin;
 GRANT SELECT, INSERT, DELETE ON usage_exports, usage_export_parts TO megarouter_admin;
 GRANT UPDATE (state, progress_percent, row_count, size_bytes, part_count, last_sequence, ledger_position, complete, sha256, error_reason,
     error_message, attempts, claim, lease_end_time, start_time, end_time, expire_time, share_hash, share_expire_time) ON usage_exports TO megarouter_admin;
+-- Not whose a schedule is.
+GRANT SELECT, INSERT, DELETE, UPDATE (role, display_name, request, period, cadence, weekday, day_of_month, hour, pause_reason, due_after,
+    next_run_time, time_zone, last_run_time, last_export_id, update_time) ON export_schedules TO megarouter_admin;
 GRANT SELECT, INSERT, UPDATE ON providers, models TO megarouter_admin;
 -- What operators change while the gateway runs. No other service reads credentials, which are sealed.
 GRANT SELECT, INSERT, UPDATE, DELETE ON provider_credentials TO megarouter_admin;

@@ -423,6 +423,16 @@ CREATE FUNCTION public.end_stored_object(of_organization text, of_member text, o
     SELECT EXISTS (SELECT FROM ended)
 $$;
 
+CREATE FUNCTION public.export_schedules_due(at timestamp with time zone, most integer) RETURNS TABLE(organization_id text, schedule_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT s.organization_id, s.schedule_id
+      FROM export_schedules s JOIN organizations o ON o.organization_id = s.organization_id
+     WHERE s.pause_reason = '' AND o.state = 'ACTIVE' AND (s.next_run_time <= at OR s.time_zone <> o.time_zone)
+     ORDER BY s.next_run_time, s.schedule_id LIMIT most
+$$;
+
 CREATE FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1278,7 +1288,7 @@ CREATE FUNCTION public.purged_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT ARRAY['organization_provider_credentials',
+    SELECT ARRAY['export_schedules', 'organization_provider_credentials',
                  'usage_export_parts', 'usage_exports', 'delivery_attempts', 'notification_deliveries', 'held_alerts', 'open_incidents',
                  'inbox_entries', 'alert_states', 'alert_events', 'notification_rules', 'notification_channels', 'mail_preferences',
                  'outbox_messages', 'budget_events', 'call_ratings', 'stored_objects', 'anomaly_verdicts', 'usage_anomalies',
@@ -2140,6 +2150,35 @@ CREATE TABLE public.deployment_settings (
     update_time timestamp with time zone DEFAULT now() NOT NULL,
     sends_mail boolean DEFAULT false NOT NULL,
     CONSTRAINT deployment_settings_only_row_check CHECK (only_row)
+);
+
+CREATE TABLE public.export_schedules (
+    organization_id text NOT NULL,
+    schedule_id text NOT NULL,
+    requester text NOT NULL,
+    user_id text NOT NULL,
+    role text NOT NULL,
+    display_name text NOT NULL,
+    request bytea NOT NULL,
+    period text NOT NULL,
+    cadence text NOT NULL,
+    weekday integer NOT NULL,
+    day_of_month integer NOT NULL,
+    hour integer NOT NULL,
+    pause_reason text DEFAULT ''::text NOT NULL,
+    due_after timestamp with time zone NOT NULL,
+    next_run_time timestamp with time zone NOT NULL,
+    time_zone text NOT NULL,
+    last_run_time timestamp with time zone,
+    last_export_id text DEFAULT ''::text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT export_schedules_cadence_check CHECK ((cadence = ANY (ARRAY['DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
+    CONSTRAINT export_schedules_day_of_month_check CHECK (((day_of_month >= 0) AND (day_of_month <= 28))),
+    CONSTRAINT export_schedules_hour_check CHECK (((hour >= 0) AND (hour <= 23))),
+    CONSTRAINT export_schedules_pause_reason_check CHECK ((pause_reason = ANY (ARRAY[''::text, 'REQUESTED'::text, 'CREATOR_GONE'::text, 'RIGHTS_LOST'::text, 'TOO_MANY_EXPORTS'::text]))),
+    CONSTRAINT export_schedules_period_check CHECK ((period = ANY (ARRAY['DAILY'::text, 'WEEKLY'::text, 'MONTHLY'::text]))),
+    CONSTRAINT export_schedules_weekday_check CHECK (((weekday >= 0) AND (weekday <= 7)))
 );
 
 CREATE TABLE public.groups (
@@ -3029,6 +3068,8 @@ CREATE TABLE public.usage_exports (
     expire_time timestamp with time zone NOT NULL,
     share_hash bytea,
     share_expire_time timestamp with time zone,
+    schedule_id text DEFAULT ''::text NOT NULL,
+    life_h integer DEFAULT 24 NOT NULL,
     CONSTRAINT usage_exports_progress_percent_check CHECK (((progress_percent >= 0) AND (progress_percent <= 100))),
     CONSTRAINT usage_exports_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'FAILED'::text, 'CANCELED'::text])))
 );
@@ -3785,6 +3826,9 @@ ALTER TABLE ONLY public.delivery_attempts
 
 ALTER TABLE ONLY public.deployment_settings
     ADD CONSTRAINT deployment_settings_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.export_schedules
+    ADD CONSTRAINT export_schedules_pkey PRIMARY KEY (organization_id, schedule_id);
 
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_pkey PRIMARY KEY (organization_id, group_id);
@@ -4615,6 +4659,9 @@ ALTER TABLE ONLY public.credit_lines
 ALTER TABLE ONLY public.delivery_attempts
     ADD CONSTRAINT delivery_attempts_organization_id_delivery_id_fkey FOREIGN KEY (organization_id, delivery_id) REFERENCES public.notification_deliveries(organization_id, delivery_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.export_schedules
+    ADD CONSTRAINT export_schedules_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
+
 ALTER TABLE ONLY public.groups
     ADD CONSTRAINT groups_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(organization_id);
 
@@ -4893,6 +4940,8 @@ CREATE POLICY audit_reads ON public.credit_lines FOR SELECT TO megarouter_audit 
 
 CREATE POLICY audit_reads ON public.delivery_attempts FOR SELECT TO megarouter_audit USING (true);
 
+CREATE POLICY audit_reads ON public.export_schedules FOR SELECT TO megarouter_audit USING (true);
+
 CREATE POLICY audit_reads ON public.groups FOR SELECT TO megarouter_audit USING (true);
 
 CREATE POLICY audit_reads ON public.guardrail_defaults FOR SELECT TO megarouter_audit USING (true);
@@ -5061,6 +5110,8 @@ CREATE POLICY every_organization_lock ON public.credit_lines FOR UPDATE TO megar
 
 CREATE POLICY every_organization_lock ON public.delivery_attempts FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
+CREATE POLICY every_organization_lock ON public.export_schedules FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
+
 CREATE POLICY every_organization_lock ON public.groups FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
 
 CREATE POLICY every_organization_lock ON public.guardrail_defaults FOR UPDATE TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text)) WITH CHECK (false);
@@ -5211,6 +5262,8 @@ CREATE POLICY every_organization_read ON public.credit_lines FOR SELECT TO megar
 
 CREATE POLICY every_organization_read ON public.delivery_attempts FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+CREATE POLICY every_organization_read ON public.export_schedules FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
+
 CREATE POLICY every_organization_read ON public.groups FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
 CREATE POLICY every_organization_read ON public.guardrail_defaults FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
@@ -5321,6 +5374,8 @@ CREATE POLICY every_organization_read ON public.usage_year_totals FOR SELECT TO 
 
 CREATE POLICY every_organization_read ON public.virtual_models FOR SELECT TO megarouter_usage USING ((( SELECT current_setting('megarouter.organizations'::text, true) AS current_setting) = '*'::text));
 
+ALTER TABLE public.export_schedules ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.groups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.guardrail_defaults ENABLE ROW LEVEL SECURITY;
@@ -5414,6 +5469,8 @@ CREATE POLICY organization_wall ON public.credit_grants TO megarouter_admin, meg
 CREATE POLICY organization_wall ON public.credit_lines TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.delivery_attempts TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
+
+CREATE POLICY organization_wall ON public.export_schedules TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
 CREATE POLICY organization_wall ON public.groups TO megarouter_admin, megarouter_authz, megarouter_usage USING ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[]))) WITH CHECK ((organization_id = ANY (( SELECT string_to_array(current_setting('megarouter.organizations'::text, true), ','::text) AS string_to_array)::text[])));
 
@@ -5676,6 +5733,9 @@ REVOKE ALL ON FUNCTION public.end_personal_channel() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_stored_object(of_organization text, of_member text, of_provider text, of_kind text, of_object_id text) TO megarouter_authz;
+
+REVOKE ALL ON FUNCTION public.export_schedules_due(at timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.export_schedules_due(at timestamp with time zone, most integer) TO megarouter_admin;
 
 REVOKE ALL ON FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_alerts(before timestamp with time zone, at_most integer) TO megarouter_usage;
@@ -6159,6 +6219,38 @@ GRANT UPDATE(personal_accounts) ON TABLE public.deployment_settings TO megaroute
 GRANT UPDATE(update_time) ON TABLE public.deployment_settings TO megarouter_admin;
 
 GRANT UPDATE(sends_mail) ON TABLE public.deployment_settings TO megarouter_notification;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(role) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(display_name) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(request) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(period) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(cadence) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(weekday) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(day_of_month) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(hour) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(pause_reason) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(due_after) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(next_run_time) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(time_zone) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(last_run_time) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(last_export_id) ON TABLE public.export_schedules TO megarouter_admin;
+
+GRANT UPDATE(update_time) ON TABLE public.export_schedules TO megarouter_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.groups TO megarouter_admin;
 GRANT SELECT ON TABLE public.groups TO megarouter_audit;

@@ -5,7 +5,7 @@ from typing import Final
 from megarouter.admin.v1.usage_export_pb2 import ExportUsageRequest, UsageExport
 from megarouter.type.v1.error_reason_pb2 import ErrorReason
 
-from admin_service.api.names import USAGE_EXPORTS, ResourceName
+from admin_service.api.names import EXPORT_SCHEDULES, USAGE_EXPORTS, ResourceName
 from admin_service.api.timestamps import timestamp
 from admin_service.resources.usage_exports.store import ExportRow
 
@@ -42,6 +42,8 @@ def export_message(row: ExportRow) -> UsageExport:
         message.end_time.CopyFrom(timestamp(row.end_time))
     if row.share_expire_time is not None:
         message.share_expire_time.CopyFrom(timestamp(row.share_expire_time))
+    if row.schedule:
+        message.export_schedule = str(ResourceName(row.organization, EXPORT_SCHEDULES, row.schedule))
     return message
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from gateway_core.stores.postgres.connections import Connection
 
 LIFE_H: Final = 24
-"""How long an export is kept after its end."""
+"""How long an export is kept after its end, unless its schedule says otherwise, and at most before its end."""
 LEASE_S: Final = 20.0
 """Until another process goes on with an export whose process is gone."""
 MAX_ATTEMPTS: Final = 3
@@ -24,18 +24,19 @@ MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 COLUMNS: Final = (
     "e.organization_id, e.export_id, e.requester, e.member_id, e.role, e.group_path, e.request, e.state, e.progress_percent,"
     " e.row_count, e.size_bytes, e.part_count, e.last_sequence, e.ledger_position, e.complete, e.sha256, e.error_reason,"
-    " e.error_message, e.attempts, e.create_time, e.start_time, e.end_time, e.expire_time, e.share_expire_time"
+    " e.error_message, e.attempts, e.create_time, e.start_time, e.end_time, e.expire_time, e.share_expire_time, e.schedule_id"
 )
 _GET: Final = (
     f"SELECT {COLUMNS} FROM usage_exports e WHERE e.organization_id = $1 AND e.export_id = $2 AND e.expire_time > now()"  # noqa: S608
 )
 _COUNTS: Final = """
 SELECT count(*) AS all, count(*) FILTER (WHERE requester = $2) AS own FROM usage_exports
- WHERE organization_id = $1 AND expire_time > now()
+ WHERE organization_id = $1 AND expire_time > now() AND (schedule_id <> '') = $3
 """
 _ADD: Final = """
-INSERT INTO usage_exports (organization_id, export_id, requester, member_id, role, group_path, request, expire_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(hours => $8))
+INSERT INTO usage_exports (organization_id, export_id, requester, member_id, role, group_path, request, schedule_id, life_h,
+                           expire_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(hours => $10))
 """
 _DELETE: Final = "DELETE FROM usage_exports WHERE organization_id = $1 AND export_id = $2"
 _DELETE_PARTS: Final = "DELETE FROM usage_export_parts WHERE organization_id = $1 AND export_id = $2"
@@ -74,7 +75,7 @@ UPDATE usage_exports SET progress_percent = $4
 _SUCCEED: Final = """
 UPDATE usage_exports
    SET state = 'SUCCEEDED', sha256 = $4, progress_percent = 100, claim = '', lease_end_time = NULL, end_time = now(),
-       expire_time = now() + make_interval(hours => $5)
+       expire_time = now() + make_interval(hours => life_h)
  WHERE organization_id = $1 AND export_id = $2 AND claim = $3 AND state = 'RUNNING' RETURNING true
 """
 _SHARE: Final = """
@@ -121,6 +122,8 @@ class ExportRow:
     expire_time: dt.datetime
     share_expire_time: dt.datetime | None
     """Of the link with which anyone opens it; None without one."""
+    schedule: str
+    """Which started it; empty if the requester did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +157,11 @@ async def get_export(connection: Connection, organization: str, export: str) -> 
     return ExportRow(*row) if row else None
 
 
-async def kept_exports(connection: Connection, organization: str, requester: str) -> tuple[int, int]:
-    """Returns how many exports are kept, of the organization and of the requester."""
-    row = await connection.fetchrow(_COUNTS, organization, requester)
+async def kept_exports(
+    connection: Connection, organization: str, requester: str, *, of_schedules: bool = False
+) -> tuple[int, int]:
+    """Returns how many exports are kept that requesters, or schedules, started: of the organization and of the requester."""
+    row = await connection.fetchrow(_COUNTS, organization, requester, of_schedules)
     return (row["all"], row["own"]) if row else (0, 0)
 
 
@@ -167,10 +172,26 @@ async def add_export(
     requester: str,
     place: tuple[str, str, Sequence[str]],
     request: bytes,
+    *,
+    schedule: str = "",
+    life_h: int = LIFE_H,
 ) -> None:
-    """Adds an export. `place` is the member, the role and the path of groups of its requester."""
+    """Adds an export.
+
+    Args:
+        connection: acts for the organization.
+        organization: id.
+        export: id.
+        requester: `users/ID` or `credentials/ID`.
+        place: the member, the role and the path of groups of the requester.
+        request: `ExportUsageRequest`.
+        schedule: which starts it; empty if the requester does.
+        life_h: how many hours it is kept after it has succeeded.
+    """
     member, role, group_path = place
-    await connection.execute(_ADD, organization, export, requester, member, role, list(group_path), request, LIFE_H)
+    await connection.execute(
+        _ADD, organization, export, requester, member, role, list(group_path), request, schedule, life_h, LIFE_H
+    )
 
 
 async def delete_export(connection: Connection, organization: str, export: str) -> None:
@@ -246,7 +267,7 @@ async def finish_export(connection: Connection, claim: Claim, sha256: str) -> No
     Raises:
         ClaimLostError: the claim is no longer good.
     """
-    if not await connection.fetchval(_SUCCEED, claim.organization, claim.export, claim.token, sha256, LIFE_H):
+    if not await connection.fetchval(_SUCCEED, claim.organization, claim.export, claim.token, sha256):
         raise ClaimLostError
 
 

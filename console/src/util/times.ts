@@ -119,6 +119,12 @@ function offsetMs(moment: Date, timeZone: string): number {
   return wallMs - Math.floor(moment.getTime() / 1000) * 1000;
 }
 
+/** Returns the name of a day of the week, from 1 for Monday to 7 for Sunday. */
+export function formatWeekday(weekday: number, language: string): string {
+  // January 5, 1970, was a Monday.
+  return new Intl.DateTimeFormat(language, { weekday: "long", timeZone: "UTC" }).format(new Date(Date.UTC(1970, 0, 4 + weekday)));
+}
+
 export function formatDate(time: Timestamp, language: string, timeZone?: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone }).format(timestampDate(time));
 }

@@ -13,6 +13,7 @@ import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { ExportTable } from "./ExportTable";
 import { NewExport } from "./NewExport";
+import { Schedules } from "./Schedules";
 
 const pollMs = 1000;
 
@@ -26,6 +27,7 @@ export function Exports() {
       />
       <Stack gap="lg">
         <NewExport />
+        <Schedules />
         <Surface flush title={<Trans>Your exports</Trans>} hint={<Trans>Only you can download them, until they expire. You can share a report by a link.</Trans>}><Part height={200}><Found /></Part></Surface>
       </Stack>
     </>

@@ -52,6 +52,7 @@ _RESOURCE_IN: Final = {
     names.CREDIT_LINE: f"{ACME}/creditLine",
     names.CREDIT_STATEMENT: f"{ACME}/creditStatement",
     names.CREDIT_TRANSACTIONS: f"{ACME}/creditTransactions/1",
+    names.EXPORT_SCHEDULES: f"{ACME}/exportSchedules/schedule-1",
     names.GROUPS: f"{ACME}/groups/platform",
     names.GUARDRAIL_DEFAULTS: f"{ACME}/guardrailDefaults/group-platform",
     names.GUARDRAILS: f"{ACME}/guardrails/group-platform",

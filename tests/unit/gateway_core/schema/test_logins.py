@@ -44,7 +44,7 @@ def test_no_service_may_change_or_delete_immutable_rows() -> None:
         "request_replays", "claim_mappings", "claim_memberships", "scim_group_members", "analysis_settings",
         "usage_exports", "usage_export_parts", "notification_rules", "notification_channels",
         "catalog_virtual_models", "virtual_models", "routing_policies",
-        "provider_credentials", "configuration_answers", "organization_provider_credentials",
+        "provider_credentials", "configuration_answers", "organization_provider_credentials", "export_schedules",
     }  # fmt: skip
     recomputable = {"refused_calls", "usage_rollups", "usage_hours", "usage_tagged_hours", "usage_days", "usage_months",
                     "usage_running_totals", "usage_year_totals", "usage_member_numbers", "usage_member_sets",

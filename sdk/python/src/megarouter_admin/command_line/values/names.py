@@ -23,6 +23,7 @@ class Collection(enum.StrEnum):
     CREDIT_TRANSACTIONS = "creditTransactions"
     TOP_UP_REQUESTS = "topUpRequests"
     USAGE_EXPORTS = "usageExports"
+    EXPORT_SCHEDULES = "exportSchedules"
     NOTIFICATIONS = "notifications"
     NOTIFICATION_CHANNELS = "notificationChannels"
     NOTIFICATION_DELIVERIES = "notificationDeliveries"

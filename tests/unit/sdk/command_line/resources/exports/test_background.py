@@ -25,8 +25,8 @@ from megarouter.admin.v1.messages import (
 from megarouter_admin.command_line.command_errors import CommandError
 from megarouter_admin.command_line.rendering.output import Output
 from megarouter_admin.command_line.resources.exports import background
-from megarouter_admin.command_line.resources.exports.commands import cancel, download_export, list_exports, show
 from megarouter_admin.command_line.resources.exports.files import Format
+from megarouter_admin.command_line.resources.exports.made import cancel, download_export, list_exports, show
 from megarouter_admin.command_line.resources.usage.exports import export
 from megarouter_admin.command_line.session import Session
 from megarouter_admin.errors import MegaRouterError

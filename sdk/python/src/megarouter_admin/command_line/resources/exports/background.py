@@ -34,7 +34,7 @@ FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 5.0
 LONGEST_ABSENCE_S: Final = 120.0
 """Of the service, while an export is made."""
-_FORMATS: Final = {
+FORMATS: Final = {
     Format.CSV: UsageExportFormat.USAGE_EXPORT_FORMAT_CSV,
     Format.FOCUS: UsageExportFormat.USAGE_EXPORT_FORMAT_FOCUS,
     Format.PDF: UsageExportFormat.USAGE_EXPORT_FORMAT_PDF,
@@ -51,7 +51,7 @@ def start(
             parent=session.organization,
             time_range=wanted.period,
             usage_filter=UsageFilter(groups=wanted.groups),
-            format=_FORMATS[form],
+            format=FORMATS[form],
             raw=raw,
             language=LANGUAGES[language],
             paper=PAPERS[paper],

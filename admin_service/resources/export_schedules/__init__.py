@@ -1,0 +1,1 @@
+"""Schedules that start exports of usage."""
