@@ -37,6 +37,7 @@ export interface Paths {
   readonly newVirtualModel: string;
   readonly routing: string;
   readonly providers: string;
+  readonly ownKeys: string;
   readonly credentials: string;
   readonly credit: string;
   readonly exports: string;
@@ -91,6 +92,7 @@ export function pathsOf(organization: string): Paths {
     newVirtualModel: `${home}/new/virtualModel`,
     routing: `${home}/routingPolicies`,
     providers: `${home}/providers`,
+    ownKeys: `${home}/providerCredentials`,
     credentials: `${home}/credentials`,
     credit: `${home}/credit`,
     exports: `${home}/usageExports`,
@@ -117,6 +119,10 @@ export const operatorPaths = {
   organization: "/operators/organizations",
   requests: "/operators/topUpRequests",
   auditLog: "/operators/auditLog",
+  providers: "/operators/providers",
+  models: "/operators/models",
+  limits: "/operators/listenerLimits",
+  versions: "/operators/configurationVersions",
 } as const;
 
 /** The second keys of `g` with the addresses where they lead. */

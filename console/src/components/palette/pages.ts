@@ -28,7 +28,7 @@ export function useKnownPages(): readonly KnownPage[] {
     [t`Invites`, paths.invites, admin], [t`Invite people`, paths.newInvite, admin], [t`Import a table of people`, paths.importMembers, admin], [t`API keys`, paths.keys], [t`Create an API key`, paths.newKey], [t`Alerts`, paths.alerts],
     [t`Rules of alerts`, paths.rules, admin], [t`Add a rule`, paths.newRule, admin], [t`Channels of alerts`, paths.channels, admin], [t`Add a channel`, paths.newChannel, admin],
     [t`Deliveries of alerts`, paths.deliveries, admin], [t`Models`, paths.catalog], [t`Virtual models`, paths.virtualModels], [t`Create a virtual model`, paths.newVirtualModel, admin],
-    [t`Routing`, paths.routing], [t`Providers`, paths.providers], [t`Credit`, paths.credit, seesCredit], [t`Statement`, paths.statement, seesCredit], [t`Top up`, paths.newTopUp, seesCredit],
+    [t`Routing`, paths.routing], [t`Providers`, paths.providers], [t`Own keys at providers`, paths.ownKeys, isSuper], [t`Credit`, paths.credit, seesCredit], [t`Statement`, paths.statement, seesCredit], [t`Top up`, paths.newTopUp, seesCredit],
     [t`Top-up requests`, paths.topUpRequests, seesCredit], [t`Invoices`, paths.invoices, seesCredit], [t`Request an invoice`, paths.newInvoice, seesCredit],
     [t`Adjust the credit`, paths.newAdjustment, isSuper], [t`Record a refund`, paths.newRefund, isSuper], [t`Exports`, paths.exports], [t`Audit log`, paths.auditLog, admin],
     [t`Credentials`, paths.credentials, isSuper], [t`Pages of operators`, operatorPaths.organizations, isSuper],
