@@ -1,5 +1,5 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { CatalogChanges } from "@megarouter/admin";
+import { CatalogChanges, CatalogOrigin } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useNavigate, useParams } from "@tanstack/react-router";
 
@@ -7,6 +7,7 @@ import { Part } from "../../../components/Part";
 import { ModelForm } from "../../../forms/operators/ModelForm";
 import { PageHeader } from "../../../layouts/PageHeader";
 import { operatorPaths } from "../../../paths";
+import { OfFile } from "./Origin";
 import { modelPageOf, publicNameOf } from "./names";
 
 export function EditModel() {
@@ -20,7 +21,7 @@ export function EditModel() {
         crumbs={[{ label: t`Models`, to: operatorPaths.models }, { label: publicNameOf(model.name), to: modelPageOf(model.name) }]} title={model.retired ? <Trans>Offer the model again</Trans> : <Trans>Change the model</Trans>}
         hint={<Trans>Every Envoy has the change when it is saved. Calls that run are charged at the prices that they began with.</Trans>}
       />
-      <Part height={420}><ModelForm model={model} onDone={(name) => void navigate({ to: modelPageOf(name) })} /></Part>
+      {model.origin === CatalogOrigin.FILE && !model.retired ? <OfFile /> : <Part height={420}><ModelForm model={model} onDone={(name) => void navigate({ to: modelPageOf(name) })} /></Part>}
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { CatalogChanges } from "@megarouter/admin";
+import { CatalogChanges, CatalogOrigin } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useNavigate, useParams } from "@tanstack/react-router";
 
@@ -8,6 +8,7 @@ import { ProviderForm } from "../../../forms/operators/ProviderForm";
 import { wantedProvider } from "../../../forms/operators/definitions";
 import { PageHeader } from "../../../layouts/PageHeader";
 import { operatorPaths } from "../../../paths";
+import { OfFile } from "./Origin";
 import { providerPageOf } from "./names";
 
 export function EditProvider() {
@@ -22,7 +23,7 @@ export function EditProvider() {
         crumbs={[{ label: t`Providers`, to: operatorPaths.providers }, { label: displayName, to: providerPageOf(provider.name) }]} title={<Trans>Change the provider</Trans>}
         hint={<Trans>Every Envoy has the change when it is saved. Calls that run end where they are.</Trans>}
       />
-      <Part height={420}><ProviderForm provider={provider} onDone={(name) => void navigate({ to: providerPageOf(name) })} /></Part>
+      {provider.origin === CatalogOrigin.FILE ? <OfFile /> : <Part height={420}><ProviderForm provider={provider} onDone={(name) => void navigate({ to: providerPageOf(name) })} /></Part>}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { CatalogChanges, CatalogOrigin, type ModelConfiguration } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Button, Group, SimpleGrid, Stack } from "@mantine/core";
+import { Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 
@@ -69,10 +69,9 @@ function Facts({ model }: { readonly model: ModelConfiguration }) {
 function Places({ model }: { readonly model: ModelConfiguration }) {
   const { t } = useLingui();
   const columns: readonly Column<WantedDeployment>[] = [
-    { id: "provider", header: <Trans>Provider</Trans>, cell: (one) => <AppLink to={`${operatorPaths.providers}/${one.provider}`} className="cut">{one.provider}</AppLink> },
-    { id: "upstream", header: <Trans>Its name there</Trans>, cell: (one) => <span className="cut">{one.upstreamName}</span> },
-    { id: "region", header: <Trans>Region</Trans>, cell: (one) => one.region || "—", shown: "wide" },
-    { id: "priority", header: <Trans>Priority</Trans>, cell: (one) => one.priority || "0", align: "right", shown: "wide" },
+    { id: "provider", header: <Trans>Provider</Trans>, cell: (one) => <><AppLink to={`${operatorPaths.providers}/${one.provider}`} className="cut">{one.provider}</AppLink><Text size="xs" c="dimmed" className="cut">{one.upstreamName}</Text></> },
+    { id: "region", header: <Trans>Region</Trans>, cell: (one) => <span className="cut">{one.region || "—"}</span> },
+    { id: "priority", header: <Trans>Priority</Trans>, cell: (one) => one.priority || "0", align: "right" },
     { id: "weight", header: <Trans>Weight</Trans>, cell: (one) => one.weight || "1", align: "right", shown: "wide" },
   ];
   return <DataTable caption={t`Places that serve it`} columns={columns} rows={wantedModel(model.definition ?? {}).deployments} keyOf={(one) => `${one.provider} ${one.upstreamName}`} />;
