@@ -18,6 +18,7 @@ export interface Paths {
   readonly importMembers: string;
   readonly serviceAccounts: string;
   readonly claimMappings: string;
+  readonly signInLinks: string;
   readonly guardrails: string;
   readonly guardrailDefaults: string;
   readonly explain: string;
@@ -73,6 +74,7 @@ export function pathsOf(organization: string): Paths {
     importMembers: `${home}/new/members`,
     serviceAccounts: `${home}/serviceAccounts`,
     claimMappings: `${home}/claimMappings`,
+    signInLinks: `${home}/signInLinks`,
     guardrails: `${home}/guardrails`,
     guardrailDefaults: `${home}/guardrailDefaults`,
     explain: `${home}/explain`,

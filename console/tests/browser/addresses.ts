@@ -6,7 +6,7 @@ export const pages = [
   "/new/notificationChannel", "/notificationDeliveries", "/models", "/models/gpt-4o-mini", "/virtualModels", "/new/virtualModel", "/routingPolicies?caller=members/emma&model=auto",
   "/providers", "/providerCredentials", "/credit", "/creditTransactions/1", "/creditStatement", "/topUpRequests", "/invoiceRequests", "/new/topUp", "/new/adjustment", "/new/refund", "/new/invoiceRequest",
   "/auditLogEntries", "/auditLogEntries/1", "/credentials",
-  "/groups", "/invites", "/new/invite", "/new/members", "/serviceAccounts", "/claimMappings", "/settings", "/guardrails", "/guardrails/group-engineering",
+  "/groups", "/invites", "/new/invite", "/new/members", "/serviceAccounts", "/claimMappings", "/signInLinks?state=all", "/settings", "/guardrails", "/guardrails/group-engineering",
   "/guardrailDefaults", "/guardrailDefaults/organization", "/explain?member=emma&model=gpt-4o", "/profile",
 ];
 

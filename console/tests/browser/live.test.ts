@@ -1,5 +1,5 @@
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 import { admin, go, launch, openAs, openAsOperator, organization, settled, variable } from "./support";
 
@@ -9,10 +9,13 @@ beforeAll(async () => {
   browser = await launch();
 });
 afterAll(() => browser.close());
-afterEach(async () => {
+/** As the catalog file says, without an own key. */
+async function asAtFirst(): Promise<void> {
   await admin("POST", `${organization}/providerCredentials/openai:revoke`, {});
   await admin("POST", "listenerLimits:replace", {});
-});
+}
+beforeEach(asAtFirst);
+afterAll(asAtFirst);
 
 function row(page: Page, table: string, text: string): Locator {
   return page.getByRole("region", { name: table }).getByRole("row").filter({ hasText: text });
@@ -24,7 +27,7 @@ test("a Super Admin sets the organization's own key, sees who set it, and remove
   await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Models" }).click();
   await page.getByRole("navigation", { name: "Models" }).getByRole("link", { name: "Own keys" }).click();
   const openai = row(page, "Own keys at providers", "openai");
-  await openai.getByText("The gateway's key").waitFor();
+  await openai.getByText("Gateway's").waitFor();
   await openai.getByRole("button", { name: "Set a key at OpenAI" }).click();
   const dialog = page.getByRole("dialog");
   const field = dialog.getByLabel("Key at OpenAI");
@@ -36,7 +39,7 @@ test("a Super Admin sets the organization's own key, sees who set it, and remove
   await field.fill(secret);
   await page.keyboard.press("Enter");
   await dialog.waitFor({ state: "hidden" });
-  await openai.getByText("Your own key").waitFor();
+  await openai.getByText("Your own").waitFor();
   await openai.getByRole("link", { name: "Olivia Brandt" }).waitFor();
   expect(await page.content()).not.toContain(secret);
   await openai.getByRole("button", { name: "Replace the key at OpenAI" }).click();
@@ -45,7 +48,7 @@ test("a Super Admin sets the organization's own key, sees who set it, and remove
   await openai.getByRole("button", { name: "Remove the key at OpenAI" }).click();
   await dialog.getByText("The next calls of the organization to OpenAI carry the gateway's key.").waitFor();
   await dialog.getByRole("button", { name: "Remove" }).click();
-  await openai.getByText("The gateway's key").waitFor();
+  await openai.getByText("Gateway's").waitFor();
   expect(JSON.stringify(await context.storageState())).not.toContain(secret);
   expect(problems.filter((problem) => !problem.includes("FIELD_INVALID") && !problem.includes("400"))).toEqual([]);
 });
@@ -55,7 +58,7 @@ test("an operator sees an organization's own key and revokes it", async () => {
   const { page, problems } = await openAsOperator(browser);
   await go(page, `${operators}/${organization}`);
   const key = row(page, "Own keys at providers", "openai");
-  expect(await key.getByRole("button").allTextContents()).toEqual(["Revoke"]);
+  expect(await key.getByRole("button").allTextContents()).toEqual(["Revoke…"]);
   await key.getByRole("button").click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText("The audit log of the organization shows it").waitFor();
@@ -81,8 +84,8 @@ test("an operator replaces a limit of the listeners, sees it, and finds the chan
   expect(await admin("GET", "listenerLimits")).toMatchObject({ modelConnections: 8000, adminConnections: 1000 });
   await tabs.getByRole("link", { name: "Versions" }).click();
   const change = row(page, "Versions of the live configuration", "Changed the limits of the listeners").first();
-  await change.getByText("Accepted").waitFor();
   await change.getByRole("button", { name: /^Show version/ }).click();
+  await page.getByRole("dialog").getByText("Accepted").waitFor();
   await page.getByRole("dialog").getByRole("link", { name: "As it is now" }).click();
   await settled(page);
   expect(await field.inputValue()).toBe("8000");
@@ -140,6 +143,25 @@ test("an operator adds a provider, offers a model there, changes it, and takes b
   await page.getByRole("heading", { name: "Live configuration" }).waitFor();
   expect(await page.getByText(id).count()).toBe(0);
   expect(problems.filter((problem) => !problem.includes("PROVIDER_IN_USE") && !problem.includes("400"))).toEqual([]);
+});
+
+test("an operator reads in the form and among the versions why Envoy refused a change", async () => {
+  const id = `refused-${Date.now()}`;
+  const { page } = await openAsOperator(browser);
+  await go(page, `${operators}/new/provider`);
+  await page.getByRole("textbox", { name: "Id", exact: true }).fill(id);
+  await page.getByRole("textbox", { name: "Name" }).fill("Too long for Envoy");
+  await page.getByLabel("Base URL for OpenAI's API").fill(`https://${["a", "b", "c", "d", "e"].map((letter) => letter.repeat(60)).join(".")}/v1`);
+  await page.getByRole("textbox", { name: "Credential" }).fill("a key that is of no use");
+  await page.getByRole("button", { name: "Add the provider" }).click();
+  await page.getByRole("alert").getByText(/Envoy refused the changed configuration/).waitFor();
+  expect(await page.getByRole("textbox", { name: "Name" }).inputValue()).toBe("Too long for Envoy");
+  await go(page, `${operators}/configurationVersions`);
+  const refused = row(page, "Versions of the live configuration", "Added a provider").filter({ hasText: id });
+  await refused.getByText("Refused by Envoy").waitFor();
+  await refused.getByRole("button").click();
+  await page.getByRole("dialog").getByText("What Envoy said").waitFor();
+  await page.getByRole("dialog").getByText(/at most 255 bytes/).waitFor();
 });
 
 test("what the catalog file says is not offered to be changed here", async () => {

@@ -35,6 +35,7 @@ test("a member learns that the credit is not theirs to see, and the home shows t
 test.each([
   ["/auditLogEntries", "You may not see the audit log"], ["/notificationRules", "You may not see the rules"], ["/notificationChannels", "You may not see the channels"],
   ["/notificationDeliveries", "You may not see the deliveries"], ["/credentials", "You may not see the credentials"], ["/providerCredentials", "You may not see the organization's own keys"], ["/creditStatement", "You may not see the credit"],
+  ["/signInLinks", "You may not see the sign-in links"],
 ])("a member who types the address %s learns that it is not theirs to see", async (path, sentence) => {
   const { page } = await openAs(browser, "emma");
   await go(page, home + path);

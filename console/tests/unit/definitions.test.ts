@@ -1,3 +1,4 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 
 import { emptyDeployment, modelDefinition, othersOfModel, pricesAreRight, providerDefinition, wantedModel, wantedProvider } from "../../src/forms/operators/definitions";
@@ -32,7 +33,7 @@ describe("the definition of a model", () => {
 
   test("keeps several places with what they have besides", () => {
     const { provider: _, upstream_name: __, ...rest } = model;
-    const places = [{ provider: "a", upstream_name: "m", weight: 3, first_byte_timeout_ms: 500 }, { provider: "b", upstream_name: "m", priority: 1, region: "eu" }];
+    const places: JsonObject[] = [{ provider: "a", upstream_name: "m", weight: 3, first_byte_timeout_ms: 500 }, { provider: "b", upstream_name: "m", priority: 1, region: "eu" }];
     const definition = { ...model, provider: "a", upstream_name: "m", deployments: places };
     expect(modelDefinition(wantedModel(definition))).toEqual({ ...rest, deployments: places });
   });

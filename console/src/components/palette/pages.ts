@@ -24,7 +24,7 @@ export function useKnownPages(): readonly KnownPage[] {
     [t`Home`, paths.home], [t`Analytics`, paths.analytics], [t`Explore`, paths.explore], [t`Models by day`, paths.models], [t`Top 20`, paths.top], [t`Anomalies`, paths.anomalies],
     [t`Written analysis`, paths.analysis], [t`Savings`, paths.savings], [t`Calls`, paths.calls], [t`Playground`, paths.playground], [t`Organization`, paths.people],
     [t`Groups`, paths.groups, admin], [t`Guardrails`, paths.guardrails, admin], [t`Defaults for new members and keys`, paths.guardrailDefaults, admin],
-    [t`Why was a call refused?`, paths.explain], [t`Service accounts`, paths.serviceAccounts, admin], [t`Claim mappings`, paths.claimMappings, admin], [t`Settings`, paths.settings, admin], [t`Profile and access tokens`, paths.profile],
+    [t`Why was a call refused?`, paths.explain], [t`Service accounts`, paths.serviceAccounts, admin], [t`Claim mappings`, paths.claimMappings, admin], [t`Sign-in links`, paths.signInLinks, admin], [t`Settings`, paths.settings, admin], [t`Profile and access tokens`, paths.profile],
     [t`Invites`, paths.invites, admin], [t`Invite people`, paths.newInvite, admin], [t`Import a table of people`, paths.importMembers, admin], [t`API keys`, paths.keys], [t`Create an API key`, paths.newKey], [t`Alerts`, paths.alerts],
     [t`Rules of alerts`, paths.rules, admin], [t`Add a rule`, paths.newRule, admin], [t`Channels of alerts`, paths.channels, admin], [t`Add a channel`, paths.newChannel, admin],
     [t`Deliveries of alerts`, paths.deliveries, admin], [t`Models`, paths.catalog], [t`Virtual models`, paths.virtualModels], [t`Create a virtual model`, paths.newVirtualModel, admin],

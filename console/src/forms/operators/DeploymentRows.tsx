@@ -26,14 +26,14 @@ export function DeploymentRows({ wanted, change, providers, error }: DeploymentR
       {deployments.map((one, index) => (
         <Group key={index} gap="xs" align="flex-start" className="surface" p="xs" style={{ rowGap: 8 }}>
           <NativeSelect
-            aria-label={t`Provider`} value={one.provider} onChange={(event) => set(index, { provider: event.currentTarget.value })} style={{ flex: "2 1 130px" }}
-            data={[{ value: "", label: t`Provider` }, ...providers.map((id) => ({ value: id, label: id }))]}
+            size="xs" label={t`Provider`} value={one.provider} onChange={(event) => set(index, { provider: event.currentTarget.value })} style={{ flex: "2 1 130px" }}
+            data={[{ value: "", label: t`Choose one` }, ...providers.map((id) => ({ value: id, label: id }))]}
           />
-          <TextInput aria-label={t`Its name there`} placeholder={t`Its name there`} maxLength={128} value={one.upstreamName} onChange={(event) => set(index, { upstreamName: event.currentTarget.value })} style={{ flex: "3 1 160px" }} />
-          <TextInput aria-label={t`Region`} placeholder={t`Region`} maxLength={64} value={one.region} onChange={(event) => set(index, { region: event.currentTarget.value })} style={{ flex: "1 1 100px" }} />
-          <TextInput aria-label={t`Priority`} placeholder={t`Priority`} inputMode="numeric" value={one.priority} onChange={(event) => set(index, { priority: event.currentTarget.value })} style={{ flex: "1 1 70px" }} />
-          <TextInput aria-label={t`Weight`} placeholder={t`Weight`} inputMode="numeric" value={one.weight} onChange={(event) => set(index, { weight: event.currentTarget.value })} style={{ flex: "1 1 70px" }} />
-          {!isOnly && <ActionIcon variant="subtle" color="gray" size={36} aria-label={t`Remove this place`} onClick={() => change({ deployments: deployments.filter((_, at) => at !== index) })}><Icon name="close" size={16} /></ActionIcon>}
+          <TextInput size="xs" label={t`Its name there`} maxLength={128} value={one.upstreamName} onChange={(event) => set(index, { upstreamName: event.currentTarget.value })} style={{ flex: "3 1 160px" }} />
+          <TextInput size="xs" label={t`Region`} maxLength={64} value={one.region} onChange={(event) => set(index, { region: event.currentTarget.value })} style={{ flex: "1 1 100px" }} />
+          <TextInput size="xs" label={t`Priority`} placeholder="0" inputMode="numeric" value={one.priority} onChange={(event) => set(index, { priority: event.currentTarget.value })} style={{ flex: "1 1 70px" }} />
+          <TextInput size="xs" label={t`Weight`} placeholder="1" inputMode="numeric" value={one.weight} onChange={(event) => set(index, { weight: event.currentTarget.value })} style={{ flex: "1 1 70px" }} />
+          {!isOnly && <ActionIcon variant="subtle" color="gray" size={30} mt={22} aria-label={t`Remove this place`} onClick={() => change({ deployments: deployments.filter((_, at) => at !== index) })}><Icon name="close" size={16} /></ActionIcon>}
         </Group>
       ))}
       {error !== undefined && <Text size="xs" c="red">{error}</Text>}

@@ -50,7 +50,7 @@ function Found() {
   if (places.length === 0) return <EmptyState title={<Trans>No providers</Trans>} step={<Trans>The operator of the deployment names them in the catalog.</Trans>} />;
   const columns: readonly Column<Place>[] = [
     { id: "provider", header: <Trans>Provider</Trans>, cell: (one) => <><Text size="sm" fw={500} className="cut">{one.displayName}</Text><Text size="xs" c="dimmed" className="cut">{one.id}</Text></> },
-    { id: "state", header: <Trans>Calls carry</Trans>, cell: (one) => <Carried place={one} /> },
+    { id: "state", header: <Trans>Key in use</Trans>, cell: (one) => <Carried place={one} /> },
     { id: "fingerprint", header: <Trans>Fingerprint</Trans>, cell: (one) => (one.key === undefined ? "—" : <Code style={{ background: "transparent", padding: 0 }}>{one.key.fingerprint}</Code>), shown: "very-wide" },
     { id: "who", header: <Trans>Set by</Trans>, cell: (one) => (one.key === undefined ? "—" : <Part height={16} denied={idOf(one.key.setter)}><Setter user={one.key.setter} /></Part>), shown: "wide" },
     { id: "when", header: <Trans>Set</Trans>, cell: (one) => <Time value={one.key?.setTime} />, shown: "very-wide" },
@@ -59,8 +59,8 @@ function Found() {
       cell: (one) =>
         isSuper ? (
           <Group gap="xs" justify="flex-end">
-            {one.key !== undefined && <Button size="compact-xs" variant="light" color="red" onClick={() => setAct({ kind: "clear", place: one })} aria-label={t`Remove the key at ${one.displayName}`}><Trans>Remove</Trans></Button>}
-            <Button size="compact-xs" variant="default" onClick={() => setAct({ kind: "set", place: one })} aria-label={one.key === undefined ? t`Set a key at ${one.displayName}` : t`Replace the key at ${one.displayName}`}>{one.key === undefined ? <Trans>Set</Trans> : <Trans>Replace</Trans>}</Button>
+            {one.key !== undefined && <Button size="compact-xs" variant="light" color="red" onClick={() => setAct({ kind: "clear", place: one })} aria-label={t`Remove the key at ${one.displayName}`}><Trans>Remove…</Trans></Button>}
+            <Button size="compact-xs" variant="default" onClick={() => setAct({ kind: "set", place: one })} aria-label={one.key === undefined ? t`Set a key at ${one.displayName}` : t`Replace the key at ${one.displayName}`}>{one.key === undefined ? <Trans>Set…</Trans> : <Trans>Replace…</Trans>}</Button>
           </Group>
         ) : "—",
     },
@@ -85,8 +85,8 @@ function placesOf(providers: readonly { readonly name: string; readonly displayN
 
 function Carried({ place }: { readonly place: Place }) {
   return place.key === undefined
-    ? <Badge variant="light" radius="sm" tt="none" color="gray"><Trans>The gateway's key</Trans></Badge>
-    : <Badge variant="light" radius="sm" tt="none" color="teal"><Trans>Your own key</Trans></Badge>;
+    ? <Badge variant="light" radius="sm" tt="none" color="gray"><Trans>Gateway's</Trans></Badge>
+    : <Badge variant="light" radius="sm" tt="none" color="teal"><Trans>Your own</Trans></Badge>;
 }
 
 /** Who set a key. Only Super Admins do, so that one is among them, unless the role was changed since. */

@@ -24,7 +24,7 @@ export function OwnKeysOf({ organization, displayName }: { readonly organization
     { id: "fingerprint", header: <Trans>Fingerprint</Trans>, cell: (one) => <Code style={{ background: "transparent", padding: 0 }}>{one.fingerprint}</Code>, shown: "wide" },
     { id: "who", header: <Trans>Set by</Trans>, cell: (one) => <span className="cut">{idOf(one.setter)}</span>, shown: "wide" },
     { id: "when", header: <Trans>Set</Trans>, cell: (one) => <Time value={one.setTime} />, shown: "very-wide" },
-    { id: "act", header: <Trans>Action</Trans>, cell: (one) => <Button size="compact-xs" variant="light" color="red" onClick={() => setRevoked(one)} aria-label={t`Revoke the key at ${idOf(one.name)}`}><Trans>Revoke</Trans></Button>, align: "right" },
+    { id: "act", header: <Trans>Action</Trans>, cell: (one) => <Button size="compact-xs" variant="light" color="red" onClick={() => setRevoked(one)} aria-label={t`Revoke the key at ${idOf(one.name)}`}><Trans>Revoke…</Trans></Button>, align: "right" },
   ];
   return (
     <Surface flush={keys.length > 0} title={<Trans>Own keys at providers</Trans>} hint={<Trans>Its calls to these providers carry its own key. Operators can remove a key, and neither set nor read one.</Trans>}>

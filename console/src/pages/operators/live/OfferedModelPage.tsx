@@ -71,8 +71,8 @@ function Places({ model }: { readonly model: ModelConfiguration }) {
   const columns: readonly Column<WantedDeployment>[] = [
     { id: "provider", header: <Trans>Provider</Trans>, cell: (one) => <><AppLink to={`${operatorPaths.providers}/${one.provider}`} className="cut">{one.provider}</AppLink><Text size="xs" c="dimmed" className="cut">{one.upstreamName}</Text></> },
     { id: "region", header: <Trans>Region</Trans>, cell: (one) => <span className="cut">{one.region || "—"}</span> },
-    { id: "priority", header: <Trans>Priority</Trans>, cell: (one) => one.priority || "0", align: "right" },
     { id: "weight", header: <Trans>Weight</Trans>, cell: (one) => one.weight || "1", align: "right", shown: "wide" },
+    { id: "priority", header: <Trans>Priority</Trans>, cell: (one) => one.priority || "0", align: "right" },
   ];
   return <DataTable caption={t`Places that serve it`} columns={columns} rows={wantedModel(model.definition ?? {}).deployments} keyOf={(one) => `${one.provider} ${one.upstreamName}`} />;
 }
