@@ -18,6 +18,7 @@ export interface Paths {
   readonly importMembers: string;
   readonly serviceAccounts: string;
   readonly claimMappings: string;
+  readonly signInLinks: string;
   readonly guardrails: string;
   readonly guardrailDefaults: string;
   readonly explain: string;
@@ -37,6 +38,7 @@ export interface Paths {
   readonly newVirtualModel: string;
   readonly routing: string;
   readonly providers: string;
+  readonly ownKeys: string;
   readonly credentials: string;
   readonly credit: string;
   readonly exports: string;
@@ -72,6 +74,7 @@ export function pathsOf(organization: string): Paths {
     importMembers: `${home}/new/members`,
     serviceAccounts: `${home}/serviceAccounts`,
     claimMappings: `${home}/claimMappings`,
+    signInLinks: `${home}/signInLinks`,
     guardrails: `${home}/guardrails`,
     guardrailDefaults: `${home}/guardrailDefaults`,
     explain: `${home}/explain`,
@@ -91,6 +94,7 @@ export function pathsOf(organization: string): Paths {
     newVirtualModel: `${home}/new/virtualModel`,
     routing: `${home}/routingPolicies`,
     providers: `${home}/providers`,
+    ownKeys: `${home}/providerCredentials`,
     credentials: `${home}/credentials`,
     credit: `${home}/credit`,
     exports: `${home}/usageExports`,
@@ -117,6 +121,10 @@ export const operatorPaths = {
   organization: "/operators/organizations",
   requests: "/operators/topUpRequests",
   auditLog: "/operators/auditLog",
+  providers: "/operators/providers",
+  models: "/operators/models",
+  limits: "/operators/listenerLimits",
+  versions: "/operators/configurationVersions",
 } as const;
 
 /** The second keys of `g` with the addresses where they lead. */

@@ -1,30 +1,23 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { Credential_Kind, Credentials, Permission } from "@megarouter/admin";
+import { Credential_Kind, Credentials, type Permission } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Checkbox, MultiSelect, NativeSelect, Stack, TextInput } from "@mantine/core";
+import { Checkbox, NativeSelect, Stack, TextInput } from "@mantine/core";
 import { useState } from "react";
 
 import { FormDialog } from "../components/FormDialog";
 import { useParent } from "../hooks/account";
 import { useRequestId } from "../hooks/request_id";
 import { useSaving } from "../hooks/saving";
+import { PermissionsField } from "./fields/PermissionsField";
 
 const dayMs = 24 * 3600_000;
-
-/** What a program may do, as the service allows it (`AUTOMATION_PERMISSIONS` in `admin_service/access/permissions.py`). */
-const permissions = [
-  Permission.ORGANIZATIONS_READ, Permission.GROUPS_READ, Permission.GROUPS_WRITE, Permission.MEMBERS_READ, Permission.MEMBERS_WRITE, Permission.API_KEYS_READ, Permission.API_KEYS_WRITE,
-  Permission.API_KEYS_DISABLE, Permission.GUARDRAILS_READ, Permission.GUARDRAILS_WRITE, Permission.SERVICE_ACCOUNTS_READ, Permission.SERVICE_ACCOUNTS_WRITE, Permission.CREDITS_READ,
-  Permission.AUDIT_LOG_READ, Permission.ANOMALIES_READ, Permission.INVITES_READ, Permission.USAGE_READ,
-  Permission.USAGE_EXPORTS_READ, Permission.USAGE_EXPORTS_WRITE, Permission.CLAIM_MAPPINGS_READ, Permission.MEMBER_ACCESS_TOKENS_READ,
-] as const;
 
 export function CreateCredential({ close, onSecret }: { readonly close: () => void; readonly onSecret: (secret: string) => void }) {
   const parent = useParent();
   const { t } = useLingui();
   const [displayName, setDisplayName] = useState("");
   const [kind, setKind] = useState<Credential_Kind>(Credential_Kind.SCIM);
-  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const [chosen, setChosen] = useState<readonly Permission[]>([]);
   const [mayChangeAdmins, setMayChangeAdmins] = useState(false);
   const [days, setDays] = useState("");
   const requestId = useRequestId(JSON.stringify([displayName, kind, chosen, mayChangeAdmins, days]));
@@ -35,7 +28,7 @@ export function CreateCredential({ close, onSecret }: { readonly close: () => vo
       {
         parent, requestId,
         credential: {
-          displayName: displayName.trim(), kind, ...(isScim ? { mayChangeAdmins } : { permissions: chosen.map((one) => Number(one) as Permission) }),
+          displayName: displayName.trim(), kind, ...(isScim ? { mayChangeAdmins } : { permissions: [...chosen] }),
           ...(days === "" ? {} : { expireTime: timestampFromDate(new Date(Date.now() + Number(days) * dayMs)) }),
         },
       },
@@ -58,10 +51,7 @@ export function CreateCredential({ close, onSecret }: { readonly close: () => vo
         {isScim ? (
           <Checkbox label={t`The directory may suspend and remove admins`} description={t`Never Super Admins. This is set for good.`} checked={mayChangeAdmins} onChange={(event) => setMayChangeAdmins(event.currentTarget.checked)} />
         ) : (
-          <MultiSelect
-            label={t`Permissions`} searchable hidePickedOptions value={[...chosen]} onChange={setChosen} error={creation.violation("credential.permissions")}
-            data={permissions.map((one) => ({ value: String(one), label: Permission[one].toLowerCase() }))}
-          />
+          <PermissionsField value={chosen} onChange={setChosen} error={creation.violation("credential.permissions")} />
         )}
         <NativeSelect
           label={t`Ends`} value={days} onChange={(event) => setDays(event.currentTarget.value)} error={creation.violation("credential.expire_time")}

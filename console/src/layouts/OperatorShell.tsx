@@ -56,6 +56,7 @@ function Navigation() {
     <>
       <NavItem to={operatorPaths.organizations} icon="people" label={t`Organizations`} exact also={[operatorPaths.organization]} />
       <NavItem to={operatorPaths.requests} icon="wallet" label={t`Top-up requests`} badge={<Part height={16}><Pending /></Part>} />
+      <NavItem to={operatorPaths.providers} icon="cube" label={t`Live configuration`} also={[operatorPaths.models, operatorPaths.limits, operatorPaths.versions, "/operators/new", "/operators/edit"]} />
       <NavItem to={operatorPaths.auditLog} icon="clock" label={t`Audit log`} />
     </>
   );

@@ -95,10 +95,10 @@ function Navigation() {
       <NavItem to={paths.analytics} icon="chart" label={t`Analytics`} also={[paths.anomaly]} />
       <NavItem to={paths.calls} icon="list" label={t`Calls`} />
       <NavItem to={paths.playground} icon="spark" label={t`Playground`} />
-      <NavItem to={paths.people} icon="people" label={t`Organization`} also={[paths.groups, paths.members, paths.invites, paths.newInvite, paths.importMembers, paths.serviceAccounts, paths.claimMappings, paths.guardrails, paths.guardrailDefaults, paths.explain, paths.settings]} />
+      <NavItem to={paths.people} icon="people" label={t`Organization`} also={[paths.groups, paths.members, paths.invites, paths.newInvite, paths.importMembers, paths.serviceAccounts, paths.claimMappings, paths.signInLinks, paths.guardrails, paths.guardrailDefaults, paths.explain, paths.settings]} />
       <NavItem to={paths.keys} icon="key" label={t`API keys`} also={[paths.newKey]} />
       <NavItem to={paths.alerts} icon="bell" label={t`Alerts`} badge={<Part height={16}><Unread /></Part>} also={[paths.rules, paths.channels, paths.deliveries]} />
-      <NavItem to={paths.catalog} icon="cube" label={t`Models`} also={[paths.virtualModels, paths.routing, paths.providers]} />
+      <NavItem to={paths.catalog} icon="cube" label={t`Models`} also={[paths.virtualModels, paths.routing, paths.providers, paths.ownKeys]} />
       <NavItem to={paths.credit} icon="wallet" label={t`Credit`} also={[paths.statement, paths.topUpRequests, paths.invoices, paths.transactions]} />
       <NavItem to={paths.exports} icon="file" label={t`Exports`} />
       {isAdmin(account) && <NavItem to={paths.auditLog} icon="clock" label={t`Audit log`} />}

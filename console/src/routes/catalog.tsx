@@ -57,4 +57,10 @@ const providers = createRoute({
   component: lazyRouteComponent(() => import("../pages/catalog/ProviderList"), "ProviderList"),
 });
 
-export const catalogRoutes = [models.addChildren([modelList, model]), virtualModels, virtualModel, editVirtualModel, newVirtualModel, routing, providers] as const;
+const ownKeys = createRoute({
+  getParentRoute: () => organization,
+  path: "/providerCredentials",
+  component: lazyRouteComponent(() => import("../pages/catalog/OwnKeys"), "OwnKeys"),
+});
+
+export const catalogRoutes = [models.addChildren([modelList, model]), virtualModels, virtualModel, editVirtualModel, newVirtualModel, routing, providers, ownKeys] as const;

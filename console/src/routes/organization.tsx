@@ -62,6 +62,13 @@ const claimMappings = createRoute({
   component: lazyRouteComponent(() => import("../pages/organization/ClaimMappings"), "ClaimMappings"),
 });
 
+const signInLinks = createRoute({
+  getParentRoute: () => organization,
+  path: "/signInLinks",
+  validateSearch: (search: Search) => defined({ q: textOf(search.q), state: oneOf(search.state, ["all", "used", "revoked", "expired"]) }),
+  component: lazyRouteComponent(() => import("../pages/organization/SignInLinks"), "SignInLinks"),
+});
+
 const settings = createRoute({
   getParentRoute: () => organization,
   path: "/settings",
@@ -74,4 +81,4 @@ const member = createRoute({
   component: lazyRouteComponent(() => import("../pages/organization/MemberPage"), "MemberPage"),
 });
 
-export const organizationRoutes = [people, groups, group, member, invites, newInvite, importMembers, serviceAccounts, serviceAccount, claimMappings, settings] as const;
+export const organizationRoutes = [people, groups, group, member, invites, newInvite, importMembers, serviceAccounts, serviceAccount, claimMappings, signInLinks, settings] as const;

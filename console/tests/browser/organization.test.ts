@@ -223,3 +223,25 @@ test("every page of a suspended or deleted organization says so, and leads to wh
   expect((await admin("GET", `organizations/${id}`)).state).toBe("STATE_ACTIVE");
   expect(problems).toEqual([]);
 });
+
+test("an admin makes a new member with a sign-in link, which is shown once, and revokes it", async () => {
+  const name = `Nia ${Date.now()}`;
+  const { page, problems } = await openAs(browser, "olivia");
+  await go(page, `${home}/signInLinks`);
+  await page.getByRole("button", { name: "Create a sign-in link" }).click();
+  const form = page.getByRole("dialog");
+  await form.getByText("A new member", { exact: true }).click();
+  await form.getByLabel("Name").fill(name);
+  await form.getByRole("button", { name: "Create the link" }).click();
+  await form.getByText("Copy the secret now").waitFor();
+  await page.keyboard.press("Escape");
+  const link = page.getByRole("region", { name: "Sign-in links" }).getByRole("row").filter({ hasText: name });
+  await link.getByText("Open").waitFor();
+  await link.getByRole("button", { name: "Revoke…" }).click();
+  await form.getByText("The member stays a member.").waitFor();
+  await form.getByRole("button", { name: "Revoke" }).click();
+  await link.waitFor({ state: "hidden" });
+  await go(page, `${home}/signInLinks?state=revoked&q=${encodeURIComponent(name)}`);
+  await link.getByText("Revoked").waitFor();
+  expect(problems).toEqual([]);
+});

@@ -34,7 +34,8 @@ test("a member learns that the credit is not theirs to see, and the home shows t
 
 test.each([
   ["/auditLogEntries", "You may not see the audit log"], ["/notificationRules", "You may not see the rules"], ["/notificationChannels", "You may not see the channels"],
-  ["/notificationDeliveries", "You may not see the deliveries"], ["/credentials", "You may not see the credentials"], ["/creditStatement", "You may not see the credit"],
+  ["/notificationDeliveries", "You may not see the deliveries"], ["/credentials", "You may not see the credentials"], ["/providerCredentials", "You may not see the organization's own keys"], ["/creditStatement", "You may not see the credit"],
+  ["/signInLinks", "You may not see the sign-in links"],
 ])("a member who types the address %s learns that it is not theirs to see", async (path, sentence) => {
   const { page } = await openAs(browser, "emma");
   await go(page, home + path);
@@ -49,10 +50,19 @@ test("a member sees the models and why routing would choose one, and cannot chan
   await page.getByText("Only Super Admins change the policy of the organization.").waitFor();
 });
 
-test.each(["", "/organizations/acme", "/topUpRequests", "/auditLog"])("a Super Admin who signed in with a link sees nothing of the operators' page %s", async (path) => {
+test.each(["", "/organizations/acme", "/topUpRequests", "/auditLog", "/providers", "/new/provider", "/models/gpt-4o", "/listenerLimits", "/configurationVersions"])("a Super Admin who signed in with a link sees nothing of the operators' page %s", async (path) => {
   const { page } = await openAs(browser, "olivia");
   await go(page, `${variable("MEGAROUTER_CONSOLE_URL")}operators${path}`);
   await page.getByRole("heading", { name: "These pages are for operators" }).waitFor();
+});
+
+test.each(["emma", "liam"])("%s is offered no page of own keys at providers", async (member) => {
+  const { page } = await openAs(browser, member);
+  await go(page, `${home}/models`);
+  expect(await page.getByRole("navigation", { name: "Models" }).getByRole("link").allTextContents()).toEqual(["Catalog", "Virtual models", "Routing", "Providers"]);
+  await go(page, `${home}/providerCredentials`);
+  await page.getByText("You may not see the organization's own keys").waitFor();
+  expect(await page.getByRole("table").count()).toBe(0);
 });
 
 test("another organization in the address leads to one's own", async () => {

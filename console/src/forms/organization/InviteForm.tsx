@@ -1,5 +1,5 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { type Group, Invites, Role } from "@megarouter/admin";
+import { Invites, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group as Row, NativeSelect, SegmentedControl, SimpleGrid, Stack, Text, TextInput, Textarea } from "@mantine/core";
 import { type FormEvent, useState } from "react";
@@ -7,14 +7,11 @@ import { type FormEvent, useState } from "react";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import type { MadeInvite } from "../../components/NewInvites";
 import { usePlace } from "../../hooks/account";
-import { useGroups } from "../../hooks/groups";
-import { useRoleName } from "../../hooks/labels";
 import { useSaving } from "../../hooks/saving";
 import { Surface } from "../../ui/Surface";
-import { grantableRoles, mayUseGroup, roleFits } from "../../util/permissions";
 import { CountField, parseCount } from "../fields/AmountField";
-import { GroupField } from "../fields/GroupField";
 import { LimitFields, isRight, memberLimitsOf, noLimitTexts } from "../fields/LimitFields";
+import { RoleAndGroup } from "../fields/RoleAndGroup";
 
 const dayMs = 24 * 3600_000;
 const mostAddresses = 1000;
@@ -64,7 +61,7 @@ export function InviteForm({ onMade }: { readonly onMade: (made: readonly MadeIn
       <form onSubmit={submit} noValidate>
         <Stack gap="md" maw={620}>
           <Whom wanted={wanted} change={change} found={addresses.length} violation={saving.violation} />
-          <RoleAndGroup role={wanted.role} group={wanted.group} change={change} violation={saving.violation} />
+          <RoleAndGroup role={wanted.role} group={wanted.group} change={change} violation={saving.violation} path="invite" />
           <Expiration days={wanted.days} change={change} error={saving.violation("invite.ttl")} />
           <Text size="sm" fw={600} mt="xs"><Trans>Initial limits</Trans></Text>
           <LimitFields value={limits} onChange={setLimits} violation={saving.violation} path="invite.member_limits" />
@@ -101,22 +98,6 @@ function Whom({ wanted, change, found, violation }: PartProps & { readonly wante
         </SimpleGrid>
       )}
     </>
-  );
-}
-
-function RoleAndGroup({ role, group, change, violation }: PartProps & { readonly role: Role; readonly group: string }) {
-  const { account } = usePlace();
-  const { t } = useLingui();
-  const roleName = useRoleName();
-  const groups = useGroups();
-  const fits = (one: Group | undefined, wanted = role): boolean => mayUseGroup(account, one) && roleFits(wanted, one?.level ?? 0);
-  const target = groups.find((one) => one.name === group);
-  const choose = (next: Role): void => change({ role: next, ...(fits(target, next) ? {} : { group: "" }) });
-  return (
-    <SimpleGrid cols={{ base: 1, xs: 2 }}>
-      <NativeSelect label={t`Role`} value={String(role)} onChange={(event) => choose(Number(event.currentTarget.value))} data={grantableRoles(account).map((one) => ({ value: String(one), label: roleName(one) }))} error={violation("invite.role")} />
-      <GroupField value={group} onChange={(chosen) => change({ group: chosen })} none={fits(undefined) ? t`No group` : undefined} canChoose={(one) => fits(one)} error={violation("invite.group")} disabled={role === Role.SUPER_ADMIN} />
-    </SimpleGrid>
   );
 }
 

@@ -56,7 +56,7 @@ export function ExploreTable({ question, divisions, selection }: ExploreTablePro
     { id: "tokens", header: <Trans>Tokens</Trans>, cell: (group) => formatCount(group.total?.tokenCount ?? 0n, language), align: "right", shown: "wide" },
     { id: "spend", header: <Trans>Spend</Trans>, cell: (group) => formatCredits(group.total?.chargeNanoCredits ?? 0n, language), align: "right" },
     { id: "share", header: <Trans>Share</Trans>, cell: (group) => shareOf(group, whole, language), align: "right", shown: "wide" },
-    { id: "change", header: <Trans>Change</Trans>, cell: (group) => changeOf(group, language), align: "right", shown: "very-wide" },
+    { id: "change", header: <Trans>Difference</Trans>, cell: (group) => changeOf(group, language), align: "right", shown: "very-wide" },
   ];
   const cells: readonly CsvColumn<UsageGroup>[] = [
     ...divisions.flatMap((division, index) => {

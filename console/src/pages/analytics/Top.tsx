@@ -45,7 +45,7 @@ export function Top() {
     { id: "tokens", header: <Trans>Tokens</Trans>, cell: (one) => formatCompact(one.total?.tokenCount ?? 0n, language), align: "right", shown: "wide" },
     { id: "spend", header: <Trans>Spend</Trans>, cell: (one) => formatCredits(one.total?.chargeNanoCredits ?? 0n, language), align: "right" },
     { id: "share", header: <Trans>Share</Trans>, cell: (one) => formatPercent(one.chargeShareBasisPoints / 100, language, 1), align: "right" },
-    { id: "change", header: <Trans>Change</Trans>, cell: (one) => changeOf(one, language), align: "right", shown: "very-wide" },
+    { id: "change", header: <Trans>Difference</Trans>, cell: (one) => changeOf(one, language), align: "right", shown: "very-wide" },
   ];
   return (
     <Surface

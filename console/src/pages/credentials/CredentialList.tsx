@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { Confirmation } from "../../components/Confirmation";
 import { Part } from "../../components/Part";
+import { ChangeCredential } from "../../forms/ChangeCredential";
 import { CreateCredential } from "../../forms/CreateCredential";
 import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
@@ -41,7 +42,7 @@ export function CredentialList() {
 function Found({ onSecret }: { readonly onSecret: (secret: string) => void }) {
   const parent = useParent();
   const { t } = useLingui();
-  const [act, setAct] = useState<{ readonly kind: "rotate" | "revoke"; readonly credential: Credential } | undefined>(undefined);
+  const [act, setAct] = useState<{ readonly kind: "change" | "rotate" | "revoke"; readonly credential: Credential } | undefined>(undefined);
   const paging = usePaging(parent);
   const { data } = useSuspenseQuery(Credentials.method.listCredentials, { parent, pageSize, pageToken: paging.token });
   if (data.credentials.length === 0 && paging.back === undefined) {
@@ -58,7 +59,8 @@ function Found({ onSecret }: { readonly onSecret: (secret: string) => void }) {
       id: "actions", header: <Trans>Actions</Trans>, align: "right",
       cell: (one) =>
         one.state === Credential_State.ACTIVE ? (
-          <Group gap="xs" wrap="nowrap" justify="flex-end">
+          <Group gap="xs" justify="flex-end">
+            <Button size="compact-xs" variant="default" onClick={() => setAct({ kind: "change", credential: one })} aria-label={t`Change ${one.displayName}`}><Trans>Change</Trans></Button>
             <Button size="compact-xs" variant="default" onClick={() => setAct({ kind: "rotate", credential: one })} aria-label={t`Rotate ${one.displayName}`}><Trans>Rotate</Trans></Button>
             <Button size="compact-xs" variant="light" color="red" onClick={() => setAct({ kind: "revoke", credential: one })} aria-label={t`Revoke ${one.displayName}`}><Trans>Revoke</Trans></Button>
           </Group>
@@ -69,7 +71,8 @@ function Found({ onSecret }: { readonly onSecret: (secret: string) => void }) {
     <>
       <DataTable caption={t`Credentials`} columns={columns} rows={data.credentials} keyOf={(one) => one.name} />
       <Pager paging={paging} nextToken={data.nextPageToken} />
-      {act !== undefined && <Acts kind={act.kind} credential={act.credential} close={() => setAct(undefined)} onSecret={onSecret} />}
+      {act?.kind === "change" && <ChangeCredential credential={act.credential} close={() => setAct(undefined)} />}
+      {act !== undefined && act.kind !== "change" && <Acts kind={act.kind} credential={act.credential} close={() => setAct(undefined)} onSecret={onSecret} />}
     </>
   );
 }

@@ -67,7 +67,7 @@ function Postings({ postings }: { readonly postings: readonly CreditPosting[] })
   };
   const columns: readonly Column<CreditPosting>[] = [
     { id: "account", header: <Trans>Account</Trans>, cell: (posting) => accounts[posting.account] },
-    { id: "amount", header: <Trans>Change</Trans>, cell: (posting) => <Change nanoCredits={posting.amountNanoCredits} decimals={9} />, align: "right" },
+    { id: "amount", header: <Trans>Difference</Trans>, cell: (posting) => <Change nanoCredits={posting.amountNanoCredits} decimals={9} />, align: "right" },
   ];
   return <DataTable caption={t`Postings`} columns={columns} rows={postings} keyOf={(posting) => String(posting.account)} />;
 }

@@ -22,6 +22,7 @@ import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { formatCredits } from "../../util/credits";
+import { OwnKeysOf } from "./OwnKeysOf";
 import { OrganizationState } from "./OrganizationList";
 import { Requests } from "./RequestList";
 
@@ -45,6 +46,7 @@ export function OrganizationPage() {
             ]}
           />
         </Surface>
+        <Part height={120}><OwnKeysOf organization={organizationName(id)} displayName={nameOf(summary)} /></Part>
         {summary.kind !== Organization_Kind.PERSONAL && <Surface flush title={<Trans>Top-up requests</Trans>}><Part height={200}><Requests organization={organizationName(id)} state="all" /></Part></Surface>}
       </Stack>
     </>

@@ -17,7 +17,7 @@ export function OrganizationHeader({ hint, actions }: { readonly hint: ReactNode
     { to: paths.people, label: <Trans>People</Trans> },
     { to: paths.groups, label: <Trans>Groups</Trans> },
     { to: paths.guardrails, label: <Trans>Guardrails</Trans> },
-    ...(admin ? [{ to: paths.invites, label: <Trans>Invites</Trans> }, { to: paths.serviceAccounts, label: <Trans>Service accounts</Trans> }, { to: paths.claimMappings, label: <Trans>Claim mappings</Trans> }] : []),
+    ...(admin ? [{ to: paths.invites, label: <Trans>Invites</Trans> }, { to: paths.signInLinks, label: <Trans>Sign-in links</Trans> }, { to: paths.serviceAccounts, label: <Trans>Service accounts</Trans> }, { to: paths.claimMappings, label: <Trans>Claim mappings</Trans> }] : []),
     ...(account.role === Role.SUPER_ADMIN ? [{ to: paths.settings, label: <Trans>Settings</Trans> }] : []),
   ];
   return (
