@@ -15,12 +15,14 @@ interface SetProviderKeyProps<Input extends DescMessage, Output extends DescMess
   /** Sends the secret. */
   readonly save: (secret: string, saved: (answer: MessageShape<Output>) => void) => void;
   readonly close: () => void;
+  /** What else is chosen with the key. */
+  readonly options?: ReactNode;
   /** The exact effect. */
   readonly children: ReactNode;
 }
 
 /** Sets a key at a provider. The page forgets it as soon as the service has it, or the form closes. */
-export function SetProviderKey<Input extends DescMessage, Output extends DescMessage>({ title, about, label, description, saving, save, close, children }: SetProviderKeyProps<Input, Output>) {
+export function SetProviderKey<Input extends DescMessage, Output extends DescMessage>({ title, about, label, description, saving, save, close, options, children }: SetProviderKeyProps<Input, Output>) {
   const { t } = useLingui();
   const [secret, setSecret] = useState("");
   const submit = (): void =>
@@ -37,6 +39,7 @@ export function SetProviderKey<Input extends DescMessage, Output extends DescMes
           label={label} description={description} required autoComplete="off" spellCheck={false} value={secret} onChange={(event) => setSecret(event.currentTarget.value)} error={saving.violation("secret")} data-autofocus
           visibilityToggleButtonProps={{ "aria-label": t`Show the key` }}
         />
+        {options}
       </Stack>
     </FormDialog>
   );

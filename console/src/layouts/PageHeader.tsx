@@ -26,9 +26,9 @@ export function PageHeader({ title, crumbs = [], hint, actions }: PageHeaderProp
         {crumbs.length > 0 && (
           <Group component="nav" gap={4} mb={4} c="dimmed" aria-label={crumbs.map((crumb) => crumb.label).join(" / ")}>
             {crumbs.map((crumb, index) => (
-              <Group key={crumb.to} gap={4} wrap="nowrap">
+              <Group key={crumb.to} gap={4} wrap="nowrap" maw="100%">
                 {index > 0 && <Icon name="right" size={12} />}
-                <AppLink to={crumb.to} c="dimmed">{crumb.label}</AppLink>
+                <AppLink to={crumb.to} c="dimmed" className="cut" maw="36ch" title={crumb.label}>{crumb.label}</AppLink>
               </Group>
             ))}
           </Group>

@@ -44,7 +44,10 @@ test("a Super Admin sets the organization's own key, sees who set it, and remove
   expect(await page.content()).not.toContain(secret);
   await openai.getByRole("button", { name: "Replace the key at OpenAI" }).click();
   expect(await field.inputValue()).toBe("");
-  await page.keyboard.press("Escape");
+  await field.fill(secret);
+  await dialog.getByLabel("Other providers may serve with the gateway's key").check();
+  await dialog.getByRole("button", { name: "Set the key" }).click();
+  await openai.getByText("other providers: gateway's").waitFor();
   await openai.getByRole("button", { name: "Remove the key at OpenAI" }).click();
   await dialog.getByText("The next calls of the organization to OpenAI carry the gateway's key.").waitFor();
   await dialog.getByRole("button", { name: "Remove" }).click();

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
-  ExportSchedule_Cadence, ExportSchedule_Period, type ExportScheduleSchema, ReportLanguage, ReportPaper, UsageExportFormat, type UsageFilterSchema,
+  type ExportSchedule, ExportSchedule_Cadence, ExportSchedule_Period, type ExportScheduleSchema, ReportLanguage, ReportPaper, UsageExportFormat, type UsageFilterSchema,
 } from "@megarouter/admin";
 
 /** What a person fills in about a schedule. The schedule is made of it on submit. */
@@ -25,6 +25,19 @@ export function newSchedule(language: string): WantedSchedule {
   };
 }
 
+/** What a person changes of a schedule that is there. */
+export function wantedOf(schedule: ExportSchedule, language: string): WantedSchedule {
+  const { displayName, format, period, cadence, hour } = schedule;
+  const other = newSchedule(language);
+  return {
+    displayName, format, period, cadence, hour,
+    language: schedule.language || other.language, paper: schedule.paper || other.paper, weekday: schedule.weekday || other.weekday, dayOfMonth: schedule.dayOfMonth || other.dayOfMonth,
+  };
+}
+
+/** What the form changes: all but the filters, and whether the schedule is paused. */
+export const changedFields: readonly string[] = ["display_name", "format", "language", "paper", "period", "cadence", "weekday", "day_of_month", "hour"];
+
 const periodOf: Readonly<Record<ExportSchedule_Cadence, ExportSchedule_Period>> = {
   [ExportSchedule_Cadence.UNSPECIFIED]: ExportSchedule_Period.UNSPECIFIED,
   [ExportSchedule_Cadence.DAILY]: ExportSchedule_Period.PREVIOUS_DAY,
@@ -37,10 +50,10 @@ export function withCadence(wanted: WantedSchedule, cadence: ExportSchedule_Cade
   return { ...wanted, cadence, period: periodOf[cadence] };
 }
 
-export function scheduleOf(wanted: WantedSchedule, usageFilter: MessageInitShape<typeof UsageFilterSchema>): MessageInitShape<typeof ExportScheduleSchema> {
+export function scheduleOf(wanted: WantedSchedule, usageFilter?: MessageInitShape<typeof UsageFilterSchema>): MessageInitShape<typeof ExportScheduleSchema> {
   const { displayName, format, language, paper, period, cadence, weekday, dayOfMonth, hour } = wanted;
   return {
-    displayName: displayName.trim(), format, period, cadence, hour, usageFilter,
+    displayName: displayName.trim(), format, period, cadence, hour, ...(usageFilter === undefined ? {} : { usageFilter }),
     ...(format === UsageExportFormat.PDF ? { language, paper } : {}),
     ...(cadence === ExportSchedule_Cadence.WEEKLY ? { weekday } : {}),
     ...(cadence === ExportSchedule_Cadence.MONTHLY ? { dayOfMonth } : {}),

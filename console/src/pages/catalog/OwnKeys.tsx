@@ -1,7 +1,7 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { Catalog, Members, type OwnProviderCredential, OwnProviderCredentials, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Badge, Button, Code, Group, Text } from "@mantine/core";
+import { Badge, Button, Checkbox, Code, Group, Text } from "@mantine/core";
 import { useState } from "react";
 
 import { idOf } from "../../api/names";
@@ -84,9 +84,13 @@ function placesOf(providers: readonly { readonly name: string; readonly displayN
 }
 
 function Carried({ place }: { readonly place: Place }) {
-  return place.key === undefined
-    ? <Badge variant="light" radius="sm" tt="none" color="gray"><Trans>Gateway's</Trans></Badge>
-    : <Badge variant="light" radius="sm" tt="none" color="teal"><Trans>Your own</Trans></Badge>;
+  if (place.key === undefined) return <Badge variant="light" radius="sm" tt="none" color="gray"><Trans>Gateway's</Trans></Badge>;
+  return (
+    <>
+      <Badge variant="light" radius="sm" tt="none" color="teal"><Trans>Your own</Trans></Badge>
+      {place.key.gatewayFallback && <Text size="xs" c="dimmed"><Trans>other providers: gateway's</Trans></Text>}
+    </>
+  );
 }
 
 /** Who set a key. Only Super Admins do, so that one is among them, unless the role was changed since. */
@@ -108,10 +112,17 @@ function SetKey({ place, close }: ActProps) {
   const { t } = useLingui();
   const saving = useSaving(OwnProviderCredentials.method.setOwnProviderCredential, t`Calls carry the key now.`);
   const { displayName } = place;
+  const [gatewayFallback, setGatewayFallback] = useState(place.key?.gatewayFallback ?? false);
+  const options = (
+    <Checkbox
+      label={t`Other providers may serve with the gateway's key`} checked={gatewayFallback} onChange={(event) => setGatewayFallback(event.currentTarget.checked)}
+      description={t`Otherwise, a model that several providers serve goes only to those where the organization has a key.`}
+    />
+  );
   return (
     <SetProviderKey
       title={place.key === undefined ? <Trans>Set your own key?</Trans> : <Trans>Replace your own key?</Trans>} about={displayName} label={t`Key at ${displayName}`} description={t`8 to 4,096 characters. It is not shown again.`}
-      saving={saving} save={(secret, saved) => saving.save({ name: nameOf(parent, place), secret }, saved)} close={close}
+      saving={saving} save={(secret, saved) => saving.save({ name: nameOf(parent, place), secret, gatewayFallback }, saved)} close={close} options={options}
     >
       <Trans>The next calls of the organization to {displayName} carry this key. Whether {displayName} accepts it is not checked: if it does not, callers get its error. Calls are charged in credits as before, and {displayName} bills your account besides.</Trans>
     </SetProviderKey>

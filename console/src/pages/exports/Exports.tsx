@@ -27,8 +27,8 @@ export function Exports() {
       />
       <Stack gap="lg">
         <NewExport />
-        <Schedules />
         <Surface flush title={<Trans>Your exports</Trans>} hint={<Trans>Only you can download them, until they expire. You can share a report by a link.</Trans>}><Part height={200}><Found /></Part></Surface>
+        <Schedules />
       </Stack>
     </>
   );

@@ -6,7 +6,7 @@ import { useState } from "react";
 
 import { Confirmation } from "../../components/Confirmation";
 import { Part } from "../../components/Part";
-import { CreateSchedule } from "../../forms/exports/CreateSchedule";
+import { CreateSchedule, EditSchedule } from "../../forms/exports/ScheduleForm";
 import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { messageOf } from "../../api/errors";
@@ -75,6 +75,7 @@ function Times({ one }: { readonly one: ExportSchedule }) {
 function Actions({ one }: { readonly one: ExportSchedule }) {
   const { t } = useLingui();
   const { displayName, name, paused, etag } = one;
+  const [isEditing, setIsEditing] = useState(false);
   const [isDeleting, setIsDeleting] = useState(false);
   const change = useSaving(ExportSchedules.method.updateExportSchedule, paused ? t`The schedule runs again.` : t`The schedule is paused.`);
   const remove = useSaving(ExportSchedules.method.deleteExportSchedule, t`The schedule is deleted.`);
@@ -87,7 +88,9 @@ function Actions({ one }: { readonly one: ExportSchedule }) {
       >
         {paused ? <Trans>Resume</Trans> : <Trans>Pause</Trans>}
       </Button>
+      <Button size="xs" variant="default" aria-label={t`Edit ${displayName}`} onClick={() => setIsEditing(true)}><Trans>Edit</Trans></Button>
       <Button size="xs" variant="subtle" color="red" aria-label={t`Delete ${displayName}`} onClick={() => setIsDeleting(true)}><Trans>Delete</Trans></Button>
+      {isEditing && <EditSchedule schedule={one} close={() => setIsEditing(false)} />}
       <Confirmation
         opened={isDeleting} close={() => setIsDeleting(false)} title={<Trans>Delete this schedule?</Trans>} about={displayName} verb={<Trans>Delete</Trans>} danger mutation={remove}
         confirm={() => remove.save({ name }, () => setIsDeleting(false))}

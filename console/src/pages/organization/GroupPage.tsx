@@ -46,7 +46,7 @@ export function GroupPage() {
       <PageHeader
         crumbs={[{ label: t`Organization`, to: paths.groups }, ...group.path.slice(0, -1).map((one) => ({ label: nameOf(one), to: pathOf(one) }))]} title={group.displayName}
         hint={group.figuresHidden ? undefined : <Trans>{formatCount(group.subtreeMemberCount, language)} members</Trans>}
-        actions={group.deleteTime === undefined && <GroupMenu group={group} setAct={setAct} />}
+        actions={group.deleteTime === undefined && <GroupMenu group={group} setAct={setAct} named />}
       />
       <GroupDialog act={act} close={() => setAct(undefined)} onDeleted={() => void navigate({ to: paths.groups })} />
       <Stack gap="lg">

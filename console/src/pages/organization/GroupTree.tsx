@@ -160,14 +160,24 @@ function GroupRow({ group, depth, setAct }: { readonly group: Group; readonly de
 }
 
 /** What can be done with a group. What this person may not do is disabled. */
-export function GroupMenu({ group, setAct }: { readonly group: Group; readonly setAct: (act: GroupAct) => void }) {
+interface GroupMenuProps {
+  readonly group: Group;
+  readonly setAct: (act: GroupAct) => void;
+  /** Whether it opens by a button with a text, as on a page of its own, or by an icon. */
+  readonly named?: boolean;
+}
+
+export function GroupMenu({ group, setAct, named = false }: GroupMenuProps) {
   const { account } = usePlace();
   const { t } = useLingui();
   const may = mayChangeGroup(account, group);
   const mayBelow = mayCreateBelow(account, group);
+  const label = t`Actions for ${group.displayName}`;
   return (
     <Menu position="bottom-end" shadow="md" width={240}>
-      <Menu.Target><ActionIcon variant="subtle" color="gray" aria-label={t`Actions for ${group.displayName}`}><Icon name="more" /></ActionIcon></Menu.Target>
+      <Menu.Target>
+        {named ? <Button variant="default" aria-label={label} rightSection={<Icon name="more" size={16} />}><Trans>Actions</Trans></Button> : <ActionIcon variant="subtle" color="gray" aria-label={label}><Icon name="more" /></ActionIcon>}
+      </Menu.Target>
       <Menu.Dropdown>
         {!may && <Menu.Label><Trans>Only admins above this group change it.</Trans></Menu.Label>}
         <Menu.Item disabled={!mayBelow} onClick={() => setAct({ kind: "create", below: group })}><Trans>Create a group below…</Trans></Menu.Item>

@@ -47,7 +47,7 @@ export function MemberPage() {
                 [<Trans>Id</Trans>, <Copyable text={id} label={t`id`} />],
                 [<Trans>Address</Trans>, member.email || undefined],
                 [<Trans>Role</Trans>, roleName(member.role)],
-                [<Trans>Group</Trans>, member.group === "" ? t`none` : <AppLink to={pathOf(member.group)}>{member.groupDisplayName || idOf(member.group)}</AppLink>],
+                [<Trans>Group</Trans>, member.group === "" ? t`none` : <AppLink to={pathOf(member.group)} lineClamp={2} title={member.groupDisplayName}>{member.groupDisplayName || idOf(member.group)}</AppLink>],
                 [<Trans>Joined</Trans>, <Time value={member.createTime} />],
                 [<Trans>Changed</Trans>, <Time value={member.updateTime} />],
               ]}
