@@ -5,6 +5,8 @@ import type { ReactNode } from "react";
 interface AppLinkProps extends AnchorProps {
   readonly to: string;
   readonly search?: Readonly<Record<string, string | undefined>>;
+  /** The whole text, where it may be cut. */
+  readonly title?: string;
   readonly children: ReactNode;
 }
 
