@@ -3,6 +3,9 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { organization } from "./frame";
 import { type Search, defined, oneOf, textOf } from "./search";
 
+/** These pages come as one file: admins who open one open others, and the first load names each file. */
+const accessPages = () => import("../pages/organization/access_pages");
+
 const people = createRoute({
   getParentRoute: () => organization,
   path: "/people",
@@ -46,27 +49,27 @@ const serviceAccounts = createRoute({
   getParentRoute: () => organization,
   path: "/serviceAccounts",
   validateSearch: (search: Search) => defined({ q: textOf(search.q), state: oneOf(search.state, ["active", "disabled", "deleted"]), order: oneOf(search.order, ["name", "spend"]) }),
-  component: lazyRouteComponent(() => import("../pages/organization/ServiceAccounts"), "ServiceAccounts"),
+  component: lazyRouteComponent(accessPages, "ServiceAccounts"),
 });
 
 const serviceAccount = createRoute({
   getParentRoute: () => organization,
   path: "/serviceAccounts/$serviceAccount",
-  component: lazyRouteComponent(() => import("../pages/organization/ServiceAccountPage"), "ServiceAccountPage"),
+  component: lazyRouteComponent(accessPages, "ServiceAccountPage"),
 });
 
 const claimMappings = createRoute({
   getParentRoute: () => organization,
   path: "/claimMappings",
   validateSearch: (search: Search) => defined({ q: textOf(search.q) }),
-  component: lazyRouteComponent(() => import("../pages/organization/ClaimMappings"), "ClaimMappings"),
+  component: lazyRouteComponent(accessPages, "ClaimMappings"),
 });
 
 const signInLinks = createRoute({
   getParentRoute: () => organization,
   path: "/signInLinks",
   validateSearch: (search: Search) => defined({ q: textOf(search.q), state: oneOf(search.state, ["all", "used", "revoked", "expired"]) }),
-  component: lazyRouteComponent(() => import("../pages/organization/SignInLinks"), "SignInLinks"),
+  component: lazyRouteComponent(accessPages, "SignInLinks"),
 });
 
 const settings = createRoute({
