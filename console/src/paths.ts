@@ -10,6 +10,7 @@ export interface Paths {
   readonly analysis: string;
   readonly savings: string;
   readonly calls: string;
+  readonly findings: string;
   readonly people: string;
   readonly groups: string;
   readonly members: string;
@@ -66,6 +67,7 @@ export function pathsOf(organization: string): Paths {
     analysis: `${home}/analytics/analysis`,
     savings: `${home}/analytics/savings`,
     calls: `${home}/calls`,
+    findings: `${home}/usageFindings`,
     people: `${home}/people`,
     groups: `${home}/groups`,
     members: `${home}/members`,

@@ -2,6 +2,7 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 
 import { selectionOf } from "../util/selection";
 import { organization } from "./frame";
+import { type Search, defined, textOf } from "./search";
 
 const calls = createRoute({
   getParentRoute: () => organization,
@@ -16,4 +17,11 @@ const call = createRoute({
   component: lazyRouteComponent(() => import("../pages/calls/CallPage"), "CallPage"),
 });
 
-export const callRoutes = [calls, call] as const;
+const findings = createRoute({
+  getParentRoute: () => organization,
+  path: "/usageFindings",
+  validateSearch: (search: Search) => defined({ kind: textOf(search.kind) }),
+  component: lazyRouteComponent(() => import("../pages/calls/FindingList"), "FindingList"),
+});
+
+export const callRoutes = [calls, call, findings] as const;

@@ -1,7 +1,7 @@
 /** The pages that tests look at one by one: of an organization below its home, and of operators. */
 export const pages = [
   "", "/analytics", "/analytics/models", "/analytics/top", "/analytics/explore?by=member&then=model&group=engineering", "/analytics/anomalies?show=all", "/analytics/analysis", "/analytics/savings?model=gpt-4o",
-  "/usageExports", "/usageExports?format=csv&from=2026-01-01&to=2026-01-31", "/playground", "/calls", "/people", "/groups/engineering", "/members/emma", "/apiKeys", "/apiKeys/emma-default", "/new/apiKey",
+  "/usageExports", "/usageExports?format=csv&from=2026-01-01&to=2026-01-31", "/playground", "/calls", "/usageFindings", "/people", "/groups/engineering", "/members/emma", "/apiKeys", "/apiKeys/emma-default", "/new/apiKey",
   "/notifications?show=all", "/notificationRules", "/notificationRules/budgets", "/notificationRules/budgets/edit", "/new/notificationRule", "/notificationChannels",
   "/new/notificationChannel", "/notificationDeliveries", "/models", "/models/gpt-4o-mini", "/virtualModels", "/new/virtualModel", "/routingPolicies?caller=members/emma&model=auto",
   "/providers", "/providerCredentials", "/credit", "/creditTransactions/1", "/creditStatement", "/topUpRequests", "/invoiceRequests", "/new/topUp", "/new/adjustment", "/new/refund", "/new/invoiceRequest",

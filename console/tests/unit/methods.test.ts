@@ -15,7 +15,6 @@ const withoutPage: Readonly<Record<string, string>> = {
   "MemberAccessTokens.GetMemberAccessToken": "the list shows all of it",
   "RoutingPolicies.QueryRoutingOutcomes": "its pairs are for the program that measures losses",
   "SignInLinks.GetSignInLink": "the list shows all of it",
-  "Usage.ListUsageFindings": "missing: `megarouter usage findings` lists them",
   "UsageExports.GetUsageExport": "the list shows all of it",
   "UsageReports.ExportUsageReport": "pages make the same report by an export, which goes on without the page",
 };

@@ -23,6 +23,7 @@ test("the address of a page is the resource name of what it shows", () => {
       "explain": "/organizations/acme/explain",
       "explore": "/organizations/acme/analytics/explore",
       "exports": "/organizations/acme/usageExports",
+      "findings": "/organizations/acme/usageFindings",
       "groups": "/organizations/acme/groups",
       "guardrailDefaults": "/organizations/acme/guardrailDefaults",
       "guardrails": "/organizations/acme/guardrails",

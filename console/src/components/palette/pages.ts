@@ -22,7 +22,7 @@ export function useKnownPages(): readonly KnownPage[] {
   const seesCredit = isSuper || account.role === Role.L1_ADMIN;
   const pages: readonly (readonly [string, string, boolean?])[] = [
     [t`Home`, paths.home], [t`Analytics`, paths.analytics], [t`Explore`, paths.explore], [t`Models by day`, paths.models], [t`Top 20`, paths.top], [t`Anomalies`, paths.anomalies],
-    [t`Written analysis`, paths.analysis], [t`Savings`, paths.savings], [t`Calls`, paths.calls], [t`Playground`, paths.playground], [t`Organization`, paths.people],
+    [t`Written analysis`, paths.analysis], [t`Savings`, paths.savings], [t`Calls`, paths.calls], [t`Doubtful usage reports`, paths.findings], [t`Playground`, paths.playground], [t`Organization`, paths.people],
     [t`Groups`, paths.groups, admin], [t`Guardrails`, paths.guardrails, admin], [t`Defaults for new members and keys`, paths.guardrailDefaults, admin],
     [t`Why was a call refused?`, paths.explain], [t`Service accounts`, paths.serviceAccounts, admin], [t`Claim mappings`, paths.claimMappings, admin], [t`Sign-in links`, paths.signInLinks, admin], [t`Settings`, paths.settings, admin], [t`Profile and access tokens`, paths.profile],
     [t`Invites`, paths.invites, admin], [t`Invite people`, paths.newInvite, admin], [t`Import a table of people`, paths.importMembers, admin], [t`API keys`, paths.keys], [t`Create an API key`, paths.newKey], [t`Alerts`, paths.alerts],

@@ -13,7 +13,7 @@ import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
 import { useUsageQuestion } from "../../hooks/usage";
 import { PageHeader } from "../../layouts/PageHeader";
-import { pathOf } from "../../paths";
+import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
 import { DownloadButton, type FilePart } from "../../table/DownloadButton";
 import { Pager } from "../../table/Pager";
@@ -26,9 +26,10 @@ import { formatCount, formatMilliseconds } from "../../util/numbers";
 
 /** The calls that the address of the page selects, the latest first. */
 export function CallList() {
+  const { findings } = pathsOf(useParent());
   return (
     <>
-      <PageHeader title={<Trans>Calls</Trans>} hint={<Trans>A call appears here about a second after it ends.</Trans>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
+      <PageHeader title={<Trans>Calls</Trans>} hint={<><Trans>A call appears here about a second after it ends.</Trans> <AppLink to={findings}><Trans>Doubtful usage reports</Trans></AppLink></>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
       <Narrowed />
       <Surface flush><Part height={420}><Found /></Part></Surface>
     </>
