@@ -5,6 +5,7 @@ import { Badge, Group, Stack, Text } from "@mantine/core";
 
 import { idOf } from "../api/names";
 import { Part } from "../components/Part";
+import { AlertSentence } from "../components/alerts/AlertSentence";
 import { Severity } from "../components/Severity";
 import { usePlace } from "../hooks/account";
 import { useLanguage } from "../hooks/language";
@@ -36,7 +37,7 @@ function OpenAlerts() {
       {data.notifications.map((one) => (
         <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
           <Severity severity={one.severity} />
-          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text>{one.summary}</Text>
+          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} /></Text>
           <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
         </Group>
       ))}

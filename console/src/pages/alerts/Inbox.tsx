@@ -3,10 +3,12 @@ import { type Notification, Notifications } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useId } from "react";
 
 import { queryClient } from "../../api/queries";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { Part } from "../../components/Part";
+import { AlertSentence } from "../../components/alerts/AlertSentence";
 import { Severity } from "../../components/Severity";
 import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
@@ -63,19 +65,19 @@ function Found({ show }: { readonly show: "open" | "all" }) {
 function Item({ notification, isFirst }: { readonly notification: Notification; readonly isFirst: boolean }) {
   const read = useMutation(Notifications.method.acknowledgeNotification);
   const eventName = useEventName();
-  const { t } = useLingui();
+  const id = useId();
   return (
     <Group component="li" p={20} gap="md" align="flex-start" style={{ borderTop: isFirst ? undefined : "1px solid var(--line)" }}>
       <Severity severity={notification.severity} />
       <div style={{ flex: "1 1 240px", minWidth: 0 }}>
         <Text size="sm" fw={500}>{eventName(notification.eventType)}</Text>
-        <Text size="sm" style={{ overflowWrap: "anywhere" }}>{notification.summary}</Text>
+        <Text size="sm" id={`${id}-what`} style={{ overflowWrap: "anywhere" }}><AlertSentence of={notification} /></Text>
         <Text size="xs" c="dimmed"><Time value={notification.occurTime} ago /></Text>
         {read.isError && <ErrorNotice error={read.error} />}
       </div>
       {notification.acknowledgeTime === undefined ? (
         <Button
-          size="xs" variant="default" loading={read.isPending} aria-label={t`Mark as read: ${notification.summary}`}
+          size="xs" variant="default" id={`${id}-read`} loading={read.isPending} aria-labelledby={`${id}-read ${id}-what`}
           onClick={() => read.mutate({ name: notification.name }, { onSuccess: () => void queryClient.invalidateQueries() })}
         >
           <Trans>Mark as read</Trans>
