@@ -26,7 +26,6 @@ from gateway_core.runtime.unix_sockets.handover import ArrivingSockets
 from gateway_core.stores.postgres import catalog_store
 from gateway_core.stores.postgres.notifications import Listener, running
 
-_SOCKETS_OF_THE_SERVICE: Final = 2
 _SOCKET_MODE: Final = 0o600
 _WARM_AFTER_S: Final = 5.0
 _UNIX: Final = "unix:"
@@ -57,7 +56,7 @@ async def serving_discovery(settings: AdminSettings) -> AsyncIterator[Discovery 
         raise StartRefusedError("MEGAROUTER_LIVE_FOLDER: not set, and MEGAROUTER_DISCOVERY_LISTEN needs it")
     discovery = _discovery(settings.live_folder)
     public = Path(settings.discovery_listen.removeprefix(_UNIX))
-    sockets = ArrivingSockets([public], first_number=_SOCKETS_OF_THE_SERVICE)
+    sockets = ArrivingSockets([public])
     server = grpc.aio.server()
     server.add_generic_rpc_handlers([discovery.streams.handler()])
     path = sockets.path_of(public)

@@ -3,6 +3,7 @@
 import copy
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,95 @@ def test_only_envoy_and_the_dashboards_are_published(document: dict[str, Any]) -
         "envoy": ["127.0.0.1:8443:8443", "127.0.0.1:8444:8444"],
         "grafana": ["127.0.0.1:3000:3000"],
     }
+
+
+IN_MEMORY = "tmpfs"
+
+
+def test_what_fills_a_volume_in_memory_stays_and_fills_it_again_after_a_restart(document: dict[str, Any]) -> None:
+    """Docker empties such a volume when the last container that has it mounted stops."""
+    in_memory = {name for name, one in document["volumes"].items() if one and one["driver_opts"]["type"] == IN_MEMORY}
+    assert in_memory == {"envoy", "sockets"}
+    for name, service in document["services"].items():
+        mounted = {volume.split(":")[0] for volume in service.get("volumes", []) if not volume.endswith(":ro")}
+        if mounted & in_memory:
+            assert service["restart"] == "unless-stopped", name
+        for needed, how in depended_on(service).items():
+            if "envoy" in {volume.split(":")[0] for volume in document["services"][needed].get("volumes", [])}:
+                assert how["condition"] in {"service_healthy", "service_started"}, (name, needed)
+
+
+def depended_on(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = service.get("depends_on", {})
+    return found
+
+
+def test_envoy_starts_when_its_configuration_is_written(document: dict[str, Any]) -> None:
+    for profile in ("demo", "production"):
+        step = document["services"][f"configuration-{profile}"]
+        assert step["healthcheck"]["test"][-1] == "/run/megarouter/envoy/bootstrap.json"
+        assert depended_on(document["services"]["envoy"])[f"configuration-{profile}"] == {
+            "condition": "service_healthy",
+            "required": False,
+        }
+
+
+def test_the_configuration_holds_its_volume_until_it_is_stopped(document: dict[str, Any], tmp_path: Path) -> None:
+    """Runs its command with a program in the place of `python`. What failed ends, so that it is tried again."""
+    step = document["services"]["configuration-demo"]
+    assert step["init"]  # the first process of a container ignores signals that it does not handle
+    python = tmp_path / "python"
+    for status in (0, 1):
+        python.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\nexit {status}\n')
+        python.chmod(0o755)
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        with subprocess.Popen([*step["entrypoint"], *step["command"]], env=environment) as process:
+            if status:
+                assert process.wait(10) == status
+            else:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(0.5)
+                process.terminate()
+                assert process.wait(10) == -signal.SIGTERM
+        assert (tmp_path / "arguments").read_text() == "-m megarouter_envoy.gateway\n"
+
+
+def test_redis_gets_its_settings_and_the_signal_to_stop(document: dict[str, Any], tmp_path: Path) -> None:
+    """Runs its command with a program in the place of the server, which must take the place of the shell."""
+    server = tmp_path / "valkey-server"
+    server.write_text(f'#!/bin/sh\necho "$$ $@" >{tmp_path}/arguments\ncat >{tmp_path}/settings\n')
+    server.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDIS_PASSWORD": "a$b"}
+    with subprocess.Popen(document["services"]["redis"]["command"], env=environment) as process:
+        assert process.wait(10) == 0
+    assert (tmp_path / "arguments").read_text() == f"{process.pid} -\n"
+    assert (tmp_path / "settings").read_text() == 'save ""\nmaxmemory-policy noeviction\nrequirepass a$b\n'
+
+
+def test_what_sends_to_other_machines_has_a_network_that_leads_there(document: dict[str, Any]) -> None:
+    assert document["networks"]["inside"]["internal"]
+    for name in ("usage", "admin", "notification", "token", "envoy", "prometheus", "collector"):
+        assert "outside" in document["services"][name]["networks"], name
+    for name in ("postgres", "redis"):
+        assert document["services"][name]["networks"] == ["inside"]
+
+
+def test_logs_are_bounded(document: dict[str, Any]) -> None:
+    for name, service in composed(SECRETS | BACKUPS, "backup.yaml")["services"].items():
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+
+
+def test_containers_of_ours_have_the_memory_that_the_chart_gives_them(document: dict[str, Any]) -> None:
+    charts = {
+        one["args"][0]: one["resources"]["limits"]["memory"].lower().removesuffix("i")
+        for pod in pods(rendered("production"))
+        for one in containers(pod)
+        if one["name"] != "envoy"
+    }
+    for name, service in document["services"].items():
+        if service["image"].startswith("megarouter-"):
+            program = (service.get("command") or [""])[0]
+            assert service["mem_limit"] == charts.get(program, service["mem_limit"]), name
 
 
 def test_no_secret_is_on_a_command_line(document: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ renaming a file is atomic.
 import asyncio
 import os
 import socket
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,15 +20,9 @@ _CONNECT_TIMEOUT_S: Final = 1.0
 class ArrivingSockets:
     """The sockets of a process that is starting, by their public paths."""
 
-    def __init__(self, public: Sequence[Path], first_number: int = 0) -> None:
-        """Prepares the names.
-
-        Args:
-            public: the paths that callers know.
-            first_number: another one for each instance of the same process.
-        """
+    def __init__(self, public: Sequence[Path]) -> None:
+        """Prepares names for these paths, which callers know."""
         self._public = tuple(public)
-        self._first_number = first_number
 
     def path_of(self, public: Path) -> Path:
         """Returns the path at which this process listens before it takes over. Removes what an earlier process left there.
@@ -39,7 +34,8 @@ class ArrivingSockets:
         return path
 
     def _own(self, public: Path) -> Path:
-        return public.with_name(f"{os.getpid()}-{self._first_number + self._public.index(public)}")
+        """Each service in a container of its own is process 1 there, and they share the directory. So its name counts too."""
+        return public.with_name(f"{os.getpid()}-{zlib.crc32(public.name.encode()):08x}")
 
     async def take_over(self, is_ready: Callable[[], bool]) -> None:
         """Moves the sockets to their public paths, replacing those of an earlier process.

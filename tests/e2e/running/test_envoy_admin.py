@@ -1,11 +1,14 @@
 """Envoy's admin page, which can stop the gateway, is out of reach of other users and of web pages. Its metrics are not."""
 
 import asyncio
+import json
+import re
 import stat
 
 import aiohttp
 import pytest
 
+from deploy.local.stack.layout import REPOSITORY
 from deploy.local.supervision.embedded_stack import Stack
 
 READABLE = {"/ready": "LIVE", "/stats/prometheus": "envoy_filesystem_write_failed"}
@@ -16,6 +19,18 @@ async def test_metrics_and_readiness_can_be_read(stack: Stack, session: aiohttp.
     async with session.get(f"http://127.0.0.1:{stack.ports.envoy_metrics}{path}") as response:
         assert response.status == 200
         assert READABLE[path] in await response.text()
+
+
+async def test_the_health_check_of_the_image_finds_a_running_envoy_healthy(stack: Stack, unused_tcp_port: int) -> None:
+    """Seen to fail with a request of HTTP/1.0, which Envoy refuses."""
+    text = (REPOSITORY / "deploy" / "images" / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    of_envoy = text.partition("AS envoy\n")[2]
+    check = re.search(r"^HEALTHCHECK .*? CMD (\[.*\])$", of_envoy, re.MULTILINE)
+    assert check is not None
+    for port, status in ((stack.ports.envoy_metrics, 0), (unused_tcp_port, 1)):
+        command = [word.replace("/9902", f"/{port}") for word in json.loads(check[1])]
+        process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+        assert await asyncio.wait_for(process.wait(), 10) == status
 
 
 @pytest.mark.parametrize(

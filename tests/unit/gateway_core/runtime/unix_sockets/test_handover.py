@@ -73,6 +73,18 @@ async def test_a_service_that_is_not_ready_listens_at_once_if_nobody_else_does(t
         assert await answer_of(public) == b"new"
 
 
+async def test_services_with_the_same_process_id_start_together_in_one_directory(tmp_path: Path) -> None:
+    """As in containers that share a volume. Seen to fail when the name before the takeover was made of the process id alone."""
+    public = [tmp_path / f"{name}.sock" for name in ("admin", "authz", "notification", "ratelimit", "usage")]
+    starting = [ArrivingSockets([path]) for path in public]
+    async with AsyncExitStack() as servers:
+        for path, sockets in zip(public, starting, strict=True):
+            await servers.enter_async_context(answering(sockets.path_of(path), path.name.encode()))
+        for sockets in starting:
+            await sockets.take_over(lambda: True)
+        assert [await answer_of(path) for path in public] == [path.name.encode() for path in public]
+
+
 def test_the_name_before_the_takeover_is_no_longer_than_public_names(tmp_path: Path) -> None:
     """The path of a Unix socket has at most 107 bytes, and the directory may take 80 of them."""
     sockets = ArrivingSockets([tmp_path / "ratelimit-envoy-15.sock", tmp_path / "ratelimit-15.sock"])
