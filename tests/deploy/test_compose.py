@@ -114,6 +114,7 @@ def test_only_envoy_and_the_dashboards_are_published(document: dict[str, Any]) -
 
 
 IN_MEMORY = "tmpfs"
+MARK = "/tmp/written"  # noqa: S108 - in a container
 
 
 def test_what_fills_a_volume_in_memory_stays_and_fills_it_again_after_a_restart(document: dict[str, Any]) -> None:
@@ -134,10 +135,17 @@ def depended_on(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def test_what_takes_long_to_stop_can_be_stopped_before_it_handles_signals(document: dict[str, Any]) -> None:
+    for name, service in document["services"].items():
+        if "stop_grace_period" in service and service["image"].startswith("megarouter-"):
+            assert service["init"], name
+
+
 def test_envoy_starts_when_its_configuration_is_written(document: dict[str, Any]) -> None:
     for profile in ("demo", "production"):
         step = document["services"][f"configuration-{profile}"]
-        assert step["healthcheck"]["test"][-1] == "/run/megarouter/envoy/bootstrap.json"
+        assert step["healthcheck"]["test"] == ["CMD", "test", "-e", MARK]
+        assert step["tmpfs"] == [str(Path(MARK).parent)]  # emptied whenever the container starts
         assert depended_on(document["services"]["envoy"])[f"configuration-{profile}"] == {
             "condition": "service_healthy",
             "required": False,
@@ -156,11 +164,13 @@ def test_the_configuration_is_tried_until_it_is_written_and_then_holds_its_volum
         (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $@" >>{said}\n{text}\n')
         (tmp_path / name).chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    with subprocess.Popen([*step["entrypoint"], *step["command"]], env=environment, stdin=subprocess.PIPE) as process:
+    command = [word.replace(MARK, str(tmp_path / "mark")) for word in [*step["entrypoint"], *step["command"]]]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as process:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)
         process.terminate()
         assert process.wait(10) == -signal.SIGTERM
+    assert (tmp_path / "mark").exists()
     tried = "python -m megarouter_envoy.gateway"
     assert said.read_text().splitlines() == [tried, "sleep 2", tried, "sleep infinity"]
 
