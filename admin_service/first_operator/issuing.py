@@ -2,6 +2,7 @@
 
 import datetime as dt
 import getpass
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,9 +80,17 @@ async def issue_operator_token(
             ),
         )
         # No caller of the API did it, but whoever may run programs on the server.
-        made = {"expireTime": expire_time.isoformat(), "account": getpass.getuser()}
+        made = {"expireTime": expire_time.isoformat(), "account": account()}
         resource = str(UserResourceName(person.user, ACCESS_TOKENS, token))
         await Author(person.user, METHOD, Origin()).write_for_operators(
             connection, None, resource, None, json_text(made)
         )
     return Issued(secret, expire_time, is_new)
+
+
+def account() -> str:
+    """Returns the name of the account that this process runs as, or its number where it has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -114,6 +114,7 @@ def test_only_envoy_and_the_dashboards_are_published(document: dict[str, Any]) -
 
 
 IN_MEMORY = "tmpfs"
+MARK = "/tmp/written"  # noqa: S108 - in a container
 
 
 def test_what_fills_a_volume_in_memory_stays_and_fills_it_again_after_a_restart(document: dict[str, Any]) -> None:
@@ -134,34 +135,44 @@ def depended_on(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def test_what_takes_long_to_stop_can_be_stopped_before_it_handles_signals(document: dict[str, Any]) -> None:
+    for name, service in document["services"].items():
+        if "stop_grace_period" in service and service["image"].startswith("megarouter-"):
+            assert service["init"], name
+
+
 def test_envoy_starts_when_its_configuration_is_written(document: dict[str, Any]) -> None:
     for profile in ("demo", "production"):
         step = document["services"][f"configuration-{profile}"]
-        assert step["healthcheck"]["test"][-1] == "/run/megarouter/envoy/bootstrap.json"
+        assert step["healthcheck"]["test"] == ["CMD", "test", "-e", MARK]
+        assert step["tmpfs"] == [str(Path(MARK).parent)]  # emptied whenever the container starts
         assert depended_on(document["services"]["envoy"])[f"configuration-{profile}"] == {
             "condition": "service_healthy",
             "required": False,
         }
 
 
-def test_the_configuration_holds_its_volume_until_it_is_stopped(document: dict[str, Any], tmp_path: Path) -> None:
-    """Runs its command with a program in the place of `python`. What failed ends, so that it is tried again."""
+def test_the_configuration_is_tried_until_it_is_written_and_then_holds_its_volume(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    """Runs its command with programs in the place of `python`, which fails once, and of `sleep`."""
     step = document["services"]["configuration-demo"]
     assert step["init"]  # the first process of a container ignores signals that it does not handle
-    python = tmp_path / "python"
-    for status in (0, 1):
-        python.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\nexit {status}\n')
-        python.chmod(0o755)
-        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        with subprocess.Popen([*step["entrypoint"], *step["command"]], env=environment) as process:
-            if status:
-                assert process.wait(10) == status
-            else:
-                with pytest.raises(subprocess.TimeoutExpired):
-                    process.wait(0.5)
-                process.terminate()
-                assert process.wait(10) == -signal.SIGTERM
-        assert (tmp_path / "arguments").read_text() == "-m megarouter_envoy.gateway\n"
+    said = tmp_path / "said"
+    programs = {"python": f"[ $(grep -c python {said}) -gt 1 ]", "sleep": "[ $1 != infinity ] || exec cat"}
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $@" >>{said}\n{text}\n')
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [word.replace(MARK, str(tmp_path / "mark")) for word in [*step["entrypoint"], *step["command"]]]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.terminate()
+        assert process.wait(10) == -signal.SIGTERM
+    assert (tmp_path / "mark").exists()
+    tried = "python -m megarouter_envoy.gateway"
+    assert said.read_text().splitlines() == [tried, "sleep 2", tried, "sleep infinity"]
 
 
 def test_redis_gets_its_settings_and_the_signal_to_stop(document: dict[str, Any], tmp_path: Path) -> None:
