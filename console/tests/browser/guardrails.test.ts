@@ -41,7 +41,8 @@ test("refused calls are found by their reason, and lead to the limits of their k
     await go(page, `${home}/explain?key=${apiKey.name.split("/").at(-1) ?? ""}`);
     return refused.getByRole("row", { name: /A budget is spent/ }).count();
   }, { timeout: 80_000, interval: 1_000 }).toBe(1);
-  await refused.getByRole("link", { name: /apikey-/ }).waitFor();
+  // By the name of the key, not by the id of its guardrail.
+  await refused.getByRole("link", { name: "refused", exact: true }).waitFor();
   await go(page, `${home}/explain`);
   await refused.getByRole("link", { name: "refused" }).first().click();
   await page.waitForURL(/explain\?key=/);

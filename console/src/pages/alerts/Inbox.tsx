@@ -18,7 +18,7 @@ import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { AlertsFrame } from "./AlertsFrame";
-import { useEventName } from "./events";
+import { refusing, useEventName } from "./events";
 
 const from = "/organizations/$organization/notifications";
 
@@ -63,6 +63,7 @@ function Found({ show }: { readonly show: "open" | "all" }) {
 function Item({ notification, isFirst }: { readonly notification: Notification; readonly isFirst: boolean }) {
   const read = useMutation(Notifications.method.acknowledgeNotification);
   const eventName = useEventName();
+  const { explain } = pathsOf(useParent());
   const { t } = useLingui();
   return (
     <Group component="li" p={20} gap="md" align="flex-start" style={{ borderTop: isFirst ? undefined : "1px solid var(--line)" }}>
@@ -70,6 +71,7 @@ function Item({ notification, isFirst }: { readonly notification: Notification; 
       <div style={{ flex: "1 1 240px", minWidth: 0 }}>
         <Text size="sm" fw={500}>{eventName(notification.eventType)}</Text>
         <Text size="sm" style={{ overflowWrap: "anywhere" }}>{notification.summary}</Text>
+        {refusing.has(notification.eventType) && <Text size="sm"><AppLink to={explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></Text>}
         <Text size="xs" c="dimmed"><Time value={notification.occurTime} ago /></Text>
         {read.isError && <ErrorNotice error={read.error} />}
       </div>

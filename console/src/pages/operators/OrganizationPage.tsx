@@ -58,7 +58,7 @@ function Figures({ summary }: { readonly summary: OrganizationSummary }) {
   const language = useLanguage();
   const line = summary.creditLine;
   return (
-    <SimpleGrid cols={{ base: 2, md: 4 }} spacing="lg" className="surface" p={20}>
+    <SimpleGrid cols={{ base: 2, lg: 4 }} spacing="lg" className="surface" p={20}>
       <Figure label={<Trans>Balance</Trans>} value={<Amount nanoCredits={summary.balanceNanoCredits} decimals={2} c={summary.balanceNanoCredits < 0n ? "red" : undefined} />} />
       <Figure label={<Trans>Spent in total</Trans>} value={<Amount nanoCredits={summary.spentNanoCredits} decimals={2} />} />
       <Figure label={<Trans>Topped up</Trans>} value={<Amount nanoCredits={summary.toppedUpNanoCredits} decimals={2} />} note={<span className="figures"><Trans>{formatCredits(summary.adjustedNanoCredits, language, 2)} granted and adjusted</Trans></span>} />
