@@ -126,6 +126,14 @@ test("a member reads why a call was refused, without the figures of others", asy
   await page.getByText("A call would be refused now").waitFor();
 });
 
+test("a member reads their limits, without buttons that only admins may press", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, `${home}/guardrails/member-emma`);
+  await page.getByText("Only admins above change them.").waitFor();
+  await page.getByRole("link", { name: "Why was a call refused?" }).waitFor();
+  expect(await page.locator("main").getByRole("button").count()).toBe(0);
+});
+
 test("a wrong amount is said in the field, before the service is asked", async () => {
   const { page } = await openAs(browser, "olivia");
   await go(page, `${home}/guardrails/group-marketing`);
