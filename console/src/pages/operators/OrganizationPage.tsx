@@ -64,7 +64,7 @@ function Figures({ summary }: { readonly summary: OrganizationSummary }) {
       <Figure label={<Trans>Topped up</Trans>} value={<Amount nanoCredits={summary.toppedUpNanoCredits} decimals={2} />} note={<span className="figures"><Trans>{formatCredits(summary.adjustedNanoCredits, language, 2)} granted and adjusted</Trans></span>} />
       {line !== undefined && summary.kind !== Organization_Kind.PERSONAL && (
         <Figure
-          label={<Trans>Credit line</Trans>} value={line.isUnlimited ? <Trans>Unlimited</Trans> : <Amount nanoCredits={line.lineNanoCredits} decimals={2} />}
+          label={<Trans>Credit line</Trans>} value={line.isUnlimited ? <Trans>Unlimited</Trans> : <Amount nanoCredits={line.lineNanoCredits} decimals={0} />}
           note={<Stack gap={4} mt={line.isUnlimited ? 0 : 4}>{!line.isUnlimited && <Meter used={line.usedNanoCredits} limit={line.lineNanoCredits} label={t`Credit line`} />}<span className="figures"><Trans>{formatCredits(line.usedNanoCredits, language, 2)} used by top-ups</Trans></span></Stack>}
         />
       )}
