@@ -129,14 +129,6 @@ export function formatDate(time: Timestamp, language: string, timeZone?: string)
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone }).format(timestampDate(time));
 }
 
-/** Formats a time range: by its first and last day, if it is of whole days. */
-export function formatPeriod(start: Date, end: Date, language: string, timeZone: string): string {
-  const isWhole = [start, end].every((moment) => midnight(moment, timeZone).getTime() === moment.getTime());
-  const format = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone, ...(isWhole ? {} : { timeStyle: "short" }) });
-  const last = isWhole ? new Date(end.getTime() - 1) : end;
-  return dayOf(start, timeZone) === dayOf(last, timeZone) && isWhole ? format.format(start) : `${format.format(start)} – ${format.format(last)}`;
-}
-
 /** Returns the moment at which the clocks of a time zone show a text such as `2026-12-31T18:00`; undefined if there is none. */
 export function momentOf(text: string, timeZone: string): Timestamp | undefined {
   const wallMs = Date.parse(`${text}Z`);

@@ -3,8 +3,10 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { type UsageGroup, UsageFilterSchema } from "@megarouter/admin";
 import { describe, expect, test } from "vitest";
 
+import { narrowedTo } from "../../src/components/selection/filters";
 import { divisionOf, selectionOfGroup } from "../../src/pages/analytics/exploring";
-import { dayCountOf, narrowedTo, narrowings, selectionOf, timeRangeOf, usageFilterOf } from "../../src/util/selection";
+import { dayCountOf, timeRangeOf, usageFilterOf } from "../../src/util/selected_usage";
+import { narrowings, selectionOf } from "../../src/util/selection";
 
 const now = new Date("2026-12-01T19:46:30Z");
 const parent = "organizations/acme";

@@ -1,7 +1,8 @@
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 
-import { dayAfter, dayOf, formatAgo, formatPeriod, formatTime, isDay, midnight, momentOf, rangeOf, startOf, startOfDay, textOfMoment } from "../../src/util/times";
+import { formatPeriod } from "../../src/reports/period";
+import { dayAfter, dayOf, formatAgo, formatTime, isDay, midnight, momentOf, rangeOf, startOf, startOfDay, textOfMoment } from "../../src/util/times";
 
 const now = new Date("2026-12-01T19:46:30.250Z");
 

@@ -7,8 +7,9 @@ import { Fragment } from "react";
 import { useParent } from "../../hooks/account";
 import { useCallStatus } from "../../hooks/labels";
 import { useChangeSearch, useSelection } from "../../hooks/usage";
-import { type Narrowing, type Status, narrowedTo, narrowings, statuses } from "../../util/selection";
+import { type Narrowing, type Status, narrowings, statuses } from "../../util/selection";
 import { useNarrowingName } from "./choices";
+import { narrowedTo } from "./filters";
 
 /** What a page is narrowed to, each with a button that takes it away. */
 export function Narrowed() {

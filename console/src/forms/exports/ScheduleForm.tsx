@@ -5,12 +5,13 @@ import { type ReactNode, useState } from "react";
 
 import { FormDialog } from "../../components/FormDialog";
 import { Narrowed, NarrowedTo } from "../../components/selection/Narrowed";
+import { narrowedTo } from "../../components/selection/filters";
 import { useParent, useTimeZone } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { useRequestId } from "../../hooks/request_id";
 import { useSaving } from "../../hooks/saving";
 import { useSelection, useUsageQuestion } from "../../hooks/usage";
-import { narrowedTo, narrowings } from "../../util/selection";
+import { narrowings } from "../../util/selection";
 import { formatWeekday } from "../../util/times";
 import { type WantedSchedule, changedFields, newSchedule, scheduleOf, wantedOf, withCadence } from "./wanted_schedule";
 

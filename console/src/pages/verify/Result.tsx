@@ -6,6 +6,7 @@ import { Alert, Button, SimpleGrid, Stack, Text } from "@mantine/core";
 import { organizationName } from "../../api/names";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { useLanguage } from "../../hooks/language";
+import { formatPeriod } from "../../reports/period";
 import type { ReportRow } from "../../reports/report_file";
 import { useSession } from "../../stores/session";
 import { type Column, DataTable } from "../../table/DataTable";
@@ -14,7 +15,6 @@ import { Properties } from "../../ui/Properties";
 import { Surface } from "../../ui/Surface";
 import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
-import { formatPeriod } from "../../util/times";
 import { PrintedHash } from "./PrintedHash";
 import type { Verified } from "./verifying";
 
