@@ -103,6 +103,8 @@ test("people are invited by their addresses, and each link is shown once", async
   const links = (await page.locator("code").allTextContents()).filter((text) => text.includes("/console/invite#mri-"));
   expect(links).toHaveLength(2);
   await page.getByRole("link", { name: "All invites" }).click();
+  // The page with the links has the addresses, too.
+  await page.getByText("People invited to join, newest first").waitFor();
   await page.getByText(`grace-${stamp}@x.example`).waitFor();
   expect(await page.content()).not.toContain("mri-");
   await page.getByRole("row", { name: new RegExp(`grace-${stamp}`) }).getByRole("button", { name: "Revoke…" }).click();
