@@ -117,7 +117,7 @@ const mostUnreadShown = 5;
 function Unread({ entries }: { readonly entries: readonly string[] }) {
   const more = entries.length - mostUnreadShown;
   return (
-    <Text size="sm" c="orange" role="status" style={{ overflowWrap: "anywhere" }}>
+    <Text size="sm" c="red" role="status" style={{ overflowWrap: "anywhere" }}>
       <Trans>Not an address, so not invited: {entries.slice(0, mostUnreadShown).join(", ")}</Trans>
       {more > 0 && <> <Plural value={more} one="and # more" other="and # more" /></>}
     </Text>
