@@ -19,6 +19,8 @@ import { asTree } from "../util/tree";
 const mostShown = 200;
 const mostGroups = 1000;
 const indentPx = 18;
+/** Shows that there is more, because the scroll bars of phones and of some desktops are hidden until somebody scrolls. */
+const fading = { paddingBottom: 28, maskImage: "linear-gradient(to bottom, #000 calc(100% - 28px), transparent)" } as const;
 
 /** What the groups that the person sees spent this month, and how much of their budgets is used. */
 export function BudgetTree({ heightPx }: { readonly heightPx?: number }) {
@@ -33,7 +35,7 @@ export function BudgetTree({ heightPx }: { readonly heightPx?: number }) {
   // Groups of further pages count toward those above them, so no sum is known then.
   const spend = data.nextPageToken === "" ? spendWithBelow(data.groups, top.topConsumers) : new Map<string, bigint>();
   return (
-    <Stack gap={10} style={heightPx === undefined ? undefined : { maxHeight: heightPx, overflowY: "auto" }} tabIndex={heightPx === undefined ? undefined : 0} role="list">
+    <Stack gap={10} style={heightPx === undefined ? undefined : { ...fading, maxHeight: heightPx, overflowY: "auto" }} tabIndex={heightPx === undefined ? undefined : 0} role="list">
       {asTree(data.groups).slice(0, mostShown).map(({ group, depth }) => <Row key={group.name} group={group} depth={depth} spend={spend.get(group.name)} />)}
       {(data.nextPageToken !== "" || data.groups.length > mostShown) && <Text size="sm" c="dimmed"><Trans>The first {mostShown} groups are shown.</Trans></Text>}
     </Stack>

@@ -3,7 +3,8 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { UsageGranularity, type UsageFilterSchema } from "@megarouter/admin";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
-import { type Selection, dayCountOf, selectionOf, timeRangeOf, usageFilterOf } from "../util/selection";
+import { dayCountOf, timeRangeOf, usageFilterOf } from "../util/selected_usage";
+import { type Selection, selectionOf } from "../util/selection";
 import { type Period, type TimeRange, daysIn } from "../util/times";
 import { usePlace } from "./account";
 import { useNow } from "./now";

@@ -1,4 +1,4 @@
-import { useSuspenseQuery } from "@connectrpc/connect-query";
+import { useQuery, useSuspenseQuery } from "@connectrpc/connect-query";
 import { Anomalies, Notifications } from "@megarouter/admin";
 import { Trans } from "@lingui/react/macro";
 import { Badge, Group, Stack, Text } from "@mantine/core";
@@ -14,7 +14,7 @@ import { AppLink } from "../ui/AppLink";
 import { EmptyState } from "../ui/EmptyState";
 import { Time } from "../ui/Time";
 import { formatCredits } from "../util/credits";
-import { useEventName } from "./alerts/events";
+import { refusing, useEventName } from "./alerts/events";
 import { AnomalyMoment } from "./analytics/anomalies";
 
 /** What a person on Home should look at: unusual spend, and alerts. */
@@ -27,17 +27,21 @@ export function Attention() {
   );
 }
 
+const openAnomalies = (parent: string) => ({ parent, pageSize: 3, filter: "state = STATE_OPEN", orderBy: "start_time desc" });
+
 function OpenAlerts() {
   const eventName = useEventName();
   const parent = usePlace().account.organization;
   const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize: 5, filter: "acknowledged = false" });
+  const anomalies = useQuery(Anomalies.method.listAnomalies, openAnomalies(parent)).data?.anomalies ?? [];
+  if (data.notifications.length === 0 && anomalies.length > 0) return <Text size="sm" c="dimmed"><Trans>No open alerts</Trans></Text>;
   if (data.notifications.length === 0) return <EmptyState title={<Trans>No open alerts</Trans>} step={<Trans>Rules tell you when a budget is nearly spent.</Trans>} action={<AppLink to={pathsOf(parent).rules}><Trans>See the rules</Trans></AppLink>} command="megarouter alerts rules" />;
   return (
     <Stack gap="sm">
       {data.notifications.map((one) => (
         <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
           <Severity severity={one.severity} />
-          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} /></Text>
+          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} />{refusing.has(one.eventType) && <> <AppLink to={pathsOf(parent).explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></>}</Text>
           <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
         </Group>
       ))}
@@ -49,7 +53,7 @@ function OpenAlerts() {
 function OpenAnomalies() {
   const parent = usePlace().account.organization;
   const language = useLanguage();
-  const { data } = useSuspenseQuery(Anomalies.method.listAnomalies, { parent, pageSize: 3, filter: "state = STATE_OPEN", orderBy: "start_time desc" });
+  const { data } = useSuspenseQuery(Anomalies.method.listAnomalies, openAnomalies(parent));
   if (data.anomalies.length === 0) return null;
   return (
     <Stack gap="sm">

@@ -49,7 +49,7 @@ export function Home() {
           <Surface title={<Trans>Spend by day</Trans>} hint={<Trans>Credits, the last 30 days</Trans>}>
             <Part height={240}><DailySpend /></Part>
           </Surface>
-          {admin && <Surface title={<Trans>Groups</Trans>} hint={<Trans>Spend of this month. A bar shows how much of the present budget is used.</Trans>}><Part height={240}><BudgetTree heightPx={312} /></Part></Surface>}
+          {admin && <Surface title={<Trans>Groups</Trans>} hint={<Trans>This month. Bars show the use of the present budget.</Trans>} actions={<AppLink to={paths.groups}><Trans>All groups</Trans></AppLink>}><Part height={240}><BudgetTree heightPx={312} /></Part></Surface>}
         </SimpleGrid>
         <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
           <Surface title={<Trans>Needs attention</Trans>} actions={<AppLink to={paths.alerts}><Trans>All alerts</Trans></AppLink>}>

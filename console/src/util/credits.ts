@@ -3,17 +3,23 @@ import { ungrouped } from "./numbers";
 export const nanoPerCredit = 1_000_000_000n;
 
 /**
- * Formats credits exactly enough to read: two decimals, and four significant ones below 0.1 credits, so that the price of a single
- * call is not shown as 0.00.
+ * Formats credits exactly enough to read: two decimals, and four significant ones below 0.1 credits. An amount that the wanted decimals
+ * would show as 0.00 gets more of them: neither the price of a call nor a small budget looks like nothing.
  */
-export function formatCredits(nanoCredits: bigint, language: string, decimals = decimalsFor(nanoCredits)): string {
-  const scale = 10n ** BigInt(9 - decimals);
+export function formatCredits(nanoCredits: bigint, language: string, wanted = decimalsFor(nanoCredits)): string {
   const magnitude = nanoCredits < 0n ? -nanoCredits : nanoCredits;
-  const rounded = (magnitude + scale / 2n) / scale;
+  const decimals = magnitude > 0n && roundedTo(wanted, magnitude) === 0n ? decimalsFor(nanoCredits) : wanted;
+  const rounded = roundedTo(decimals, magnitude);
   const whole = rounded / 10n ** BigInt(decimals);
   const digits = (rounded % 10n ** BigInt(decimals)).toString().padStart(decimals, "0");
   const sign = nanoCredits < 0n && rounded > 0n ? "−" : "";
   return `${sign}${new Intl.NumberFormat(language).format(whole)}${decimals > 0 ? `.${digits}` : ""}`;
+}
+
+/** Returns how many units of the last decimal are nearest to an amount. */
+function roundedTo(decimals: number, magnitude: bigint): bigint {
+  const scale = 10n ** BigInt(9 - decimals);
+  return (magnitude + scale / 2n) / scale;
 }
 
 function decimalsFor(nanoCredits: bigint): number {

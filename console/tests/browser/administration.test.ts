@@ -22,6 +22,10 @@ test("the palette finds pages, people, groups and keys, and a call by its id", a
   await open("virtual");
   await page.keyboard.press("Enter");
   await expect.poll(() => page.url()).toBe(`${home}/virtualModels`);
+  // By what it has, too: the page of exports has the schedules.
+  await open("schedule");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => page.url()).toBe(`${home}/usageExports`);
   await open("emma@");
   await page.getByRole("option", { name: /Member$/ }).first().click();
   await expect.poll(() => page.url()).toBe(`${home}/members/emma`);

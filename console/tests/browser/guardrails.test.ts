@@ -41,7 +41,8 @@ test("refused calls are found by their reason, and lead to the limits of their k
     await go(page, `${home}/explain?key=${apiKey.name.split("/").at(-1) ?? ""}`);
     return refused.getByRole("row", { name: /A budget is spent/ }).count();
   }, { timeout: 80_000, interval: 1_000 }).toBe(1);
-  await refused.getByRole("link", { name: /apikey-/ }).waitFor();
+  // By the name of the key, not by the id of its guardrail.
+  await refused.getByRole("link", { name: "refused", exact: true }).waitFor();
   await go(page, `${home}/explain`);
   await refused.getByRole("link", { name: "refused" }).first().click();
   await page.waitForURL(/explain\?key=/);
@@ -123,6 +124,14 @@ test("a member reads why a call was refused, without the figures of others", asy
   const { page } = await openAs(browser, "emma");
   await go(page, `${home}/explain?member=emma&model=no-such-model`);
   await page.getByText("A call would be refused now").waitFor();
+});
+
+test("a member reads their limits, without buttons that only admins may press", async () => {
+  const { page } = await openAs(browser, "emma");
+  await go(page, `${home}/guardrails/member-emma`);
+  await page.getByText("Only admins above change them.").waitFor();
+  await page.getByRole("link", { name: "Why was a call refused?" }).waitFor();
+  expect(await page.locator("main").getByRole("button").count()).toBe(0);
 });
 
 test("a wrong amount is said in the field, before the service is asked", async () => {

@@ -93,8 +93,9 @@ test("a member gets another role and another group together, because one must fi
 test("people are invited by their addresses, and each link is shown once", async () => {
   const { page, problems } = await openAs(browser, "olivia");
   await go(page, `${home}/new/invite`);
-  await page.getByLabel("E-mail addresses").fill(`Ada <ada-${stamp}@x.example>, grace-${stamp}@x.example\nADA-${stamp}@x.example`);
+  await page.getByLabel("E-mail addresses").fill(`Ada <ada-${stamp}@x.example>, grace-${stamp}@x.example\nADA-${stamp}@x.example, bob.x.example`);
   await page.getByText("2 addresses found").waitFor();
+  await page.getByText("Not an address, so not invited: bob.x.example").waitFor();
   await page.getByRole("combobox", { name: "Group" }).selectOption(`${organization}/groups/sales`);
   await page.getByLabel("Budget in credits").fill("25");
   await page.getByRole("button", { name: "Create invites" }).click();
@@ -102,6 +103,8 @@ test("people are invited by their addresses, and each link is shown once", async
   const links = (await page.locator("code").allTextContents()).filter((text) => text.includes("/console/invite#mri-"));
   expect(links).toHaveLength(2);
   await page.getByRole("link", { name: "All invites" }).click();
+  // The page with the links has the addresses, too.
+  await page.getByText("People invited to join, newest first").waitFor();
   await page.getByText(`grace-${stamp}@x.example`).waitFor();
   expect(await page.content()).not.toContain("mri-");
   await page.getByRole("row", { name: new RegExp(`grace-${stamp}`) }).getByRole("button", { name: "Revoke…" }).click();
@@ -221,6 +224,19 @@ test("every page of a suspended or deleted organization says so, and leads to wh
   await page.getByText("The organization was restored.").waitFor();
   await expect.poll(() => notice("This organization is deleted").count()).toBe(0);
   expect((await admin("GET", `organizations/${id}`)).state).toBe("STATE_ACTIVE");
+  expect(problems).toEqual([]);
+});
+
+test("an admin makes a sign-in link on the page of its member", async () => {
+  const { page, problems } = await openAs(browser, "olivia");
+  await go(page, `${home}/members/emma`);
+  await page.getByRole("button", { name: "Sign-in link…" }).click();
+  const form = page.getByRole("dialog");
+  expect(await form.getByRole("combobox", { name: "Member", exact: true }).inputValue()).toMatch(/^Emma/);
+  await form.getByRole("button", { name: "Create the link" }).click();
+  await form.getByText(/sign-in#mrl-/).waitFor();
+  await page.keyboard.press("Escape");
+  await form.waitFor({ state: "hidden" });
   expect(problems).toEqual([]);
 });
 

@@ -106,6 +106,8 @@ test("a link opens the report without a sign-in, leaves no secret in the address
   await page.goto(link);
   await page.getByText("Genuine", { exact: true }).waitFor();
   expect(page.url()).not.toContain("mrr-");
+  // The link's end is by the clocks of the report.
+  await page.getByText(/The link works until .* \(Europe\/Berlin\)\./).waitFor();
   expect(await page.evaluate(() => [window.localStorage.length, window.sessionStorage.length])).toEqual([0, 0]);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download the PDF" }).click()]);
   expect((await readFile(await download.path())).equals(pdf)).toBe(true);

@@ -81,10 +81,15 @@ test("the member calls until the budget is used up, and understands why", async 
   expect(status).toBe(402);
   await member.getByRole("link", { name: "Go to home page" }).click();
   await settled(member);
-  await go(member, `${home}/explain`);
+  // The small figures are told from nothing.
+  await member.getByText("of 0.000200").first().waitFor();
+  expect(await member.locator("main").getByText("0.00", { exact: true }).count()).toBe(0);
+  await member.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Calls" }).click();
+  await member.getByRole("link", { name: "Why was a call refused?" }).click();
   await member.getByLabel("Model").fill("gpt-4o-mini");
   await member.getByRole("button", { name: "Explain" }).click();
   await member.getByText("A call would be refused now").waitFor();
+  await member.getByRole("alert").getByText("A budget is spent").waitFor();
 });
 
 test("the admin sees the alert and raises the limit, and the member calls again", async () => {

@@ -63,3 +63,25 @@ test.each(["emma", "liam"])("nothing sticks out of what %s sees on a phone", asy
   }
   expect(wide).toEqual([]);
 });
+
+test.each([
+  [1024, "/settings"], [390, "/settings"], [390, "/analytics/savings"],
+])("at a width of %i pixels, the tab of %s is in sight", async (width, path) => {
+  const { page } = await openAs(browser, "olivia", { viewport: { width, height: 900 } });
+  await go(page, home + path);
+  const tab = page.locator(".area-tabs [aria-current=page], .tabs [aria-selected=true]");
+  const edges = await tab.evaluate((one) => {
+    const [part, whole] = [one.getBoundingClientRect(), one.parentElement?.getBoundingClientRect()];
+    return { left: part.left - (whole?.left ?? 0), right: (whole?.right ?? 0) - part.right };
+  });
+  expect(edges.left).toBeGreaterThanOrEqual(-1);
+  expect(edges.right).toBeGreaterThanOrEqual(-1);
+});
+
+test("at a width of 1024 pixels, no figure of the credit breaks within its number", async () => {
+  const { page } = await openAs(browser, "olivia", { viewport: { width: 1024, height: 900 } });
+  await go(page, `${home}/credit`);
+  const lines = await page.locator("main .surface .figures").evaluateAll((figures) => figures.filter((one) => /^[\d,.−]+$/.test(one.textContent ?? "")).map((one) => one.getClientRects().length));
+  expect(lines.length).toBeGreaterThan(2);
+  expect(lines.every((count) => count === 1)).toBe(true);
+});

@@ -20,6 +20,17 @@ describe("an amount of credits", () => {
     expect(formatCredits(9_007_199_254_740_993_000_000_001n, "en", 9)).toBe("9,007,199,254,740,993.000000001");
   });
 
+  test.each([
+    [0n, 2, "0.00"],
+    [5_000_000n, 2, "0.01"],
+    [4_999_999n, 2, "0.0050"],
+    [200_000n, 2, "0.000200"],
+    [-17_750n, 2, "−0.000018"],
+    [400_000_000n, 0, "0.40"],
+  ])("%s is never shown as nothing with %s decimals, but as %s", (nanoCredits, decimals, shown) => {
+    expect(formatCredits(nanoCredits, "en", decimals)).toBe(shown);
+  });
+
   test("rounds half up", () => {
     expect(formatCredits(1_005_000_000n, "en", 2)).toBe("1.01");
   });

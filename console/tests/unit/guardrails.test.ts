@@ -3,7 +3,7 @@ import { GuardrailSchema, Guardrail_Cycle, Guardrail_Mode, Guardrail_RateLimit_U
 import { expect, test } from "vitest";
 
 import { guardrailOf } from "../../src/api/names";
-import { addressesOf } from "../../src/forms/organization/InviteForm";
+import { addressesOf, withoutAddress } from "../../src/forms/organization/InviteForm";
 import { creditsText, guardrailFrom, isRight, textsOf } from "../../src/forms/guardrails/texts";
 
 const full = create(GuardrailSchema, {
@@ -48,4 +48,9 @@ test("a guardrail is named after its scope", () => {
 
 test("addresses are found however they are written, each once", () => {
   expect(addressesOf("Ada <ada@acme.example>; grace@acme.example\nADA@acme.example, nobody")).toEqual(["ADA@acme.example", "grace@acme.example"]);
+});
+
+test("what is no address among pasted ones is named, and the name before one is not", () => {
+  expect(withoutAddress("Ada Lovelace <ada@acme.example>; grace.acme.example\nbob@acme.example,, bob")).toEqual(["grace.acme.example", "bob"]);
+  expect(withoutAddress("ada@acme.example grace@acme.example\n")).toEqual([]);
 });

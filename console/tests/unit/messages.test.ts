@@ -42,3 +42,15 @@ test("the messages in zh say 你 everywhere", () => {
   const polite = [...catalog(join(console_, "src/locales/zh.po"))].filter(([, translation]) => translation.includes("您"));
   expect(polite.map(([message]) => message)).toEqual([]);
 });
+
+/** What a Chinese reader would take for two things, because the pages call it by two names. */
+const otherNames = { 提供方: "提供商", 服务账户: "服务账号", 支出: "花费", 撤消: "撤销", 调用者: "调用方", 书面分析: "文字分析", 吊销: "撤销", 密文: "密钥值", 基线: "基准" };
+
+test("the messages in zh call each thing by one name", () => {
+  const found = [...catalog(join(console_, "src/locales/zh.po"))].filter(([, translation]) => Object.keys(otherNames).some((name) => translation.includes(name)));
+  expect(found).toEqual([]);
+});
+
+test("the messages in zh say until when something lasts, not as of when it holds", () => {
+  expect(catalog(join(console_, "src/locales/zh.po")).get("until {0}")).toBe("到 {0} 为止");
+});

@@ -1,9 +1,12 @@
+import { create } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import type { UsageGroup } from "@megarouter/admin";
+import { type UsageGroup, UsageFilterSchema } from "@megarouter/admin";
 import { describe, expect, test } from "vitest";
 
+import { narrowedTo } from "../../src/components/selection/filters";
 import { divisionOf, selectionOfGroup } from "../../src/pages/analytics/exploring";
-import { dayCountOf, selectionOf, timeRangeOf, usageFilterOf } from "../../src/util/selection";
+import { dayCountOf, timeRangeOf, usageFilterOf } from "../../src/util/selected_usage";
+import { narrowings, selectionOf } from "../../src/util/selection";
 
 const now = new Date("2026-12-01T19:46:30Z");
 const parent = "organizations/acme";
@@ -25,6 +28,13 @@ describe("a selection", () => {
     const { startTime, endTime } = timeRangeOf(selectionOf({ period: "lastMonth" }), "30d", now, "Europe/Berlin");
     expect([startTime, endTime].map((time) => timestampDate(time as never).toISOString())).toEqual(["2026-10-31T23:00:00.000Z", "2026-11-30T23:00:00.000Z"]);
     expect(dayCountOf({ period: "lastMonth" }, "30d", now, "Europe/Berlin")).toBe(30);
+  });
+
+  test("is what its filter narrows to, whatever it has", () => {
+    const selection = { group: "eng", member: "emma", serviceAccount: "ci", key: "laptop", model: "meta/llama", provider: "groq", endpoint: "responses", status: "failed", tag: "team=a" };
+    expect(Object.keys(selection).sort()).toEqual([...narrowings].sort());
+    expect(Object.fromEntries(narrowedTo(create(UsageFilterSchema, usageFilterOf(selection, parent))))).toEqual(selection);
+    expect(narrowedTo(create(UsageFilterSchema))).toEqual([]);
   });
 
   test("names resources of the organization in its filter", () => {

@@ -1,6 +1,7 @@
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 
+import { formatPeriod } from "../../src/reports/period";
 import { dayAfter, dayOf, formatAgo, formatTime, isDay, midnight, momentOf, rangeOf, startOf, startOfDay, textOfMoment } from "../../src/util/times";
 
 const now = new Date("2026-12-01T19:46:30.250Z");
@@ -75,4 +76,12 @@ test("a day is one of the calendar", () => {
   expect(["2026-02-28", "2026-02-29", "2026-2-1", "today", 20260201].map(isDay)).toEqual([true, false, false, false, false]);
   expect(dayAfter("2026-02-28")).toBe("2026-03-01");
   expect(dayOf(new Date("2026-12-01T19:46:30Z"), "Pacific/Auckland")).toBe("2026-12-02");
+});
+
+test.each([
+  ["2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z", "Nov 1, 2026 – Nov 30, 2026"],
+  ["2026-11-30T23:00:00Z", "2026-12-01T23:00:00Z", "Dec 1, 2026"],
+  ["2026-11-30T23:00:00Z", "2026-12-01T10:30:00Z", "Dec 1, 2026, 12:00 AM – Dec 1, 2026, 11:30 AM"],
+])("from %s to %s, a person in Berlin reads %s", (start, end, shown) => {
+  expect(formatPeriod(new Date(start), new Date(end), "en", "Europe/Berlin").replaceAll("\u202f", " ")).toBe(shown);
 });

@@ -37,7 +37,7 @@ export function useFound(text: string): readonly Choice[] {
   const things = (kind: string, found: readonly { readonly name: string; readonly displayName: string; readonly email?: string }[] | undefined): readonly Choice[] =>
     (isAsking ? (found ?? []) : []).map((one) => ({ id: one.name, label: one.displayName || one.email || idOf(one.name), kind, path: pathOf(one.name) }));
   return [
-    ...pages.map((page) => ({ ...page, id: page.path })), ...things(t`Member`, members.data?.members), ...things(t`Group`, groups.data?.groups), ...things(t`API key`, keys.data?.apiKeys),
+    ...pages.map((page) => ({ ...page, id: `${page.path} ${page.label}` })), ...things(t`Member`, members.data?.members), ...things(t`Group`, groups.data?.groups), ...things(t`API key`, keys.data?.apiKeys),
     ...(callId.test(typed) && /\d/.test(typed) ? [{ id: `call ${typed}`, label: typed, kind: t`Call with this id`, path: `${pathsOf(parent).calls}/${typed}` }] : []),
   ];
 }

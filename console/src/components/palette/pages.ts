@@ -31,7 +31,9 @@ export function useKnownPages(): readonly KnownPage[] {
     [t`Routing`, paths.routing], [t`Providers`, paths.providers], [t`Own keys at providers`, paths.ownKeys, isSuper], [t`Credit`, paths.credit, seesCredit], [t`Statement`, paths.statement, seesCredit], [t`Top up`, paths.newTopUp, seesCredit],
     [t`Top-up requests`, paths.topUpRequests, seesCredit], [t`Invoices`, paths.invoices, seesCredit], [t`Request an invoice`, paths.newInvoice, seesCredit],
     [t`Adjust the credit`, paths.newAdjustment, isSuper], [t`Record a refund`, paths.newRefund, isSuper], [t`Exports`, paths.exports], [t`Audit log`, paths.auditLog, admin],
-    [t`Credentials`, paths.credentials, isSuper], [t`Pages of operators`, operatorPaths.organizations, isSuper],
+    [t`Credentials`, paths.credentials, isSuper], [t`Schedules of exports`, paths.exports], [t`Limits and budgets`, paths.guardrails, admin], [t`Pages of operators`, operatorPaths.organizations, isSuper],
   ];
-  return pages.filter(([, , shown]) => shown !== false).map(([label, path]) => ({ label, path, ...(keys.has(path) ? { key: keys.get(path) ?? "" } : {}) }));
+  // A page that people look for by two names has its key at the first.
+  const isFirst = (index: number): boolean => pages.findIndex(([, path]) => path === pages[index]?.[1]) === index;
+  return pages.map(([label, path, shown], index) => ({ label, path, shown, ...(keys.has(path) && isFirst(index) ? { key: keys.get(path) ?? "" } : {}) })).filter(({ shown }) => shown !== false);
 }

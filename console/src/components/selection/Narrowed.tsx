@@ -1,13 +1,15 @@
 import { useQuery } from "@connectrpc/connect-query";
-import { ApiKeys, Groups, Members } from "@megarouter/admin";
+import { ApiKeys, Groups, Members, type UsageFilter } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Button, CloseButton, Group } from "@mantine/core";
+import { Fragment } from "react";
 
 import { useParent } from "../../hooks/account";
 import { useCallStatus } from "../../hooks/labels";
 import { useChangeSearch, useSelection } from "../../hooks/usage";
 import { type Narrowing, type Status, narrowings, statuses } from "../../util/selection";
 import { useNarrowingName } from "./choices";
+import { narrowedTo } from "./filters";
 
 /** What a page is narrowed to, each with a button that takes it away. */
 export function Narrowed() {
@@ -34,6 +36,16 @@ function One({ narrowing, value, remove }: { readonly narrowing: Narrowing; read
       {label}: {shown}
     </Badge>
   );
+}
+
+/** What a filter narrows to, in words; nothing if it has all calls. */
+export function NarrowedTo({ filter }: { readonly filter: UsageFilter | undefined }) {
+  const narrowed = filter === undefined ? [] : narrowedTo(filter);
+  return <>{narrowed.map(([narrowing, value], index) => <Fragment key={`${narrowing} ${value}`}>{index > 0 && " · "}<InWords narrowing={narrowing} value={value} /></Fragment>)}</>;
+}
+
+function InWords({ narrowing, value }: { readonly narrowing: Narrowing; readonly value: string }) {
+  return <>{useNarrowingName()(narrowing)}: {useShown(narrowing, value)}</>;
 }
 
 /** The name that people gave to it. Those who may not see it see the id. */

@@ -4,7 +4,8 @@ import { NativeSelect, SimpleGrid, Stack, Text, TextInput } from "@mantine/core"
 import { type ReactNode, useState } from "react";
 
 import { FormDialog } from "../../components/FormDialog";
-import { Narrowed } from "../../components/selection/Narrowed";
+import { Narrowed, NarrowedTo } from "../../components/selection/Narrowed";
+import { narrowedTo } from "../../components/selection/filters";
 import { useParent, useTimeZone } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { useRequestId } from "../../hooks/request_id";
@@ -23,7 +24,10 @@ export function CreateSchedule({ close }: { readonly close: () => void }) {
   const { t } = useLingui();
   const parent = useParent();
   const { usageFilter } = useUsageQuestion();
-  const [wanted, setWanted] = useState(newSchedule(useLanguage()));
+  const { period } = useSelection();
+  const isOfMonth = period === "month" || period === "lastMonth";
+  const language = useLanguage();
+  const [wanted, setWanted] = useState(() => (isOfMonth ? withCadence(newSchedule(language), ExportSchedule_Cadence.MONTHLY) : newSchedule(language)));
   const requestId = useRequestId(JSON.stringify([wanted, usageFilter]));
   const saving = useSaving(ExportSchedules.method.createExportSchedule, t`The schedule is added.`);
   return (
@@ -42,13 +46,14 @@ export function EditSchedule({ schedule, close }: { readonly schedule: ExportSch
   const [wanted, setWanted] = useState(wantedOf(schedule, useLanguage()));
   const saving = useSaving(ExportSchedules.method.updateExportSchedule, t`The schedule is changed.`);
   const { name, etag } = schedule;
+  const isNarrowed = schedule.usageFilter !== undefined && narrowedTo(schedule.usageFilter).length > 0;
   return (
     <FormDialog
       opened close={close} wide title={<Trans>Change the schedule</Trans>} verb={<Trans>Save</Trans>} saving={saving} blocked={blockedBy(wanted)}
       submit={() => saving.save({ exportSchedule: { name, etag, ...scheduleOf(wanted) }, updateMask: { paths: [...changedFields] } }, close)}
     >
       <Fields wanted={wanted} change={setWanted} nameError={saving.violation("export_schedule.display_name")}>
-        <Text size="sm" c="dimmed"><Trans>Its filters stay as they are.</Trans></Text>
+        <Text size="sm" c="dimmed">{isNarrowed ? <Trans>Its filters stay as they are: <NarrowedTo filter={schedule.usageFilter} /></Trans> : <Trans>It has no filter, which stays so: all calls that you may see when it runs.</Trans>}</Text>
       </Fields>
     </FormDialog>
   );

@@ -11,6 +11,7 @@ interface TextFieldProps {
   readonly description?: string;
   readonly error?: string | undefined;
   readonly disabled?: boolean;
+  readonly required?: boolean;
   /** How it shares a line with others. */
   readonly flex?: string;
 }

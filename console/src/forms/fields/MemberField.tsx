@@ -13,13 +13,15 @@ interface MemberFieldProps {
   readonly value: string;
   readonly onChange: (member: string, found: Member | undefined) => void;
   readonly label: string;
+  /** In a row of filters, where no other has a label above it. */
+  readonly hidesLabel?: boolean;
   readonly description?: string;
   readonly filter?: string;
   readonly error?: string | undefined;
 }
 
 /** Chooses a member. The service searches, so that it does not matter how many there are. */
-export function MemberField({ value, onChange, label, description, filter = "", error }: MemberFieldProps) {
+export function MemberField({ value, onChange, label, hidesLabel = false, description, filter = "", error }: MemberFieldProps) {
   const { t } = useLingui();
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState("");
@@ -28,7 +30,7 @@ export function MemberField({ value, onChange, label, description, filter = "", 
   const { data: named } = useQuery(Members.method.getMember, isUnnamed ? { name: value } : skipToken);
   return (
     <Select
-      label={label} description={description} error={error} searchable clearable value={value === "" ? null : value} searchValue={text} onSearchChange={setText}
+      {...(hidesLabel ? { "aria-label": label } : { label })} description={description} error={error} searchable clearable value={value === "" ? null : value} searchValue={text} onSearchChange={setText}
       nothingFoundMessage={t`No member matches`} placeholder={t`Search by name or address`} comboboxProps={{ withinPortal: true }}
       filter={({ options }) => options}
       data={[...(value !== "" && !found.some(({ name }) => name === value) ? [{ value, label: chosen || (named === undefined ? idOf(value) : memberLabel(named)) }] : []), ...found.map((member) => ({ value: member.name, label: memberLabel(member) }))]}

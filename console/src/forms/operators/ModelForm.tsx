@@ -1,7 +1,7 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
 import { CatalogChanges, type ModelConfiguration } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Button, Group, MultiSelect, NativeSelect, SimpleGrid, Stack, TagsInput, TextInput } from "@mantine/core";
+import { Button, Group, MultiSelect, NativeSelect, SimpleGrid, Stack, TagsInput, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
 import { ErrorNotice } from "../../components/ErrorNotice";
@@ -52,11 +52,12 @@ export function ModelForm({ model, onDone }: ModelFormProps) {
             label={t`Endpoints`} required searchable hidePickedOptions value={[...wanted.endpoints]} onChange={(chosen) => change({ endpoints: chosen })} error={shown(problems.endpoints, "definition.endpoints")}
             data={endpoints.map((one) => ({ value: one, label: one.replaceAll("_", " ") }))}
           />
-          <SimpleGrid cols={{ base: 1, xs: 3 }} style={{ alignItems: "end" }}>
-            <CountField label={t`Context in tokens`} value={wanted.context} onChange={(context) => change({ context })} error={shown(problems.context, "definition.context_window_tokens")} />
-            <CountField label={t`Most output`} value={wanted.output} onChange={(output) => change({ output })} error={shown(problems.output, "definition.max_output_tokens")} />
-            <CountField label={t`Reserved output`} value={wanted.reserve} onChange={(reserve) => change({ reserve })} error={shown(problems.reserve, "definition.default_output_reserve_tokens")} />
+          <SimpleGrid cols={{ base: 1, xs: 3 }} style={{ alignItems: "start" }}>
+            <CountField label={t`Context in tokens`} required value={wanted.context} onChange={(context) => change({ context })} error={shown(problems.context, "definition.context_window_tokens")} />
+            <CountField label={t`Most output`} required value={wanted.output} onChange={(output) => change({ output })} error={shown(problems.output, "definition.max_output_tokens")} />
+            <CountField label={t`Reserved output`} required value={wanted.reserve} onChange={(reserve) => change({ reserve })} error={shown(problems.reserve, "definition.default_output_reserve_tokens")} />
           </SimpleGrid>
+          <Text size="xs" c="dimmed" mt={-8}><Trans>A call that does not say how much it wants at most holds credits for the reserved output.</Trans></Text>
           <PriceRows wanted={wanted} change={change} model={model} error={shown(problems.prices, "definition.prices_nano_credits_per_million_tokens") ?? saving.violation("definition.effective_date")} />
           <TagsInput
             label={t`Also called`} description={t`Other names by which callers may call it`} value={[...wanted.aliases]} onChange={(aliases) => change({ aliases })} maxTags={mostAliases} splitChars={[",", " ", ";"]}

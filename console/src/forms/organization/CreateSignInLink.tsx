@@ -20,10 +20,10 @@ interface Wanted {
 }
 
 /** Makes a link with which somebody signs in once: a member below the person, or a new one without an identity provider. */
-export function CreateSignInLink({ close }: { readonly close: () => void }) {
+export function CreateSignInLink({ close, of = "" }: { readonly close: () => void; readonly of?: string }) {
   const { account } = usePlace();
   const { t } = useLingui();
-  const [wanted, setWanted] = useState<Wanted>({ whom: "member", member: "", displayName: "", role: Role.MEMBER, group: account.group });
+  const [wanted, setWanted] = useState<Wanted>({ whom: "member", member: of, displayName: "", role: Role.MEMBER, group: account.group });
   const [made, setMade] = useState<string | undefined>(undefined);
   const requestId = useRequestId(JSON.stringify(wanted));
   const saving = useSaving(SignInLinks.method.createSignInLink);

@@ -1,6 +1,6 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Invites, Role } from "@megarouter/admin";
-import { Trans, useLingui } from "@lingui/react/macro";
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { Button, Group as Row, NativeSelect, SegmentedControl, SimpleGrid, Stack, Text, TextInput, Textarea } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
@@ -21,6 +21,11 @@ const mostUses = 1000n;
 export function addressesOf(text: string): readonly string[] {
   const found = text.match(/[^\s,;<>"]+@[^\s,;<>"]+/g) ?? [];
   return [...new Map(found.map((address) => [address.toLowerCase(), address])).values()];
+}
+
+/** Reads the entries of a list that have no address in them, so that none is left out silently. */
+export function withoutAddress(text: string): readonly string[] {
+  return text.split(/[\n,;]/).map((entry) => entry.trim()).filter((entry) => entry !== "" && addressesOf(entry).length === 0);
 }
 
 interface Wanted {
@@ -80,6 +85,7 @@ interface PartProps {
 
 function Whom({ wanted, change, found, violation }: PartProps & { readonly wanted: Wanted; readonly found: number }) {
   const { t } = useLingui();
+  const unread = withoutAddress(wanted.addresses);
   return (
     <>
       <SegmentedControl
@@ -87,10 +93,14 @@ function Whom({ wanted, change, found, violation }: PartProps & { readonly wante
         data={[{ value: "addresses", label: t`People by address` }, { value: "anyone", label: t`Whoever has the link` }]}
       />
       {wanted.whom === "addresses" ? (
-        <Textarea
-          label={t`E-mail addresses`} description={found === 0 ? t`One or many, as they come: lines, commas, a column of a spreadsheet. At most ${mostAddresses}.` : t`${found} addresses found. Each gets a link that only they can use.`} autosize minRows={3} maxRows={12}
-          value={wanted.addresses} onChange={(event) => change({ addresses: event.currentTarget.value })} error={found > mostAddresses ? t`At most ${mostAddresses} at a time.` : violation("emails")}
-        />
+        <Stack gap={6}>
+          <Textarea
+            label={t`E-mail addresses`} autosize minRows={3} maxRows={12}
+            description={found === 0 ? t`One or many, as they come: lines, commas, a column of a spreadsheet. At most ${mostAddresses}.` : <Plural value={found} one="# address found. Only this person can use its link." other="# addresses found. Each gets a link that only this person can use." />}
+            value={wanted.addresses} onChange={(event) => change({ addresses: event.currentTarget.value })} error={found > mostAddresses ? t`At most ${mostAddresses} at a time.` : violation("emails")}
+          />
+          {found > 0 && unread.length > 0 && <Unread entries={unread} />}
+        </Stack>
       ) : (
         <SimpleGrid cols={{ base: 1, xs: 2 }}>
           <CountField label={t`How many may join`} description={t`1 to 1,000`} value={wanted.uses} onChange={(uses) => change({ uses })} error={violation("invite.max_uses")} />
@@ -98,6 +108,19 @@ function Whom({ wanted, change, found, violation }: PartProps & { readonly wante
         </SimpleGrid>
       )}
     </>
+  );
+}
+
+const mostUnreadShown = 5;
+
+/** What gets no invite, because it is no address. */
+function Unread({ entries }: { readonly entries: readonly string[] }) {
+  const more = entries.length - mostUnreadShown;
+  return (
+    <Text size="sm" c="red" role="status" style={{ overflowWrap: "anywhere" }}>
+      <Trans>Not an address, so not invited: {entries.slice(0, mostUnreadShown).join(", ")}</Trans>
+      {more > 0 && <> <Plural value={more} one="and # more" other="and # more" /></>}
+    </Text>
   );
 }
 

@@ -4,6 +4,9 @@ import { useLingui } from "@lingui/react/macro";
 export const ofThresholds: readonly string[] = ["budget.threshold_reached", "budget.recovered", "budget.reset"];
 export const ofPercents: readonly string[] = ["seats.threshold_reached", "seats.recovered", "keys.threshold_reached", "keys.recovered"];
 export const ofAmounts: readonly string[] = ["spend.threshold_reached"];
+/** The events after which calls are refused. */
+export const refusing: ReadonlySet<string> = new Set(["budget.exhausted", "rate_limit.sustained", "credit.exhausted"]);
+
 /** What a rule tells of that names no types. */
 export const ofBudgets: readonly string[] = ["budget.threshold_reached", "budget.exhausted", "budget.recovered"];
 

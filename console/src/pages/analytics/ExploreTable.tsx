@@ -77,7 +77,7 @@ export function ExploreTable({ question, divisions, selection }: ExploreTablePro
     return { rows: groups, nextPageToken: "" };
   };
   return (
-    <Surface flush title={<Trans>As a list</Trans>} hint={<Trans>of {formatCount(data.groupCount, language)}</Trans>} actions={<CsvButton file="usage" days={days} columns={cells} pages={pages} />}>
+    <Surface flush title={<Trans>As a list</Trans>} hint={<><Trans>of {formatCount(data.groupCount, language)}</Trans>{divisions.includes("group") && <> · <Trans>Each group without those below it. “Group on level 1” has the totals.</Trans></>}</>} actions={<CsvButton file="usage" days={days} columns={cells} pages={pages} />}>
       <DataTable caption={t`As a list`} columns={columns} rows={data.groups} keyOf={keyOfGroup} />
     </Surface>
   );

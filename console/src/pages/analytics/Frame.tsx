@@ -7,6 +7,7 @@ import { Narrowed } from "../../components/selection/Narrowed";
 import { SelectionBar } from "../../components/selection/SelectionBar";
 import { isAdmin, usePlace } from "../../hooks/account";
 import { useSelection } from "../../hooks/usage";
+import { intoView } from "../../layouts/AreaTabs";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathsOf } from "../../paths";
 
@@ -25,7 +26,7 @@ export function AnalyticsFrame() {
       <PageHeader title={<Trans>Analytics</Trans>} hint={<Trans>Figures come from the ledger, current to the second.</Trans>} actions={<Group gap="sm"><SelectionBar otherwise="30d" /><ToExports /></Group>} />
       <Narrowed />
       <Tabs value={current} onChange={(to) => void navigate({ to: to ?? paths.analytics, search: selection as never })} mb="lg" keepMounted={false}>
-        <Tabs.List aria-label={t`Analytics`} className="tabs">
+        <Tabs.List aria-label={t`Analytics`} className="tabs" ref={(list) => intoView(list?.querySelector("[aria-selected=true]") ?? null)}>
           <Tabs.Tab value={paths.analytics}><Trans>Overview</Trans></Tabs.Tab>
           <Tabs.Tab value={paths.explore}><Trans>Explore</Trans></Tabs.Tab>
           <Tabs.Tab value={paths.models}><Trans>Models</Trans></Tabs.Tab>

@@ -41,7 +41,7 @@ export function AuditLogList() {
       <PageHeader title={<Trans>Audit log</Trans>} hint={<Trans>Every change, with who made it and from where. No entry can be changed or deleted.</Trans>} actions={<AuditCsv />} />
       <Group gap="sm" mb="md" align="flex-end">
         <SearchField value={search.q ?? ""} label={t`Search in what was done, and to what`} onChange={(q) => change({ q: q || undefined })} />
-        <MemberField value={search.member === undefined ? "" : `${account.organization}/members/${search.member}`} label={t`By`} onChange={(member) => change({ member: member === "" ? undefined : idOf(member) })} />
+        <MemberField hidesLabel value={search.member === undefined ? "" : `${account.organization}/members/${search.member}`} label={t`By`} onChange={(member) => change({ member: member === "" ? undefined : idOf(member) })} />
         <PeriodField timeZone={organization.timeZone} />
       </Group>
       <Surface flush><Part height={420} denied={denied}><Found /></Part></Surface>

@@ -6,7 +6,7 @@ import { idOf } from "../../api/names";
 export function Did({ method, name }: { readonly method: string; readonly name: string }) {
   return (
     <div style={{ minWidth: 0 }}>
-      <span className="cut">{name}</span>
+      <span style={{ whiteSpace: "normal" }}>{name}</span>
       {name !== idOf(method) && <Text size="xs" c="dimmed" ff="monospace" className="cut">{idOf(method)}</Text>}
     </div>
   );

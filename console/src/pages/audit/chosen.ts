@@ -1,4 +1,5 @@
-import { type Selection, timeRangeOf } from "../../util/selection";
+import { timeRangeOf } from "../../util/selected_usage";
+import type { Selection } from "../../util/selection";
 import type { TimeRange } from "../../util/times";
 
 /** The time range of a selection; undefined if it has neither days nor a period. */

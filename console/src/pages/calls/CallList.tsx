@@ -7,11 +7,11 @@ import { idOf } from "../../api/names";
 import { Part } from "../../components/Part";
 import { Narrowed } from "../../components/selection/Narrowed";
 import { SelectionBar } from "../../components/selection/SelectionBar";
-import { useParent, usePlace } from "../../hooks/account";
+import { isAdmin, useParent, usePlace } from "../../hooks/account";
 import { useCallStatus } from "../../hooks/labels";
 import { useLanguage } from "../../hooks/language";
 import { pageSize, usePaging } from "../../hooks/paging";
-import { useUsageQuestion } from "../../hooks/usage";
+import { useSelection, useUsageQuestion } from "../../hooks/usage";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
 import { type Column, DataTable } from "../../table/DataTable";
@@ -29,11 +29,20 @@ export function CallList() {
   const { findings } = pathsOf(useParent());
   return (
     <>
-      <PageHeader title={<Trans>Calls</Trans>} hint={<><Trans>A call appears here about a second after it ends.</Trans> <AppLink to={findings}><Trans>Doubtful usage reports</Trans></AppLink></>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
+      <PageHeader title={<Trans>Calls</Trans>} hint={<><Trans>A call appears here about a second after it ends. Refused calls are not among them.</Trans> <WhyRefused /> · <AppLink to={findings} underline="always"><Trans>Doubtful usage reports</Trans></AppLink></>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
       <Narrowed />
       <Surface flush><Part height={420}><Found /></Part></Surface>
     </>
   );
+}
+
+/** Leads to the reasons of refusals: of the caller whom the page is narrowed to, or of the person's own calls. */
+function WhyRefused() {
+  const { account } = usePlace();
+  const { member, key, serviceAccount } = useSelection();
+  const isNarrowed = (key ?? member ?? serviceAccount) !== undefined;
+  const caller = isNarrowed ? { key, member, serviceAccount } : isAdmin(account) ? {} : { member: idOf(account.member) };
+  return <AppLink to={pathsOf(account.organization).explain} search={caller} size="sm" underline="always"><Trans>Why was a call refused?</Trans></AppLink>;
 }
 
 /** Downloads the calls with everything that the ledger has of them, in its order. */

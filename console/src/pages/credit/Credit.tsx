@@ -67,7 +67,7 @@ function Balance() {
   const { data: line } = useSuspenseQuery(Credits.method.getCreditLine, { name: `${parent}/creditLine` });
   const { balanceNanoCredits, heldNanoCredits } = data;
   return (
-    <SimpleGrid cols={{ base: 2, md: 4 }} spacing="lg" className="surface" p={20}>
+    <SimpleGrid cols={{ base: 2, lg: 4 }} spacing="lg" className="surface" p={20}>
       <Figure
         label={<Trans>Balance</Trans>} value={<Amount nanoCredits={balanceNanoCredits} decimals={2} c={balanceNanoCredits < 0n ? "red" : undefined} />}
         note={<Trans>after ledger no. {formatCount(data.ledgerSequence, language)}</Trans>}

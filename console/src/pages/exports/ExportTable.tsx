@@ -2,6 +2,7 @@ import { type UsageExport, UsageExportFormat, UsageExport_State } from "@megarou
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Progress, Text, VisuallyHidden } from "@mantine/core";
 
+import { NarrowedTo } from "../../components/selection/Narrowed";
 import { usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { type Column, DataTable } from "../../table/DataTable";
@@ -15,7 +16,7 @@ export function ExportTable({ exports }: { readonly exports: readonly UsageExpor
   const { t } = useLingui();
   const language = useLanguage();
   const columns: readonly Column<UsageExport>[] = [
-    { id: "what", header: <Trans>What</Trans>, cell: (one) => <><Text size="sm" fw={500}><FormatName of={one.format} /></Text><Text size="xs" c="dimmed"><Period one={one} /></Text></> },
+    { id: "what", header: <Trans>What</Trans>, cell: (one) => <><Text size="sm" fw={500}><FormatName of={one.format} /></Text><Text size="xs" c="dimmed"><Period one={one} /></Text><Text size="xs" c="dimmed" className="cut"><NarrowedTo filter={one.usageFilter} /></Text></> },
     { id: "state", header: <Trans>State</Trans>, cell: (one) => <State one={one} /> },
     { id: "made", header: <Trans>Requested</Trans>, cell: (one) => <Time value={one.createTime} ago />, shown: "very-wide" },
     { id: "size", header: <Trans>Size</Trans>, cell: (one) => <>{formatBytes(one.sizeBytes, language)}{one.rowCount > 0n && <Text size="xs" c="dimmed"><Trans>{formatCount(one.rowCount, language)} rows</Trans></Text>}</>, align: "right", shown: "very-wide" },

@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { Confirmation } from "../../components/Confirmation";
 import { Part } from "../../components/Part";
+import { NarrowedTo } from "../../components/selection/Narrowed";
 import { CreateSchedule, EditSchedule } from "../../forms/exports/ScheduleForm";
 import { useParent } from "../../hooks/account";
 import { pageSize, usePaging } from "../../hooks/paging";
@@ -45,7 +46,7 @@ function Found() {
   const columns: readonly Column<ExportSchedule>[] = [
     {
       id: "name", header: <Trans>Name</Trans>,
-      cell: (one) => <><Text size="sm" fw={500} className="cut">{one.displayName}</Text><Text size="xs" c="dimmed"><FormatName of={one.format} /> · {periodName(one.period)}</Text></>,
+      cell: (one) => <><Text size="sm" fw={500} className="cut">{one.displayName}</Text><Text size="xs" c="dimmed"><FormatName of={one.format} /> · {periodName(one.period)}</Text><Text size="xs" c="dimmed" className="cut"><NarrowedTo filter={one.usageFilter} /></Text></>,
     },
     { id: "next", header: <Trans>Runs</Trans>, cell: (one) => <Times one={one} /> },
     { id: "last", header: <Trans>Last run</Trans>, cell: (one) => <Time value={one.lastRunTime} ago />, shown: "wide" },

@@ -2,7 +2,7 @@ import { skipToken } from "@tanstack/react-query";
 import { useQuery, useSuspenseQuery } from "@connectrpc/connect-query";
 import { ApiKeyView, ApiKeys, type BudgetUse, Guardrail_Mode, Guardrails, type RateUse, type ScopeAccess } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Alert, Badge, Button, NativeSelect, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Badge, Button, Code, NativeSelect, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 
@@ -11,6 +11,7 @@ import { Part } from "../../components/Part";
 import { MemberField } from "../../forms/fields/MemberField";
 import { isAdmin, usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
+import { useRefusalReason } from "../../hooks/refusals";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
 import { AppLink } from "../../ui/AppLink";
@@ -83,6 +84,7 @@ function Question() {
 function Answer({ caller, model }: { readonly caller: string; readonly model: string }) {
   const language = useLanguage();
   const { data } = useSuspenseQuery(Guardrails.method.explainAccess, { name: caller, modelName: model });
+  const reasonName = useRefusalReason();
   const amount = data.amountNanoCredits;
   return (
     <Stack gap="lg">
@@ -93,8 +95,10 @@ function Answer({ caller, model }: { readonly caller: string; readonly model: st
       ) : (
         <Alert color="red" variant="light" title={<Trans>A call would be refused now</Trans>} icon={<Icon name="close" />}>
           <Stack gap={4}>
-            <Text size="sm">{data.message}</Text>
-            <Text size="sm"><Trans>The caller reads the code {data.reason}.</Trans> {data.stoppedBy !== "" && <Trans>It is stopped by <AppLink to={pathOf(data.stoppedBy)}>{data.stoppedByDisplayName || idOf(data.stoppedBy)}</AppLink>, which an admin above can change.</Trans>}</Text>
+            <Text size="sm" fw={600}>{reasonName(data.reason)}</Text>
+            {data.stoppedBy !== "" && <Text size="sm"><Trans>The guardrail of <AppLink to={pathOf(data.stoppedBy)}>{data.stoppedByDisplayName || idOf(data.stoppedBy)}</AppLink> stops it. An admin above can change it.</Trans></Text>}
+            <Text size="sm"><Trans>The caller reads:</Trans></Text>
+            <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{`${data.reason}: ${data.message}`}</Code>
           </Stack>
         </Alert>
       )}

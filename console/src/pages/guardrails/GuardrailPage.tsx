@@ -125,9 +125,13 @@ function Actions({ guardrail, may }: { readonly guardrail: Guardrail; readonly m
   return (
     <Group gap="sm">
       {caller !== undefined && <AppLink to={pathsOf(account.organization).explain} search={{ [caller]: idOf(guardrail.scope) }}><Trans>Why was a call refused?</Trans></AppLink>}
-      <Button variant="default" disabled={!may} onClick={() => setAct("temporary")}><Trans>Change for a while…</Trans></Button>
-      <Button variant="default" disabled={!may} onClick={() => setAct("reset")}><Trans>Begin a new period…</Trans></Button>
-      <Button variant="light" color="red" disabled={!may || guardrail.updateTime === undefined} onClick={() => setAct("remove")}><Trans>Remove all limits…</Trans></Button>
+      {may && (
+        <>
+          <Button variant="default" onClick={() => setAct("temporary")}><Trans>Change for a while…</Trans></Button>
+          <Button variant="default" onClick={() => setAct("reset")}><Trans>Begin a new period…</Trans></Button>
+          <Button variant="light" color="red" disabled={guardrail.updateTime === undefined} onClick={() => setAct("remove")}><Trans>Remove all limits…</Trans></Button>
+        </>
+      )}
       <Confirmation opened={act === "reset"} close={close} title={<Trans>Start a new budget period?</Trans>} about={guardrail.scopeDisplayName || idOf(guardrail.scope)} verb={<Trans>Begin</Trans>} mutation={reset} confirm={() => reset.save({ name: guardrail.name, etag: guardrail.etag }, close)}>
         <Trans>Its spend of {formatCredits(guardrail.spentNanoCredits, language, 2)} starts at 0 within a second. What was spent stays in the ledger, in the reports and in the budgets above. The next period begins when it would have begun anyway.</Trans>
       </Confirmation>

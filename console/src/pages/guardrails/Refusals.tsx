@@ -1,5 +1,5 @@
-import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { type RefusalGroup, RefusalDimension, Usage } from "@megarouter/admin";
+import { useQuery, useSuspenseQuery } from "@connectrpc/connect-query";
+import { Guardrails, type RefusalGroup, RefusalDimension, Usage } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Text } from "@mantine/core";
 
@@ -42,8 +42,14 @@ export function Refusals({ caller }: RefusalsProps) {
     },
     caller === undefined
       ? { id: "key", header: <Trans>Key</Trans>, cell: (group) => (by(group) === "" ? "—" : <AppLink to={pathsOf(account.organization).explain} search={{ key: idOf(by(group)) }} className="cut">{group.values[1]?.displayName || idOf(by(group))}</AppLink>) }
-      : { id: "guardrail", header: <Trans>Refused by</Trans>, cell: (group) => (by(group) === "" ? <Trans>no guardrail</Trans> : <AppLink to={pathOf(by(group))} className="cut">{idOf(by(group))}</AppLink>) },
+      : { id: "guardrail", header: <Trans>Refused by</Trans>, cell: (group) => (by(group) === "" ? <Trans>no guardrail</Trans> : <GuardrailLink name={by(group)} />) },
     { id: "count", header: <Trans>Calls</Trans>, cell: (group) => formatCount(group.refusalCount, language), align: "right" },
   ];
   return <DataTable caption={t`Refused calls`} columns={columns} rows={data.groups} keyOf={(group) => group.values.map(({ value }) => value).join(" ")} />;
+}
+
+/** A guardrail by what it is of. Its id is shown until that is known, and to those who may not see it. */
+function GuardrailLink({ name }: { readonly name: string }) {
+  const { data } = useQuery(Guardrails.method.getGuardrail, { name });
+  return <AppLink to={pathOf(name)} className="cut">{data?.scopeDisplayName || idOf(name)}</AppLink>;
 }

@@ -58,13 +58,13 @@ function Figures({ summary }: { readonly summary: OrganizationSummary }) {
   const language = useLanguage();
   const line = summary.creditLine;
   return (
-    <SimpleGrid cols={{ base: 2, md: 4 }} spacing="lg" className="surface" p={20}>
+    <SimpleGrid cols={{ base: 2, lg: 4 }} spacing="lg" className="surface" p={20}>
       <Figure label={<Trans>Balance</Trans>} value={<Amount nanoCredits={summary.balanceNanoCredits} decimals={2} c={summary.balanceNanoCredits < 0n ? "red" : undefined} />} />
       <Figure label={<Trans>Spent in total</Trans>} value={<Amount nanoCredits={summary.spentNanoCredits} decimals={2} />} />
       <Figure label={<Trans>Topped up</Trans>} value={<Amount nanoCredits={summary.toppedUpNanoCredits} decimals={2} />} note={<span className="figures"><Trans>{formatCredits(summary.adjustedNanoCredits, language, 2)} granted and adjusted</Trans></span>} />
       {line !== undefined && summary.kind !== Organization_Kind.PERSONAL && (
         <Figure
-          label={<Trans>Credit line</Trans>} value={line.isUnlimited ? <Trans>Unlimited</Trans> : <Amount nanoCredits={line.lineNanoCredits} decimals={2} />}
+          label={<Trans>Credit line</Trans>} value={line.isUnlimited ? <Trans>Unlimited</Trans> : <Amount nanoCredits={line.lineNanoCredits} decimals={0} />}
           note={<Stack gap={4} mt={line.isUnlimited ? 0 : 4}>{!line.isUnlimited && <Meter used={line.usedNanoCredits} limit={line.lineNanoCredits} label={t`Credit line`} />}<span className="figures"><Trans>{formatCredits(line.usedNanoCredits, language, 2)} used by top-ups</Trans></span></Stack>}
         />
       )}

@@ -9,6 +9,7 @@ import { idOf } from "../../api/names";
 import { GuardrailSummary } from "../../components/GuardrailSummary";
 import { Part } from "../../components/Part";
 import { SpendOf } from "../../components/SpendOf";
+import { CreateSignInLink } from "../../forms/organization/CreateSignInLink";
 import { type MemberAct, MemberDialog } from "../../forms/organization/MemberForms";
 import { isAdmin, usePlace } from "../../hooks/account";
 import { useRoleName } from "../../hooks/labels";
@@ -65,6 +66,7 @@ export function MemberPage() {
 function Actions({ member }: { readonly member: Member }) {
   const { account } = usePlace();
   const [act, setAct] = useState<MemberAct | undefined>(undefined);
+  const [isSigningIn, setSigningIn] = useState(false);
   const may = mayChangeMember(account, member);
   if (account.member === member.name || !isAdmin(account)) return null;
   return (
@@ -74,10 +76,12 @@ function Actions({ member }: { readonly member: Member }) {
         {member.state === Member_State.SUSPENDED
           ? <Button variant="default" disabled={!may} onClick={() => setAct("resume")}><Trans>Resume</Trans></Button>
           : <Button variant="default" disabled={!may} onClick={() => setAct("suspend")}><Trans>Suspend</Trans></Button>}
+        {member.state === Member_State.ACTIVE && may && <Button variant="default" onClick={() => setSigningIn(true)}><Trans>Sign-in link…</Trans></Button>}
         <Button variant="default" disabled={!may} onClick={() => setAct("link")}><Trans>Link an identity…</Trans></Button>
         <Button variant="light" color="red" disabled={!may} onClick={() => setAct("remove")}><Trans>Remove</Trans></Button>
       </Group>
       {!may && <Text size="xs" c="dimmed">{member.state === Member_State.REMOVED ? <Trans>Removed: only an invite brings them back.</Trans> : <Trans>Only admins of a higher role change this member.</Trans>}</Text>}
+      {isSigningIn && <CreateSignInLink close={() => setSigningIn(false)} of={member.name} />}
       <MemberDialog act={act} member={member} close={() => setAct(undefined)} />
     </Stack>
   );

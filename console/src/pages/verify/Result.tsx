@@ -6,6 +6,7 @@ import { Alert, Button, SimpleGrid, Stack, Text } from "@mantine/core";
 import { organizationName } from "../../api/names";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { useLanguage } from "../../hooks/language";
+import { formatPeriod } from "../../reports/period";
 import type { ReportRow } from "../../reports/report_file";
 import { useSession } from "../../stores/session";
 import { type Column, DataTable } from "../../table/DataTable";
@@ -63,7 +64,7 @@ function Facts({ verified }: { readonly verified: Verified }) {
     <Properties
       entries={[
         [<Trans>Organization</Trans>, data.organization_name || data.organization],
-        [<Trans>Period</Trans>, `${time.format(new Date(data.start))} – ${time.format(new Date(data.end))}, ${data.time_zone}`],
+        [<Trans>Period</Trans>, `${formatPeriod(new Date(data.start), new Date(data.end), language, data.time_zone)}, ${data.time_zone}`],
         [<Trans>Only</Trans>, data.scope.names.length === 0 ? undefined : data.scope.names.join(", ")],
         [<Trans>Spent</Trans>, <Text span inherit fw={650}>{formatCredits(data.total.charge, language, 2)}</Text>],
         [<Trans>Calls</Trans>, formatCount(data.total.call_count, language)],
@@ -82,7 +83,7 @@ function Rows({ rows, areModels = false }: { readonly rows: readonly ReportRow[]
   const language = useLanguage();
   const caption = areModels ? t`Models` : t`Groups`;
   if (rows.length === 0) return null;
-  const nameOf = (row: ReportRow): string => row.name || row.ids.at(-1) || (areModels ? t`Other models` : t`Without a group`);
+  const nameOf = (row: ReportRow): string => row.name || row.ids.at(-1) || (areModels ? t`Other models` : row.ids.length > 1 ? t`Directly in this group` : t`Without a group`);
   const columns: readonly Column<ReportRow>[] = [
     { id: "name", header: caption, cell: (row) => <span className="cut" style={{ paddingLeft: row.ids.length > 1 ? 16 : 0 }}>{nameOf(row)}</span> },
     { id: "calls", header: <Trans>Calls</Trans>, cell: (row) => formatCount(row.usage.call_count, language), align: "right" },

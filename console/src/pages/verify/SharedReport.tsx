@@ -10,12 +10,13 @@ import { isSignedOut } from "../../api/errors";
 import { governed } from "../../api/transport";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { Part } from "../../components/Part";
+import { useLanguage } from "../../hooks/language";
 import { bytesOfBase64 } from "../../reports/der";
 import { arrivedReport } from "../../stores/arrival";
 import { Icon } from "../../ui/Icon";
 import { Surface } from "../../ui/Surface";
-import { Time } from "../../ui/Time";
 import { saveFile } from "../../util/files";
+import { formatTime } from "../../util/times";
 import { PublicPage } from "./PublicPage";
 import { Result } from "./Result";
 import { type Verified, verified } from "./verifying";
@@ -31,6 +32,7 @@ export function SharedReport() {
 }
 
 function Opening() {
+  const language = useLanguage();
   const certificates = useDeployment().report_certificates ?? [];
   const open = useMutation({
     mutationFn: async (): Promise<Opened> => {
@@ -52,11 +54,14 @@ function Opening() {
   if (open.isError) return <ErrorNotice error={open.error} retry={() => mutate()} />;
   if (open.data === undefined) return <Group role="status"><Loader size="sm" /><Text><Trans>Opening the report…</Trans></Text></Group>;
   const { answer, checked } = open.data;
+  // Nobody is signed in, so the page has no organization: the report says whose clocks its reader knows.
+  const timeZone = checked.file.data.time_zone;
+  const until = answer.expireTime === undefined ? "—" : `${formatTime(answer.expireTime, language, timeZone)} (${timeZone})`;
   return (
     <Stack gap="lg">
       <Surface
         title={answer.organizationDisplayName}
-        hint={<Trans>Shared by {answer.sharerDisplayName}. The link works until <Time value={answer.expireTime} />.</Trans>}
+        hint={<Trans>Shared by {answer.sharerDisplayName}. The link works until {until}.</Trans>}
         actions={<Button leftSection={<Icon name="download" size={16} />} onClick={() => saveFile("usage.pdf", [answer.pdf.slice()], "application/pdf")}><Trans>Download the PDF</Trans></Button>}
       >
         <Text size="sm" c="dimmed"><Trans>Its figures are below; the PDF has the charts too.</Trans></Text>
