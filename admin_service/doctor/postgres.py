@@ -60,7 +60,11 @@ async def _examined(connection: asyncpg.Connection, role: str) -> AsyncIterator[
         yield Finding("postgres login", Verdict.OK, f"{role}, without rights beyond its own")
     if login is not None:
         encrypted = login["is_encrypted"] or login["is_local"]
-        text = "encrypted, or on this machine" if encrypted else "not encrypted: add sslmode=verify-full to the URL"
+        text = (
+            "encrypted, or on this machine"
+            if encrypted
+            else "not encrypted: add sslmode=verify-full&sslrootcert=FILE to the URL"
+        )
         yield Finding("postgres connection", Verdict.OK if encrypted else Verdict.WARNING, text)
         if login["is_standby"]:
             yield Finding(

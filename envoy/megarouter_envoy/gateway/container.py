@@ -86,7 +86,9 @@ def container_plan(environment: Mapping[str, str], summarize: Callable[[Path], C
         sockets=_sockets(sockets, settings),
         journal_file=Path(settings[JOURNAL_FILE]),
         module_path=Path(settings[MODULE_SETTING]),
-        edge_secret_file=_readable(EDGE_SECRET_FILE, Path(settings[EDGE_SECRET_FILE])),
+        edge_secret_file=_sent_as_it_is(
+            EDGE_SECRET_FILE, _readable(EDGE_SECRET_FILE, Path(settings[EDGE_SECRET_FILE]))
+        ),
         routes=routes,
         fallbacks=tuple(order for order in catalog.fallbacks if known.issuperset(order)),
         discovery_socket=sockets / DISCOVERY_SOCKET,
@@ -153,11 +155,15 @@ def _sent_from_its_file(route: Route, file: Path | None) -> Route:
     """Returns a route that sends a key as it is in its mounted file, so that Envoy notices a replaced one."""
     if file is None or route.is_mock or route.wants_token or is_aws(route.authentication):
         return route
-    if file.read_text(encoding="utf-8") != route.credential:
-        raise ContainerError(
-            f"{CREDENTIALS_FOLDER}: {file.name} begins or ends with a space or a line break: remove it"
-        )
-    return dataclasses.replace(route, credential_file=file)
+    return dataclasses.replace(route, credential_file=_sent_as_it_is(CREDENTIALS_FOLDER, file))
+
+
+def _sent_as_it_is(variable: str, file: Path) -> Path:
+    """Returns the file, whose content becomes the value of a header."""
+    text = file.read_text(encoding="utf-8")
+    if text != text.strip():
+        raise ContainerError(f"{variable}: {file.name} begins or ends with a space or a line break: remove it")
+    return file
 
 
 def _credential_files(settings: Mapping[str, str]) -> dict[str, Path]:

@@ -57,7 +57,7 @@ async def open_pool(
         pepper: name of the pepper with which the service hashes secrets. The database stores it beside each hash.
 
     Raises:
-        StartRefusedError: the settings log in as another role.
+        StartRefusedError: the settings log in as another role, or a parameter of the URL cannot be used.
     """
     timeout_s = settings.database_timeout_ms / 1_000
     begin_with = {
@@ -141,11 +141,17 @@ async def _leave_as_it_is(_connection: Connection) -> None:
 
 
 async def until_available(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats an attempt until PostgreSQL answers, with growing pauses of at most a second."""
+    """Repeats an attempt of a starting service until PostgreSQL answers, with growing pauses of at most a second.
+
+    Raises:
+        StartRefusedError: a parameter of the URL cannot be used, so waiting does not help.
+    """
     backoff = Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
     while True:
         try:
             return await attempt()
+        except asyncpg.ClientConfigurationError as error:  # which is one of UNAVAILABLE
+            raise StartRefusedError(f"the database URL cannot be used: {error}") from None
         except UNAVAILABLE as error:
             logger.info("waiting for PostgreSQL", extra={"error": type(error).__name__})
         await asyncio.sleep(backoff.failed())

@@ -146,3 +146,13 @@ def test_a_credential_that_ends_with_a_line_break_is_refused_without_showing_it(
     said = refusal(capsys)
     assert "OPENAI_API_KEY" in said
     assert OPENAI_KEY not in said
+
+
+def test_an_edge_secret_that_ends_with_a_line_break_is_refused_without_showing_it(
+    environment: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(environment["MEGAROUTER_EDGE_SECRET_FILE"]).write_text("cd" * 32 + "\n")
+    said = refusal(capsys)
+    assert "MEGAROUTER_EDGE_SECRET_FILE: edge-secret" in said
+    assert "line break" in said
+    assert "cd" * 32 not in said
