@@ -102,5 +102,5 @@ def test_routes_and_ingresses_lead_to_the_two_doors() -> None:
         "megarouter-model",
         "megarouter-admin",
     ]
-    ingresses = of_kind(rendered("region"), "Ingress")
+    ingresses = of_kind(render(VALUES["region"], "ingress.enabled=true").manifests, "Ingress")
     assert [one["spec"]["rules"][0]["host"] for one in ingresses] == ["eu.ai.acme.example", "eu.ai-admin.acme.example"]

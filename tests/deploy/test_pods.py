@@ -27,6 +27,8 @@ from tests.support.deploying.manifests import (
 )
 
 every_set = pytest.mark.parametrize("name", VALUES)
+ENVOY_EXITS_AFTER_GRACE_S = 15
+"""At the latest."""
 ENVIRONMENTS_PROXY = frozenset({"SSL_CERT_FILE", "OTEL_EXPORTER_OTLP_ENDPOINT"})
 
 
@@ -57,6 +59,15 @@ def example(name: str, value: object) -> str:
     if name.endswith("REDIS_URL"):
         return "redis://redis:6379/0"
     return "postgresql://user:password@db/megarouter" if name.endswith("_URL") else "ab" * 32
+
+
+def shutdown_grace_s(container: Manifest) -> float:
+    """Returns how long a service may take to stop. The services of a pod stop one after the other."""
+    settings = SETTINGS_BY_SERVICE.get(service_of(container) or "")
+    if settings is None:
+        return 0.0
+    default = settings.model_fields["shutdown_grace_ms"].default
+    return int(variables(container).get("MEGAROUTER_SHUTDOWN_GRACE_MS", default)) / 1_000
 
 
 @every_set
@@ -156,10 +167,11 @@ def test_services_start_before_envoy_and_stop_after_it_the_books_last(name: str)
 def test_a_stopping_pod_has_time_to_drain_and_to_settle(name: str) -> None:
     gateway = next(pod for pod in pods(rendered(name)) if len(containers(pod)) > 2)
     [step] = [one for one in containers(gateway) if one["name"] == "configuration"]
-    [usage] = [one for one in containers(gateway) if one["name"] == "usage"]
-    drain_s = int(variables(step)["MEGAROUTER_DRAIN_GRACE_S"])
-    settle_s = int(variables(usage)["MEGAROUTER_SHUTDOWN_GRACE_MS"]) / 1_000
-    assert gateway["spec"]["terminationGracePeriodSeconds"] >= drain_s + settle_s
+    [envoy] = gateway["spec"]["containers"]
+    pause_s = int(envoy["lifecycle"]["preStop"]["exec"]["command"][-1])
+    drain_s = int(variables(step)["MEGAROUTER_DRAIN_GRACE_S"]) + ENVOY_EXITS_AFTER_GRACE_S
+    settle_s = sum(map(shutdown_grace_s, containers(gateway)))
+    assert gateway["spec"]["terminationGracePeriodSeconds"] >= pause_s + drain_s + settle_s
 
 
 @every_set

@@ -12,8 +12,8 @@ metadata:
     {{- end }}
 spec:
   {{- include "megarouter.placement" (list . "gateway" $gateway) | nindent 2 }}
-  # Envoy ends when its calls have ended, and then the services, which settle what it has reported.
-  terminationGracePeriodSeconds: {{ add $gateway.drainGraceSeconds 45 }}
+  # The pause before, Envoy, which ends when its calls have ended, and then one service after the other, which settle what it reported.
+  terminationGracePeriodSeconds: {{ add $gateway.drainGraceSeconds 5 15 40 }}
   initContainers:
     - name: configuration
       image: {{ $services }}
@@ -130,7 +130,8 @@ spec:
         - {name: journal, mountPath: /var/lib/megarouter/journal}
         {{- include "megarouter.envoyMounts" . | nindent 8 }}
   volumes:
-    - {name: envoy, emptyDir: {medium: Memory, sizeLimit: 64Mi}}
+    # A page of memory for each own key, of which there may be 10,000, and for each that was replaced a moment ago.
+    - {name: envoy, emptyDir: {medium: Memory, sizeLimit: 128Mi}}
     - {name: sockets, emptyDir: {medium: Memory, sizeLimit: 4Mi}}
     - {name: temporary, emptyDir: {sizeLimit: 1Gi}}
     {{- if not $gateway.journal.persistent }}
@@ -197,20 +198,15 @@ spec:
 {{/* A service beside Envoy. It starts before Envoy and stops after it. */}}
 {{- define "megarouter.sidecar" -}}
 {{- $root := .root -}}{{- $values := $root.Values -}}{{- $name := .name -}}
+{{- $variables := include "megarouter.sidecarVariables" . -}}
 - name: {{ $name }}
   image: {{ include "megarouter.image" (list $root $values.image.services) }}
   imagePullPolicy: {{ $values.image.pullPolicy }}
   restartPolicy: Always
   args: [{{ $name }}_service{{ if gt (int .workers) 1 }}, --workers, {{ .workers | quote }}{{ end }}]
   env:
-    - {name: MEGAROUTER_LISTEN, value: "unix:/run/megarouter/sockets/{{ $name }}.sock"}
-    {{- if has $name (list "authz" "ratelimit") }}
-    - {name: MEGAROUTER_ENVOY_LISTEN, value: "unix:/run/megarouter/sockets/{{ $name }}-envoy.sock"}
-    {{- end }}
-    - {name: MEGAROUTER_METRICS_LISTEN, value: "0.0.0.0:{{ .metrics }}"}
-    {{- include (printf "megarouter.%sVariables" $name) $root | nindent 4 }}
-    {{- include "megarouter.commonVariables" (list $root) | nindent 4 }}
-    {{- include "megarouter.settings" (list $root (index $values.gateway.settings $name)) | nindent 4 }}
+    {{- $variables | nindent 4 }}
+    {{- include "megarouter.settings" (list (index $values.gateway.settings $name) $variables) | nindent 4 }}
   ports:
     {{- range $worker := until (int .workers) }}
     - {name: {{ $name }}-{{ $worker }}, containerPort: {{ add $.metrics $worker }}}
@@ -240,6 +236,16 @@ spec:
     {{- include "megarouter.certificateMount" (list $root $name) | nindent 4 }}
     {{- end }}
     {{- include "megarouter.authoritiesMount" $root | nindent 4 }}
+{{- end }}
+
+{{- define "megarouter.sidecarVariables" -}}
+- {name: MEGAROUTER_LISTEN, value: "unix:/run/megarouter/sockets/{{ .name }}.sock"}
+{{- if has .name (list "authz" "ratelimit") }}
+- {name: MEGAROUTER_ENVOY_LISTEN, value: "unix:/run/megarouter/sockets/{{ .name }}-envoy.sock"}
+{{- end }}
+- {name: MEGAROUTER_METRICS_LISTEN, value: "0.0.0.0:{{ .metrics }}"}
+{{- include (printf "megarouter.%sVariables" .name) .root | nindent 0 }}
+{{- include "megarouter.commonVariables" (list .root) | nindent 0 }}
 {{- end }}
 
 {{- define "megarouter.redisVariable" -}}

@@ -52,18 +52,7 @@ securityContext:
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "megarouter.nodes" $values | nindent 0 }}
 {{- if $root.Values.topologySpread }}
 topologySpreadConstraints:
   {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
@@ -77,6 +66,31 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
+{{/* On which nodes a pod may run. */}}
+{{- define "megarouter.nodes" -}}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Kubernetes takes one of the two. */}}
+{{- define "megarouter.disruptionBudget" -}}
+{{- if hasKey . "minAvailable" }}
+minAvailable: {{ .minAvailable }}
+{{- else }}
+maxUnavailable: {{ .maxUnavailable }}
+{{- end }}
+{{- end }}
+
 {{/* A variable from a key of a Secret: (dict "name" … "secret" … "key" … "optional" true) */}}
 {{- define "megarouter.secretVariable" -}}
 - name: {{ .name }}
@@ -84,12 +98,16 @@ topologySpreadConstraints:
     secretKeyRef: {name: {{ .secret }}, key: {{ .key }}{{ if .optional }}, optional: true{{ end }}}
 {{- end }}
 
-{{/* Settings of the values file: (list . map). A secret must not be among them, because values are not secret. */}}
+{{/*
+Settings of the values file: (list map variables), after the variables that the chart sets, rendered. A secret must not be among
+them, because values are not secret; nor a variable of the chart, because Kubernetes refuses a name that comes twice.
+*/}}
 {{- define "megarouter.settings" -}}
-{{- $root := index . 0 -}}
-{{- range $name, $value := index . 1 }}
+{{- $set := index . 1 -}}
+{{- range $name, $value := index . 0 }}
 {{- if not (regexMatch "^(MEGAROUTER|OTEL)_[A-Z0-9_]+$" $name) }}{{ fail (printf "settings: %s is not a variable of MegaRouter or OpenTelemetry" $name) }}{{ end }}
 {{- if regexMatch "(_KEY|_PEPPER|_SECRET|_URL|_PASSWORD)$" $name }}{{ fail (printf "settings: %s is a secret or has a value of its own: use `secrets` or `urls`" $name) }}{{ end }}
+{{- if regexMatch (printf "name: %s(,|\\s|$)" $name) $set }}{{ fail (printf "settings: the chart sets %s itself: use the value for it, if there is one" $name) }}{{ end }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
 {{- end }}
