@@ -30,6 +30,7 @@ RUN = {
     "docs/guides/sign-in.md": "tests/e2e/docs/test_sign_in_guide.py",
     "docs/guides/scim.md": "tests/e2e/docs/test_guides.py",
 }
+_OF_KUBERNETES = "`tests/deploy` runs it in a folder of its own"
 NOT_RUN = {
     "python -m gateway_core.schema": "`./dev up` runs it, and so does every end-to-end test",
     "python -m admin_service.analytics.anomalies": "a unit test runs it on files of its own",
@@ -49,8 +50,14 @@ NOT_RUN = {
     "sudo ./make-secrets.sh": "a test of `tests/deploy` runs it on a copy",
     "sudo chown": "gives files of the host to the user of containers",
     "sudo docker compose": "needs Docker; `tests/deploy` checks the file",
-    "kubectl": "needs a cluster; `tests/deploy` checks the manifests",
-    "helm": "needs a cluster; `tests/deploy` renders the chart",
+    "kubectl": "needs a cluster; `tests/deploy` runs those that create something, and checks the names in all others",
+    "helm": "needs a cluster; `tests/deploy` renders the chart with the same arguments",
+    "for key in": _OF_KUBERNETES,
+    "for service in": _OF_KUBERNETES,
+    "for file in": _OF_KUBERNETES,
+    "database=": _OF_KUBERNETES,
+    'printf %s "postgresql': _OF_KUBERNETES,
+    'printf %s "rediss': _OF_KUBERNETES,
     "./dev bench": "takes minutes; its options are checked below",
     "./dev console": "a test makes the same link and opens it; `tests/browser` builds the console",
     "./dev lint": "CI runs it in addition to the suite",
