@@ -210,6 +210,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the most calls in a batch (MEGAROUTER_SETTLE_BATCH_ENTRIES)",
     )
     add("--batch-interval-ms", type=float, default=Batching.interval_s * 1e3, help="how long a call waits for others")
+    add("--leave-busy", action="store_true", help="tries batches that leave out organizations whose heads are busy")
     add("--seconds", type=float, default=5.0, help="how long it is watched, after a second of warming up")
     add("--seed", type=int, default=1, help="the same seed gives the same result")
     return parser
@@ -230,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan = Plan(
         asked.envoys, asked.calls_per_second, postgres_cores=asked.postgres_cores, redis_nodes=asked.redis_nodes
     )
-    batching = Batching(asked.batch_entries, asked.batch_interval_ms / 1e3)
+    batching = Batching(asked.batch_entries, asked.batch_interval_ms / 1e3, leaves_busy=asked.leave_busy)
     random = Random(asked.seed)  # noqa: S311 - no secret
     result = simulate(plan, load, random, seconds=asked.seconds, batching=batching)
     sys.stdout.write(report(result, load) + "\n")

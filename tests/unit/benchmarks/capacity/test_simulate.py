@@ -97,6 +97,18 @@ def test_a_batch_waits_for_the_head_of_its_largest_organization() -> None:
     assert result.settled_per_second < 1_400, "the calls of the others alone are as many"
 
 
+def test_batches_that_leave_busy_organizations_settle_the_others() -> None:
+    slow = replace(COSTS, batch=BatchCosts(idle=(0.02, 0.0, 0.0), postgres=(0.0, 0.0, 0.0), service=(0.0, 0.0, 0.0)))
+    load, plan = Load(2_000.0, organizations=10, burst_factor=1.0), Plan(50, 2_000.0)
+    waits, leaves = (
+        simulate(plan, load, Random(1), seconds=5.0, costs=slow, batching=Batching(leaves_busy=one))
+        for one in (False, True)
+    )
+    assert leaves.decided == leaves.settled + leaves.waiting
+    assert leaves.settled_per_second > 1.3 * waits.settled_per_second
+    assert quantile(leaves.lag_s, 0.5) < quantile(waits.lag_s, 0.5)
+
+
 def test_calls_come_as_often_as_asked_with_and_without_bursts() -> None:
     for load in (STEADY, replace(STEADY, burst_factor=5.0, burst_share=0.2)):
         found = Counter(one for _, one in takewhile(lambda call: call[0] < 200, arrivals(load, Random(2))))
