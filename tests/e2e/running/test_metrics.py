@@ -1,6 +1,7 @@
 """The services' metrics about calls, settlements and the journal."""
 
 import asyncio
+import functools
 import re
 import signal
 import sys
@@ -163,7 +164,9 @@ async def test_the_live_page_shows_calls_settlement_and_processes(measured: Stac
     """The page also works in a pipe, one page after another, until Ctrl-C."""
     lines = ("over a rate limit +0", "open holds +[0-9]", "authz_service +[0-9]+% +[0-9.]+ MB +up +up")
     command = [sys.executable, "-m", "deploy.local", "status", "--watch", "--home", str(measured.home.directory)]
-    page = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    # A shell lets background jobs ignore Ctrl-C, and a child would inherit that from the tests.
+    heeds = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    page = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, preexec_fn=heeds)
     assert page.stdout is not None
     text = ""
     try:

@@ -27,5 +27,5 @@ def dumped_page(address: str, profile: os.PathLike[str]) -> str:
     """Returns the elements of a page as Chromium has them after its scripts have run."""
     assert CHROMIUM is not None
     options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={os.fspath(profile)}")
-    command = [CHROMIUM, *options, "--virtual-time-budget=20000", "--timeout=20000", "--dump-dom", address]
+    command = [CHROMIUM, *options, "--virtual-time-budget=20000", "--timeout=50000", "--dump-dom", address]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
