@@ -31,7 +31,7 @@ export function useInviteState(): (state: Invite_State) => string {
   const { t } = useLingui();
   return (state) =>
     ({
-      [Invite_State.UNSPECIFIED]: "", [Invite_State.PENDING]: t`Not used yet`, [Invite_State.ACCEPTED]: t`Used up`, [Invite_State.REVOKED]: t`Revoked`,
+      [Invite_State.UNSPECIFIED]: "", [Invite_State.PENDING]: t`Unused`, [Invite_State.ACCEPTED]: t`Used up`, [Invite_State.REVOKED]: t`Revoked`,
       [Invite_State.EXPIRED]: t`Expired`,
     })[state];
 }

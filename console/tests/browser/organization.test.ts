@@ -252,7 +252,7 @@ test("an admin makes a new member with a sign-in link, which is shown once, and 
   await form.getByText("Copy the secret now").waitFor();
   await page.keyboard.press("Escape");
   const link = page.getByRole("region", { name: "Sign-in links" }).getByRole("row").filter({ hasText: name });
-  await link.getByText("Not used yet").waitFor();
+  await link.getByText("Unused").waitFor();
   await link.getByRole("button", { name: "Revoke…" }).click();
   await form.getByText("The member stays a member.").waitFor();
   await form.getByRole("button", { name: "Revoke" }).click();

@@ -40,7 +40,7 @@ export function Invites() {
         <SearchField value={search.q ?? ""} label={t`Search by address or domain`} onChange={(q) => change({ q: q || undefined })} />
         <NativeSelect
           aria-label={t`State`} value={search.state ?? ""} onChange={(event) => change({ state: (event.currentTarget.value || undefined) as keyof typeof states | undefined })}
-          data={[{ value: "", label: t`Every state` }, { value: "pending", label: t`Not used yet` }, { value: "accepted", label: t`Used up` }, { value: "revoked", label: t`Revoked` }, { value: "expired", label: t`Expired` }]}
+          data={[{ value: "", label: t`Every state` }, { value: "pending", label: t`Unused` }, { value: "accepted", label: t`Used up` }, { value: "revoked", label: t`Revoked` }, { value: "expired", label: t`Expired` }]}
         />
       </Group>
       <Surface flush><Part height={420}><Found /></Part></Surface>

@@ -46,7 +46,7 @@ export function SignInLinks() {
         <SearchField value={search.q ?? ""} label={t`Search by name`} onChange={(q) => change({ q: q || undefined })} />
         <NativeSelect
           aria-label={t`State`} value={search.state ?? ""} onChange={(event) => change({ state: (event.currentTarget.value || undefined) as typeof search.state })}
-          data={[{ value: "", label: t`Not used yet` }, { value: "all", label: t`Every state` }, { value: "used", label: t`Used up` }, { value: "revoked", label: t`Revoked` }, { value: "expired", label: t`Expired` }]}
+          data={[{ value: "", label: t`Unused` }, { value: "all", label: t`Every state` }, { value: "used", label: t`Used up` }, { value: "revoked", label: t`Revoked` }, { value: "expired", label: t`Expired` }]}
         />
       </Group>
       <Surface flush><Part height={420} denied={denied}><Found /></Part></Surface>
@@ -92,7 +92,7 @@ function Found() {
 function LinkState({ state }: { readonly state: SignInLink_State }) {
   const { t } = useLingui();
   const { label, color } = {
-    [SignInLink_State.UNSPECIFIED]: { label: "", color: "gray" }, [SignInLink_State.PENDING]: { label: t`Not used yet`, color: "blue" }, [SignInLink_State.USED]: { label: t`Used up`, color: "teal" },
+    [SignInLink_State.UNSPECIFIED]: { label: "", color: "gray" }, [SignInLink_State.PENDING]: { label: t`Unused`, color: "blue" }, [SignInLink_State.USED]: { label: t`Used up`, color: "teal" },
     [SignInLink_State.REVOKED]: { label: t`Revoked`, color: "red" }, [SignInLink_State.EXPIRED]: { label: t`Expired`, color: "gray" },
   }[state];
   return <Badge variant="light" radius="sm" tt="none" color={color}>{label}</Badge>;
