@@ -85,7 +85,7 @@ test("an operator grants credit and raises the credit line, and the audit log ha
   await page.getByLabel("Line in credits").fill(String(line));
   await page.getByRole("dialog").getByRole("button", { name: "Set the credit line" }).click();
   await page.getByText("The credit line is set.").waitFor();
-  await page.getByText(`${line.toLocaleString("en-US")}.00`).waitFor();
+  await page.getByText(line.toLocaleString("en-US"), { exact: true }).first().waitFor();
   await go(page, `${operators}/auditLog?organization=acme`);
   const entries = page.getByRole("region", { name: "Audit log of the operators" });
   await entries.getByRole("row", { name: /GrantCredit/ }).first().waitFor();
