@@ -146,7 +146,7 @@ class Change:
             LookupError: the organization does not exist.
         """
         await act_for(self.connection, [organization])
-        if await self.connection.fetchval(_LOCK_ORGANIZATION, organization) is None:
+        if await lock_organization(self.connection, organization) is None:
             raise LookupError(f"no organization {organization}")
 
     @asynccontextmanager
@@ -259,6 +259,16 @@ class Changes:
             await asyncio.sleep(interval_s)
 
 
+async def lock_organization(connection: Connection, organization: str) -> str | None:
+    """Waits until no other transaction changes the organization, and keeps others from it until this one ends.
+
+    Returns:
+        Its state, such as `ACTIVE`, or None if there is no such organization.
+    """
+    state: str | None = await connection.fetchval(_LOCK_ORGANIZATION, organization)
+    return state
+
+
 async def _joined(connection: Connection, asked: Asked) -> Asked:
     """Returns the call with a user: creates one for a person who accepts an invite and is no user yet. A failure rolls it back."""
     if asked.grant.newcomer is None:
@@ -284,13 +294,13 @@ async def _locked(
         operator = await authorize_operator(connection, asked)
         validate()
         if asked.organizations:
-            await connection.execute(_LOCK_ORGANIZATION, *asked.organizations)
+            await lock_organization(connection, *asked.organizations)
         return operator
     organizations = list(asked.organizations)
     before = await connection.fetchval(_REVISION, organizations)
     caller = await authorize(connection, asked)
     validate()
-    state = await connection.fetchval(_LOCK_ORGANIZATION, caller.resource.organization)
+    state = await lock_organization(connection, caller.resource.organization)
     if await connection.fetchval(_REVISION, organizations) != before:
         caller = await authorize(connection, asked)
     if state != "ACTIVE" and asked.method.permission not in _WHILE_NOT_ACTIVE:

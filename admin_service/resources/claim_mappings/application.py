@@ -21,13 +21,13 @@ from admin_service.resources.members.store import (
     set_member_state,
 )
 from admin_service.serving.audit_entries import Author, json_of
+from admin_service.serving.change_transaction import lock_organization
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 logger = logging.getLogger(__name__)
 
 APPLY: Final = "megarouter.admin.v1.SignIn/ApplyClaims"
-_LOCK: Final = "SELECT state FROM organizations WHERE organization_id = $1 FOR NO KEY UPDATE"
 
 
 class ClaimApplication:
@@ -56,7 +56,7 @@ class ClaimApplication:
     ) -> None:
         """Applies the claims in one organization, under its lock, from what is true then."""
         user, issuer = author.user, author.issuer
-        await connection.fetchval(_LOCK, organization)
+        await lock_organization(connection, organization)
         known = await store.given_to(connection, organization, user)
         if known and known[1] != issuer:
             return  # another identity provider decides about this member

@@ -20,6 +20,7 @@ from admin_service.resources.export_schedules.timing import exported_period, lat
 from admin_service.resources.usage_exports import store as exports
 from admin_service.resources.usage_exports.messages import export_message
 from admin_service.serving.audit_entries import Author, json_of
+from admin_service.serving.change_transaction import lock_organization
 from gateway_core.model.limits.cycles import Cycle
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
@@ -37,8 +38,6 @@ PAUSE: Final = "megarouter.admin.v1.ExportSchedules/PauseExportSchedule"
 _WEEK_H: Final = 7 * 24
 _BATCH: Final = 20
 _DUE: Final = "SELECT organization_id, schedule_id FROM export_schedules_due($1, $2)"
-# As every change of an organization does: so only one replica runs a schedule, and no right changes while it does.
-_LOCK: Final = "SELECT state FROM organizations WHERE organization_id = $1 FOR NO KEY UPDATE"
 
 
 class ScheduleRunner:
@@ -73,7 +72,8 @@ class ScheduleRunner:
         started = 0
         for organization, schedule in due:
             async with acting_for(self._pool, organization) as connection:
-                if await connection.fetchval(_LOCK, organization) == "ACTIVE":
+                # So only one replica runs a schedule, and no right changes while it does.
+                if await lock_organization(connection, organization) == "ACTIVE":
                     row = await store.get_schedule(connection, organization, schedule)
                     if row is not None and not row.pause_reason:
                         started += await self._run(connection, row, now)

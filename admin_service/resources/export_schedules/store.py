@@ -16,7 +16,7 @@ COLUMNS: Final = (
     " s.create_time, s.update_time"
 )
 _GET: Final = f"SELECT {COLUMNS} FROM export_schedules s WHERE s.organization_id = $1 AND s.schedule_id = $2"  # noqa: S608
-# Those of people who have left cannot be seen by anyone, so they take nobody's place.
+# No one sees the schedules of people who have left, so they do not count.
 _COUNTS: Final = """
 SELECT count(*) AS all, count(*) FILTER (WHERE requester = $2) AS own FROM export_schedules
  WHERE organization_id = $1 AND pause_reason <> 'CREATOR_GONE'
@@ -93,13 +93,34 @@ class Due:
     zone: ZoneInfo
 
 
-def make_row(*values: object) -> ScheduleRow:
-    """Returns a schedule from its columns."""
-    organization, schedule, requester, user, role, display_name, request, period, cadence, *rest = values
-    weekday, day_of_month, hour, *others = rest
-    rhythm = Rhythm(Cycle(str(cadence)), weekday, day_of_month, hour)  # type: ignore[arg-type] # integers
-    plan = Plan(str(display_name), request, Cycle(str(period)), rhythm)  # type: ignore[arg-type] # bytes
-    return ScheduleRow(organization, schedule, requester, user, role, plan, *others)  # type: ignore[arg-type] # as the columns are
+def make_row(
+    organization: str,
+    schedule: str,
+    requester: str,
+    user: str,
+    role: str,
+    display_name: str,
+    request: bytes,
+    period: str,
+    cadence: str,
+    weekday: int,
+    day_of_month: int,
+    hour: int,
+    pause_reason: str,
+    due_after: dt.datetime,
+    next_run_time: dt.datetime,
+    time_zone: str,
+    last_run_time: dt.datetime | None,
+    last_export: str,
+    create_time: dt.datetime,
+    update_time: dt.datetime,
+) -> ScheduleRow:
+    """Makes a row from `COLUMNS`."""
+    plan = Plan(display_name, request, Cycle(period), Rhythm(Cycle(cadence), weekday, day_of_month, hour))
+    return ScheduleRow(
+        organization, schedule, requester, user, role, plan, pause_reason, due_after, next_run_time, time_zone, last_run_time,
+        last_export, create_time, update_time,
+    )  # fmt: skip
 
 
 async def get_schedule(connection: Connection, organization: str, schedule: str) -> ScheduleRow | None:
