@@ -81,7 +81,7 @@ test("the member calls until the budget is used up, and understands why", async 
   expect(status).toBe(402);
   await member.getByRole("link", { name: "Go to home page" }).click();
   await settled(member);
-  // The small figures are told from nothing.
+  // Small figures do not read as 0.00.
   await member.getByText("of 0.000200").first().waitFor();
   expect(await member.locator("main").getByText("0.00", { exact: true }).count()).toBe(0);
   await member.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Calls" }).click();

@@ -83,7 +83,7 @@ function Found() {
         opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this link?</Trans>} about={revoked?.memberDisplayName || idOf(revoked?.member ?? "")} verb={<Trans>Revoke</Trans>} mutation={saving}
         confirm={() => saving.save({ name: revoked?.name ?? "" }, () => setRevoked(undefined))}
       >
-        <Trans>Nobody can sign in with it any more. The member stays a member.</Trans>
+        <Trans>It signs no one in any more. The member stays a member.</Trans>
       </Confirmation>
     </>
   );

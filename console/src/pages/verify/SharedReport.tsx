@@ -54,7 +54,7 @@ function Opening() {
   if (open.isError) return <ErrorNotice error={open.error} retry={() => mutate()} />;
   if (open.data === undefined) return <Group role="status"><Loader size="sm" /><Text><Trans>Opening the report…</Trans></Text></Group>;
   const { answer, checked } = open.data;
-  // Nobody is signed in, so the page has no organization: the report says whose clocks its reader knows.
+  // Without a sign-in the page has no organization. The report says which time zone its figures use.
   const timeZone = checked.file.data.time_zone;
   const until = answer.expireTime === undefined ? "—" : `${formatTime(answer.expireTime, language, timeZone)} (${timeZone})`;
   return (
