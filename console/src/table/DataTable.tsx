@@ -27,7 +27,7 @@ interface DataTableProps<Row> {
 /** One page of a list. The first cell of a row has the link to what it is about. */
 export function DataTable<Row>({ caption, columns, rows, keyOf, selection, open }: DataTableProps<Row>) {
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={caption}>
+    <div className={selection === undefined ? "table-scroll" : "table-scroll choosing"} tabIndex={0} role="region" aria-label={caption}>
       <Table highlightOnHover verticalSpacing="sm">
         <Table.Caption p={0} m={0}><VisuallyHidden>{caption}</VisuallyHidden></Table.Caption>
         <Table.Thead>
