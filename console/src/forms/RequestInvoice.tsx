@@ -7,6 +7,8 @@ import { ErrorNotice } from "../components/ErrorNotice";
 import { usePlace } from "../hooks/account";
 import { useRequestId } from "../hooks/request_id";
 import { useSaving } from "../hooks/saving";
+import { pathsOf } from "../paths";
+import { AppLink } from "../ui/AppLink";
 import { Surface } from "../ui/Surface";
 import { parseCredits } from "../util/credits";
 import { moneyOf } from "../util/money";
@@ -49,7 +51,7 @@ export function RequestInvoice({ onDone }: { readonly onDone: (name: string) => 
         <Stack gap="md" maw={560}>
           {asking.isError && <ErrorNotice error={asking.error} />}
           {billingEmail === "" ? (
-            <Alert color="orange" variant="light" title={<Trans>The organization has no billing contact</Trans>}><Trans>A Super Admin sets one: megarouter organizations update --billing-email ADDRESS</Trans></Alert>
+            <Alert color="orange" variant="light" title={<Trans>The organization has no billing contact</Trans>}><Trans>A Super Admin sets one in the <AppLink to={pathsOf(account.organization).settings} underline="always">settings</AppLink>.</Trans></Alert>
           ) : (
             <Alert color="accent" variant="light" title={<Trans>What happens</Trans>}><Trans>The request goes to {billingEmail} by e-mail. No credit moves.</Trans></Alert>
           )}

@@ -22,7 +22,7 @@ export function PageHeader({ title, crumbs = [], hint, actions }: PageHeaderProp
   const timeZone = useTimeZone();
   return (
     <Group justify="space-between" align="flex-end" mb="lg" gap="md">
-      <Box style={{ minWidth: 0, flex: "1 1 280px" }}>
+      <Box style={{ minWidth: 0, flex: "1 1 400px" }}>
         {crumbs.length > 0 && (
           <Group component="nav" gap={4} mb={4} c="dimmed" aria-label={crumbs.map((crumb) => crumb.label).join(" / ")}>
             {crumbs.map((crumb, index) => (

@@ -39,9 +39,9 @@ function OpenAlerts() {
   return (
     <Stack gap="sm">
       {data.notifications.map((one) => (
-        <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
+        <Group key={one.name} gap="xs" align="flex-start">
           <Severity severity={one.severity} />
-          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} />{refusing.has(one.eventType) && <> <AppLink to={pathsOf(parent).explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></>}</Text>
+          <Text size="sm" component="div" style={{ flex: "1 1 220px", overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} />{refusing.has(one.eventType) && <> <AppLink to={pathsOf(parent).explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></>}</Text>
           <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
         </Group>
       ))}
@@ -58,9 +58,9 @@ function OpenAnomalies() {
   return (
     <Stack gap="sm">
       {data.anomalies.map((one) => (
-        <Group key={one.name} gap="sm" wrap="nowrap" align="flex-start">
+        <Group key={one.name} gap="xs" align="flex-start">
           <Badge variant="light" color="orange" radius="sm" tt="none" style={{ flex: "none" }}><Trans>Unusual spend</Trans></Badge>
-          <Text size="sm" component="div" style={{ flex: 1, overflowWrap: "anywhere" }}>
+          <Text size="sm" component="div" style={{ flex: "1 1 220px", overflowWrap: "anywhere" }}>
             <AppLink to={pathOf(one.name)} underline="always">{one.scopeDisplayName || idOf(one.scope)}</AppLink>{" "}
             <Trans>{formatCredits(one.actualNanoCredits, language, 2)} instead of {formatCredits(one.expectedNanoCredits, language, 2)}</Trans>
           </Text>

@@ -54,8 +54,10 @@ export function useEventTypes(): readonly { readonly group: string; readonly ite
   ];
 }
 
-/** What people read for a type of event. One that no rule can name is shown as it is. */
+/** What people read for a type of event. One that the console does not know is shown as it is. */
 export function useEventName(): (type: string) => string {
+  const { t } = useLingui();
   const groups = useEventTypes();
-  return (type) => groups.flatMap((group) => group.items).find((item) => item.value === type)?.label ?? type;
+  const withoutRule: Readonly<Record<string, string>> = { "channel.disabled": t`A channel was disabled` };
+  return (type) => withoutRule[type] ?? groups.flatMap((group) => group.items).find((item) => item.value === type)?.label ?? type;
 }
