@@ -75,7 +75,7 @@ def _period(start: dt.datetime, end: dt.datetime) -> TimeRange:
 def _noisy_question() -> analytics_pb2.QueryUsageRequest:
     return analytics_pb2.QueryUsageRequest(
         name=f"organizations/{ORGANIZATION}", time_range=_period(START, END), limit=50,
-        group_by=[Dimension.USAGE_DIMENSION_MEMBER, Dimension.USAGE_DIMENSION_PROVIDER, Dimension.USAGE_DIMENSION_ENDPOINT],
+        group_by=[Dimension.USAGE_DIMENSION_API_KEY, Dimension.USAGE_DIMENSION_PROVIDER],
     )  # fmt: skip
 
 
