@@ -291,6 +291,8 @@ def _signing(settings: AdminSettings) -> SigningFiles | None:
 
 
 def _operators(settings: AdminSettings) -> Operators:
+    if not settings.operators.strip():
+        logger.warning("there are no operators, so nobody can create credit: set MEGAROUTER_OPERATORS")
     try:
         return parse_operators(settings.operators)
     except ValueError as error:
