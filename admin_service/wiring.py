@@ -80,6 +80,7 @@ from admin_service.resources.virtual_models.service import VirtualModelsApi
 from admin_service.scim.endpoint import ScimApi, scim_handler
 from admin_service.serving.change_transaction import Changes
 from admin_service.serving.guard import Guard, ResourceApi
+from admin_service.serving.questions import Questions
 from admin_service.sign_in.issuers import Issuers, IssuersError, read_issuers
 from admin_service.sign_in.people import BearerTokens, IdentityTokens
 from gateway_core.model.alerts.targets import AllowedTargets
@@ -179,6 +180,7 @@ async def open_service(
             proof,
             tracing,
             make_incident_id=lambda: secrets.token_hex(8),
+            questions=Questions(settings.database_pool_size),
             offers_personal_accounts=settings.personal_accounts,
         )
         apis = _apis(settings, pool, reads, redis, page_tokens, issuers, IdentityLinks(issuers))
@@ -289,6 +291,8 @@ def _signing(settings: AdminSettings) -> SigningFiles | None:
 
 
 def _operators(settings: AdminSettings) -> Operators:
+    if not settings.operators.strip():
+        logger.warning("there are no operators, so nobody can create credit: set MEGAROUTER_OPERATORS")
     try:
         return parse_operators(settings.operators)
     except ValueError as error:

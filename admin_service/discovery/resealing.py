@@ -8,6 +8,7 @@ import asyncpg
 
 from admin_service.resources.catalog_changes.sealed import replace_seal, sealed_credentials
 from admin_service.resources.catalog_changes.sealing import CredentialKeys
+from admin_service.serving.seal_progress import SealProgress
 from gateway_core.stores.channel_seals import SealError
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
 
@@ -21,6 +22,7 @@ async def keep_resealing(pool: asyncpg.Pool, keys: CredentialKeys, interval_s: f
 
     Replicas that still have the old key go on sealing with it, so this is repeated.
     """
+    progress = SealProgress("credentials")
     while True:
         try:
             async with pool.acquire() as connection:
@@ -28,10 +30,7 @@ async def keep_resealing(pool: asyncpg.Pool, keys: CredentialKeys, interval_s: f
         except (*UNAVAILABLE, asyncpg.PostgresError) as error:
             logger.warning("cannot seal credentials again", extra={"error": type(error).__name__})
         else:
-            if changed or unknown:
-                logger.info("sealed credentials with the new key", extra={"changed": changed, "unknown": unknown})
-            else:
-                logger.info("every credential is sealed with the new key: the previous one can be removed")
+            progress.passed(changed, unknown)
         await asyncio.sleep(interval_s)
 
 

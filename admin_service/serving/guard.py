@@ -36,6 +36,7 @@ from admin_service.api.errors import (
     unauthenticated,
 )
 from admin_service.serving.change_transaction import Changes, MakeChange
+from admin_service.serving.questions import Questions
 from gateway_core.runtime.telemetry.semconv import RPC_METHOD, RPC_SYSTEM_NAME
 from gateway_core.runtime.telemetry.tracing import Tracing
 from gateway_core.stores.postgres.connections import UNAVAILABLE
@@ -69,8 +70,9 @@ class ResourceApi(Protocol):
     rules: Mapping[str, Rule]
     """Checks beyond the rules in the proto, by RPC name.
 
-    An API may also have `refusals`, by RPC name: what records a refused change in the audit log. And `scope`, if its requests
-    name no organization: what writes that of the credential into a request, before the caller is authorized.
+    An API may also have `refusals`, by RPC name: what records a refused change in the audit log. `questions`: names of RPCs in
+    `handlers` that read much usage, in which each organization has a share. And `scope`, if its requests name no organization:
+    what writes that of the credential into a request, before the caller is authorized.
     """
 
 
@@ -90,6 +92,7 @@ class Guard:
         proof: EdgeProof,
         tracing: Tracing,
         make_incident_id: Callable[[], str],
+        questions: Questions,
         *,
         offers_personal_accounts: bool,
     ) -> None:
@@ -99,6 +102,7 @@ class Guard:
         self._changes = Changes(pool)
         self._tracing = tracing
         self._make_incident_id = make_incident_id
+        self._questions = questions
         self._offers_personal_accounts = offers_personal_accounts
 
     def generic_handler(self, api: ResourceApi) -> "grpc.GenericRpcHandler[Any, Any]":
@@ -164,7 +168,11 @@ class Guard:
                 return await self._change(asked, make, lambda: _validate(method, rule, request), api)
             caller = await self._authorize(asked)
             _validate(method, rule, request)
-            return await api.handlers[method.descriptor.name](request, caller)
+            handle = api.handlers[method.descriptor.name]
+            if isinstance(caller, Caller) and method.descriptor.name in getattr(api, "questions", ()):
+                async with self._questions.of(caller.actor.organization):
+                    return await handle(request, caller)
+            return await handle(request, caller)
         except AdminError:
             raise
         except UNAVAILABLE as error:

@@ -61,6 +61,25 @@ def test_a_secret_that_is_not_set_stops_the_start() -> None:
             composed({key: value for key, value in SECRETS.items() if key != name})
 
 
+def test_only_the_demo_has_operators_that_no_one_named(document: dict[str, Any]) -> None:
+    def operators(of: dict[str, Any]) -> dict[str, str]:
+        return {
+            name: of["services"][name]["environment"]["MEGAROUTER_OPERATORS"] or "" for name in ("admin", "admin-demo")
+        }
+
+    assert operators(document) == {"admin": "", "admin-demo": "user:acme-olivia"}
+    named = composed({**SECRETS, "MEGAROUTER_OPERATORS": "user:olivia"})
+    assert operators(named) == {"admin": "user:olivia", "admin-demo": "user:olivia"}
+
+
+def test_each_profile_has_one_admin_service_with_the_same_name(document: dict[str, Any]) -> None:
+    found = {name: one for name, one in document["services"].items() if one.get("command") == ["admin_service"]}
+    assert {name: one["profiles"] for name, one in found.items()} == {"admin": ["production"], "admin-demo": ["demo"]}
+    assert "admin" in found["admin-demo"]["networks"]["inside"]["aliases"]
+    assert set(found["admin-demo"]["networks"]) == set(found["admin"]["networks"])
+    assert document["services"]["demo"]["depends_on"].keys() == {"admin-demo"}
+
+
 def test_the_configuration_of_envoy_is_made_from_variables_that_its_program_knows(document: dict[str, Any]) -> None:
     for profile in ("demo", "production"):
         step = document["services"][f"configuration-{profile}"]

@@ -48,6 +48,7 @@ class AnalyticsApi:
             "ListTopConsumers": self._read_by(self.list_top_consumers),
             "QueryUsage": self._read_by(self.query_usage),
         }
+        self.questions = frozenset(self.handlers)
         self.changes: Mapping[str, MakeChange] = {}
         self.rules: Mapping[str, Rule] = {}
 

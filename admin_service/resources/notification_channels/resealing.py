@@ -12,6 +12,7 @@ from typing import Final
 
 import asyncpg
 
+from admin_service.serving.seal_progress import SealProgress
 from gateway_core.stores.channel_seals import Place, SealError, Use, is_sealed_with, open_seal, seal
 from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
@@ -67,17 +68,14 @@ class Resealing:
 
     async def keep_sealing(self, interval_s: float = INTERVAL_S) -> None:
         """Passes over all channels every `interval_s` seconds until canceled."""
+        progress = SealProgress("channels")
         while True:
             try:
                 done = await self.seal_all()
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
                 logger.warning("cannot seal channels again", extra={"error": type(error).__name__})
             else:
-                if done.changed or done.unknown:
-                    counts = {"changed": done.changed, "unknown": done.unknown}
-                    logger.info("sealed channels with the new key", extra=counts)
-                else:
-                    logger.info("every channel is sealed with the new key: the previous one can be removed")
+                progress.passed(done.changed, done.unknown)
             await asyncio.sleep(interval_s)
 
     async def seal_all(self) -> Resealed:

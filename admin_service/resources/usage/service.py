@@ -113,6 +113,7 @@ class UsageApi:
             "ListUsageFindings": self.list_findings,
             "QueryRefusals": self.query_refusals,
         }
+        self.questions = frozenset({"ListCalls", "ListUsageFindings", "QueryRefusals"})
         self.changes: Mapping[str, MakeChange] = {}
         self.rules: Mapping[str, Rule] = {}
 

@@ -71,6 +71,7 @@ class UsageReportsApi:
             "ExportUsageReport": self.export,
             "VerifyUsageReport": self.verify,
         }
+        self.questions = frozenset(self.handlers)
         self.changes: Mapping[str, MakeChange] = {}
         self.rules: Mapping[str, Rule] = {}
 

@@ -12,6 +12,7 @@ from megarouter.type.v1 import permission_pb2
 from admin_service.access.permissions import Permission
 from admin_service.access.rpc_declarations import MethodDeclarationError, declared_methods
 from admin_service.serving.guard import Guard
+from admin_service.serving.questions import Questions
 from gateway_core.runtime.telemetry.tracing import Tracing
 
 READ = permission_pb2.PERMISSION_API_KEYS_READ
@@ -71,7 +72,7 @@ def test_an_rpc_without_a_handler_stops_the_start() -> None:
         changes: ClassVar[dict[str, object]] = {}
         rules: ClassVar[dict[str, object]] = {}
 
-    guard = Guard(None, None, None, Tracing("test", None), str, offers_personal_accounts=True)  # type: ignore[arg-type] # never called
+    guard = Guard(None, None, None, Tracing("test", None), str, Questions(1), offers_personal_accounts=True)  # type: ignore[arg-type] # never called
     with pytest.raises(MethodDeclarationError, match="GetApiKey"):
         guard.generic_handler(Unfinished())  # type: ignore[arg-type] # deliberately incomplete
 

@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from gateway_core.stores.postgres.connecting.fair_turns import FairTurns
+from gateway_core.stores.postgres.connecting.fair_turns import FairTurns, LineFullError
 
 
 class Work:
     """Takes turns, and notes in which order it got them."""
 
-    def __init__(self, places: int) -> None:
-        self.turns = FairTurns(places)
+    def __init__(self, places: int, of_one: int | None = None, line: int | None = None) -> None:
+        self.turns = FairTurns(places, of_one=of_one, line=line)
         self.begun: list[str] = []
         self.gates: list[asyncio.Event] = []
 
@@ -104,3 +104,40 @@ async def test_a_failure_gives_the_place_back() -> None:
             await fail()
     async with asyncio.timeout(1), turns.of("b"):
         pass
+
+
+async def test_an_organization_leaves_free_what_is_above_its_share() -> None:
+    work = Work(places=3, of_one=2)
+    work.start("aaaab")
+    await settle()
+    assert work.begun == ["a", "a", "b"]
+    await work.finish()
+    assert work.begun == ["a", "a", "b", "a"]
+
+
+async def test_a_place_above_the_share_goes_to_the_next_organization_and_is_not_lost() -> None:
+    work = Work(places=2, of_one=1)
+    tasks = work.start("aaabbc")
+    await settle()
+    assert work.begun == ["a", "b"]
+    await work.finish(6)
+    await asyncio.gather(*tasks)
+    assert sorted(work.begun) == ["a", "a", "a", "b", "b", "c"]
+    async with asyncio.timeout(1), work.turns.of("d"), work.turns.of("e"):
+        pass
+
+
+async def test_a_line_is_full_for_its_organization_alone_until_one_leaves_it() -> None:
+    work = Work(places=1, line=2)
+    *_, given_up = work.start("aaa")
+    await settle()
+    with pytest.raises(LineFullError):
+        await work.one("a")
+    _, fourth = work.start("ba")
+    await settle()
+    assert isinstance(fourth.exception(), LineFullError)
+    given_up.cancel()
+    await settle()
+    work.start("a")
+    await work.finish(3)
+    assert work.begun == ["a", "a", "b", "a"]
