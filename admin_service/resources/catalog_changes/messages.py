@@ -52,6 +52,7 @@ def version_message(row: VersionRow) -> ConfigurationVersion:
         resource=row.resource,
         state=state,
         refusal=row.refusal,
+        user_display_name=row.user_name,
     )
 
 
@@ -60,6 +61,7 @@ def _credential_message(credential: StoredCredential) -> ProviderCredential:
         fingerprint=credential.fingerprint,
         set_time=timestamp(credential.set_time),
         setter=str(UserResourceName(credential.set_by)),
+        setter_display_name=credential.setter_name,
     )
 
 

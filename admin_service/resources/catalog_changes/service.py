@@ -151,7 +151,7 @@ class CatalogChangesApi:
         provider = read_provider(request.definition, name, snapshot.providers)
         if name == VIRTUAL_PROVIDER:
             raise invalid_fields(FieldViolation("name", "means virtual models in whitelists"))
-        credential = self._credential(request.secret, name, change) if request.secret else None
+        credential = await self._credential(request.secret, name, change) if request.secret else None
         after = StoredProvider(provider, store.API, is_removed=False, credential=credential)
         return await self._put(change, before, after)
 
@@ -188,7 +188,7 @@ class CatalogChangesApi:
         authentication = before.provider.authentication
         if authentication is not None and authentication.kind != "aws_signature":
             raise _of_file(request.name)
-        credential = self._credential(request.secret, before.provider.name, change)
+        credential = await self._credential(request.secret, before.provider.name, change)
         return await self._put(change, before, dataclasses.replace(before, credential=credential))
 
     async def clear_credential(
@@ -234,10 +234,13 @@ class CatalogChangesApi:
         await store.put_model(change.connection, before.model, is_offered=False)
         return await self._noted_model(change, before, dataclasses.replace(before, is_offered=False))
 
-    def _credential(self, secret: str, provider: str, change: Change) -> StoredCredential:
+    async def _credential(self, secret: str, provider: str, change: Change) -> StoredCredential:
         keys, place = keys_for(secret, self._keys), CredentialPlace(provider)
         sealed, fingerprint = keys.seal(secret, place), keys.fingerprint(secret, place)
-        return StoredCredential(sealed, fingerprint, change.caller.user, self._now())
+        user = change.caller.user
+        return StoredCredential(
+            sealed, fingerprint, user, self._now(), await store.name_of_user(change.connection, user)
+        )
 
     async def _put(self, change: Change, before: StoredProvider | None, after: StoredProvider) -> ProviderConfiguration:
         """Stores a provider, and has the change confirmed once it is committed."""

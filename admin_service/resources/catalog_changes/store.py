@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from admin_service.api.etags import etag_of
@@ -14,10 +14,15 @@ from gateway_core.stores.postgres.connections import Connection
 FILE: Final = "FILE"
 API: Final = "API"
 
+NAME_OF_USER: Final = "coalesce(nullif(u.display_name, ''), u.email, '')"
+"""The present name of the user `u`, or else the e-mail address. Empty without a row of `u`."""
+
 PROVIDER_COLUMNS: Final = (
-    "p.provider_id, p.definition, p.origin, p.removed, c.sealed, c.fingerprint, c.set_by, c.set_time"
+    f"p.provider_id, p.definition, p.origin, p.removed, c.sealed, c.fingerprint, c.set_by, c.set_time, {NAME_OF_USER}"
 )
-PROVIDER_SOURCE: Final = "providers p LEFT JOIN provider_credentials c ON c.provider_id = p.provider_id"
+PROVIDER_SOURCE: Final = """
+providers p LEFT JOIN provider_credentials c ON c.provider_id = p.provider_id LEFT JOIN users u ON u.user_id = c.set_by
+"""
 _PROVIDER: Final = f"SELECT {PROVIDER_COLUMNS} FROM {PROVIDER_SOURCE} WHERE p.provider_id = $1"  # noqa: S608
 _PUT_PROVIDER: Final = """
 INSERT INTO providers (provider_id, definition, origin, removed) VALUES ($1, $2, $3, $4)
@@ -50,8 +55,9 @@ SELECT name FROM (
 _ADD_VERSION: Final = """
 INSERT INTO configuration_versions (user_id, method, resource_name) VALUES ($1, $2, $3) RETURNING number
 """
-VERSION_COLUMNS: Final = "v.number, v.create_time, v.user_id, v.method, v.resource_name, v.refusal"
-VERSION_SOURCE: Final = "configuration_versions v"
+_NAME_OF_USER: Final = f"SELECT {NAME_OF_USER} FROM users u WHERE u.user_id = $1"  # noqa: S608
+VERSION_COLUMNS: Final = f"v.number, v.create_time, v.user_id, v.method, v.resource_name, v.refusal, {NAME_OF_USER}"
+VERSION_SOURCE: Final = "configuration_versions v LEFT JOIN users u ON u.user_id = v.user_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class StoredCredential:
     fingerprint: str
     set_by: str
     set_time: dt.datetime
+    setter_name: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ class VersionRow:
     method: str
     resource: str
     refusal: str
+    user_name: str
 
 
 def provider_row(  # the columns of a row
@@ -115,9 +123,10 @@ def provider_row(  # the columns of a row
     fingerprint: str,
     set_by: str,
     set_time: dt.datetime,
+    setter_name: str,
 ) -> StoredProvider:
     """Makes a row from `PROVIDER_COLUMNS`."""
-    credential = None if sealed is None else StoredCredential(sealed, fingerprint, set_by, set_time)
+    credential = None if sealed is None else StoredCredential(sealed, fingerprint, set_by, set_time, setter_name)
     return StoredProvider(Provider.model_validate_json(definition), origin, is_removed, credential)
 
 
@@ -175,6 +184,12 @@ async def count_models(connection: Connection) -> int:
 async def taken_name(connection: Connection, model: Model) -> str | None:
     """Returns a name of the model that another model on offer has; None if there is none."""
     name: str | None = await connection.fetchval(_TAKEN_NAME, model.name, [model.name, *model.aliases])
+    return name
+
+
+async def name_of_user(connection: Connection, user: str) -> str:
+    """Returns the present name of a user, or else the e-mail address."""
+    name: str = await connection.fetchval(_NAME_OF_USER, user)
     return name
 
 

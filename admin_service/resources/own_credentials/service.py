@@ -22,7 +22,7 @@ from admin_service.listing.reading import Listing
 from admin_service.listing.sql_parameters import Condition
 from admin_service.resources.catalog_changes.confirmation import Made, confirm
 from admin_service.resources.catalog_changes.sealing import CredentialKeys, CredentialPlace, keys_for
-from admin_service.resources.catalog_changes.store import add_version, find_provider, model_served_by
+from admin_service.resources.catalog_changes.store import add_version, find_provider, model_served_by, name_of_user
 from admin_service.resources.own_credentials import store
 from admin_service.resources.own_credentials.store import OwnCredentialRow
 from admin_service.serving.change_transaction import Change, MakeChange
@@ -118,9 +118,9 @@ class OwnProviderCredentialsApi:
         if before is None and await store.count_everywhere(connection) >= MAX_OF_DEPLOYMENT:
             raise _limit_reached(f"This deployment keeps at most {MAX_OF_DEPLOYMENT} own keys", MAX_OF_DEPLOYMENT)
         fingerprint = keys.fingerprint(request.secret, place)
-        after = OwnCredentialRow(
-            organization, provider, fingerprint, change.caller.user, self._now(), request.gateway_fallback
-        )
+        user, now = change.caller.user, self._now()
+        setter_name = await name_of_user(connection, user)
+        after = OwnCredentialRow(organization, provider, fingerprint, user, now, request.gateway_fallback, setter_name)
         credential = self._make_id("ownkey")
         await store.add_credential(connection, after, credential, keys.seal(request.secret, place))
         change.record(name, None if before is None else _message(before), _message(after))
@@ -190,4 +190,5 @@ def _message(row: OwnCredentialRow) -> OwnProviderCredential:
         set_time=timestamp(row.set_time),
         setter=str(UserResourceName(row.set_by)),
         gateway_fallback=row.gateway_fallback,
+        setter_display_name=row.setter_name,
     )

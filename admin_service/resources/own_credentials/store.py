@@ -4,10 +4,13 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+from admin_service.resources.catalog_changes.store import NAME_OF_USER
 from gateway_core.stores.postgres.connections import Connection
 
-COLUMNS: Final = "c.organization_id, c.provider_id, c.fingerprint, c.set_by, c.set_time, c.gateway_fallback"
-SOURCE: Final = "organization_provider_credentials c"
+COLUMNS: Final = (
+    f"c.organization_id, c.provider_id, c.fingerprint, c.set_by, c.set_time, c.gateway_fallback, {NAME_OF_USER}"
+)
+SOURCE: Final = "organization_provider_credentials c LEFT JOIN users u ON u.user_id = c.set_by"
 LIVE: Final = "c.organization_id = {} AND c.live"
 
 _LIVE: Final = f"SELECT {COLUMNS} FROM {SOURCE} WHERE c.organization_id = $1 AND c.live ORDER BY c.provider_id"  # noqa: S608
@@ -42,6 +45,7 @@ class OwnCredentialRow:
     set_by: str
     set_time: dt.datetime
     gateway_fallback: bool
+    setter_name: str
 
 
 async def live_credentials(connection: Connection, organization: str) -> list[OwnCredentialRow]:

@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { UsageFilterSchema } from "@megarouter/admin";
 
-import { type Selection, type Status, statuses } from "./selection";
+import { type Narrowing, type Selection, type Status, narrowings, statuses } from "./selection";
 import { type Period, type TimeRange, dayAfter, rangeOf, startOfDay } from "./times";
 
 /** The time range of a selection: a range of days in the organization's time zone, or a period. */
@@ -12,19 +12,31 @@ export function timeRangeOf(selection: Selection, otherwise: Period, now: Date, 
   return selection.to === undefined ? { startTime } : { startTime, endTime: timestampFromDate(startOfDay(dayAfter(selection.to), timeZone)) };
 }
 
+/** A value that calls are narrowed to. There may be several of a narrowing. */
+export type Narrowed = readonly [Narrowing, string];
+
+/** What a selection narrows to. */
+export function narrowedBy(selection: Selection): readonly Narrowed[] {
+  return narrowings.flatMap((name) => (selection[name] === undefined ? [] : [[name, selection[name]] as const]));
+}
+
 /** The filter of a selection. `parent` is the name of the organization. */
 export function usageFilterOf(selection: Selection, parent: string): MessageInitShape<typeof UsageFilterSchema> {
-  const named = (collection: string, id: string | undefined): string[] => (id === undefined ? [] : [`${parent}/${collection}/${id}`]);
-  const plain = (prefix: string, value: string | undefined): string[] => (value === undefined ? [] : [prefix + value]);
+  return filterTo(narrowedBy(selection), parent);
+}
+
+/** The filter that narrows to these values. `parent` is the name of the organization. */
+export function filterTo(narrowed: readonly Narrowed[], parent: string): MessageInitShape<typeof UsageFilterSchema> {
+  const valuesOf = (name: Narrowing, prefix = ""): string[] => narrowed.filter(([one]) => one === name).map(([, value]) => prefix + value);
   return {
-    groups: named("groups", selection.group),
-    members: [...named("members", selection.member), ...named("serviceAccounts", selection.serviceAccount)],
-    apiKeys: named("apiKeys", selection.key),
-    models: plain("models/", selection.model),
-    providers: plain("providers/", selection.provider),
-    endpoints: plain("", selection.endpoint),
-    statuses: selection.status === undefined ? [] : [statuses[selection.status as Status]],
-    tags: plain("", selection.tag),
+    groups: valuesOf("group", `${parent}/groups/`),
+    members: [...valuesOf("member", `${parent}/members/`), ...valuesOf("serviceAccount", `${parent}/serviceAccounts/`)],
+    apiKeys: valuesOf("key", `${parent}/apiKeys/`),
+    models: valuesOf("model", "models/"),
+    providers: valuesOf("provider", "providers/"),
+    endpoints: valuesOf("endpoint"),
+    statuses: valuesOf("status").map((value) => statuses[value as Status]),
+    tags: valuesOf("tag"),
   };
 }
 

@@ -36,13 +36,37 @@ test("a schedule takes the filter of the page, shows its next run, and is change
   await rowOf(page, name).getByText(/^in \d+ (day|hour|minute|week)s?$|^tomorrow$|^next month$/).waitFor();
 
   await page.getByRole("button", { name: `Edit ${name}` }).click();
-  await dialog.getByText("Its filters stay as they are: Group: Engineering").waitFor();
+  await dialog.getByText("Group: Engineering").waitFor();
   await dialog.getByLabel("Name").fill(renamed);
   await dialog.getByLabel("Runs").selectOption({ label: "Every day" });
   await dialog.getByLabel("Hour").selectOption({ label: "06:00" });
   await dialog.getByRole("button", { name: "Save" }).click();
   await page.getByText("The schedule is changed.").waitFor();
   await rowOf(page, renamed).getByText("Every day at 06:00").waitFor();
+  await rowOf(page, renamed).getByText("Group: Engineering").waitFor();
+
+  // Its filters are changed where everything else is. Escape closes only the menu.
+  await page.getByRole("button", { name: `Edit ${renamed}` }).click();
+  const filter = dialog.getByRole("button", { name: "Filter", exact: true });
+  await filter.click();
+  await page.getByRole("button", { name: "Status" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Status" }).waitFor({ state: "detached" });
+  await filter.click();
+  await page.getByRole("button", { name: "Status" }).click();
+  await page.getByRole("option", { name: "Failed" }).click();
+  await dialog.getByText("Status: Failed").waitFor();
+  await dialog.getByRole("button", { name: "Remove Engineering" }).click();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await rowOf(page, renamed).getByText("Status: Failed").waitFor();
+  expect(await rowOf(page, renamed).getByText("Group: Engineering").count()).toBe(0);
+
+  await page.getByRole("button", { name: `Edit ${renamed}` }).click();
+  await dialog.getByRole("button", { name: "Remove Failed" }).click();
+  await dialog.getByText("None: all calls that you may see when it runs").waitFor();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await rowOf(page, renamed).getByText("Status: Failed").waitFor({ state: "detached" });
 
   await page.getByRole("button", { name: `Pause ${renamed}` }).click();
   await rowOf(page, renamed).getByText("Paused").waitFor();

@@ -4,24 +4,24 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useEffect, useState } from "react";
 
 import { messageOf } from "../../api/errors";
-import { useChangeSearch } from "../../hooks/usage";
 import { Icon } from "../../ui/Icon";
 import type { Narrowing } from "../../util/selection";
 import { useChoices, useNarrowingName, useNarrowings } from "./choices";
 
 const pauseMs = 250;
+/** Has Escape close only the menu, where it is in a dialog, which Mantine decides by what has the focus. */
+const escapeEndsHere = { "data-mantine-stop-propagation": true };
 
-/** Narrows a page to a group, a member, a key, a model and so on. */
-export function FilterMenu() {
+/** Chooses a group, a member, a key, a model and so on to narrow to. */
+export function FilterMenu({ narrow }: { readonly narrow: (narrowing: Narrowing, value: string) => void }) {
   const [opened, setOpened] = useState(false);
   const [narrowing, setNarrowing] = useState<Narrowing | undefined>(undefined);
-  const change = useChangeSearch();
   const toggle = (open: boolean): void => {
     setOpened(open);
     setNarrowing(undefined);
   };
   const choose = (value: string): void => {
-    if (narrowing !== undefined) change({ [narrowing]: value });
+    if (narrowing !== undefined) narrow(narrowing, value);
     toggle(false);
   };
   return (
@@ -29,7 +29,7 @@ export function FilterMenu() {
       <Popover.Target>
         <Button variant="default" leftSection={<Icon name="plus" size={14} />} onClick={() => toggle(!opened)} aria-haspopup="dialog"><Trans>Filter</Trans></Button>
       </Popover.Target>
-      <Popover.Dropdown p={8}>
+      <Popover.Dropdown p={8} {...escapeEndsHere}>
         {narrowing === undefined ? <Names choose={setNarrowing} /> : narrowing === "tag" ? <Tag choose={choose} /> : <Values key={narrowing} narrowing={narrowing} choose={choose} />}
       </Popover.Dropdown>
     </Popover>
@@ -41,7 +41,7 @@ function Names({ choose }: { readonly choose: (narrowing: Narrowing) => void }) 
   return (
     <Stack gap={2}>
       {useNarrowings().map((one) => (
-        <Button key={one} variant="subtle" color="gray" size="xs" justify="space-between" fw={450} rightSection={<Icon name="right" size={12} />} onClick={() => choose(one)} c="var(--mantine-color-text)">
+        <Button key={one} {...escapeEndsHere} variant="subtle" color="gray" size="xs" justify="space-between" fw={450} rightSection={<Icon name="right" size={12} />} onClick={() => choose(one)} c="var(--mantine-color-text)">
           {name(one)}
         </Button>
       ))}
@@ -92,8 +92,8 @@ function Tag({ choose }: { readonly choose: (value: string) => void }) {
   const isTag = /^[^=\s]+=.+$/.test(text.trim());
   return (
     <form onSubmit={(event) => { event.preventDefault(); if (isTag) choose(text.trim()); }}>
-      <TextInput data-autofocus size="xs" label={t`Tag`} placeholder="project=search" description={<Trans>A name and a value, as calls send them in x-tags</Trans>} value={text} onChange={(event) => setText(event.currentTarget.value)} />
-      <Button type="submit" size="xs" mt={8} fullWidth disabled={!isTag}><Trans>Filter</Trans></Button>
+      <TextInput data-autofocus {...escapeEndsHere} size="xs" label={t`Tag`} placeholder="project=search" description={<Trans>A name and a value, as calls send them in x-tags</Trans>} value={text} onChange={(event) => setText(event.currentTarget.value)} />
+      <Button {...escapeEndsHere} type="submit" size="xs" mt={8} fullWidth disabled={!isTag}><Trans>Filter</Trans></Button>
     </form>
   );
 }

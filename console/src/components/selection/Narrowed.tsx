@@ -7,27 +7,28 @@ import { Fragment } from "react";
 import { useParent } from "../../hooks/account";
 import { useCallStatus } from "../../hooks/labels";
 import { useChangeSearch, useSelection } from "../../hooks/usage";
-import { type Narrowing, type Status, narrowings, statuses } from "../../util/selection";
+import { narrowedBy } from "../../util/selected_usage";
+import { type Narrowing, type Status, statuses } from "../../util/selection";
 import { useNarrowingName } from "./choices";
 import { narrowedTo } from "./filters";
 
 /** What a page is narrowed to, each with a button that takes it away. */
 export function Narrowed() {
-  const selection = useSelection();
   const change = useChangeSearch();
-  const chosen = narrowings.filter((name) => selection[name] !== undefined);
+  const chosen = narrowedBy(useSelection());
   if (chosen.length === 0) return null;
   return (
     <Group gap="xs" mb="md">
-      {chosen.map((name) => <One key={name} narrowing={name} value={selection[name] ?? ""} remove={() => change({ [name]: undefined })} />)}
+      {chosen.map(([name, value]) => <OneNarrowed key={name} narrowing={name} value={value} remove={() => change({ [name]: undefined })} />)}
       {chosen.length > 1 && (
-        <Button variant="subtle" size="compact-xs" onClick={() => change(Object.fromEntries(chosen.map((name) => [name, undefined])))}><Trans>Remove all</Trans></Button>
+        <Button variant="subtle" size="compact-xs" onClick={() => change(Object.fromEntries(chosen.map(([name]) => [name, undefined])))}><Trans>Remove all</Trans></Button>
       )}
     </Group>
   );
 }
 
-function One({ narrowing, value, remove }: { readonly narrowing: Narrowing; readonly value: string; readonly remove: () => void }) {
+/** A value that is narrowed to, with a button that takes it away. */
+export function OneNarrowed({ narrowing, value, remove }: { readonly narrowing: Narrowing; readonly value: string; readonly remove: () => void }) {
   const { t } = useLingui();
   const label = useNarrowingName()(narrowing);
   const shown = useShown(narrowing, value);

@@ -1,17 +1,17 @@
 import { type ExportSchedule, ExportSchedule_Cadence, ExportSchedule_Period, ExportSchedules, ReportLanguage, ReportPaper, UsageExportFormat } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { NativeSelect, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Group, Input, NativeSelect, SimpleGrid, Stack, TextInput } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 
 import { FormDialog } from "../../components/FormDialog";
-import { Narrowed, NarrowedTo } from "../../components/selection/Narrowed";
-import { narrowedTo } from "../../components/selection/filters";
+import { FilterMenu } from "../../components/selection/FilterMenu";
+import { OneNarrowed } from "../../components/selection/Narrowed";
 import { useParent, useTimeZone } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { useRequestId } from "../../hooks/request_id";
 import { useSaving } from "../../hooks/saving";
-import { useSelection, useUsageQuestion } from "../../hooks/usage";
-import { narrowings } from "../../util/selection";
+import { useSelection } from "../../hooks/usage";
+import { type Narrowed, narrowedBy } from "../../util/selected_usage";
 import { formatWeekday } from "../../util/times";
 import { type WantedSchedule, changedFields, newSchedule, scheduleOf, wantedOf, withCadence } from "./wanted_schedule";
 
@@ -19,42 +19,39 @@ const weekdays = [1, 2, 3, 4, 5, 6, 7] as const;
 const daysOfMonth = Array.from({ length: 28 }, (_, index) => String(index + 1));
 const hours = Array.from({ length: 24 }, (_, hour) => ({ value: String(hour), label: `${String(hour).padStart(2, "0")}:00` }));
 
-/** Adds a schedule, with the filters that the page has. */
+/** Adds a schedule. It begins with the filters that the page has. */
 export function CreateSchedule({ close }: { readonly close: () => void }) {
   const { t } = useLingui();
   const parent = useParent();
-  const { usageFilter } = useUsageQuestion();
-  const { period } = useSelection();
-  const isOfMonth = period === "month" || period === "lastMonth";
-  const language = useLanguage();
-  const [wanted, setWanted] = useState(() => (isOfMonth ? withCadence(newSchedule(language), ExportSchedule_Cadence.MONTHLY) : newSchedule(language)));
-  const requestId = useRequestId(JSON.stringify([wanted, usageFilter]));
+  const selection = useSelection();
+  const isOfMonth = selection.period === "month" || selection.period === "lastMonth";
+  const first = { ...newSchedule(useLanguage()), narrowed: narrowedBy(selection) };
+  const [wanted, setWanted] = useState(isOfMonth ? withCadence(first, ExportSchedule_Cadence.MONTHLY) : first);
+  const requestId = useRequestId(JSON.stringify(wanted));
   const saving = useSaving(ExportSchedules.method.createExportSchedule, t`The schedule is added.`);
   return (
     <FormDialog
       opened close={close} wide title={<Trans>Add a schedule</Trans>} verb={<Trans>Add</Trans>} saving={saving} blocked={blockedBy(wanted)}
-      submit={() => saving.save({ parent, requestId, exportSchedule: scheduleOf(wanted, usageFilter) }, close)}
+      submit={() => saving.save({ parent, requestId, exportSchedule: scheduleOf(wanted, parent) }, close)}
     >
-      <Fields wanted={wanted} change={setWanted} nameError={saving.violation("export_schedule.display_name")}><Filters /></Fields>
+      <Fields wanted={wanted} change={setWanted} violation={saving.violation} />
     </FormDialog>
   );
 }
 
-/** Changes a schedule. Its filters stay. */
+/** Changes a schedule. */
 export function EditSchedule({ schedule, close }: { readonly schedule: ExportSchedule; readonly close: () => void }) {
   const { t } = useLingui();
+  const parent = useParent();
   const [wanted, setWanted] = useState(wantedOf(schedule, useLanguage()));
   const saving = useSaving(ExportSchedules.method.updateExportSchedule, t`The schedule is changed.`);
   const { name, etag } = schedule;
-  const isNarrowed = schedule.usageFilter !== undefined && narrowedTo(schedule.usageFilter).length > 0;
   return (
     <FormDialog
       opened close={close} wide title={<Trans>Change the schedule</Trans>} verb={<Trans>Save</Trans>} saving={saving} blocked={blockedBy(wanted)}
-      submit={() => saving.save({ exportSchedule: { name, etag, ...scheduleOf(wanted) }, updateMask: { paths: [...changedFields] } }, close)}
+      submit={() => saving.save({ exportSchedule: { name, etag, ...scheduleOf(wanted, parent) }, updateMask: { paths: [...changedFields] } }, close)}
     >
-      <Fields wanted={wanted} change={setWanted} nameError={saving.violation("export_schedule.display_name")}>
-        <Text size="sm" c="dimmed">{isNarrowed ? <Trans>Its filters stay as they are: <NarrowedTo filter={schedule.usageFilter} /></Trans> : <Trans>It has no filter, which stays so: all calls that you may see when it runs.</Trans>}</Text>
-      </Fields>
+      <Fields wanted={wanted} change={setWanted} violation={saving.violation} />
     </FormDialog>
   );
 }
@@ -66,19 +63,18 @@ function blockedBy({ displayName }: WantedSchedule): ReactNode {
 interface FieldsProps {
   readonly wanted: WantedSchedule;
   readonly change: (wanted: WantedSchedule) => void;
-  readonly nameError: string | undefined;
-  /** What is said of the filters. */
-  readonly children: ReactNode;
+  /** What the service says is wrong with a field. */
+  readonly violation: (field: string) => string | undefined;
 }
 
-function Fields({ wanted, change, nameError, children }: FieldsProps) {
+function Fields({ wanted, change, violation }: FieldsProps) {
   const { t } = useLingui();
   return (
     <Stack gap="md">
-      <TextInput label={t`Name`} required maxLength={200} value={wanted.displayName} onChange={(event) => change({ ...wanted, displayName: event.currentTarget.value })} error={nameError} data-autofocus />
+      <TextInput label={t`Name`} required maxLength={200} value={wanted.displayName} onChange={(event) => change({ ...wanted, displayName: event.currentTarget.value })} error={violation("export_schedule.display_name")} data-autofocus />
       <What wanted={wanted} change={(part) => change({ ...wanted, ...part })} />
       <When wanted={wanted} change={change} />
-      {children}
+      <Filters narrowed={wanted.narrowed} change={(narrowed) => change({ ...wanted, narrowed })} error={violation("export_schedule.usage_filter")} />
     </Stack>
   );
 }
@@ -140,15 +136,21 @@ function When({ wanted, change }: { readonly wanted: WantedSchedule; readonly ch
   );
 }
 
-function Filters() {
-  const selection = useSelection();
-  const isNarrowed = narrowings.some((name) => selection[name] !== undefined);
+interface FiltersProps {
+  readonly narrowed: readonly Narrowed[];
+  readonly change: (narrowed: readonly Narrowed[]) => void;
+  readonly error: string | undefined;
+}
+
+function Filters({ narrowed, change, error }: FiltersProps) {
+  const { t } = useLingui();
+  const without = (narrowing: string, value: string): Narrowed[] => narrowed.filter(([name, one]) => name !== narrowing || one !== value);
   return (
-    <div>
-      <Text size="sm" c="dimmed" mb={isNarrowed ? "xs" : 0}>
-        {isNarrowed ? <Trans>Only calls with these filters of the page:</Trans> : <Trans>All calls that you may see when it runs. To narrow them, choose filters on the page first.</Trans>}
-      </Text>
-      <Narrowed />
-    </div>
+    <Input.Wrapper component="fieldset" labelElement="div" label={t`Filters`} error={error} description={narrowed.length === 0 ? t`None: all calls that you may see when it runs` : t`Only these calls, of those that you may see when it runs`} style={{ border: 0, padding: 0, margin: 0, minWidth: 0 }}>
+      <Group gap="xs" mt={6}>
+        {narrowed.map(([name, value]) => <OneNarrowed key={`${name} ${value}`} narrowing={name} value={value} remove={() => change(without(name, value))} />)}
+        <FilterMenu narrow={(name, value) => change([...without(name, value), [name, value]])} />
+      </Group>
+    </Input.Wrapper>
   );
 }

@@ -1,7 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
-  type ExportSchedule, ExportSchedule_Cadence, ExportSchedule_Period, type ExportScheduleSchema, ReportLanguage, ReportPaper, UsageExportFormat, type UsageFilterSchema,
+  type ExportSchedule, ExportSchedule_Cadence, ExportSchedule_Period, type ExportScheduleSchema, ReportLanguage, ReportPaper, UsageExportFormat,
 } from "@megarouter/admin";
+
+import { narrowedTo } from "../../components/selection/filters";
+import { type Narrowed, filterTo } from "../../util/selected_usage";
 
 /** What a person fills in about a schedule. The schedule is made of it on submit. */
 export interface WantedSchedule {
@@ -15,13 +18,15 @@ export interface WantedSchedule {
   readonly weekday: number;
   readonly dayOfMonth: number;
   readonly hour: number;
+  /** What its calls are narrowed to. */
+  readonly narrowed: readonly Narrowed[];
 }
 
 /** A report of the week before on each Monday, which most people want. */
 export function newSchedule(language: string): WantedSchedule {
   return {
     displayName: "", format: UsageExportFormat.PDF, language: language === "zh" ? ReportLanguage.CHINESE : ReportLanguage.ENGLISH, paper: ReportPaper.A4,
-    period: ExportSchedule_Period.PREVIOUS_WEEK, cadence: ExportSchedule_Cadence.WEEKLY, weekday: 1, dayOfMonth: 1, hour: 7,
+    period: ExportSchedule_Period.PREVIOUS_WEEK, cadence: ExportSchedule_Cadence.WEEKLY, weekday: 1, dayOfMonth: 1, hour: 7, narrowed: [],
   };
 }
 
@@ -32,11 +37,12 @@ export function wantedOf(schedule: ExportSchedule, language: string): WantedSche
   return {
     displayName, format, period, cadence, hour,
     language: schedule.language || other.language, paper: schedule.paper || other.paper, weekday: schedule.weekday || other.weekday, dayOfMonth: schedule.dayOfMonth || other.dayOfMonth,
+    narrowed: schedule.usageFilter === undefined ? [] : narrowedTo(schedule.usageFilter),
   };
 }
 
-/** What the form changes: all but the filters, and whether the schedule is paused. */
-export const changedFields: readonly string[] = ["display_name", "format", "language", "paper", "period", "cadence", "weekday", "day_of_month", "hour"];
+/** What the form changes: all but whether the schedule is paused. */
+export const changedFields: readonly string[] = ["display_name", "format", "language", "paper", "period", "cadence", "weekday", "day_of_month", "hour", "usage_filter"];
 
 const periodOf: Readonly<Record<ExportSchedule_Cadence, ExportSchedule_Period>> = {
   [ExportSchedule_Cadence.UNSPECIFIED]: ExportSchedule_Period.UNSPECIFIED,
@@ -50,10 +56,11 @@ export function withCadence(wanted: WantedSchedule, cadence: ExportSchedule_Cade
   return { ...wanted, cadence, period: periodOf[cadence] };
 }
 
-export function scheduleOf(wanted: WantedSchedule, usageFilter?: MessageInitShape<typeof UsageFilterSchema>): MessageInitShape<typeof ExportScheduleSchema> {
-  const { displayName, format, language, paper, period, cadence, weekday, dayOfMonth, hour } = wanted;
+/** The schedule that a person wants. `parent` is the name of the organization. */
+export function scheduleOf(wanted: WantedSchedule, parent: string): MessageInitShape<typeof ExportScheduleSchema> {
+  const { displayName, format, language, paper, period, cadence, weekday, dayOfMonth, hour, narrowed } = wanted;
   return {
-    displayName: displayName.trim(), format, period, cadence, hour, ...(usageFilter === undefined ? {} : { usageFilter }),
+    displayName: displayName.trim(), format, period, cadence, hour, ...(narrowed.length === 0 ? {} : { usageFilter: filterTo(narrowed, parent) }),
     ...(format === UsageExportFormat.PDF ? { language, paper } : {}),
     ...(cadence === ExportSchedule_Cadence.WEEKLY ? { weekday } : {}),
     ...(cadence === ExportSchedule_Cadence.MONTHLY ? { dayOfMonth } : {}),

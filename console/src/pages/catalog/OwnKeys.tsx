@@ -1,5 +1,5 @@
 import { useSuspenseQuery } from "@connectrpc/connect-query";
-import { Catalog, Members, type OwnProviderCredential, OwnProviderCredentials, Role } from "@megarouter/admin";
+import { Catalog, type OwnProviderCredential, OwnProviderCredentials, Role } from "@megarouter/admin";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Badge, Button, Checkbox, Code, Group, Text } from "@mantine/core";
 import { useState } from "react";
@@ -12,14 +12,12 @@ import { useParent, usePlace } from "../../hooks/account";
 import { useSaving } from "../../hooks/saving";
 import { type Column, DataTable } from "../../table/DataTable";
 import { ListCsv } from "../../table/ListCsv";
-import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
-import { pathOf } from "../../paths";
 import { CatalogFrame } from "./CatalogFrame";
 
-/** More than a deployment has of providers, an organization of own keys, and most organizations of Super Admins. */
+/** More than a deployment has of providers and an organization of own keys. */
 const most = 1000;
 
 /** A provider, and what is known of the organization's own key there. */
@@ -52,7 +50,7 @@ function Found() {
     { id: "provider", header: <Trans>Provider</Trans>, cell: (one) => <><Text size="sm" fw={500} className="cut">{one.displayName}</Text><Text size="xs" c="dimmed" className="cut">{one.id}</Text></> },
     { id: "state", header: <Trans>Key in use</Trans>, cell: (one) => <Carried place={one} /> },
     { id: "fingerprint", header: <Trans>Fingerprint</Trans>, cell: (one) => (one.key === undefined ? "—" : <Code style={{ background: "transparent", padding: 0 }}>{one.key.fingerprint}</Code>), shown: "very-wide" },
-    { id: "who", header: <Trans>Set by</Trans>, cell: (one) => (one.key === undefined ? "—" : <Part height={16} denied={idOf(one.key.setter)}><Setter user={one.key.setter} /></Part>), shown: "wide" },
+    { id: "who", header: <Trans>Set by</Trans>, cell: (one) => <span className="cut">{one.key === undefined ? "—" : one.key.setterDisplayName || idOf(one.key.setter)}</span>, shown: "wide" },
     { id: "when", header: <Trans>Set</Trans>, cell: (one) => <Time value={one.key?.setTime} />, shown: "very-wide" },
     {
       id: "actions", header: <Trans>Actions</Trans>, align: "right",
@@ -91,15 +89,6 @@ function Carried({ place }: { readonly place: Place }) {
       {place.key.gatewayFallback && <Text size="xs" c="dimmed"><Trans>other providers: gateway's</Trans></Text>}
     </>
   );
-}
-
-/** Who set a key. Only Super Admins do, so that one is among them, unless the role was changed since. */
-function Setter({ user }: { readonly user: string }) {
-  const parent = useParent();
-  const { data } = useSuspenseQuery(Members.method.listMembers, { parent, pageSize: most, filter: "role = ROLE_SUPER_ADMIN", showRemoved: true });
-  const member = data.members.find((one) => one.user === user);
-  if (member === undefined) return <span className="cut">{idOf(user)}</span>;
-  return <AppLink to={pathOf(member.name)} className="cut">{member.displayName || member.email || idOf(user)}</AppLink>;
 }
 
 interface ActProps {

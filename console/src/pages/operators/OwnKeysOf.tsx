@@ -22,7 +22,7 @@ export function OwnKeysOf({ organization, displayName }: { readonly organization
   const columns: readonly Column<OwnProviderCredential>[] = [
     { id: "provider", header: <Trans>Provider</Trans>, cell: (one) => <Text size="sm" fw={500} className="cut">{idOf(one.name)}</Text> },
     { id: "fingerprint", header: <Trans>Fingerprint</Trans>, cell: (one) => <Code style={{ background: "transparent", padding: 0 }}>{one.fingerprint}</Code>, shown: "wide" },
-    { id: "who", header: <Trans>Set by</Trans>, cell: (one) => <span className="cut">{idOf(one.setter)}</span>, shown: "wide" },
+    { id: "who", header: <Trans>Set by</Trans>, cell: (one) => <span className="cut">{one.setterDisplayName || idOf(one.setter)}</span>, shown: "wide" },
     { id: "when", header: <Trans>Set</Trans>, cell: (one) => <Time value={one.setTime} />, shown: "very-wide" },
     { id: "act", header: <Trans>Action</Trans>, cell: (one) => <Button size="compact-xs" variant="light" color="red" onClick={() => setRevoked(one)} aria-label={t`Revoke the key at ${idOf(one.name)}`}><Trans>Revoke…</Trans></Button>, align: "right" },
   ];

@@ -72,7 +72,7 @@ function Credential({ provider }: { readonly provider: ProviderConfiguration }) 
     <Stack gap="md">
       {credential === undefined
         ? <Text size="sm">{isOfFile ? <Trans>None is set here. Envoy takes the one of its environment, if it has one.</Trans> : <Trans>None is set. The provider receives no calls until it has one.</Trans>}</Text>
-        : <Properties entries={[[<Trans>Fingerprint</Trans>, <Code style={{ background: "transparent", padding: 0 }}>{credential.fingerprint}</Code>], [<Trans>Set by</Trans>, idOf(credential.setter)], [<Trans>Set</Trans>, <Time value={credential.setTime} />]]} />}
+        : <Properties entries={[[<Trans>Fingerprint</Trans>, <Code style={{ background: "transparent", padding: 0 }}>{credential.fingerprint}</Code>], [<Trans>Set by</Trans>, credential.setterDisplayName || idOf(credential.setter)], [<Trans>Set</Trans>, <Time value={credential.setTime} />]]} />}
       <Group gap="sm">
         <Button variant="default" size="xs" onClick={() => setAct("set")}>{credential === undefined ? <Trans>Set the credential</Trans> : <Trans>Replace the credential</Trans>}</Button>
         {credential !== undefined && <Button variant="light" color="red" size="xs" onClick={() => setAct("clear")}><Trans>Remove the credential</Trans></Button>}

@@ -44,7 +44,7 @@ function Found() {
   const columns: readonly Column<ConfigurationVersion>[] = [
     { id: "time", header: <Trans>Time</Trans>, cell: (one) => <Time value={one.createTime} /> },
     { id: "number", header: <Trans>Version</Trans>, cell: (one) => String(one.number), align: "right", shown: "very-wide" },
-    { id: "who", header: <Trans>By</Trans>, cell: (one) => <span className="cut">{idOf(one.user)}</span>, shown: "wide" },
+    { id: "who", header: <Trans>By</Trans>, cell: (one) => <span className="cut">{one.userDisplayName || idOf(one.user)}</span>, shown: "wide" },
     { id: "did", header: <Trans>Did</Trans>, cell: (one) => <><span className="cut">{actionName(one.method)}</span><Text size="xs" c="dimmed" className="cut">{one.resource}</Text>{one.state === ConfigurationVersion_State.REFUSED && <VersionState state={one.state} />}</> },
     { id: "more", header: <Trans>Details</Trans>, cell: (one) => <Button size="compact-xs" variant="subtle" onClick={() => setShown(one)} aria-label={t`Show version ${String(one.number)}`}><Trans>Show</Trans></Button>, align: "right" },
   ];
@@ -73,7 +73,7 @@ function Version({ version }: { readonly version: ConfigurationVersion }) {
         entries={[
           [<Trans>Version</Trans>, String(version.number)],
           [<Trans>Time</Trans>, <Time value={version.createTime} />],
-          [<Trans>By</Trans>, <Copyable text={idOf(version.user)} label={t`id`} />],
+          [<Trans>By</Trans>, version.userDisplayName || idOf(version.user)],
           [<Trans>Resource</Trans>, <Copyable text={version.resource} label={t`name`} />],
           [<Trans>State</Trans>, <VersionState state={version.state} />],
           [<Trans>Page</Trans>, page === undefined ? undefined : <AppLink to={page}><Trans>As it is now</Trans></AppLink>],

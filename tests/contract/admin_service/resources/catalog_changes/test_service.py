@@ -69,7 +69,7 @@ def offer(name: str = "models/tiny", **fields: Any) -> pb.OfferModelRequest:
 async def test_a_provider_is_added_with_a_credential_that_no_answer_shows(client: Client) -> None:
     made = await client.call("AddProvider", addition(), "operator")
     assert made.origin == pb.CATALOG_ORIGIN_API
-    assert made.credential.setter == "users/operator"
+    assert (made.credential.setter, made.credential.setter_display_name) == ("users/operator", "Operator")
     assert len(made.credential.fingerprint) == 8
     assert SECRET not in str(made)
     found = await client.call("GetProviderConfiguration", pb.GetProviderConfigurationRequest(name=NAME), "operator")
@@ -219,6 +219,7 @@ async def test_every_change_is_a_version_and_in_the_operators_log(client: Client
     await client.call("AddProvider", addition(), "operator")
     await client.call("OfferModel", offer(), "operator")
     listed = await client.call("ListConfigurationVersions", pb.ListConfigurationVersionsRequest(), "operator")
+    assert {one.user_display_name for one in listed.configuration_versions} == {"Operator"}
     assert [(one.user, one.resource) for one in listed.configuration_versions] == [
         ("users/operator", "models/tiny"),
         ("users/operator", NAME),

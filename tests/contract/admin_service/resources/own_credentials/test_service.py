@@ -67,6 +67,7 @@ async def own_keys(owner: asyncpg.Connection, key: str = "key-super", organizati
 async def test_a_super_admin_sets_replaces_and_removes_a_key(client: Client, owner: asyncpg.Connection) -> None:
     made = await client.call("SetOwnProviderCredential", setting())
     assert (made.name, made.setter, len(made.fingerprint)) == (name_of(), "users/super", 8)
+    assert made.setter_display_name == "super"
     [first] = (await own_keys(owner)).items()
     replaced = await client.call("SetOwnProviderCredential", setting(secret=f"{SECRET}-2"))
     assert replaced.fingerprint != made.fingerprint

@@ -38,7 +38,7 @@ def _columns(session: Session) -> list[Column[OwnProviderCredential]]:
         Column[OwnProviderCredential]("provider", lambda one: short_name(one.name)),
         Column[OwnProviderCredential]("fingerprint", lambda one: one.fingerprint),
         Column[OwnProviderCredential]("set", lambda one: session.ago(one.set_time)),
-        Column[OwnProviderCredential]("by", lambda one: short_name(one.setter)),
+        Column[OwnProviderCredential]("by", lambda one: one.setter_display_name or short_name(one.setter)),
         Column[OwnProviderCredential]("falls back", _falls_back),
     ]
 

@@ -93,7 +93,7 @@ def _show(session: Session, one: ProviderConfiguration) -> None:
             ("from", _origin(one.origin)),
             ("at", _urls(one)),
             ("credential", _credential(session, one)),
-            ("set by", one.credential.setter),
+            ("set by", one.credential.setter_display_name or one.credential.setter),
         ],
     )
 
@@ -187,7 +187,7 @@ def history(session: Session, limit: LimitOption = 100) -> None:
     columns = [
         Column[ConfigurationVersion]("version", lambda one: str(one.number)),
         Column[ConfigurationVersion]("when", lambda one: session.ago(one.create_time)),
-        Column[ConfigurationVersion]("who", lambda one: short_name(one.user)),
+        Column[ConfigurationVersion]("who", lambda one: one.user_display_name or short_name(one.user)),
         Column[ConfigurationVersion]("did", lambda one: short_name(one.method)),
         Column[ConfigurationVersion]("to", lambda one: one.resource.removesuffix("/configuration")),
         Column[ConfigurationVersion]("refusal", lambda one: one.refusal),
