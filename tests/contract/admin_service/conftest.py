@@ -83,7 +83,7 @@ class Client:
             request_serializer=type(request).SerializeToString,
             response_deserializer=GetMessageClass(descriptor.output_type).FromString,
         )
-        return await rpc(request, **{"timeout": 5, "metadata": bearer(member), **options})
+        return await rpc(request, **{"timeout": 60, "metadata": bearer(member), **options})
 
     async def code(self, method: str, request: Message, member: str) -> grpc.StatusCode:
         try:
@@ -261,6 +261,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.02)

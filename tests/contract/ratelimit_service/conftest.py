@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from deploy.local.programs.redis import RedisServer
 from gateway_core.runtime.settings import RateLimitSettings
 from gateway_core.runtime.telemetry.tracing import Tracing
+from ratelimit_service import wiring
 from ratelimit_service.wiring import RateLimitService, open_service
 
 
@@ -25,9 +26,9 @@ class Ask(Protocol):
 
 @asynccontextmanager
 async def running_service(
-    redis_url: str, tracing: Tracing | None = None, rules_folder: Path | None = None, timeout_s: float = 1
+    redis_url: str, tracing: Tracing | None = None, rules_folder: Path | None = None
 ) -> AsyncIterator[tuple[RateLimitService, Ask]]:
-    """Runs a service behind its own gRPC server. Yields a function that calls it with the deadline that Envoy sets."""
+    """Runs a service behind its own gRPC server. Yields a function that calls it."""
     settings = RateLimitSettings.model_validate(
         {"listen": "127.0.0.1:0", "redis_url": redis_url, "rate_limit_rules_folder": rules_folder}
     )
@@ -42,19 +43,21 @@ async def running_service(
             async def ask(
                 request: rls_pb2.RateLimitRequest, metadata: Sequence[tuple[str, str]] = ()
             ) -> rls_pb2.RateLimitResponse:
-                return await stub.ShouldRateLimit(request, timeout=timeout_s, metadata=metadata)
+                return await stub.ShouldRateLimit(request, timeout=30, metadata=metadata)
 
             yield service, ask
         await server.stop(1)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.02)
 
 
 @pytest.fixture
-async def ask(redis_server: RedisServer, redis: Redis) -> AsyncIterator[Ask]:
+async def ask(redis_server: RedisServer, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ask]:
+    """Calls a service that waits long for Redis, because a busy machine may be slow."""
+    monkeypatch.setattr(wiring, "_REDIS_TIMEOUT_MS", 20_000)
     async with running_service(redis_server.url) as (_, asking):
         yield asking

@@ -28,7 +28,7 @@ async def test_2000_concurrent_calls_through_three_instances_pass_exactly_100_ti
     # One process runs all three instances and their callers, so each has to wait for the others.
     monkeypatch.setattr(service, "_REDIS_TIMEOUT_MS", 20_000)
     async with AsyncExitStack() as stack:
-        services = [await stack.enter_async_context(running_service(redis_server.url, timeout_s=20)) for _ in range(3)]
+        services = [await stack.enter_async_context(running_service(redis_server.url)) for _ in range(3)]
         instances = [ask for _, ask in services]
         request = rate_limit_request(("member", "mia", 100), ("api_key", "key-1", 100_000))
         asks = itertools.islice(itertools.cycle(instances), 2_000)
@@ -48,7 +48,7 @@ async def test_a_call_that_several_replicas_are_asked_about_is_counted_once(
     """Seen to fail without the kept decisions: each question took from the limit."""
     monkeypatch.setattr(service, "_REDIS_TIMEOUT_MS", 20_000)
     async with AsyncExitStack() as stack:
-        services = [await stack.enter_async_context(running_service(redis_server.url, timeout_s=20)) for _ in range(3)]
+        services = [await stack.enter_async_context(running_service(redis_server.url)) for _ in range(3)]
         calls = [rate_limit_request(("member", "mia", 60), call={"hold_id": f"hold-{n:026}"}) for n in range(100)]
         asks = [ask(call) for call in calls for _, ask in services]
         responses = await asyncio.gather(*asks)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from pathlib import Path
 
 import grpc
@@ -18,6 +17,7 @@ from deploy.local.programs.redis import RedisServer, start_redis
 from gateway_core.runtime.telemetry.tracing import Tracing
 from tests.contract.ratelimit_service.conftest import Ask, running_service, until
 from tests.support.ports import free_port
+from tests.support.running_time import running_time
 from tests.unit.ratelimit_service.requests import rate_limit_request
 
 REQUEST = rate_limit_request(("member", "mia", 5))
@@ -26,10 +26,10 @@ TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 async def refusal_of(ask: Ask, request: rls_pb2.RateLimitRequest = REQUEST) -> tuple[grpc.StatusCode, float]:
     """Makes a call that fails. Returns its status and its duration in seconds."""
-    started = time.monotonic()
-    with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await ask(request)
-    return failure.value.code(), time.monotonic() - started
+    async with running_time() as passed_s:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await ask(request)
+        return failure.value.code(), passed_s()
 
 
 async def test_calls_are_unavailable_and_the_service_is_not_ready_without_redis() -> None:

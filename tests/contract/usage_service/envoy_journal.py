@@ -32,7 +32,7 @@ class EnvoyProcess:
     async def start(self) -> None:
         arguments = command(find_binary(), self._bootstrap, workers=1)
         self._process = await asyncio.create_subprocess_exec(*arguments, stderr=asyncio.subprocess.DEVNULL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while await self.admin("GET", "/ready") != 200:
                 await asyncio.sleep(0.05)
 

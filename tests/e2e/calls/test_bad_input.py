@@ -74,7 +74,7 @@ async def test_a_deleted_key_and_one_that_never_existed_get_the_same_error(
 ) -> None:
     unknown = await post(key=API_KEY.make(b"?" * 32))
     await database.execute("UPDATE api_keys SET state = 'DELETED' WHERE organization_id = $1", tenant.organization)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (deleted := await post(key=tenant.key)).status != 401:
             await asyncio.sleep(0.05)
     assert (unknown.status, unknown.text) == (deleted.status, deleted.text)
@@ -296,6 +296,6 @@ async def test_a_call_without_credit_is_refused(post: Post, database: asyncpg.Po
     assert (reply.status, reply.json["error"]["code"]) == (402, "credit_exhausted")
     assert reply.headers["x-should-retry"] == "false"
     await poor.top_up(CREDIT)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         while (await post(key=poor.key)).status != 200:
             await asyncio.sleep(0.02)

@@ -11,7 +11,7 @@ from hyperframe.frame import DataFrame, Frame, HeadersFrame
 
 from deploy.local.supervision.embedded_stack import Stack
 
-TIMEOUT_S = 5
+TIMEOUT_S = 30
 FRAME_HEADER_BYTES = 9
 CONNECT = [(":method", "CONNECT"), (":authority", "example.org:443")]
 LISTENERS = {"models": "MEGAROUTER_BASE_URL", "admin": "MEGAROUTER_ADMIN_URL"}

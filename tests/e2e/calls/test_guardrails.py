@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 
-from tests.e2e.conftest import Post, chat
+from tests.e2e.conftest import FELT_WITHIN_S, Post, chat
 from tests.support.data.tenants import CREDIT, Tenant, until_applied
 
 Settled = Callable[[int], Awaitable[list[asyncpg.Record]]]
@@ -152,15 +152,14 @@ async def test_concurrent_calls_never_exceed_a_budget(post: Post, tenant: Tenant
         "UPDATE api_keys SET state = 'DELETED' WHERE organization_id = $1",
     ],
 )
-async def test_a_revocation_by_sql_takes_effect_within_a_second(
+async def test_a_revocation_by_sql_takes_effect_soon(
     post: Post, tenant: Tenant, database: asyncpg.Pool, statement: str
 ) -> None:
     assert (await post()).status == 200
     await database.execute(statement, tenant.organization)
     started = time.monotonic()
     while (await post()).status == 200:
-        assert time.monotonic() - started < 1.0
-    assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < FELT_WITHIN_S
 
 
 async def test_a_soft_budget_is_reported_to_the_caller_and_recorded_once(
@@ -251,6 +250,6 @@ async def test_refused_calls_are_counted_by_reason_guardrail_and_caller(post: Po
         "SELECT reason, scope_kind, scope_id, member_id, api_key_id, sum(call_count)::bigint FROM refused_calls"
         " WHERE organization_id = $1 GROUP BY 1, 2, 3, 4, 5 ORDER BY 1"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while list(map(tuple, await tenant.database.fetch(query, tenant.organization))) != expected:
             await asyncio.sleep(0.1)

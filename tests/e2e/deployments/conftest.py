@@ -214,7 +214,7 @@ async def until_healthy(calls: Metering, upstreams: Upstreams) -> None:
     for upstream in (upstreams.alpha, upstreams.beta):
         upstream.reset()
         upstream.choose(served)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not upstreams.alpha.requests or len(upstreams.alpha.requests) < 3:
             await calls.call(chat(model="backed"))
             await asyncio.sleep(0.2)

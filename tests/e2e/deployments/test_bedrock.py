@@ -17,7 +17,7 @@ from tests.support.servers.mock_process import MockProcess
 from tests.support.servers.scripted_upstream import json_answer
 
 MESSAGE = {"model": "signed", "max_tokens": 50, "messages": [{"role": "user", "content": "How are you? äöü"}]}
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 GATEWAYS, OWN = (key.partition(":")[0] for key in AWS_KEYS.values())
 """The ids of the access keys."""
 

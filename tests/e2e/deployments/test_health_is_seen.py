@@ -10,7 +10,7 @@ from tests.e2e.deployments.conftest import Upstreams
 from tests.support.metered_calls import Metering
 from tests.support.servers.scripted_upstream import json_answer
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 LEFT = 'megarouter_deployment_left{megarouter_deployment_name="alpha/model-at-alpha"}'
 LIMITED = (
     'megarouter_deployment_failed_attempts_total{megarouter_deployment_attempt_outcome="429",'

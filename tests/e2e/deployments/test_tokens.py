@@ -17,7 +17,7 @@ from tests.support.servers.mock_process import MockProcess
 from tests.support.servers.scripted_upstream import json_answer
 
 CONTENT = {"contents": [{"role": "user", "parts": [{"text": "How are you?"}]}]}
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ async def test_a_rating_in_the_middle_of_a_stream_is_not_lost(
         await stream.read()
     await settled(1)
     [call] = await routed(tenant)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while [one["hold_id"] for one in await rated(tenant)] != [call["hold_id"]]:
             await asyncio.sleep(0.1)
 

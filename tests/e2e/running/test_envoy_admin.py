@@ -30,7 +30,7 @@ async def test_the_health_check_of_the_image_finds_a_running_envoy_healthy(stack
     for port, status in ((stack.ports.envoy_metrics, 0), (unused_tcp_port, 1)):
         command = [word.replace("/9902", f"/{port}") for word in json.loads(check[1])]
         process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
-        assert await asyncio.wait_for(process.wait(), 10) == status
+        assert await asyncio.wait_for(process.wait(), 30) == status
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ async def test_the_live_page_shows_calls_settlement_and_processes(measured: Stac
     assert page.stdout is not None
     text = ""
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while part := await page.stdout.read(4_096):
                 text += part.decode()
                 if all(re.search(line, text) for line in lines):

@@ -29,7 +29,7 @@ CREDENTIALS = {
     "MISTRAL_API_KEY": "sk-other-name",
 }
 GOOD, OTHER_AUTHORITY, OTHER_NAME = "gpt-4o-mini", "deepseek-flash", "mistral-large-4"
-RELOADED_WITHIN_S = 5.0
+RELOADED_WITHIN_S = 30.0
 
 
 @dataclass

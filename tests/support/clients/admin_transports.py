@@ -150,7 +150,7 @@ class TypeScript:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(wanted).encode() + b"\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             answer = json.loads(await self.process.stdout.readline())
         if "response" in answer:
             return json_format.ParseDict(answer["response"], GetMessageClass(method.output_type)())

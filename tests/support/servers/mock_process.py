@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.support.repository import ROOT
 
 _ROOT = ROOT
-_PATIENCE_S = 5.0
+_PATIENCE_S = 30.0
 
 
 class MockProcess:

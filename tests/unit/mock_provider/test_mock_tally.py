@@ -157,7 +157,7 @@ def test_sigterm_ends_the_process_gracefully() -> None:
     with running_mock() as mock:
         mock.post(CHAT, BODY)
         mock.process.terminate()
-        assert mock.process.wait(timeout=5) == 0
+        assert mock.process.wait(timeout=60) == 0
 
 
 def test_help_and_readme_name_every_control_header() -> None:

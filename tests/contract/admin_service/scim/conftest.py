@@ -47,7 +47,7 @@ class DirectoryClient:
         )
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         metadata = [("authorization", f"Bearer {self.secret}"), *(headers or {}).items()]
-        call = rpc(ScimRequest(path=path, body=HttpBody(data=data), **query), metadata=metadata, timeout=5)
+        call = rpc(ScimRequest(path=path, body=HttpBody(data=data), **query), metadata=metadata, timeout=60)
         answer = await call
         sent = {str(key): str(value) for key, value in await call.initial_metadata()}
         return Answer(int(sent[HTTP_STATUS]), json.loads(answer.data) if answer.data else None, sent)

@@ -31,7 +31,7 @@ def authorizations(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
 
 
 async def has_lock_waiter(owner: asyncpg.Connection) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await owner.fetchval(_WAITING_FOR_THE_LOCK):
             await asyncio.sleep(0.01)
 
@@ -80,7 +80,7 @@ async def test_a_caller_without_permission_never_takes_the_lock(
     try:
         async with locking.transaction():
             await locking.execute("SELECT FROM organizations WHERE organization_id = 'acme' FOR NO KEY UPDATE")
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(30):
                 assert await client.code("DisableApiKey", disable(), "sales") is grpc.StatusCode.PERMISSION_DENIED
     finally:
         await locking.close()

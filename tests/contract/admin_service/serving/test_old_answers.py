@@ -22,7 +22,7 @@ async def remember(owner: asyncpg.Connection, count: int, age: str) -> None:
 
 async def left(owner: asyncpg.Connection, expected: int) -> int:
     """Waits until `expected` answers are left or time runs out, and returns the number of answers."""
-    for _ in range(100):
+    for _ in range(600):
         count = int(await owner.fetchval("SELECT count(*) FROM request_replays"))
         if count == expected:
             break

@@ -102,7 +102,7 @@ async def test_a_refused_call_holds_nothing_anywhere(owner: asyncpg.Connection, 
 
 @pytest.mark.parametrize(("kind", "scope_id"), SCOPES[:1] + SCOPES[-1:])
 async def test_three_replicas_admit_a_hundred_of_a_thousand_concurrent_calls_within_a_budget(
-    patient: None, settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection, kind: str, scope_id: str
+    settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection, kind: str, scope_id: str
 ) -> None:
     await guard(owner, kind, scope_id, budget_nano_credits=100 * CREDIT)
     async with ready(settings) as second, ready(settings) as third:

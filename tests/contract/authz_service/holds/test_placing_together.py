@@ -154,7 +154,7 @@ async def test_a_hold_that_is_placed_when_envoy_times_out_is_withdrawn(redis: Re
     terms = placing_terms(one.claims, Limits(budgets=tuple(UNLIMITED), reset_epoch_s=tuple(UNLIMITED)))
     with pytest.raises(TimeoutError):
         await admissions.place([Rung(terms, one)])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await numbers(redis, pool_key(HOLD.claims.organization), "held") != [0]:
             await asyncio.sleep(0.01)
     assert await numbers(redis, pool_key(HOLD.claims.organization), "placements") == [1]

@@ -64,7 +64,7 @@ async def admitted(service: AuthzService, calls: int) -> int:
 
 
 async def registered(owner: asyncpg.Connection, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await owner.fetchval("SELECT count(*) FROM holds") < count:
             await asyncio.sleep(0.01)
 
@@ -198,6 +198,7 @@ async def follow(database_url: str, redis: Redis) -> None:
     await HoldCounters(redis).apply("acme", sequence, events)
 
 
+@pytest.mark.usefixtures("usual_deadlines")
 async def test_a_stalled_placement_that_timed_out_leaves_no_hold(
     service: AuthzService, owner: asyncpg.Connection, redis: Redis, ask: Ask
 ) -> None:
@@ -206,7 +207,7 @@ async def test_a_stalled_placement_that_timed_out_leaves_no_hold(
     await redis.client_pause(2_500)  # longer than the service waits
     assert (await ask()).status == 503
     await asyncio.sleep(2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await redis.hlen(holds_key("acme")) > 1:
             await asyncio.sleep(0.05)
     await asyncio.sleep(0.2)

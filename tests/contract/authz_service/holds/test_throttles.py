@@ -135,7 +135,7 @@ async def test_a_concurrency_limit_refuses_calls_until_an_open_call_ends(
 
 @pytest.mark.also_on_cluster
 async def test_a_thousand_concurrent_calls_on_three_replicas_use_a_limit_exactly(
-    patient: None, settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection
+    settings: AuthzSettings, service: AuthzService, owner: asyncpg.Connection
 ) -> None:
     await limit(owner, "member", "mia", tokens_per_minute=26 * 40, concurrency_limit=60)
     await limit(owner, "api_key", "key-1", concurrency_limit=50)

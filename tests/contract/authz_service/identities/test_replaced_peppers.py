@@ -37,7 +37,7 @@ async def call(service: AuthzService, key: str) -> Answer:
 
 
 async def until_rehashed(owner: asyncpg.Connection, key: str, pepper: bytes) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await owner.fetchval("SELECT true FROM api_keys WHERE secret_hash = $1", hash_secret(key, pepper)):
             await asyncio.sleep(0.01)
 
@@ -66,7 +66,7 @@ async def test_the_replaced_secret_of_a_rotated_key_gets_the_new_pepper_too(
     )
     async with ready(with_peppers(settings, NEW_PEPPER, previous_key_pepper=PEPPER)) as service:
         assert (await call(service, KEY)).allowed
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await owner.fetchval("SELECT previous_secret_hash FROM api_keys") != hash_secret(KEY, NEW):
                 await asyncio.sleep(0.01)
     row = await owner.fetchrow("SELECT secret_hash, previous_pepper FROM api_keys")
@@ -111,7 +111,7 @@ async def test_a_key_with_the_present_pepper_costs_no_second_lookup(
 
 
 async def test_no_call_is_refused_while_replicas_get_the_new_pepper_one_after_the_other(
-    settings: AuthzSettings, owner: asyncpg.Connection, organization: str, patient: None
+    settings: AuthzSettings, owner: asyncpg.Connection, organization: str
 ) -> None:
     """Seen to fail without the stage that only accepts the new pepper: replicas that lack it refuse replaced hashes."""
     for number, key in enumerate(KEYS):
@@ -149,7 +149,7 @@ async def test_no_call_is_refused_while_replicas_get_the_new_pepper_one_after_th
                 replicas[index] = await stacks[index].enter_async_context(ready(fresh))
                 in_rotation[index] = True
                 await asyncio.sleep(0.3)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while await owner.fetchval(_OUTDATED, pepper_name(NEW)) > 1:  # KEY itself does not call
                 await asyncio.sleep(0.05)
         is_over = True

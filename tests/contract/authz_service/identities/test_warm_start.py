@@ -17,8 +17,6 @@ from gateway_core.model.organization.bearer_secrets import API_KEY, hash_secret
 from gateway_core.runtime.settings import AuthzSettings
 from tests.contract.authz_service.conftest import KEY, PEPPER, Answer, check_request, ready, top_up
 
-pytestmark = pytest.mark.usefixtures("patient")
-
 KEYS = 2_000
 NEW_KEY = API_KEY.make(b"n" * 32)
 _AT_ONCE = 50

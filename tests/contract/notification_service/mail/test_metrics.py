@@ -39,7 +39,7 @@ def figures(reader: InMemoryMetricReader) -> dict[str, float]:
 
 
 async def until(reader: InMemoryMetricReader, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition(found := figures(reader)):
             await asyncio.sleep(0.02)
     return found

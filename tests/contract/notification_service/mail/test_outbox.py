@@ -139,7 +139,7 @@ async def test_no_transaction_is_open_while_a_message_is_sent(
     """Seen to fail when the message was sent within the transaction that records it."""
     mailbox.pause_s = 0.5
     sending = asyncio.create_task(outbox.send_due())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not mailbox.offered:
             await asyncio.sleep(0.01)
     busy = await owner.fetchval(
@@ -154,7 +154,7 @@ async def test_a_process_that_dies_after_sending_leaves_the_message_to_another_w
 ) -> None:
     mailbox.pause_s = 0.5
     sending = asyncio.create_task(outbox.send_due())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not mailbox.offered:
             await asyncio.sleep(0.01)
     sending.cancel()

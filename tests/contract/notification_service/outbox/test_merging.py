@@ -158,7 +158,7 @@ async def test_a_process_that_is_overtaken_leaves_the_whole_message_alone(
     await transaction.start()
     await other.execute(f"UPDATE notification_deliveries SET {meanwhile} WHERE delivery_id = 'dlv-ops-1'")  # noqa: S608
     leasing = asyncio.create_task(take_turns(outbox.pool, [Turn(ChannelKey("acme", "ops"), None, "this")], MERGING))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await outbox.owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             await asyncio.sleep(0.01)
     await transaction.commit()
@@ -170,6 +170,6 @@ async def test_a_process_that_is_overtaken_leaves_the_whole_message_alone(
 
 async def _until_posted(outbox: Outbox, worker: Worker) -> None:
     await worker.begin_due()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not outbox.receiver.posted:
             await asyncio.sleep(0.01)

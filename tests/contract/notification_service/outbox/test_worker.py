@@ -57,7 +57,7 @@ async def test_a_slow_receiver_holds_up_nobody_and_no_transaction_is_open(outbox
     outbox.receiver.wait = lambda url: release if "slow" in url else None
     worker = outbox.worker()
     await worker.begin_due()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(outbox.receiver.posted) < 2 or len(worker._tasks) > 1:
             await asyncio.sleep(0.01)
     assert await outbox.states("fast") == ["DELIVERED"]
@@ -82,7 +82,7 @@ async def test_an_organization_with_slow_receivers_leaves_room_for_others(outbox
     outbox.receiver.wait = lambda url: release if "slow" in url else None
     worker = outbox.worker()
     await worker.begin_due()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(outbox.receiver.posted) <= MOST_OF_AN_ORGANIZATION or len(worker._tasks) > MOST_OF_AN_ORGANIZATION:
             await asyncio.sleep(0.01)
     assert await outbox.states("fast") == ["DELIVERED"]
@@ -117,7 +117,7 @@ async def test_a_process_that_dies_after_sending_leaves_the_delivery_to_another_
     outbox.receiver.wait = lambda _url: asyncio.Event()
     worker = outbox.worker()
     await worker.begin_due()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not outbox.receiver.posted:
             await asyncio.sleep(0.01)
     await worker.stop(0)
@@ -141,7 +141,7 @@ async def test_a_result_that_comes_after_the_lease_is_recorded_and_changes_nothi
     outbox.receiver.wait = lambda _url: release
     late = outbox.worker()
     await late.begin_due()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not outbox.receiver.posted:
             await asyncio.sleep(0.01)
     outbox.receiver.wait = lambda _url: None
@@ -246,7 +246,7 @@ async def test_what_was_sent_is_recorded_although_nothing_further_can_be_leased(
     outbox.receiver.wait = lambda _url: release
     worker = outbox.worker()
     await worker.begin_due()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not outbox.receiver.posted:
             await asyncio.sleep(0.01)
     await outbox.owner.execute("ALTER TABLE alert_events RENAME TO away")

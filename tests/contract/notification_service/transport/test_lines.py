@@ -71,7 +71,7 @@ async def test_messages_in_a_row_share_a_connection_that_ends_with_the_line() ->
         assert [(one.answer is not None, one.address) for one in exchanges] == [(True, "127.0.0.1")] * 3
         assert (server.messages, server.open) == ([1, 1, 1], 1)
         await line.aclose()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while server.open:
                 await asyncio.sleep(0.01)
 
@@ -99,7 +99,7 @@ async def test_a_connection_that_the_server_has_closed_meanwhile_costs_no_attemp
         line = Line()
         for _ in range(2):
             assert (await post(server, line)).answer is not None
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while server.open:
                     await asyncio.sleep(0.01)
             await asyncio.sleep(0.05)
@@ -149,6 +149,6 @@ async def test_a_connection_on_which_tls_never_begins_is_closed() -> None:
     line = Line()
     exchange = await poster.post(f"https://receiver.example:{port}/", {}, b"{}", line)
     assert "within 0.2 seconds" in exchange.error
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await closed.wait()
     listening.close()

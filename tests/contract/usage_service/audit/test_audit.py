@@ -289,7 +289,7 @@ async def test_an_audit_reads_one_snapshot_and_blocks_no_writer(
 ) -> None:
     async with open_snapshot(database_url) as connection:
         await connection.fetchval("SELECT count(*) FROM usage_records")
-        await asyncio.wait_for(owner.execute("UPDATE ledger_heads SET sequence = sequence + 1"), 2)
+        await asyncio.wait_for(owner.execute("UPDATE ledger_heads SET sequence = sequence + 1"), 30)
         heads = await connection.fetchval("SELECT sum(sequence) FROM ledger_heads")
         modes = await owner.fetch("SELECT DISTINCT mode FROM pg_locks WHERE pid = $1", connection.get_server_pid())
         # The ExclusiveLock is on the audit's own transaction id.

@@ -72,7 +72,7 @@ async def test_a_service_stops_in_time_although_the_journal_is_read_by_another(
     append(journal, [make_report(make_hold())])
     async with running(settings) as reader:
         await until_offset(owner, journal)
-        async with asyncio.timeout(5), running(settings) as other:
+        async with asyncio.timeout(30), running(settings) as other:
             assert other.counts.settled == 0
         assert reader.counts.settled == 1
 

@@ -99,7 +99,7 @@ async def test_a_service_stopped_during_a_rotation_loses_nothing(
         envoy_log.write(make_reports(1))
         written += 1
     async with running(rotating(settings, envoy_log)):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await owner.fetchval("SELECT count(*) FROM usage_records") < written:
                 await asyncio.sleep(0.05)
     assert await owner.fetchval("SELECT count(*) FROM usage_records") == written

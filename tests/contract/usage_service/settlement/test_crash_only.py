@@ -25,7 +25,7 @@ from gateway_core.stores.redis.keys import pool_key
 from tests.contract.usage_service.service_runs import until
 from tests.contract.usage_service.settlement_cases import ROLE, SIGNING_KEY, prepare
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
@@ -76,7 +76,7 @@ async def test_a_service_whose_background_work_failed_is_not_ready_and_exits_wit
     await prepare(owner)
     process = start()
     async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=10)
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
         seen = [(await watch.read()).status]
         await contradict(redis)
         seen.append((await watch.read()).status)

@@ -298,7 +298,7 @@ async def test_a_posting_sends_a_notification(owner: asyncpg.Connection, databas
     listener = await asyncpg.connect(database_url)
     await listener.add_listener("megarouter_ledger", lambda *call: heard.put_nowait(call[-1]))
     await post_transfers(owner, "acme", [top_up(5, idempotency_key="k", actor="a", reason="r")])
-    assert await asyncio.wait_for(heard.get(), 5) == "acme"
+    assert await asyncio.wait_for(heard.get(), 30) == "acme"
     await listener.close()
 
 

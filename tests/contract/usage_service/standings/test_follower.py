@@ -121,7 +121,7 @@ async def test_a_locked_standing_is_left_for_later_and_stops_nothing_else(
     changing = await asyncpg.connect(database_url)
     async with changing.transaction():
         await changing.execute("UPDATE standings SET group_path = '{x}' WHERE id = 'mia'")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert not await StandingFollower(pool).follow_once()
         assert await standing(owner, "key-1") == (charge(), 1)
         assert not await is_in_step(owner)

@@ -41,7 +41,7 @@ def append(writer: HoldWriter, *numbers: int) -> None:
 
 
 async def until(table: Table, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(table.hold_ids) < count:
             await asyncio.sleep(0.001)
 
@@ -123,14 +123,14 @@ async def test_closing_writes_the_remaining_holds(table: Table) -> None:
 
 
 async def test_closing_with_nothing_to_write_ends(table: Table) -> None:
-    async with asyncio.timeout(1), open_hold_writer(table.insert, ENTRIES, 5, 60_000):
+    async with asyncio.timeout(30), open_hold_writer(table.insert, ENTRIES, 5, 60_000):
         pass
     assert table.batches == []
 
 
 async def test_closing_waits_for_a_limited_time(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     table.open.clear()
-    async with asyncio.timeout(1), open_hold_writer(table.insert, ENTRIES, 0, flush_timeout_ms=50) as writer:
+    async with asyncio.timeout(30), open_hold_writer(table.insert, ENTRIES, 0, flush_timeout_ms=50) as writer:
         append(writer, 1)
     assert "stopped before all holds were recorded" in caplog.text
 
@@ -142,4 +142,4 @@ async def test_a_fault_of_the_writer_is_reported_immediately(table: Table) -> No
     with watched(failed.set):
         async with open_hold_writer(table.insert, ENTRIES, flush_interval_ms=0, flush_timeout_ms=50) as writer:
             append(writer, 1)
-            await asyncio.wait_for(failed.wait(), 1)
+            await asyncio.wait_for(failed.wait(), 30)

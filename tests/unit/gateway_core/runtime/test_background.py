@@ -37,7 +37,7 @@ async def test_work_that_swallows_a_cancellation_is_canceled_again() -> None:
 
     task = start(stubborn())
     await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await end(task)
     assert swallowed == 2
     assert task.done()
@@ -70,7 +70,7 @@ async def test_work_started_by_a_task_of_the_watched_context_is_also_watched() -
 
     with watched(failed.set):
         await asyncio.create_task(opening())
-    await asyncio.wait_for(failed.wait(), 1)
+    await asyncio.wait_for(failed.wait(), 30)
 
 
 async def test_an_error_during_cancellation_is_not_a_failure() -> None:

@@ -88,7 +88,7 @@ async def test_a_place_that_is_given_in_the_moment_of_giving_up_is_not_lost() ->
         await settle()
     given_up.cancel()  # it has the place and has not run yet
     await settle()
-    async with asyncio.timeout(1), work.turns.of("c"):
+    async with asyncio.timeout(30), work.turns.of("c"):
         assert work.begun == []
 
 
@@ -102,7 +102,7 @@ async def test_a_failure_gives_the_place_back() -> None:
     for _ in range(3):
         with pytest.raises(ValueError):  # noqa: PT011 - it has no message
             await fail()
-    async with asyncio.timeout(1), turns.of("b"):
+    async with asyncio.timeout(30), turns.of("b"):
         pass
 
 

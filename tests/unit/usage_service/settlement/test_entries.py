@@ -32,7 +32,7 @@ def test_the_oldest_report_is_forgotten_first() -> None:
 
 
 async def test_a_page_without_entries_is_done() -> None:
-    await asyncio.wait_for(Page().done(), 1)
+    await asyncio.wait_for(Page().done(), 30)
 
 
 async def test_a_page_is_done_when_all_of_its_entries_are() -> None:
@@ -43,4 +43,4 @@ async def test_a_page_is_done_when_all_of_its_entries_are() -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(page.done(), 0.01)
     page.finish_one()
-    await asyncio.wait_for(page.done(), 1)
+    await asyncio.wait_for(page.done(), 30)

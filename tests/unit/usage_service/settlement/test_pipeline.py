@@ -74,7 +74,7 @@ async def test_drained_waits_for_the_batch_in_its_transaction() -> None:
 async def test_nothing_to_settle_is_drained_at_once() -> None:
     pipeline = SettlementPipeline(Recorder().settle, queue_entries=1, batch_entries=1, interval_ms=0)
     await pipeline.submit([])
-    await asyncio.wait_for(pipeline.drained(), 1)
+    await asyncio.wait_for(pipeline.drained(), 30)
 
 
 async def test_a_canceled_worker_loses_nothing_that_it_only_waited_for() -> None:
@@ -96,7 +96,7 @@ async def test_half_of_the_queue_is_for_the_stream_alone() -> None:
     waiting = asyncio.create_task(pipeline.submit(entries(1, origin=Origin.JOURNAL)))
     await asyncio.sleep(0.01)
     assert not waiting.done()
-    await asyncio.wait_for(pipeline.submit(entries(1, organization="other")), 1)
+    await asyncio.wait_for(pipeline.submit(entries(1, organization="other")), 30)
     async with running(pipeline, workers=1, drain_timeout_ms=5_000):
         recorder.released.set()
         await waiting

@@ -223,7 +223,7 @@ async def test_the_data_plane_is_notified_of_a_new_secret(client: Client, owner:
     for request in (update(ip_allow_list=["192.0.2.1"]), update(model_whitelist=ModelWhitelist(entries=["a"]))):
         await client.call("UpdateApiKey", request, "member")
     await client.call("RotateApiKey", rotate(), "member")
-    heard = {await asyncio.wait_for(notified.get(), 1) for _ in range(4)}
+    heard = {await asyncio.wait_for(notified.get(), 30) for _ in range(4)}
     assert heard == {"acme api_key key-member", "acme guardrail api_key:key-member"}
 
 

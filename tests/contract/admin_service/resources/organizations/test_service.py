@@ -249,7 +249,7 @@ async def test_a_suspended_organization_has_no_usable_keys_and_cannot_be_changed
     await owner.add_listener("megarouter_identity", lambda *arguments: notified.put_nowait(str(arguments[3])))
     suspended = await change(client, "SuspendOrganization")
     assert suspended.state == Organization.STATE_SUSPENDED
-    assert await asyncio.wait_for(notified.get(), 1) == "acme organization acme"
+    assert await asyncio.wait_for(notified.get(), 30) == "acme organization acme"
     active = "SELECT organization_active FROM identity_of_key(sha256('acmekey-super'::bytea))"
     assert await owner.fetchval(active) is False
     assert await change(client, "SuspendOrganization") == suspended
@@ -271,7 +271,7 @@ async def test_a_deleted_organization_can_only_be_read_and_undeleted(client: Cli
     deleted = await change(client, "DeleteOrganization")
     assert deleted.state == Organization.STATE_DELETED
     assert deleted.purge_time.seconds - deleted.delete_time.seconds == 30 * 86_400
-    assert await asyncio.wait_for(notified.get(), 1) == "acme organization acme"
+    assert await asyncio.wait_for(notified.get(), 30) == "acme organization acme"
     active = "SELECT organization_active FROM identity_of_key(sha256('acmekey-super'::bytea))"
     assert await owner.fetchval(active) is False
     assert await get(client) == deleted

@@ -73,7 +73,7 @@ async def linked(client: Client, name: str, member: str = "super") -> tuple[byte
         request_serializer=DownloadRequest.SerializeToString,
         response_deserializer=HttpBody.FromString,
     )
-    call = rpc(DownloadRequest(name=name), metadata=bearer(member), timeout=10)
+    call = rpc(DownloadRequest(name=name), metadata=bearer(member), timeout=60)
     bodies = [body async for body in call]
     headers = {key: str(value) for key, value in await call.initial_metadata()}
     return b"".join(body.data for body in bodies), {**headers, "type": bodies[0].content_type}
@@ -149,7 +149,7 @@ async def test_an_export_exists_for_its_requester_only(
     # A file lasts a day, and then is deleted with its parts.
     await owner.execute("UPDATE usage_exports SET expire_time = now()")
     assert await client.code("GetUsageExport", GetUsageExportRequest(name=export.name), "l1") == NOT_FOUND
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await owner.fetchval("SELECT count(*) FROM usage_export_parts"):
             await asyncio.sleep(0.1)
     assert await owner.fetchval("SELECT count(*) FROM usage_exports") == 0

@@ -174,9 +174,9 @@ async def test_the_cache_waits_for_a_first_model_and_follows_changes(
     ):
         assert not cache.is_loaded
         await sync_catalog(owner, catalog(model()))
-        await asyncio.wait_for(cache.loaded(), 5)
+        await asyncio.wait_for(cache.loaded(), 30)
         await sync_catalog(owner, catalog(model(), model("acme-2")))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while "acme-2" not in cache.snapshot.models:
                 await asyncio.sleep(0.01)
 

@@ -1,7 +1,6 @@
 """The listener delivers changes, and reports within a second if it no longer can."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from pydantic import SecretStr
 from gateway_core.runtime.settings import UsageSettings
 from gateway_core.stores.postgres.notifications import Listener, ListenerTiming, running
 from tests.contract.usage_service.settlement_cases import make_settings
+from tests.support.running_time import running_time
 
 ROLE = "megarouter_usage"
 FAST = ListenerTiming(heartbeat_interval_ms=50, heartbeat_timeout_ms=100, longest_pause_ms=100)
@@ -67,9 +67,9 @@ async def stallable_proxy(settings: UsageSettings) -> AsyncIterator[tuple[UsageS
 async def test_a_change_is_delivered(settings: UsageSettings, owner: asyncpg.Connection) -> None:
     log = Log()
     async with running(log.listener(settings)):
-        await asyncio.wait_for(log.restored.wait(), 5)
+        await asyncio.wait_for(log.restored.wait(), 30)
         await owner.execute("SELECT pg_notify('megarouter_catalog', 'models')")
-        await asyncio.wait_for(log.notified.wait(), 5)
+        await asyncio.wait_for(log.notified.wait(), 30)
     assert log.payloads == ["models"]
 
 
@@ -78,11 +78,11 @@ async def test_a_silent_connection_is_reported_as_lost_within_a_second(settings:
     async with stallable_proxy(settings) as (proxied, flowing):
         listener = log.listener(proxied, ListenerTiming())
         async with running(listener):
-            await asyncio.wait_for(log.restored.wait(), 5)
+            await asyncio.wait_for(log.restored.wait(), 30)
             flowing.clear()
-            stalled_at = time.monotonic()
-            await asyncio.wait_for(log.lost.wait(), 5)
-            assert time.monotonic() - stalled_at < 1.0
+            async with running_time() as passed_s:
+                await asyncio.wait_for(log.lost.wait(), 30)
+                assert passed_s() < 1.0
             assert not listener.is_listening
 
 
@@ -91,16 +91,16 @@ async def test_a_closed_connection_is_reported_as_lost_and_replaced(
 ) -> None:
     log = Log()
     async with running(log.listener(settings)):
-        await asyncio.wait_for(log.restored.wait(), 5)
+        await asyncio.wait_for(log.restored.wait(), 30)
         log.restored.clear()
         await owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name LIKE '%listener' AND datname = current_database()"
         )
-        await asyncio.wait_for(log.lost.wait(), 5)
-        await asyncio.wait_for(log.restored.wait(), 5)
+        await asyncio.wait_for(log.lost.wait(), 30)
+        await asyncio.wait_for(log.restored.wait(), 30)
         await owner.execute("SELECT pg_notify('megarouter_catalog', 'again')")
-        await asyncio.wait_for(log.notified.wait(), 5)
+        await asyncio.wait_for(log.notified.wait(), 30)
     assert log.payloads == ["again"]
 
 

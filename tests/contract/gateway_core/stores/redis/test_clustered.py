@@ -4,7 +4,6 @@ import asyncio
 import datetime as dt
 import ipaddress
 import ssl
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -20,12 +19,14 @@ from gateway_core.stores.redis.clustered import ClusteredRedis
 from gateway_core.stores.redis.connections import UNAVAILABLE, open_pipelined
 from gateway_core.stores.redis.wire import NotSentError
 from tests.support.ports import free_port
+from tests.support.running_time import running_time
 from tests.support.servers.fake_cluster_node import FakeNode, fake_node
 from tests.support.servers.redis_cluster import ClusterNode, RedisCluster
 
 SET = "redis.call('SET', KEYS[1], ARGV[1]) return ARGV[1]"
 COUNT = "return redis.call('EXISTS', unpack(KEYS))"
-TIMEOUT_MS = 300
+TIMEOUT_MS = 1_000
+"""Enough for every answer on a busy machine."""
 KEY = "mr:{acme}:pool"
 
 
@@ -33,7 +34,7 @@ KEY = "mr:{acme}:pool"
 async def client(redis_cluster: RedisCluster) -> AsyncIterator[ClusteredRedis]:
     for node in redis_cluster.masters():
         node.tell("FLUSHALL")
-    async with aclosing(ClusteredRedis(redis_cluster.url)) as client:
+    async with aclosing(ClusteredRedis(redis_cluster.url, timeout_ms=20_000)) as client:
         yield client
 
 
@@ -155,21 +156,20 @@ def unserved(redis_cluster: RedisCluster, client: ClusteredRedis) -> Iterator[Cl
 async def test_an_unserved_slot_is_unavailable_in_time_without_affecting_others(
     redis_cluster: RedisCluster, unserved: ClusterNode
 ) -> None:
-    async with aclosing(impatient(redis_cluster)) as client:
+    async with aclosing(impatient(redis_cluster)) as client, running_time() as passed_s:
         elsewhere = keys_of_each_node(redis_cluster).values()
-        begun_s = time.monotonic()
         answers = await asyncio.gather(
             client.execute("GET", KEY), *(client.execute("GET", key) for key in elsewhere), return_exceptions=True
         )
         assert isinstance(answers[0], UNAVAILABLE)
         assert answers[1:] == [None] * len(elsewhere)
-        assert time.monotonic() - begun_s < TIMEOUT_MS / 1_000 + 0.3
+        assert passed_s() < TIMEOUT_MS / 1_000 + 0.3
 
 
 async def test_a_call_succeeds_if_its_slot_is_served_again_in_time(
     redis_cluster: RedisCluster, unserved: ClusterNode
 ) -> None:
-    async with aclosing(ClusteredRedis(redis_cluster.url, timeout_ms=3_000)) as client:
+    async with aclosing(ClusteredRedis(redis_cluster.url, timeout_ms=30_000)) as client:
         asking = asyncio.ensure_future(client.execute("GET", KEY))
         await asyncio.sleep(0.2)
         assert not asking.done()
@@ -195,20 +195,20 @@ async def test_a_hanging_node_fails_only_its_own_calls_and_in_time(redis_cluster
         await client.ping()
         hanging.freeze()
         try:
-            begun_s = time.monotonic()
-            waiting = asyncio.gather(*(client.execute("GET", KEY) for _ in range(20)), return_exceptions=True)
-            for port, key in keys.items():
-                if port != hanging.port:
-                    assert await client.execute("GET", key) is None
-            assert time.monotonic() - begun_s < TIMEOUT_MS / 1_000
-            assert {type(answer) for answer in await waiting} == {TimeoutError}
-            assert time.monotonic() - begun_s < TIMEOUT_MS / 1_000 + 0.2
+            async with running_time() as passed_s:
+                waiting = asyncio.gather(*(client.execute("GET", KEY) for _ in range(20)), return_exceptions=True)
+                for port, key in keys.items():
+                    if port != hanging.port:
+                        assert await client.execute("GET", key) is None
+                assert not waiting.done()
+                assert {type(answer) for answer in await waiting} == {TimeoutError}
+                assert passed_s() < TIMEOUT_MS / 1_000 + 0.2
             assert await client.answers()
             with pytest.raises(UNAVAILABLE):
                 await client.ping()
         finally:
             hanging.thaw()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             while True:
                 try:
                     await client.execute("GET", KEY)
@@ -228,11 +228,10 @@ async def test_a_connection_closed_by_the_server_is_replaced_transparently(
 
 async def test_an_unreachable_cluster_is_unavailable_in_time() -> None:
     url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
-    async with open_pipelined(url, timeout_ms=TIMEOUT_MS) as client:
-        begun_s = time.monotonic()
+    async with open_pipelined(url, timeout_ms=TIMEOUT_MS) as client, running_time() as passed_s:
         answers = await asyncio.gather(*(client.execute("GET", KEY) for _ in range(50)), return_exceptions=True)
         assert all(isinstance(answer, UNAVAILABLE) for answer in answers)
-        assert time.monotonic() - begun_s < TIMEOUT_MS / 1_000 + 0.2
+        assert passed_s() < TIMEOUT_MS / 1_000 + 0.2
 
 
 async def test_a_server_outside_a_cluster_is_unavailable(single_redis: RedisServer) -> None:
@@ -260,12 +259,12 @@ def url_of(node: FakeNode, scheme: str = "redis+cluster", credentials: str = "",
 async def test_circular_redirects_end_in_time(error: str) -> None:
     async with (
         fake_node(lambda node, _: f"-{error.format(port=node.port)}\r\n".encode()) as node,
-        open_pipelined(url_of(node), timeout_ms=TIMEOUT_MS) as client,
+        open_pipelined(url_of(node), timeout_ms=300) as client,
+        running_time() as passed_s,
     ):
-        begun_s = time.monotonic()
         with pytest.raises(UNAVAILABLE):
             await client.execute("GET", KEY)
-        assert time.monotonic() - begun_s < TIMEOUT_MS / 1_000 + 0.2
+        assert passed_s() < 0.5
         assert len(node.named("GET")) < 20
 
 

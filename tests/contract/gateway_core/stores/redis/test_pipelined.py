@@ -1,7 +1,6 @@
 """The pipelined client against a real Redis: pipelining, time limits, lost connections, scripts."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -17,13 +16,14 @@ from gateway_core.stores.redis.pipelined import PipelinedRedis
 from gateway_core.stores.redis.wire import NotSentError
 from tests.support.faults.tcp_proxy import TcpProxy
 from tests.support.ports import free_port
+from tests.support.running_time import running_time
 
 ECHO = "return {KEYS[1], ARGV[1]}"
 
 
 @pytest.fixture
 async def client(redis_server: RedisServer, redis: Redis) -> AsyncIterator[PipelinedRedis]:
-    async with aclosing(PipelinedRedis(redis_server.url)) as client:
+    async with aclosing(PipelinedRedis(redis_server.url, timeout_ms=20_000)) as client:
         yield client
 
 
@@ -87,13 +87,13 @@ async def test_a_connection_closed_by_the_server_is_replaced_transparently(
 
 async def test_a_hanging_server_fails_calls_in_time_and_serves_again_later(redis_server: RedisServer) -> None:
     with proxy_of(redis_server) as proxy:
-        async with aclosing(PipelinedRedis(through(proxy, redis_server), timeout_ms=200)) as client:
+        async with aclosing(PipelinedRedis(through(proxy, redis_server), timeout_ms=1_000)) as client:
             await client.ping()
             proxy.stall()
-            begun = time.monotonic()
-            answers = await asyncio.gather(*(client.ping() for _ in range(50)), return_exceptions=True)
-            assert all(isinstance(answer, TimeoutError) for answer in answers)
-            assert time.monotonic() - begun < 0.4
+            async with running_time() as passed_s:
+                answers = await asyncio.gather(*(client.ping() for _ in range(50)), return_exceptions=True)
+                assert all(isinstance(answer, TimeoutError) for answer in answers)
+                assert passed_s() < 1.2
             proxy.restore()
             await _served_again(client)
 
@@ -110,11 +110,11 @@ async def test_calls_fail_immediately_without_a_server_and_work_once_it_returns(
         url = server.url
         client = PipelinedRedis(url)
         assert await client.ping() == "PONG"
-    begun = time.monotonic()
-    for _ in range(20):
-        with pytest.raises(UNAVAILABLE):
-            await client.ping()
-    assert time.monotonic() - begun < 0.5
+    async with running_time() as passed_s:
+        for _ in range(20):
+            with pytest.raises(UNAVAILABLE):
+                await client.ping()
+        assert passed_s() < 0.5
     with start_redis(tmp_path / "first", port, password=urlsplit(url).password):
         await _served_again(client)
     await client.aclose()
@@ -122,7 +122,7 @@ async def test_calls_fail_immediately_without_a_server_and_work_once_it_returns(
 
 async def test_more_commands_than_may_wait_are_refused(redis_server: RedisServer) -> None:
     with proxy_of(redis_server) as proxy:
-        client = PipelinedRedis(through(proxy, redis_server), timeout_ms=200, most_waiting=10)
+        client = PipelinedRedis(through(proxy, redis_server), timeout_ms=1_000, most_waiting=10)
         await client.ping()
         proxy.stall()
         answers = await asyncio.gather(*(client.ping() for _ in range(15)), return_exceptions=True)
@@ -185,7 +185,7 @@ async def test_answers_split_at_every_byte_are_reassembled(redis_server: RedisSe
 
 
 async def _served_again(client: PipelinedRedis) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while True:
             try:
                 assert await client.ping() == "PONG"

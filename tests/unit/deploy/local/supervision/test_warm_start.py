@@ -51,7 +51,7 @@ def command(tmp_path: Path) -> Callable[..., ChildCommand]:
     return make
 
 
-def ended(process_id: int, timeout_s: float = 10.0) -> bool:
+def ended(process_id: int, timeout_s: float = 60.0) -> bool:
     """Returns whether the process ends, or becomes a zombie, within the time limit."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -65,7 +65,7 @@ def ended(process_id: int, timeout_s: float = 10.0) -> bool:
     return False
 
 
-def logged(tmp_path: Path, what: str, timeout_s: float = 10.0) -> str:
+def logged(tmp_path: Path, what: str, timeout_s: float = 60.0) -> str:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         text = (tmp_path / "fork.log").read_text() if (tmp_path / "fork.log").exists() else ""

@@ -48,7 +48,7 @@ async def test_no_connection_is_refused_during_the_takeover(tmp_path: Path) -> N
         while True:
             answers.append(await answer_of(public))
 
-    async with AsyncExitStack() as servers, asyncio.timeout(10):
+    async with AsyncExitStack() as servers, asyncio.timeout(30):
         await servers.enter_async_context(answering(public, b"0"))
         connecting = asyncio.create_task(connect_all_the_time())
         for number in range(1, 20):
@@ -68,7 +68,7 @@ async def test_a_service_that_is_not_ready_listens_at_once_if_nobody_else_does(t
     public.touch()  # left by a killed process
     sockets = ArrivingSockets([public])
     async with answering(sockets.path_of(public), b"new"):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             await sockets.take_over(lambda: False)
         assert await answer_of(public) == b"new"
 

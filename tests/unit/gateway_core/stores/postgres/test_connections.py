@@ -27,6 +27,6 @@ async def test_a_url_without_the_authority_that_it_asks_for_is_refused_instead_o
     settings = load_settings(NotificationSettings, environment)
     for start in (until_migrated(settings), open_pool(settings, "megarouter_notification").__aenter__()):
         with pytest.raises(StartRefusedError, match=r"root\.crt") as refused:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await start
         assert PASSWORD not in str(refused.value)
