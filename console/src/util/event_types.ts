@@ -4,5 +4,5 @@ export const eventTypes = [
   "keys.threshold_reached", "keys.recovered", "rate_limit.sustained", "rate_limit.ended", "credit.low", "credit.recovered", "credit.exhausted", "credit.restored",
   "credit.topped_up", "key.created", "key.disabled", "key.deleted", "key.expiring", "key.unused", "member.joined", "member.removed", "invite.used", "guardrail.changed",
   "anomaly.found", "usage.unconfirmed", "usage.doubtful", "provider.account_refused", "provider.account_accepted", "provider.down", "provider.recovered", "summary.weekly",
-  "summary.monthly", "savings.monthly", "routing.returned",
+  "summary.monthly", "savings.monthly", "routing.returned", "export.ready", "export.failed",
 ] as const;

@@ -6,6 +6,8 @@ export const ofPercents: readonly string[] = ["seats.threshold_reached", "seats.
 export const ofAmounts: readonly string[] = ["spend.threshold_reached"];
 /** The events after which calls are refused. */
 export const refusing: ReadonlySet<string> = new Set(["budget.exhausted", "rate_limit.sustained", "credit.exhausted"]);
+/** The events about an export, which its page has. */
+export const aboutExports: ReadonlySet<string> = new Set(["export.ready", "export.failed"]);
 
 /** What a rule tells of that names no types. */
 export const ofBudgets: readonly string[] = ["budget.threshold_reached", "budget.exhausted", "budget.recovered"];
@@ -54,8 +56,10 @@ export function useEventTypes(): readonly { readonly group: string; readonly ite
   ];
 }
 
-/** What people read for a type of event. One that no rule can name is shown as it is. */
+/** What people read for a type of event. One that the console does not know is shown as it is. */
 export function useEventName(): (type: string) => string {
+  const { t } = useLingui();
   const groups = useEventTypes();
-  return (type) => groups.flatMap((group) => group.items).find((item) => item.value === type)?.label ?? type;
+  const withoutRule: Readonly<Record<string, string>> = { "export.ready": t`An export is ready`, "export.failed": t`An export failed`, "channel.disabled": t`A channel was switched off` };
+  return (type) => groups.flatMap((group) => group.items).find((item) => item.value === type)?.label ?? withoutRule[type] ?? type;
 }
