@@ -21,14 +21,15 @@ from gateway_core.stores.postgres.migrations import until_migrated
 from gateway_core.stores.postgres.notifications import Listener
 from gateway_core.stores.postgres.notifications import running as listening
 from gateway_core.stores.redis.connections import open_pipelined
-from usage_service.alerts import disabled_channels
 from usage_service.alerts import follower as alert_follower
 from usage_service.alerts import retention as alert_retention
 from usage_service.alerts.account_refusals import AccountRefusals
-from usage_service.alerts.disabled_channels import DisabledChannels
 from usage_service.alerts.follower import AlertFollower
 from usage_service.alerts.held import follower as held_follower
 from usage_service.alerts.held.follower import HeldFollower
+from usage_service.alerts.notices import watching as notices
+from usage_service.alerts.notices.disabled_channels import DisabledChannels
+from usage_service.alerts.notices.ended_exports import EndedExports
 from usage_service.anomalies import watch as anomaly_watch
 from usage_service.anomalies.watch import AnomalyWatch
 from usage_service.counters import finished_calls, reconciler
@@ -181,7 +182,7 @@ async def _following(pool: asyncpg.Pool, settings: UsageSettings, metrics: Metri
         alert_follower.running(following.alerts),
         held_follower.running(HeldFollower(pool)),
         alert_retention.running(pool, settings.alert_retention_days),
-        disabled_channels.running(DisabledChannels(pool)),
+        notices.running(DisabledChannels(pool), EndedExports(pool)),
         rating_matches.running(pool),
         quality_watch.running(QualityWatch(pool)),
     ):

@@ -139,6 +139,9 @@ GRANT EXECUTE ON FUNCTION provider_health(), forget_alerts(timestamp with time z
 -- Not what is sealed.
 GRANT SELECT (organization_id, channel_id, kind, display_name, target_hint, state, disable_reason, disable_time, member_id,
     mailed_member_id) ON notification_channels TO megarouter_usage;
+-- That an export has ended, and whose it is. Not what is in it.
+GRANT SELECT (organization_id, export_id, requester, member_id, state, error_message, end_time, schedule_id) ON usage_exports TO megarouter_usage;
+GRANT SELECT (organization_id, schedule_id, display_name) ON export_schedules TO megarouter_usage;
 GRANT SELECT, INSERT ON alert_events, inbox_entries TO megarouter_usage;
 GRANT SELECT, INSERT, DELETE, UPDATE (epoch, is_reached) ON alert_states TO megarouter_usage;
 GRANT SELECT, INSERT, UPDATE (sequence, changes_until, audit_sequence, audit_seen, looked_until, next_look_time) ON alert_positions TO megarouter_usage;

@@ -4341,6 +4341,8 @@ CREATE INDEX usage_anomalies_explained ON public.usage_anomalies USING btree (or
 
 CREATE INDEX usage_days_by_day ON public.usage_days USING btree (organization_id, generation, scope_kind, day_start) INCLUDE (scope_id, model, call_count, voided_call_count, charge_nano_credits);
 
+CREATE INDEX usage_exports_ended ON public.usage_exports USING btree (end_time) WHERE ((schedule_id <> ''::text) AND (state = ANY (ARRAY['SUCCEEDED'::text, 'FAILED'::text])));
+
 CREATE INDEX usage_exports_expiring ON public.usage_exports USING btree (expire_time);
 
 CREATE UNIQUE INDEX usage_exports_shared ON public.usage_exports USING btree (share_hash) WHERE (share_hash IS NOT NULL);
@@ -6222,8 +6224,13 @@ GRANT UPDATE(sends_mail) ON TABLE public.deployment_settings TO megarouter_notif
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.export_schedules TO megarouter_admin;
 
+GRANT SELECT(organization_id) ON TABLE public.export_schedules TO megarouter_usage;
+
+GRANT SELECT(schedule_id) ON TABLE public.export_schedules TO megarouter_usage;
+
 GRANT UPDATE(role) ON TABLE public.export_schedules TO megarouter_admin;
 
+GRANT SELECT(display_name) ON TABLE public.export_schedules TO megarouter_usage;
 GRANT UPDATE(display_name) ON TABLE public.export_schedules TO megarouter_admin;
 
 GRANT UPDATE(request) ON TABLE public.export_schedules TO megarouter_admin;
@@ -6641,6 +6648,15 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.usage_export_parts TO megarouter_admi
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.usage_exports TO megarouter_admin;
 
+GRANT SELECT(organization_id) ON TABLE public.usage_exports TO megarouter_usage;
+
+GRANT SELECT(export_id) ON TABLE public.usage_exports TO megarouter_usage;
+
+GRANT SELECT(requester) ON TABLE public.usage_exports TO megarouter_usage;
+
+GRANT SELECT(member_id) ON TABLE public.usage_exports TO megarouter_usage;
+
+GRANT SELECT(state) ON TABLE public.usage_exports TO megarouter_usage;
 GRANT UPDATE(state) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT UPDATE(progress_percent) ON TABLE public.usage_exports TO megarouter_admin;
@@ -6661,6 +6677,7 @@ GRANT UPDATE(sha256) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT UPDATE(error_reason) ON TABLE public.usage_exports TO megarouter_admin;
 
+GRANT SELECT(error_message) ON TABLE public.usage_exports TO megarouter_usage;
 GRANT UPDATE(error_message) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT UPDATE(attempts) ON TABLE public.usage_exports TO megarouter_admin;
@@ -6671,6 +6688,7 @@ GRANT UPDATE(lease_end_time) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT UPDATE(start_time) ON TABLE public.usage_exports TO megarouter_admin;
 
+GRANT SELECT(end_time) ON TABLE public.usage_exports TO megarouter_usage;
 GRANT UPDATE(end_time) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT UPDATE(expire_time) ON TABLE public.usage_exports TO megarouter_admin;
@@ -6678,6 +6696,8 @@ GRANT UPDATE(expire_time) ON TABLE public.usage_exports TO megarouter_admin;
 GRANT UPDATE(share_hash) ON TABLE public.usage_exports TO megarouter_admin;
 
 GRANT UPDATE(share_expire_time) ON TABLE public.usage_exports TO megarouter_admin;
+
+GRANT SELECT(schedule_id) ON TABLE public.usage_exports TO megarouter_usage;
 
 GRANT SELECT,INSERT ON TABLE public.usage_records TO megarouter_usage;
 GRANT SELECT ON TABLE public.usage_records TO megarouter_admin;

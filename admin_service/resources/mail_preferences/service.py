@@ -17,12 +17,11 @@ from admin_service.api.timestamps import timestamp
 from admin_service.resources.personal_channels.store import path_of_person
 from admin_service.serving.change_transaction import Change, MakeChange
 from admin_service.serving.guard import Handle, Rule
-from gateway_core.model.alerts.event_types import MAILED_ALWAYS, OF_RULES
+from gateway_core.model.alerts.event_types import MAILED_ALWAYS, SWITCHABLE_BY_MAIL
 from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import acting_for
 
 MOST_TYPES: Final = 64
-_SWITCHABLE: Final = frozenset(OF_RULES) - MAILED_ALWAYS
 _GET: Final = """
 SELECT is_off, event_types_off, update_time FROM mail_preferences WHERE organization_id = $1 AND member_id = $2
 """
@@ -89,8 +88,11 @@ def _check(request: mail_preference_pb2.SetMailPreferenceRequest) -> Iterable[Fi
     for index, one in enumerate(request.event_types_off):
         if one in MAILED_ALWAYS:
             yield FieldViolation(f"event_types_off[{index}]", "is always sent, because it concerns security")
-        elif one not in _SWITCHABLE:
-            yield FieldViolation(f"event_types_off[{index}]", "must be a type of event that a rule can name")
+        elif one not in SWITCHABLE_BY_MAIL:
+            yield FieldViolation(
+                f"event_types_off[{index}]",
+                "must be a type of event that a rule can name, export.ready or export.failed",
+            )
 
 
 def _message(organization: str, row: _Row) -> MailPreference:

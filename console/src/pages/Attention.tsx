@@ -14,7 +14,7 @@ import { AppLink } from "../ui/AppLink";
 import { EmptyState } from "../ui/EmptyState";
 import { Time } from "../ui/Time";
 import { formatCredits } from "../util/credits";
-import { refusing, useEventName } from "./alerts/events";
+import { aboutExports, refusing, useEventName } from "./alerts/events";
 import { AnomalyMoment } from "./analytics/anomalies";
 
 /** What a person on Home should look at: unusual spend, and alerts. */
@@ -41,7 +41,7 @@ function OpenAlerts() {
       {data.notifications.map((one) => (
         <Group key={one.name} gap="xs" align="flex-start">
           <Severity severity={one.severity} />
-          <Text size="sm" component="div" style={{ flex: "1 1 220px", overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} />{refusing.has(one.eventType) && <> <AppLink to={pathsOf(parent).explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></>}</Text>
+          <Text size="sm" component="div" style={{ flex: "1 1 220px", overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} />{refusing.has(one.eventType) && <> <AppLink to={pathsOf(parent).explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></>}{aboutExports.has(one.eventType) && <> <AppLink to={pathsOf(parent).exports} underline="always"><Trans>To the exports</Trans></AppLink></>}</Text>
           <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
         </Group>
       ))}

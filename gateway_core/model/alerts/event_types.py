@@ -84,6 +84,10 @@ Channels that keep incidents get it, so that none stays open.
 """
 CHANNEL_DISABLED: Final = "channel.disabled"
 """A channel was switched off, because it failed for five days or is gone. No rule is needed to hear of it."""
+EXPORT_READY: Final = "export.ready"
+"""A schedule has made a file. Its creator hears of it, without a rule."""
+EXPORT_FAILED: Final = "export.failed"
+"""A schedule could not make a file. Its creator hears of it, without a rule."""
 DIGEST: Final = "digest"
 """What a rule has collected in a day or week."""
 TEST: Final = "test"
@@ -104,6 +108,8 @@ OF_RULES: Final = (
     MONTHLY_SAVINGS, ROUTING_RETURNED,
 )  # fmt: skip
 """Those that a rule can name. The others do not follow from rules, or say how a rule sends."""
+SWITCHABLE_BY_MAIL: Final = frozenset({*OF_RULES, EXPORT_READY, EXPORT_FAILED}) - MAILED_ALWAYS
+"""Those that a member may not want by e-mail."""
 OF_PERCENTS: Final = frozenset({SEATS_REACHED, SEATS_RECOVERED, KEYS_REACHED, KEYS_RECOVERED})
 """They need a threshold in percent."""
 OF_AMOUNTS: Final = frozenset({SPEND_REACHED})

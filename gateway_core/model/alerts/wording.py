@@ -119,6 +119,8 @@ SENTENCES: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = {
     types.CHANNEL_DISABLED: lambda name, data: (
         f"The channel {name} was switched off: {one_line(mapping_in(data, 'channel').get('reason') or '')}"
     ),
+    types.EXPORT_READY: lambda name, _data: f"The export {name} is ready",
+    types.EXPORT_FAILED: lambda name, data: f"The export {name} failed: {one_line(data.get('reason') or '')}",
     types.DIGEST: _digest,
     types.THRESHOLD_REACHED: lambda name, data: f"{name} has used {_threshold(data)} of its {_budget(data)}",
     types.EXHAUSTED: lambda name, data: f"Calls of {name} are refused: too little is left of its {_budget(data)}",

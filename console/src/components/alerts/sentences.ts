@@ -163,6 +163,11 @@ function useSummarySentences(): Readonly<Record<string, Sentence>> {
       const reason = text("channel", "reason");
       return t`The channel ${name} was switched off: ${reason}`;
     },
+    "export.ready": ({ name }) => t`The export ${name} is ready`,
+    "export.failed": ({ name, text }) => {
+      const reason = text("reason");
+      return t`The export ${name} failed: ${reason}`;
+    },
     digest: ({ name, text }) => {
       const count = text("digest", "count");
       return t`Alerts about ${name}: ${count}`;

@@ -20,7 +20,7 @@ import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { AlertsFrame } from "./AlertsFrame";
-import { refusing, useEventName } from "./events";
+import { aboutExports, refusing, useEventName } from "./events";
 
 const from = "/organizations/$organization/notifications";
 
@@ -66,7 +66,7 @@ function Item({ notification, isFirst }: { readonly notification: Notification; 
   const read = useMutation(Notifications.method.acknowledgeNotification);
   const eventName = useEventName();
   const id = useId();
-  const { explain } = pathsOf(useParent());
+  const { explain, exports } = pathsOf(useParent());
   return (
     <Group component="li" p={20} gap="md" align="flex-start" style={{ borderTop: isFirst ? undefined : "1px solid var(--line)" }}>
       <Severity severity={notification.severity} />
@@ -74,6 +74,7 @@ function Item({ notification, isFirst }: { readonly notification: Notification; 
         <Text size="sm" fw={500}>{eventName(notification.eventType)}</Text>
         <Text size="sm" id={`${id}-what`} style={{ overflowWrap: "anywhere" }}><AlertSentence of={notification} /></Text>
         {refusing.has(notification.eventType) && <Text size="sm"><AppLink to={explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></Text>}
+        {aboutExports.has(notification.eventType) && <Text size="sm"><AppLink to={exports} underline="always"><Trans>To the exports</Trans></AppLink></Text>}
         <Text size="xs" c="dimmed"><Time value={notification.occurTime} ago /></Text>
         {read.isError && <ErrorNotice error={read.error} />}
       </div>

@@ -6,6 +6,8 @@ export const ofPercents: readonly string[] = ["seats.threshold_reached", "seats.
 export const ofAmounts: readonly string[] = ["spend.threshold_reached"];
 /** The events after which calls are refused. */
 export const refusing: ReadonlySet<string> = new Set(["budget.exhausted", "rate_limit.sustained", "credit.exhausted"]);
+/** The events about an export, which its page has. */
+export const aboutExports: ReadonlySet<string> = new Set(["export.ready", "export.failed"]);
 
 /** What a rule tells of that names no types. */
 export const ofBudgets: readonly string[] = ["budget.threshold_reached", "budget.exhausted", "budget.recovered"];
@@ -54,10 +56,20 @@ export function useEventTypes(): readonly { readonly group: string; readonly ite
   ];
 }
 
+/** What people read for events that reach people without a rule, as they concern only them. */
+export function useEventsWithoutRule(): { readonly group: string; readonly items: readonly { readonly value: string; readonly label: string }[] } {
+  const { t } = useLingui();
+  return {
+    group: t`Without a rule`,
+    items: [
+      { value: "export.ready", label: t`An export is ready` }, { value: "export.failed", label: t`An export failed` },
+      { value: "channel.disabled", label: t`A channel was switched off` },
+    ],
+  };
+}
+
 /** What people read for a type of event. One that the console does not know is shown as it is. */
 export function useEventName(): (type: string) => string {
-  const { t } = useLingui();
-  const groups = useEventTypes();
-  const withoutRule: Readonly<Record<string, string>> = { "channel.disabled": t`A channel was disabled` };
-  return (type) => withoutRule[type] ?? groups.flatMap((group) => group.items).find((item) => item.value === type)?.label ?? type;
+  const groups = [...useEventTypes(), useEventsWithoutRule()];
+  return (type) => groups.flatMap((group) => group.items).find((item) => item.value === type)?.label ?? type;
 }

@@ -10,9 +10,10 @@ import pytest
 from admin_service.resources.notification_channels.store import add_test
 from gateway_core.model.alerts import event_types
 from tests.contract.usage_service.alerts.alert_cases import calls, refuse, set_budget
-from usage_service.alerts.disabled_channels import DisabledChannels
 from usage_service.alerts.follower import AlertFollower
 from usage_service.alerts.held.follower import HeldFollower
+from usage_service.alerts.notices.disabled_channels import DisabledChannels
+from usage_service.alerts.notices.ended_exports import EndedExports
 from usage_service.alerts.sources.all_sources import SOURCES
 
 
@@ -64,6 +65,15 @@ async def channel_disabled(alerts: Alerts) -> None:
     await DisabledChannels(alerts.pool).report_once()
 
 
+async def export_ended(alerts: Alerts, state: str) -> None:
+    await alerts.owner.execute(
+        "INSERT INTO usage_exports (organization_id, export_id, requester, member_id, role, group_path, request, schedule_id,"
+        " state, end_time, expire_time) VALUES ('acme', 'one', 'users/mia', 'mia', 'MEMBER', '{}', '', 'weekly', $1, now(), now())",
+        state,
+    )
+    await EndedExports(alerts.pool).report_once()
+
+
 async def closed(alerts: Alerts) -> None:
     await alerts.owner.execute("UPDATE notification_channels SET kind = 'PAGERDUTY'")
     await alerts.owner.execute('UPDATE notification_rules SET recipients = \'[{"kind": "CHANNEL", "id": "ops"}]\'')
@@ -83,6 +93,8 @@ CAUSES: Final[dict[str, Callable[[Alerts], Awaitable[None]]]] = {
     event_types.DIGEST: digest,
     event_types.ALERT_CLOSED: closed,
     event_types.CHANNEL_DISABLED: channel_disabled,
+    event_types.EXPORT_READY: lambda alerts: export_ended(alerts, "SUCCEEDED"),
+    event_types.EXPORT_FAILED: lambda alerts: export_ended(alerts, "FAILED"),
     event_types.TEST: tested,
 }
 

@@ -4,9 +4,9 @@ import asyncpg
 import pytest
 
 from tests.contract.usage_service.alerts.alert_cases import calls, set_budget
-from usage_service.alerts.disabled_channels import DisabledChannels
 from usage_service.alerts.follower import AlertFollower
 from usage_service.alerts.held.follower import HeldFollower
+from usage_service.alerts.notices.disabled_channels import DisabledChannels
 
 CREATED = (
     "INSERT INTO audit_log (organization_id, user_id, member_id, role, method, resource_name, after) VALUES"

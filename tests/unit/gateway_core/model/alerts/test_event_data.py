@@ -19,6 +19,8 @@ def test_every_event_has_words_of_its_own() -> None:
         *event_types.OF_RULES,
         event_types.ALERT_CLOSED,
         event_types.CHANNEL_DISABLED,
+        event_types.EXPORT_READY,
+        event_types.EXPORT_FAILED,
         event_types.DIGEST,
         event_types.TEST,
     }

@@ -4,28 +4,18 @@ A channel that is disabled again, after somebody switched it on, is reported aga
 has failed could report nothing.
 """
 
-import asyncio
-import logging
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
 
 from gateway_core.model.alerts.event_data import VERSION
 from gateway_core.model.alerts.event_types import CHANNEL_DISABLED
-from gateway_core.runtime.background import in_background
-from gateway_core.stores.postgres.connections import UNAVAILABLE, Connection
+from gateway_core.stores.postgres.connections import Connection
 from gateway_core.stores.postgres.organization_wall import EVERY_ORGANIZATION, acting_for
 from usage_service.alerts.events import encoded, hashed_id
-from usage_service.alerts.statements import MAIL_CHANNELS
+from usage_service.alerts.notices.watching import send
 
-logger = logging.getLogger(__name__)
-
-INTERVAL_S: Final = 1.0
 _PER_STEP: Final = 500
-_FAILURES: Final = (*UNAVAILABLE, asyncpg.PostgresError)
 # Those without a notice. Older ones have one, which may have been deleted since.
 _UNREPORTED: Final = """
 SELECT c.organization_id, c.channel_id, c.kind, c.display_name, c.target_hint, c.disable_reason, c.disable_time, c.member_id
@@ -49,15 +39,6 @@ SELECT member_id FROM members
  WHERE organization_id = $1 AND state = 'ACTIVE' AND user_id IS NOT NULL
    AND (member_id = $2 OR ($2::text IS NULL AND role = 'SUPER_ADMIN'))
 """
-_PUT_INBOX: Final = """
-INSERT INTO inbox_entries (organization_id, member_id, event_id) SELECT $1, unnest($3::text[]), $2 ON CONFLICT DO NOTHING
-"""
-_PUT_DELIVERIES: Final = """
-INSERT INTO notification_deliveries (organization_id, delivery_id, channel_id, event_id)
-SELECT $1, 'dlv-' || substr($2, 5) || '-' || c.channel_id, c.channel_id, $2 FROM notification_channels c
- WHERE c.organization_id = $1 AND (c.member_id = ANY ($3::text[]) OR c.channel_id = ANY ($4::text[])) AND c.state = 'ENABLED'
-ON CONFLICT DO NOTHING
-"""
 
 
 class DisabledChannels:
@@ -65,16 +46,6 @@ class DisabledChannels:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-
-    async def run(self) -> None:
-        """Watches until canceled. Rests as long as it worked."""
-        while True:
-            started_s = time.monotonic()
-            try:
-                await self.report_once()
-            except _FAILURES as error:
-                logger.info("notices are waiting for PostgreSQL", extra={"error": type(error).__name__})
-            await asyncio.sleep(max(time.monotonic() - started_s, INTERVAL_S))
 
     async def report_once(self) -> None:
         """Reports what has not been reported yet. Repeating that changes nothing."""
@@ -102,13 +73,4 @@ async def _report(connection: Connection, row: asyncpg.Record) -> None:
     )
     if is_new:
         members = [one["member_id"] for one in await connection.fetch(_ADDRESSED, organization, row["member_id"])]
-        await connection.execute(_PUT_INBOX, organization, event_id, members)
-        mails = [one[0] for one in await connection.fetch(MAIL_CHANNELS, organization, members, CHANNEL_DISABLED)]
-        await connection.execute(_PUT_DELIVERIES, organization, event_id, members, mails)
-
-
-@asynccontextmanager
-async def running(watch: DisabledChannels) -> AsyncIterator[None]:
-    """Watches while the context is open."""
-    async with in_background(watch.run()):
-        yield
+        await send(connection, organization, event_id, CHANNEL_DISABLED, members)

@@ -5,8 +5,8 @@ import json
 import asyncpg
 import pytest
 
-from usage_service.alerts.disabled_channels import DisabledChannels
 from usage_service.alerts.follower import AlertFollower
+from usage_service.alerts.notices.disabled_channels import DisabledChannels
 
 
 @pytest.fixture
