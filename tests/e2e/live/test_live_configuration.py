@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -225,7 +226,7 @@ async def test_limits_of_calls_hold_on_both_envoys_within_two_seconds_and_cut_no
     """Seen to fail while the routes were a part of the bootstrap."""
     model = await gateways.offer("limited")
     await gateways.seconds_until_served(model)
-    long = {"messages": [{"role": "user", "content": "x" * 4_000}]}
+    long: dict[str, Any] = {"messages": [{"role": "user", "content": "x" * 4_000}]}
     word = {"id": "c1", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "a"}}]}
     end = {"id": "c1", "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}}
     ending = (chunk(event(end)), chunk(event("[DONE]")), chunk(b""))
