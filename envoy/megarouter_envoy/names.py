@@ -10,8 +10,11 @@ DISCOVERY_CLUSTER = "discovery"
 
 ACCESS_LOG_NAME = "megarouter.usage"
 CORS_FILTER = "envoy.filters.http.cors"
+BUFFER_FILTER = "envoy.filters.http.buffer"
 
 MODEL_LISTENER = "model"
 ADMIN_LISTENER = "admin"
 LIVE_LAYER = "live"
 """Of Envoy's runtime: what discovery brings."""
+MODEL_ROUTES = "models"
+"""Discovery brings them too."""

@@ -170,7 +170,6 @@ class FrontProxies:
 class Limits:
     """Limits on what one client may occupy, and for how long."""
 
-    max_request_bytes: int = 32 * 1024 * 1024
     connection_buffer_bytes: int = (
         256 * 1024
     )  # how far one side may run ahead of the other, and what a worker reads at a time

@@ -119,6 +119,7 @@ pub const Attempt = struct {
         const value = aws_signing.authorization(allocator, .{
             .method = envoy.header(stream, .request, ":method") orelse "",
             .target = envoy.header(stream, .request, ":path") orelse "",
+            .content_type = envoy.header(stream, .request, contract.content_type),
             .body = body,
             .time = time,
         }, key, signing.scope) catch return;

@@ -1,5 +1,6 @@
 //! Signs requests to AWS (Signature Version 4) with an own key of an organization. Envoy's own filter signs with one access key for
-//! all. The signature covers the method, the path, the query, the host and the body as they leave. It does no I/O.
+//! all. The signature covers the method, the path, the query, the host, the type of the content and the body as they leave. It does no
+//! I/O.
 
 const std = @import("std");
 
@@ -50,6 +51,8 @@ pub const Request = struct {
     method: []const u8,
     /// The path, and the query if there is one.
     target: []const u8,
+    /// The value of `content-type`, which Envoy sends as it is here; null if there is none.
+    content_type: ?[]const u8,
     body: Hex,
     time: Time,
 };
@@ -57,7 +60,11 @@ pub const Request = struct {
 /// Returns the value of `authorization`. The request must carry `x-amz-content-sha256`, `x-amz-date` and, with a temporary key,
 /// `x-amz-security-token`.
 pub fn authorization(allocator: std.mem.Allocator, request: Request, key: AccessKey, scope: Scope) error{OutOfMemory}![]u8 {
-    const names = if (key.token == null) "host;x-amz-content-sha256;x-amz-date" else "host;x-amz-content-sha256;x-amz-date;x-amz-security-token";
+    const names = try std.mem.concat(allocator, u8, &.{
+        if (request.content_type == null) "" else "content-type;", "host;x-amz-content-sha256;x-amz-date",
+        if (key.token == null) "" else ";x-amz-security-token",
+    });
+    defer allocator.free(names);
     var text: std.ArrayList(u8) = .empty;
     defer text.deinit(allocator);
     const end = std.mem.indexOfScalar(u8, request.target, '?') orelse request.target.len;
@@ -65,7 +72,13 @@ pub fn authorization(allocator: std.mem.Allocator, request: Request, key: Access
     try appendEncoded(allocator, &text, request.target[0..end]);
     try text.append(allocator, '\n');
     try appendSorted(allocator, &text, request.target[@min(end + 1, request.target.len)..]);
-    try text.print(allocator, "\nhost:{s}\nx-amz-content-sha256:{s}\nx-amz-date:{s}\n", .{ scope.host, request.body, request.time });
+    try text.append(allocator, '\n');
+    if (request.content_type) |value| {
+        try text.appendSlice(allocator, "content-type:");
+        try appendWords(allocator, &text, value);
+        try text.append(allocator, '\n');
+    }
+    try text.print(allocator, "host:{s}\nx-amz-content-sha256:{s}\nx-amz-date:{s}\n", .{ scope.host, request.body, request.time });
     if (key.token) |token| try text.print(allocator, "x-amz-security-token:{s}\n", .{token});
     try text.print(allocator, "\n{s}\n{s}", .{ names, request.body });
     var digest: [Hash.digest_length]u8 = undefined;
@@ -91,6 +104,16 @@ fn signatureOf(allocator: std.mem.Allocator, secret: []const u8, words: []const 
     var signature: [Hmac.mac_length]u8 = undefined;
     Hmac.create(&signature, text, &key);
     return hexOf(signature);
+}
+
+/// Appends the words of a header's value with one space between them.
+fn appendWords(allocator: std.mem.Allocator, text: *std.ArrayList(u8), value: []const u8) error{OutOfMemory}!void {
+    var words = std.mem.tokenizeAny(u8, value, " \t");
+    var is_first = true;
+    while (words.next()) |word| : (is_first = false) {
+        if (!is_first) try text.append(allocator, ' ');
+        try text.appendSlice(allocator, word);
+    }
 }
 
 /// Appends a path that is encoded already, encoded once more, as all services but S3 demand.

@@ -2393,10 +2393,16 @@ CREATE TABLE public.listener_limits (
     model_connections integer NOT NULL,
     admin_connections integer NOT NULL,
     concurrent_provider_calls integer NOT NULL,
+    request_body_bytes integer DEFAULT 33554432 NOT NULL,
+    call_idle_seconds integer DEFAULT 900 NOT NULL,
+    call_duration_seconds integer DEFAULT 3600 NOT NULL,
     CONSTRAINT listener_limits_admin_connections_check CHECK ((admin_connections > 0)),
+    CONSTRAINT listener_limits_call_duration_seconds_check CHECK ((call_duration_seconds > 0)),
+    CONSTRAINT listener_limits_call_idle_seconds_check CHECK ((call_idle_seconds > 0)),
     CONSTRAINT listener_limits_concurrent_provider_calls_check CHECK ((concurrent_provider_calls > 0)),
     CONSTRAINT listener_limits_is_set_check CHECK (is_set),
-    CONSTRAINT listener_limits_model_connections_check CHECK ((model_connections > 0))
+    CONSTRAINT listener_limits_model_connections_check CHECK ((model_connections > 0)),
+    CONSTRAINT listener_limits_request_body_bytes_check CHECK ((request_body_bytes > 0))
 );
 
 CREATE TABLE public.mail_preferences (

@@ -77,7 +77,10 @@ def problem_of(request: Arrived, keys: Mapping[str, AccessKey], now: datetime) -
     if key is None or request.headers.get("x-amz-security-token") != key.session_token:
         return "The security token included in the request is invalid."
     names = found["names"].split(";")
-    required = {*_MUST_BE_SIGNED, *(name for name in request.headers if name.startswith("x-amz-"))}
+    required = {
+        *_MUST_BE_SIGNED,
+        *(name for name in request.headers if name.startswith("x-amz-") or name == "content-type"),
+    }
     if names != sorted(set(names)):
         return "The signed headers must be sorted, and each named once"
     if unsigned := required - set(names):

@@ -104,3 +104,13 @@ def test_routes_and_ingresses_lead_to_the_two_doors() -> None:
     ]
     ingresses = of_kind(render(VALUES["region"], "ingress.enabled=true").manifests, "Ingress")
     assert [one["spec"]["rules"][0]["host"] for one in ingresses] == ["eu.ai.acme.example", "eu.ai-admin.acme.example"]
+
+
+@pytest.mark.parametrize("component", ["gateway", "notification"])
+def test_a_budget_of_disruption_has_the_one_field_that_the_values_set(component: str) -> None:
+    """Kubernetes refuses a budget with both fields. `minAvailable` in the values comes beside the default of the other."""
+    setting = f"{component}.disruptionBudget.minAvailable=2"
+    budgets = of_kind(render(VALUES["production"], setting).manifests, "PodDisruptionBudget")
+    [budget] = [one["spec"] for one in budgets if one["metadata"]["name"].endswith(component)]
+    assert budget["minAvailable"] == 2
+    assert "maxUnavailable" not in budget

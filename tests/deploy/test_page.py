@@ -168,10 +168,12 @@ def test_a_variable_that_the_chart_sets_is_refused_as_a_setting() -> None:
         assert "the chart sets" in refused.error
 
 
-@every_set
+@pytest.mark.parametrize("name", ["production", "network-policies", "external-databases", "redis-cluster"])
 def test_the_policy_of_the_migration_exists_before_its_job(name: str) -> None:
     """A namespace may deny everything by default."""
-    for policy in of_kind(rendered(name), "NetworkPolicy"):
+    policies = of_kind(rendered(name), "NetworkPolicy")
+    assert len(policies) == 3
+    for policy in policies:
         notes = policy["metadata"].get("annotations", {})
         if policy["metadata"]["name"] == "megarouter-migration":
             assert notes["helm.sh/hook"] == "pre-install,pre-upgrade"

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-from megarouter_envoy.options import Limits
 from megarouter_envoy.replies.local_replies import causes
 
 from gateway_core.contract.module_errors import MODULE_ERRORS, PROVIDER_ERRORS
@@ -66,7 +65,7 @@ def _refusals() -> Iterator[str]:
 
 def _local_replies() -> Iterator[str]:
     own = [error for error in MODULE_ERRORS if error not in PROVIDER_ERRORS and error.code not in set(RefusalReason)]
-    errors = [*(cause.error for cause in causes(Limits().max_request_bytes)), *own]
+    errors = [*(cause.error for cause in causes()), *own]
     rows = {(error.status, error.code): error.message for error in errors}
     for (status, code), message in sorted(rows.items()):
         yield f"| {status} | `{code}` | {message} |"

@@ -1,6 +1,6 @@
-"""How many connections and calls each Envoy accepts at a time, as operators change it."""
+"""How many connections and calls each Envoy accepts at a time, and how large and long calls may be, as operators change it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple, fields, replace
 from typing import Final
 
 import asyncpg
@@ -16,12 +16,13 @@ from gateway_core.model.deployments.listener_limits import MAX_CONNECTIONS, List
 from gateway_core.stores.postgres.connections import Connection
 
 NAME: Final = "listenerLimits"
-_READ: Final = "SELECT model_connections, admin_connections, concurrent_provider_calls FROM listener_limits"
-_PUT: Final = """
-INSERT INTO listener_limits (model_connections, admin_connections, concurrent_provider_calls) VALUES ($1, $2, $3)
-ON CONFLICT (is_set) DO UPDATE SET model_connections = excluded.model_connections,
-    admin_connections = excluded.admin_connections, concurrent_provider_calls = excluded.concurrent_provider_calls
-"""
+_FIELDS: Final = tuple(field.name for field in fields(ListenerLimits))
+"""Also the names of the columns, and of the fields in both messages."""
+_READ: Final = f"SELECT {', '.join(_FIELDS)} FROM listener_limits"  # noqa: S608 - our own names
+_PUT: Final = f"""
+INSERT INTO listener_limits ({", ".join(_FIELDS)}) VALUES ({", ".join(f"${place}" for place in range(1, len(_FIELDS) + 1))})
+ON CONFLICT (is_set) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _FIELDS)}
+"""  # noqa: S608 - our own names
 
 
 class ListenerLimitsHandlers:
@@ -44,11 +45,16 @@ class ListenerLimitsHandlers:
         before = await find_limits(change.connection)
         check_etag(request.etag, _etag(before))
         after = ListenerLimits(
-            **{field.name: number for field, number in request.ListFields() if field.name in asdict(before)}
+            **{field.name: number for field, number in request.ListFields() if field.name in _FIELDS}
         )
+        if not request.HasField("call_idle_seconds"):
+            after = replace(after, call_idle_seconds=min(after.call_idle_seconds, after.call_duration_seconds))
         if after.model_connections + after.admin_connections > MAX_CONNECTIONS:
             words = f"must be at most {MAX_CONNECTIONS} together with admin_connections ({after.admin_connections})"
             raise invalid_fields(FieldViolation("model_connections", words))
+        if after.call_idle_seconds > after.call_duration_seconds:
+            words = f"must be at most call_duration_seconds ({after.call_duration_seconds})"
+            raise invalid_fields(FieldViolation("call_idle_seconds", words))
         message = _message(after)
         if after == before:
             return message
@@ -66,7 +72,7 @@ async def find_limits(connection: Connection) -> ListenerLimits:
 
 
 async def _put(connection: Connection, limits: ListenerLimits) -> None:
-    await connection.execute(_PUT, limits.model_connections, limits.admin_connections, limits.concurrent_provider_calls)
+    await connection.execute(_PUT, *astuple(limits))
 
 
 def _message(limits: ListenerLimits) -> pb.ListenerLimits:
@@ -74,7 +80,7 @@ def _message(limits: ListenerLimits) -> pb.ListenerLimits:
 
 
 def _etag(limits: ListenerLimits) -> str:
-    return etag_of(limits.model_connections, limits.admin_connections, limits.concurrent_provider_calls)
+    return etag_of(*astuple(limits))
 
 
 def _check_name(name: str) -> None:

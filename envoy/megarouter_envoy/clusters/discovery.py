@@ -36,7 +36,7 @@ def discovery_cluster(discovery: Discovery, http2: Any) -> cluster.Cluster:
 
 
 def discovered_resources() -> bootstrap.BootstrapDynamicResources:
-    """Returns the sources: clusters come over the stream, and nothing else but `discovered_layer`."""
+    """Returns the sources: clusters come over the stream. `discovered_layer` and the routes of model calls name it themselves."""
     pause = core.BackoffStrategy(base_interval=seconds(_PAUSE_S), max_interval=seconds(_PAUSE_MAX_S))
     service = core.GrpcService(
         envoy_grpc=core.GrpcServiceEnvoyGrpc(
@@ -50,16 +50,17 @@ def discovered_resources() -> bootstrap.BootstrapDynamicResources:
             grpc_services=[service],
             set_node_on_first_message_only=True,
         ),
-        cds_config=_stream(),
+        cds_config=over_the_stream(),
     )
 
 
 def discovered_layer() -> bootstrap.RuntimeLayerRtdsLayer:
     """Returns the source of the limits that change while Envoy runs: the same stream."""
-    return bootstrap.RuntimeLayerRtdsLayer(name=LIVE_LAYER, rtds_config=_stream())
+    return bootstrap.RuntimeLayerRtdsLayer(name=LIVE_LAYER, rtds_config=over_the_stream())
 
 
-def _stream() -> core.ConfigSource:
+def over_the_stream() -> core.ConfigSource:
+    """Returns the source of whatever comes over the one stream."""
     return core.ConfigSource(
         ads=core.AggregatedConfigSource(),
         resource_api_version=core.ApiVersion.V3,

@@ -10,7 +10,7 @@ from megarouter_envoy.clusters.replicas import ask_a_second_too
 from megarouter_envoy.filters import module_filters
 from megarouter_envoy.filters import service_filters as decisions
 from megarouter_envoy.filters.decompressors import gzip_decompressor
-from megarouter_envoy.names import AUTHZ_CLUSTER, CORS_FILTER
+from megarouter_envoy.names import AUTHZ_CLUSTER, BUFFER_FILTER, CORS_FILTER
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.typed_config import http_filter
 
@@ -30,7 +30,7 @@ def model_filters(options: BootstrapOptions) -> list[hcm.HttpFilter]:
             ask_a_second_too(options.sockets.authz_workers),
             limits.unfinished_bodies,
         ),
-        http_filter("envoy.filters.http.buffer", buffer.Buffer(max_request_bytes=limits.max_request_bytes)),
+        http_filter(BUFFER_FILTER, buffer.Buffer(max_request_bytes=limits.listeners.request_body_bytes)),
         http_filter(DECISION_NAMESPACE, decisions.authorization(limits, options.sockets.authz_workers)),
         http_filter(RATE_LIMIT_NAMESPACE, decisions.rate_limit(limits, options.sockets.ratelimit_workers)),
         module_filters.rewriter(

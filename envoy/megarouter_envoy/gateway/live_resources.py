@@ -12,13 +12,15 @@ from pydantic import TypeAdapter
 from gateway_core.model.deployments.live_configuration import source_of, wanted_document
 from megarouter_envoy.clusters.definitions import live_clusters
 from megarouter_envoy.gateway.live_folder import LiveFolder
-from megarouter_envoy.names import LIVE_LAYER
+from megarouter_envoy.listeners.model_routes import model_routes
+from megarouter_envoy.names import LIVE_LAYER, MODEL_ROUTES
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.overload import listener_layer
 
 OPTIONS: Final = TypeAdapter(BootstrapOptions)
 
 CLUSTER_TYPE: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+ROUTES_TYPE: Final = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 RUNTIME_TYPE: Final = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 
 
@@ -32,11 +34,12 @@ class Resource(TypedDict):
 
 
 def resources(options: BootstrapOptions) -> list[Resource]:
-    """Returns the clusters of providers, and of calls that may be tried at several, and the limits of the listeners."""
+    """Returns the clusters of providers and of calls that may be tried at several, the limits of the listeners, and the routes."""
     layer = runtime.Runtime(name=LIVE_LAYER, layer=listener_layer(options.limits.listeners))
     return [
         *(_resource(cluster.name, CLUSTER_TYPE, bytes(cluster)) for cluster in live_clusters(options)),
         _resource(LIVE_LAYER, RUNTIME_TYPE, bytes(layer)),
+        _resource(MODEL_ROUTES, ROUTES_TYPE, bytes(model_routes(options))),
     ]
 
 

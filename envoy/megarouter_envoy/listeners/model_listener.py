@@ -3,13 +3,13 @@
 from envoy_data_plane.envoy.config.listener import v3 as listener
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
-from gateway_core.model.deployments.fallbacks import MOST_ATTEMPTS
+from megarouter_envoy.clusters.discovery import over_the_stream
 from megarouter_envoy.filters.model_filters import model_filters
 from megarouter_envoy.listeners.connection_manager import hardened_manager, public_listener
 from megarouter_envoy.listeners.model_routes import model_routes
 from megarouter_envoy.logs.access_logs import journal, refusal_stream, usage_streams
 from megarouter_envoy.logs.tracing import remember_path
-from megarouter_envoy.names import MODEL_LISTENER
+from megarouter_envoy.names import MODEL_LISTENER, MODEL_ROUTES
 from megarouter_envoy.options import BootstrapOptions
 from megarouter_envoy.replies.local_replies import local_replies
 
@@ -23,19 +23,10 @@ def model_listener(options: BootstrapOptions) -> listener.Listener:
         hcm.HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT
     )
     manager.access_log = [*usage_streams(), refusal_stream(), journal(options.journal_path)]
-    manager.local_reply_config = local_replies(options.limits.max_request_bytes)
-    manager.route_config = model_routes(
-        options.limits.stream_idle_timeout_s,
-        options.model_allowed_origins,
-        _numbers_of_attempts(options),
-        options.limits.max_request_bytes,
-    )
+    manager.local_reply_config = local_replies()
+    if options.discovery is None:
+        manager.route_config = model_routes(options)
+    else:
+        manager.rds = hcm.Rds(config_source=over_the_stream(), route_config_name=MODEL_ROUTES)
     manager.http_filters = [*remember_path(options.otlp_endpoint), *model_filters(options)]
     return public_listener(MODEL_LISTENER, options.model_port, manager, options)
-
-
-def _numbers_of_attempts(options: BootstrapOptions) -> list[int]:
-    """Returns how many attempts calls may make. Orders that change while Envoy runs may have any number of them."""
-    if options.discovery is not None:
-        return list(range(2, MOST_ATTEMPTS + 1))
-    return sorted({len(order) for order in options.fallbacks})

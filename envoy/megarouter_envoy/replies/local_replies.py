@@ -66,19 +66,20 @@ NOT_FOUND = CallError(404, "not_found", "There is nothing at this URL. Check bas
 MALFORMED = CallError(400, "malformed_request", "The request is not valid HTTP. Check its headers and its path.")
 
 
-def _too_large(max_request_bytes: int) -> CallError:
-    message = f"The request body is larger than {max_request_bytes} bytes. Send a smaller one."
-    return CallError(413, "request_too_large", message)
+# Operators change how large it may be while Envoy runs.
+TOO_LARGE = CallError(
+    413, "request_too_large", "The request body is larger than this deployment accepts. Send a smaller one."
+)
 
 
-def causes(max_request_bytes: int) -> tuple[Cause, ...]:
+def causes() -> tuple[Cause, ...]:
     """Returns all causes, the most specific first. The last one matches everything else."""
     return (
         # Authorization adds headers, which count too. Envoy answers 500 if there are then too many of them.
         Cause(HEADERS_TOO_LARGE, flags=("UAEX",), status_matched=500, retry_cannot_help=True),
         Cause(DEPENDENCY_UNAVAILABLE, flags=("RLSE", "UAEX")),
         Cause(OVERLOADED, flags=("OM",)),
-        Cause(_too_large(max_request_bytes), status_matched=413, retry_cannot_help=True),
+        Cause(TOO_LARGE, status_matched=413, retry_cannot_help=True),
         Cause(REQUEST_TIMEOUT, status_matched=408),
         Cause(HEADERS_TOO_LARGE, status_matched=431, retry_cannot_help=True),
         Cause(PROVIDER_UNREACHABLE, flags=("UF", "UH", "UO", "NC"), is_of_provider=True),
@@ -96,7 +97,7 @@ def causes(max_request_bytes: int) -> tuple[Cause, ...]:
     )
 
 
-def local_replies(max_request_bytes: int) -> hcm.LocalReplyConfig:
+def local_replies() -> hcm.LocalReplyConfig:
     """Returns all local replies of the model listener."""
     finished = (
         _metadata_is_true(DECISION_NAMESPACE, ANSWERED),
@@ -105,7 +106,7 @@ def local_replies(max_request_bytes: int) -> hcm.LocalReplyConfig:
         status_is(307),  # the redirect to a path without %2F: it has no body, but its status and location must be kept
     )
     mappers = [_pass(matched) for matched in finished]
-    for cause in causes(max_request_bytes):
+    for cause in causes():
         # OpenAI last, because its mapper matches every path.
         dialects = (*PATH_PATTERNS, Dialect.OPENAI)
         if cause.is_of_provider:

@@ -1,4 +1,4 @@
-"""How many connections and calls each Envoy accepts at a time."""
+"""How many connections and calls each Envoy accepts at a time, and how large and long a call may be."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,3 +15,9 @@ class ListenerLimits:
     admin_connections: int = 1_000
     concurrent_provider_calls: int = 10_000
     """At each provider."""
+    request_body_bytes: int = 32 * 1024 * 1024
+    """Of a model call."""
+    call_idle_seconds: int = 900
+    """How long a model call may transfer nothing. A reasoning model may think for minutes before its first byte."""
+    call_duration_seconds: int = 3_600
+    """How long a model call may take."""

@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -21,6 +22,7 @@ WITHIN_S = float(os.environ.get("FELT_WITHIN_S", "10"))
 """Two seconds on a machine without other work. Nothing but discovery brings a change to Envoy, so a lost one never comes."""
 ROUNDS = 5
 CONNECTIONS = 8
+SILENT_S = 6.0
 LONG_NAME = ".".join(["a" * 60] * 5)
 """Longer than Envoy takes the name of a server."""
 
@@ -220,6 +222,39 @@ async def test_limits_of_the_listeners_hold_on_both_envoys_soon_and_cut_nothing(
                 pass
     for _, writer in kept:
         writer.close()
+
+
+async def test_limits_of_calls_hold_on_both_envoys_within_two_seconds_and_cut_no_stream(gateways: Gateways) -> None:
+    """Seen to fail while the routes were a part of the bootstrap."""
+    model = await gateways.offer("limited")
+    await gateways.seconds_until_served(model)
+    long: dict[str, Any] = {"messages": [{"role": "user", "content": "x" * 4_000}]}
+    word = {"id": "c1", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "a"}}]}
+    end = {"id": "c1", "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}}
+    ending = (chunk(event(end)), chunk(event("[DONE]")), chunk(b""))
+    gateways.upstream.choose(lambda _request: [Send(stream_head()), chunk(event(word)), Pause(SILENT_S), *ending])
+    streams = [asyncio.create_task(gateways.call(stack, model, stream=True)) for stack in gateways.both]
+    await asyncio.sleep(1)
+    gateways.upstream.choose(served)
+    limited = await gateways.operate("listenerLimits:replace", {"requestBodyBytes": 2_000, "callIdleSeconds": 1})
+    assert (limited.status, limited.json["requestBodyBytes"], limited.json["callIdleSeconds"]) == (200, 2_000, 1)
+    try:
+        for stack in gateways.both:
+            async with asyncio.timeout(WITHIN_S):
+                while (await gateways.call(stack, model, **long)).status != 413:
+                    pass
+            assert (await gateways.call(stack, model)).status == 200
+        for one in await asyncio.gather(*streams):
+            assert (one.status, one.text.count("[DONE]")) == (200, 1)
+        gateways.upstream.choose(lambda request: [Pause(SILENT_S), *served(request)])
+        assert [(await gateways.call(stack, model)).status for stack in gateways.both] == [504, 504]
+        gateways.upstream.choose(served)
+    finally:
+        assert (await gateways.operate("listenerLimits:replace", {}, gateways.second)).status == 200
+    for stack in gateways.both:
+        async with asyncio.timeout(WITHIN_S):
+            while (await gateways.call(stack, model, **long)).status != 200:
+                pass
 
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class CallbackServer:
     def __init__(self, secret: str) -> None:
         self._webhook = Webhook(secret)
         self._open: Counter[str] = Counter()
+        self._may_answer = asyncio.Event()
+        self._may_answer.set()
         self.posts: list[Post] = []
 
     def of(self, channel: str) -> Sequence[Post]:
@@ -45,12 +47,22 @@ class CallbackServer:
         while not self._open.total():
             await asyncio.sleep(0.005)
 
+    @contextmanager
+    def no_answers(self) -> Iterator[None]:
+        """Answers nothing meanwhile, also what has arrived before."""
+        self._may_answer.clear()
+        try:
+            yield
+        finally:
+            self._may_answer.set()
+
     async def receive(self, request: web.Request) -> web.Response:
         channel, body = request.match_info["channel"], await request.read()
         self.posts.append(Post(channel, request.headers["webhook-id"], body, self._verifies(request, body)))
         self._open[channel] += 1
         try:
             await asyncio.sleep(ANSWERS_AFTER_S)
+            await self._may_answer.wait()
         finally:
             self._open[channel] -= 1
         return web.Response(status=204)

@@ -385,12 +385,12 @@ def test_credentials_have_the_format_of_their_provider(usable: BootstrapOptions)
 
 @pytest.mark.parametrize("dialect", list(Dialect))
 def test_every_local_error_is_json_that_says_what_to_do(dialect: Dialect) -> None:
-    for cause in causes(max_request_bytes=100):
+    for cause in causes():
         error = json.loads(error_body(cause.error, dialect))["error"]
         assert error["message"].endswith(".")
         assert cause.error.status >= 400
 
 
 def test_the_last_cause_matches_everything() -> None:
-    *_, last = causes(max_request_bytes=100)
+    *_, last = causes()
     assert (last.flags, last.status_matched) == ((), None)

@@ -248,6 +248,7 @@ async def test_envoy_is_given_only_providers_with_a_credential(
 async def test_limits_of_listeners_are_defaults_until_an_operator_replaces_them(client: Client) -> None:
     before = await client.call("GetListenerLimits", pb.GetListenerLimitsRequest(name="listenerLimits"), "operator")
     assert (before.model_connections, before.admin_connections, before.concurrent_provider_calls) == (9000, 1000, 10000)
+    assert (before.request_body_bytes, before.call_idle_seconds, before.call_duration_seconds) == (2**25, 900, 3600)
     after = await client.call("ReplaceListenerLimits", limits(model_connections=500, etag=before.etag), "operator")
     assert (after.model_connections, after.admin_connections, after.concurrent_provider_calls) == (500, 1000, 10000)
     found = await client.call("GetListenerLimits", pb.GetListenerLimitsRequest(name="listenerLimits"), "operator")
@@ -267,11 +268,24 @@ async def test_limits_of_listeners_are_defaults_until_an_operator_replaces_them(
         ({"concurrent_provider_calls": -1}, "concurrent_provider_calls"),
         ({"model_connections": 9001}, "model_connections"),
         ({"admin_connections": 1001}, "model_connections"),
+        ({"request_body_bytes": 1023}, "request_body_bytes"),
+        ({"request_body_bytes": 2**27 + 1}, "request_body_bytes"),
+        ({"call_idle_seconds": 0}, "call_idle_seconds"),
+        ({"call_duration_seconds": 3601}, "call_duration_seconds"),
+        ({"call_idle_seconds": 61, "call_duration_seconds": 60}, "call_idle_seconds"),
     ],
 )
 async def test_limits_that_envoy_cannot_keep_are_refused(client: Client, numbers: dict[str, int], field: str) -> None:
     refused = await client.failure("ReplaceListenerLimits", limits(**numbers), "operator")
     assert (refused.reason, refused.fields) == ("FIELD_INVALID", (field,))
+
+
+async def test_a_call_is_idle_no_longer_than_it_may_take(client: Client) -> None:
+    wanted = limits(request_body_bytes=2_048, call_duration_seconds=60)
+    after = await client.call("ReplaceListenerLimits", wanted, "operator")
+    assert (after.request_body_bytes, after.call_idle_seconds, after.call_duration_seconds) == (2_048, 60, 60)
+    found = await client.call("GetListenerLimits", pb.GetListenerLimitsRequest(name="listenerLimits"), "operator")
+    assert found == after
 
 
 async def test_only_operators_see_and_replace_limits(client: Client) -> None:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import BufferPerRoute
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from megarouter_envoy.gateway.live_folder import LiveFolder
-from megarouter_envoy.gateway.live_resources import CLUSTER_TYPE, OPTIONS, RUNTIME_TYPE, write_options
+from megarouter_envoy.gateway.live_resources import CLUSTER_TYPE, OPTIONS, ROUTES_TYPE, RUNTIME_TYPE, write_options
 from megarouter_envoy.live.rendering import LiveProvider, Rendered, Wanted, render
 from megarouter_envoy.options import BootstrapOptions, Discovery, ProviderTarget
 
+from gateway_core.model.deployments.fallbacks import MOST_ATTEMPTS
 from gateway_core.model.deployments.listener_limits import ListenerLimits
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options as example
 
@@ -97,6 +100,24 @@ def test_limits_are_values_of_the_runtime_and_of_each_cluster(options: Bootstrap
     assert len(made) == 2  # the provider's, and that of own keys
     for one in made:
         assert {two.max_requests.value for two in Cluster.FromString(one).circuit_breakers.thresholds} == {7}
+
+
+def test_limits_of_calls_are_in_the_routes(options: BootstrapOptions, folder: LiveFolder) -> None:
+    limits = ListenerLimits(request_body_bytes=2_000, call_idle_seconds=30, call_duration_seconds=60)
+    rendered = render(options, Wanted(limits=limits), folder)
+    [made] = [base64.b64decode(one["value"]) for one in rendered.resources if one["type_url"] == ROUTES_TYPE]
+    [host] = RouteConfiguration.FromString(made).virtual_hosts
+    body = BufferPerRoute()
+    assert host.typed_per_filter_config["envoy.filters.http.buffer"].Unpack(body)
+    assert body.buffer.max_request_bytes.value == 2_000
+    to_providers = [one for one in host.routes if one.route.cluster_header]
+    assert len(to_providers) == MOST_ATTEMPTS
+    for one in to_providers:
+        assert one.route.idle_timeout.seconds == 30
+        assert one.route.max_stream_duration.max_stream_duration.seconds == 60
+    assert {one.request_body_buffer_limit.value for one in to_providers if one.route.HasField("retry_policy")} == {
+        2_000
+    }
 
 
 def test_the_options_survive_their_file(options: BootstrapOptions, folder: LiveFolder) -> None:

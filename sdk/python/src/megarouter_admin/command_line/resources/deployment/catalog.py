@@ -202,6 +202,9 @@ def _show_limits(session: Session, one: ListenerLimits) -> None:
             ("model connections", f"{one.model_connections:,}"),
             ("admin connections", f"{one.admin_connections:,}"),
             ("calls at a provider", f"{one.concurrent_provider_calls:,}"),
+            ("body of a call", f"{one.request_body_bytes:,} bytes"),
+            ("idle time of a call", f"{one.call_idle_seconds:,} s"),
+            ("time of a call", f"{one.call_duration_seconds:,} s"),
         ],
     )
 
@@ -216,10 +219,20 @@ ProviderCallsOption = Annotated[
     int | None, Option("--provider-calls", metavar="N", text="Calls that run at one provider. Default: 10000.")
 ]
 
+BodyBytesOption = Annotated[
+    int | None, Option("--body-bytes", metavar="N", text="Largest body of a model call. Default: 33554432.")
+]
+IdleSecondsOption = Annotated[
+    int | None, Option("--idle-seconds", metavar="N", text="How long a model call may transfer nothing. Default: 900.")
+]
+CallSecondsOption = Annotated[
+    int | None, Option("--call-seconds", metavar="N", text="How long a model call may take. Default: 3600.")
+]
+
 
 @command(application, "limits", "catalog limits")
 def limits(session: Session) -> None:
-    """Show how many connections and calls each Envoy accepts at a time."""
+    """Show how many connections and calls each Envoy accepts at a time, and how large and long a call may be."""
     request = GetListenerLimitsRequest(name="listenerLimits")
     _show_limits(session, session.router.catalog_changes.GetListenerLimits(request))
 
@@ -230,6 +243,9 @@ def set_limits(
     model_connections: ModelConnectionsOption = None,
     admin_connections: AdminConnectionsOption = None,
     provider_calls: ProviderCallsOption = None,
+    body_bytes: BodyBytesOption = None,
+    idle_seconds: IdleSecondsOption = None,
+    call_seconds: CallSecondsOption = None,
 ) -> None:
     """Replace the limits of each Envoy. What is not given gets its default."""
     request = ReplaceListenerLimitsRequest(
@@ -237,5 +253,8 @@ def set_limits(
         model_connections=model_connections,
         admin_connections=admin_connections,
         concurrent_provider_calls=provider_calls,
+        request_body_bytes=body_bytes,
+        call_idle_seconds=idle_seconds,
+        call_duration_seconds=call_seconds,
     )
     _show_limits(session, session.router.catalog_changes.ReplaceListenerLimits(request))
