@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -44,7 +44,16 @@ def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
     Raises:
         SchemaError: a file does not match its checksum, has no checksum, or is missing.
     """
-    source = folder or resources.files(_PACKAGE) / "migrations"
+    return _shipped() if folder is None else _load(folder)
+
+
+@cache
+def _shipped() -> tuple[Migration, ...]:
+    """Reads the files of this package once per process. Tests start hundreds of services in one process."""
+    return _load(resources.files(_PACKAGE) / "migrations")
+
+
+def _load(source: Traversable) -> tuple[Migration, ...]:
     names = sorted(file.name for file in source.iterdir() if file.name.endswith(".sql"))
     migrations = tuple(Migration(name, (source / name).read_text(encoding="utf-8")) for name in names)
     _require_checksums(migrations, (source / CHECKSUMS).read_text(encoding="utf-8"))

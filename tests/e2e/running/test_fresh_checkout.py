@@ -18,8 +18,8 @@ from deploy.local.stack.layout import REPOSITORY, Home
 from tests.e2e.conftest import chat
 from tests.support.ports import free_port_base
 
-UP_TIMEOUT_S = 280
-DOWN_TIMEOUT_S = 60
+UP_TIMEOUT_S = 900
+DOWN_TIMEOUT_S = 240
 PROCESSES = (
     "envoy",
     "authz_service",
@@ -36,7 +36,7 @@ PROCESSES = (
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user"),
     pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="git lists the files of a checkout"),
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(1_500),
 ]
 
 
