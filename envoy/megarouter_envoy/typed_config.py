@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 
 from betterproto2 import Message
@@ -15,10 +14,6 @@ from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any, StringValue
 
 GRPC_CONTENT_TYPE = "application/grpc"
-
-# betterproto2 evaluates the annotations of a class again for every message that it writes. That is half the time of a bootstrap.
-_remembered = classmethod(cache(Message._type_hints.__func__))  # type: ignore[attr-defined,arg-type,var-annotated]  # noqa: SLF001
-Message._type_hints = _remembered  # type: ignore[assignment,method-assign]  # noqa: SLF001
 
 
 def pack(message: Message) -> Any:

@@ -18,8 +18,10 @@ from deploy.local.supervision.embedded_stack import Stack
 from tests.e2e.live.conftest import PATIENCE_S, SECRET, Gateways, model_of, served
 from tests.support.servers.scripted_upstream import Pause, Request, Script, Send, chunk, event, json_answer, stream_head
 
-WITHIN_S = float(os.environ.get("FELT_WITHIN_S", "10"))
-"""Two seconds on a machine without other work. Nothing but discovery brings a change to Envoy, so a lost one never comes."""
+WITHIN_S = 2.0
+"""What the API promises. The median of several rounds holds it on a busy machine too."""
+LATEST_S = float(os.environ.get("FELT_WITHIN_S", "10"))
+"""For a single change, which may meet a busy moment. Nothing but discovery brings a change to Envoy, so a lost one never comes."""
 ROUNDS = 5
 CONNECTIONS = 8
 SILENT_S = 6.0
@@ -29,7 +31,7 @@ LONG_NAME = ".".join(["a" * 60] * 5)
 pytestmark = pytest.mark.timeout(240)
 
 
-async def test_a_provider_serves_calls_on_both_envoys_soon(gateways: Gateways) -> None:
+async def test_a_provider_serves_calls_on_both_envoys_within_two_seconds(gateways: Gateways) -> None:
     """Each round measures from before the request that adds the provider to the first call that both served."""
     took = []
     for number in range(ROUNDS):
@@ -40,9 +42,8 @@ async def test_a_provider_serves_calls_on_both_envoys_soon(gateways: Gateways) -
     after = [seconds for _, seconds in took]
     rounds = [f"{answered:.2f} s, then {later:.2f} s" for answered, later in took]
     sys.stdout.write(f"both requests, then the first call on both gateways: {'; '.join(rounds)}\n")
-    assert max(map(sum, took)) < 2 * WITHIN_S
-    assert max(after) < WITHIN_S
-    assert statistics.median(after) < WITHIN_S / 2
+    assert statistics.median(after) < WITHIN_S
+    assert max(map(sum, took)) < 2 * LATEST_S
 
 
 async def test_the_credential_is_sent_and_a_replaced_one_soon(gateways: Gateways) -> None:
@@ -54,7 +55,7 @@ async def test_the_credential_is_sent_and_a_replaced_one_soon(gateways: Gateways
     )
     assert replaced.status == 200
     for stack in gateways.both:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LATEST_S):
             while True:
                 await gateways.call(stack, model)
                 if gateways.upstream.requests[-1].header("authorization") == f"Bearer {SECRET}-2":
@@ -210,21 +211,21 @@ async def test_limits_of_the_listeners_hold_on_both_envoys_soon_and_cut_nothing(
     assert (limited.status, limited.json["modelConnections"]) == (200, CONNECTIONS)
     try:
         for stack in gateways.both:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(LATEST_S):
                 while await is_open(await connect(stack)):
                     pass
         assert all([await is_open(one) for one in kept])
     finally:
         assert (await gateways.operate("listenerLimits:replace", {}, gateways.second)).status == 200
     for stack in gateways.both:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LATEST_S):
             while not await is_open(await connect(stack)):
                 pass
     for _, writer in kept:
         writer.close()
 
 
-async def test_limits_of_calls_hold_on_both_envoys_within_two_seconds_and_cut_no_stream(gateways: Gateways) -> None:
+async def test_limits_of_calls_hold_on_both_envoys_soon_and_cut_no_stream(gateways: Gateways) -> None:
     """Seen to fail while the routes were a part of the bootstrap."""
     model = await gateways.offer("limited")
     await gateways.seconds_until_served(model)
@@ -240,7 +241,7 @@ async def test_limits_of_calls_hold_on_both_envoys_within_two_seconds_and_cut_no
     assert (limited.status, limited.json["requestBodyBytes"], limited.json["callIdleSeconds"]) == (200, 2_000, 1)
     try:
         for stack in gateways.both:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(LATEST_S):
                 while (await gateways.call(stack, model, **long)).status != 413:
                     pass
             assert (await gateways.call(stack, model)).status == 200
@@ -252,7 +253,7 @@ async def test_limits_of_calls_hold_on_both_envoys_within_two_seconds_and_cut_no
     finally:
         assert (await gateways.operate("listenerLimits:replace", {}, gateways.second)).status == 200
     for stack in gateways.both:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LATEST_S):
             while (await gateways.call(stack, model, **long)).status != 200:
                 pass
 
