@@ -2,9 +2,19 @@ import { eventsIn } from "../util/server_events";
 
 const firstByteMs = 60_000;
 
+/** What a refusal's JSON says of a limit: `gateway_core/contract/errors.py`. */
+export interface LimitInError {
+  readonly limit_nano_credits?: string;
+  readonly used_nano_credits?: string;
+  readonly held_nano_credits?: string;
+  readonly carried_nano_credits?: string;
+  readonly models?: string;
+  readonly reset_time_epoch_seconds?: number | null;
+}
+
 /** A refusal, or an error of the provider, as the gateway answers it. */
 export class CallError extends Error {
-  constructor(message: string, readonly status: number, readonly code: string, readonly requestId: string) {
+  constructor(message: string, readonly status: number, readonly code: string, readonly requestId: string, readonly limits: readonly LimitInError[] = [], readonly retryAfterS = 0) {
     super(message);
   }
 }
@@ -66,7 +76,7 @@ export async function ask(question: Question, listener: Listener): Promise<Repor
 interface Chunk {
   readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[];
   readonly usage?: { readonly prompt_tokens?: number; readonly completion_tokens?: number } | null;
-  readonly error?: { readonly message?: string; readonly code?: string };
+  readonly error?: { readonly message?: string; readonly code?: string; readonly limits?: readonly LimitInError[] };
 }
 
 async function refusal(answer: Response): Promise<CallError> {
@@ -74,7 +84,7 @@ async function refusal(answer: Response): Promise<CallError> {
   const text = await answer.text();
   try {
     const { error } = JSON.parse(text) as Chunk;
-    return new CallError(error?.message ?? text, answer.status, error?.code ?? "", requestId);
+    return new CallError(error?.message ?? text, answer.status, error?.code ?? "", requestId, error?.limits, Number(answer.headers.get("retry-after")) || 0);
   } catch {
     return new CallError(text || answer.statusText, answer.status, "", requestId);
   }

@@ -9,6 +9,7 @@ import { useParent } from "../hooks/account";
 import { useLanguage } from "../hooks/language";
 import { useRequestId } from "../hooks/request_id";
 import { useSaving } from "../hooks/saving";
+import { SentenceGap } from "../ui/SentenceGap";
 import { Surface } from "../ui/Surface";
 import { formatCredits, parseCredits } from "../util/credits";
 
@@ -130,8 +131,8 @@ function Effect({ move, amount, balance, line }: { readonly move: Move; readonly
   const after = balance.balanceNanoCredits + amount;
   return (
     <Note color={after < 0n ? "orange" : "accent"} title={<Trans>What happens</Trans>}>
-      <Trans>The balance changes from {format(balance.balanceNanoCredits)} to {format(after)} credits.</Trans>{" "}
-      {usesLine && <Trans>Of the credit line, {format(left - amount)} credits are left after that.</Trans>}{" "}
+      <Trans>The balance changes from {format(balance.balanceNanoCredits)} to {format(after)} credits.</Trans><SentenceGap />
+      {usesLine && <Trans>Of the credit line, {format(left - amount)} credits are left after that.</Trans>}<SentenceGap />
       {amount < 0n && balance.heldNanoCredits > 0n && <Trans>Running calls hold {format(balance.heldNanoCredits)} credits.</Trans>}
     </Note>
   );

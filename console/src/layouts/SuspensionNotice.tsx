@@ -5,6 +5,7 @@ import { Alert } from "@mantine/core";
 import { usePlace } from "../hooks/account";
 import { pathsOf } from "../paths";
 import { AppLink } from "../ui/AppLink";
+import { SentenceGap } from "../ui/SentenceGap";
 
 /** Says on every page of a suspended organization what that means, and who can end it. */
 export function SuspensionNotice() {
@@ -17,7 +18,7 @@ export function SuspensionNotice() {
   }
   return (
     <Alert color="red" variant="light" mb="lg" title={<Trans>This organization is suspended</Trans>}>
-      {meaning}{" "}
+      {meaning}<SentenceGap />
       {account.role === Role.SUPER_ADMIN ? <Trans>Resume it in its {toSettings}. If an operator of the deployment suspended it, only an operator can end that.</Trans> : <Trans>A Super Admin can resume it. If an operator of the deployment suspended it, only an operator can end that.</Trans>}
     </Alert>
   );

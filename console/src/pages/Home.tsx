@@ -89,7 +89,7 @@ function Figures() {
         label={<Trans>Forecast</Trans>} value={expected === undefined ? "—" : <Amount nanoCredits={expected} decimals={2} c={forecast.state === UsageForecast_State.EXCEEDED ? "red" : undefined} />}
         note={<ForecastNote state={forecast.state} low={forecast.lowNanoCredits} high={forecast.highNanoCredits} />}
       />
-      <Part height={90} denied={<MySpend />}><Pool /></Part>
+      <Part height={90} denied={<MySpend shown={spent} />}><Pool /></Part>
     </SimpleGrid>
   );
 }
@@ -117,11 +117,12 @@ function Pool() {
   );
 }
 
-/** For those who may not see the pool: what they spent themselves. */
-function MySpend() {
+/** For those who may not see the pool: what they spent themselves, unless that is shown already. */
+function MySpend({ shown }: { readonly shown: bigint }) {
   const { account } = usePlace();
   const language = useLanguage();
   const { data } = useSuspenseQuery(Members.method.getMember, { name: account.member });
+  if (data.spentNanoCredits === shown) return null;
   return <Figure label={<Trans>My spend</Trans>} value={<Amount nanoCredits={data.spentNanoCredits} decimals={2} />} note={data.budgetNanoCredits === undefined ? <Trans>in total, no budget</Trans> : <Trans>of {formatCredits(data.budgetNanoCredits + data.carriedNanoCredits, language, 2)}</Trans>} />;
 }
 

@@ -1,7 +1,9 @@
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 
+/** Formats a moment. A whole minute has no seconds: it is when something is set to begin or end, and not when something happened. */
 export function formatTime(time: Timestamp, language: string, timeZone: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone }).format(timestampDate(time));
+  const isWholeMinute = time.nanos === 0 && time.seconds % 60n === 0n;
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: isWholeMinute ? "short" : "medium", timeZone }).format(timestampDate(time));
 }
 
 /** Returns the last moment of what ends at a time: the end of November is the first moment of December. */

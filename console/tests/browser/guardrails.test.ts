@@ -23,6 +23,8 @@ test("a limit is changed after its effect was shown, and a refusal names it", as
   await go(page, `${home}/explain?member=noah&model=gpt-4o`);
   await page.getByText("A call would be refused now").waitFor();
   await page.getByText("budget_exhausted").waitFor();
+  await page.getByText("A budget is spent").first().waitFor();
+  await page.getByText("credits are left, too little for this call.").waitFor();
   await page.getByText("Stops the call").waitFor();
   expect(problems).toEqual([]);
 });

@@ -38,4 +38,5 @@ test("a refusal says why", async () => {
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByText("The call was refused").waitFor();
   await page.getByText(/404/).waitFor();
+  await page.getByText("There is no such model").first().waitFor();
 });

@@ -69,7 +69,10 @@ test.each([
 });
 
 test("a time is shown by the clocks of the time zone", () => {
-  expect(formatTime(timestampFromDate(new Date("2026-12-31T23:30:00Z")), "en", "Asia/Tokyo")).toMatch(/^Jan 1, 2027, 8:30:00/);
+  expect(formatTime(timestampFromDate(new Date("2026-12-31T23:30:07Z")), "en", "Asia/Tokyo")).toMatch(/^Jan 1, 2027, 8:30:07\sAM$/);
+  // What begins or ends on a whole minute was set so.
+  expect(formatTime(timestampFromDate(new Date("2026-12-31T15:00:00Z")), "en", "Asia/Tokyo")).toMatch(/^Jan 1, 2027, 12:00\sAM$/);
+  expect(formatTime(timestampFromDate(new Date("2026-12-31T15:00:00.5Z")), "en", "Asia/Tokyo")).toMatch(/12:00:00\sAM$/);
 });
 
 test("a day is one of the calendar", () => {

@@ -8,6 +8,7 @@ import { useParent } from "../../hooks/account";
 import { useAudience, useChannelKind } from "../../pages/alerts/labels";
 import { pathsOf } from "../../paths";
 import { AppLink } from "../../ui/AppLink";
+import { SentenceGap } from "../../ui/SentenceGap";
 import type { FieldsProps } from "./RuleForm";
 
 const mostChannels = 100;
@@ -31,7 +32,7 @@ export function RecipientFields({ wanted, change, error }: FieldsProps) {
       </Checkbox.Group>
       <PersonChoice label={t`Named members`} value={wanted.members} onChange={(members) => change({ members })} />
       {channels.length === 0 && wanted.channels.length === 0 ? (
-        <Text size="sm" c="dimmed"><Trans>There are no channels yet.</Trans> <AppLink to={pathsOf(parent).newChannel}><Trans>Add a channel</Trans></AppLink></Text>
+        <Text size="sm" c="dimmed"><Trans>There are no channels yet.</Trans><SentenceGap /><AppLink to={pathsOf(parent).newChannel}><Trans>Add a channel</Trans></AppLink></Text>
       ) : (
         <MultiSelect
           label={t`Channels`} value={[...wanted.channels]} onChange={(chosen) => change({ channels: chosen })} hidePickedOptions searchable

@@ -10,6 +10,7 @@ import { Part } from "../../components/Part";
 import { isAdmin, usePlace } from "../../hooks/account";
 import { useSaving } from "../../hooks/saving";
 import { MemberField } from "../fields/MemberField";
+import { SentenceGap } from "../../ui/SentenceGap";
 
 const mostShown = 500;
 
@@ -33,7 +34,7 @@ export function TransferKey({ of, close, onSecret }: { readonly of: ApiKey; read
         <SegmentedControl aria-label={t`Kind of owner`} value={kind} onChange={(next) => { setKind(next); setOwner(""); }} data={[{ value: "member", label: t`A member` }, { value: "service", label: t`A service account` }]} />
         {kind === "member" ? <MemberField label={t`New owner`} value={owner} onChange={setOwner} filter="state = STATE_ACTIVE" /> : <Part height={60}><ServiceAccountField value={owner} onChange={setOwner} /></Part>}
         <Checkbox label={t`Give it a new secret; the old one stops working immediately`} checked={rotates} onChange={(event) => setRotates(event.currentTarget.checked)} />
-        <Text size="sm"><Trans>What was spent stays with {present} and their groups. Later calls count with the new owner, whose limits apply within a second. Name, limits and own spend of the key stay.</Trans> {!rotates && <Trans>{present} may still know the secret.</Trans>}</Text>
+        <Text size="sm"><Trans>What was spent stays with {present} and their groups. Later calls count with the new owner, whose limits apply within a second. Name, limits and own spend of the key stay.</Trans><SentenceGap />{!rotates && <Trans>{present} may still know the secret.</Trans>}</Text>
       </Stack>
     </FormDialog>
   );

@@ -19,6 +19,7 @@ import { DownloadButton, type FilePart } from "../../table/DownloadButton";
 import { Pager } from "../../table/Pager";
 import { AppLink } from "../../ui/AppLink";
 import { EmptyState } from "../../ui/EmptyState";
+import { SentenceGap } from "../../ui/SentenceGap";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { formatCredits } from "../../util/credits";
@@ -29,7 +30,7 @@ export function CallList() {
   const { findings } = pathsOf(useParent());
   return (
     <>
-      <PageHeader title={<Trans>Calls</Trans>} hint={<><Trans>A call appears here about a second after it ends. Refused calls are not among them.</Trans> <WhyRefused /> · <AppLink to={findings} underline="always"><Trans>Doubtful usage reports</Trans></AppLink></>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
+      <PageHeader title={<Trans>Calls</Trans>} hint={<><Trans>A call appears here about a second after it ends. Refused calls are not among them.</Trans><SentenceGap /><WhyRefused /> · <AppLink to={findings} underline="always"><Trans>Doubtful usage reports</Trans></AppLink></>} actions={<Group gap="sm"><SelectionBar otherwise="7d" /><CallsCsv /></Group>} />
       <Narrowed />
       <Surface flush><Part height={420}><Found /></Part></Surface>
     </>

@@ -18,6 +18,7 @@ import { AppLink } from "../../ui/AppLink";
 import { Copyable } from "../../ui/Copyable";
 import { EmptyState } from "../../ui/EmptyState";
 import { Properties } from "../../ui/Properties";
+import { SentenceGap } from "../../ui/SentenceGap";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { formatCount, formatPercent } from "../../util/numbers";
@@ -93,7 +94,7 @@ function Returned({ model, one, canLift }: { readonly model: VirtualModel; reado
         <Text size="sm" className="figures">
           <Trans>
             Routed conversations had {measure} in {formatCount(badRouted, language)} of {formatCount(routed, language)}, those held out in {formatCount(badHeld, language)} of {formatCount(held, language)}: a loss of {percent(one.lossBasisPoints)}, at least {percent(one.lossBasisPointsLow)}, where {percent(one.allowedLossBasisPoints)} is allowed.
-          </Trans>{" "}
+          </Trans><SentenceGap />
           <Time value={one.returnTime} ago />
         </Text>
         {canLift && <div><Button size="xs" variant="default" onClick={() => setLifting(true)}><Trans>Let routing choose again</Trans></Button></div>}

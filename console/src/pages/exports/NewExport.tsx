@@ -14,6 +14,7 @@ import { SelectionBar } from "../../components/selection/SelectionBar";
 import { useParent } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
 import { useChangeSearch, useUsageQuestion } from "../../hooks/usage";
+import { SentenceGap } from "../../ui/SentenceGap";
 import { Surface } from "../../ui/Surface";
 
 const formats = { pdf: UsageExportFormat.PDF, csv: UsageExportFormat.CSV, focus: UsageExportFormat.FOCUS } as const;
@@ -74,7 +75,7 @@ function About({ format }: { readonly format: keyof typeof formats }) {
     case "focus":
       return <Trans>A row for each line of a charge, in the columns that cost tools read.</Trans>;
     default:
-      return <><Trans>Figures, charts and tables to forward.</Trans> <Part height={20}><Proof /></Part></>;
+      return <><Trans>Figures, charts and tables to forward.</Trans><SentenceGap /><Part height={20}><Proof /></Part></>;
   }
 }
 

@@ -8,10 +8,11 @@ import { type FormEvent, useState } from "react";
 
 import { idOf, quoted } from "../../api/names";
 import { Part } from "../../components/Part";
+import { RefusalWords } from "../../components/refusals/RefusalWords";
+import { refusedIn } from "../../components/refusals/refused";
 import { MemberField } from "../../forms/fields/MemberField";
 import { isAdmin, usePlace } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
-import { useRefusalReason } from "../../hooks/refusals";
 import { PageHeader } from "../../layouts/PageHeader";
 import { pathOf, pathsOf } from "../../paths";
 import { AppLink } from "../../ui/AppLink";
@@ -84,7 +85,6 @@ function Question() {
 function Answer({ caller, model }: { readonly caller: string; readonly model: string }) {
   const language = useLanguage();
   const { data } = useSuspenseQuery(Guardrails.method.explainAccess, { name: caller, modelName: model });
-  const reasonName = useRefusalReason();
   const amount = data.amountNanoCredits;
   return (
     <Stack gap="lg">
@@ -95,10 +95,9 @@ function Answer({ caller, model }: { readonly caller: string; readonly model: st
       ) : (
         <Alert color="red" variant="light" title={<Trans>A call would be refused now</Trans>} icon={<Icon name="close" />}>
           <Stack gap={4}>
-            <Text size="sm" fw={600}>{reasonName(data.reason)}</Text>
+            <RefusalWords of={refusedIn(data)} />
             {data.stoppedBy !== "" && <Text size="sm"><Trans>The guardrail of <AppLink to={pathOf(data.stoppedBy)}>{data.stoppedByDisplayName || idOf(data.stoppedBy)}</AppLink> stops it. An admin above can change it.</Trans></Text>}
-            <Text size="sm"><Trans>The caller reads:</Trans></Text>
-            <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{`${data.reason}: ${data.message}`}</Code>
+            <Text size="sm"><Trans>The caller gets the code <Code>{data.reason}</Code></Trans></Text>
           </Stack>
         </Alert>
       )}

@@ -46,7 +46,7 @@ export function OrganizationPage() {
             ]}
           />
         </Surface>
-        <Part height={120}><OwnKeysOf organization={organizationName(id)} displayName={nameOf(summary)} /></Part>
+        <Part height={120}><OwnKeysOf organization={organizationName(id)} displayName={summary.displayName || id} /></Part>
         {summary.kind !== Organization_Kind.PERSONAL && <Surface flush title={<Trans>Top-up requests</Trans>}><Part height={200}><Requests organization={organizationName(id)} state="all" /></Part></Surface>}
       </Stack>
     </>

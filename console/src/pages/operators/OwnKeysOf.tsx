@@ -30,7 +30,7 @@ export function OwnKeysOf({ organization, displayName }: { readonly organization
     <Surface flush={keys.length > 0} title={<Trans>Own keys at providers</Trans>} hint={<Trans>Its calls to these providers carry its own key. Operators can remove a key, and neither set nor read one.</Trans>}>
       {keys.length === 0 ? <Text size="sm"><Trans>It has none. All its calls carry the gateway's keys.</Trans></Text> : <DataTable caption={t`Own keys at providers`} columns={columns} rows={keys} keyOf={(one) => one.name} />}
       <Confirmation
-        opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this key?</Trans>} about={t`${displayName} at ${provider}`} verb={<Trans>Revoke</Trans>} mutation={saving}
+        opened={revoked !== undefined} close={() => setRevoked(undefined)} danger title={<Trans>Revoke this key?</Trans>} about={`${displayName} · ${provider}`} verb={<Trans>Revoke</Trans>} mutation={saving}
         confirm={() => saving.save({ name: revoked?.name ?? "" }, () => setRevoked(undefined))}
       >
         <Trans>The next calls of {displayName} to {provider} carry the gateway's key, and the provider bills your account. Calls that run end with the key they began with. The audit log of the organization shows it, and a Super Admin there can set a key again.</Trans>

@@ -7,13 +7,17 @@ import { CallError } from "../../api/chat";
 import { idOf } from "../../api/names";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { Part } from "../../components/Part";
+import { RefusalWords } from "../../components/refusals/RefusalWords";
+import { budgetIn } from "../../components/refusals/refused";
 import { useParent } from "../../hooks/account";
 import { useLanguage } from "../../hooks/language";
+import { useRefusalReason } from "../../hooks/refusals";
 import { pathOf, pathsOf } from "../../paths";
 import { Amount } from "../../ui/Amount";
 import { AppLink } from "../../ui/AppLink";
 import { Copyable } from "../../ui/Copyable";
 import { Figure } from "../../ui/Figure";
+import { SentenceGap } from "../../ui/SentenceGap";
 import { Surface } from "../../ui/Surface";
 import { formatCount, formatMilliseconds } from "../../util/numbers";
 import type { Conversation } from "./conversation";
@@ -59,7 +63,7 @@ function Refusal({ error, conversation }: { readonly error: CallError; readonly 
   return (
     <Alert color="red" variant="light" role="alert" title={<Trans>The call was refused</Trans>}>
       <Stack gap="xs">
-        <Text size="sm">{error.message}</Text>
+        <RefusalWords of={{ code: error.code, message: error.message, budget: budgetIn(error.limits), retryAfterS: error.retryAfterS }} />
         <Text size="sm" c="dimmed">{error.status}{error.code !== "" && ` · ${error.code}`}</Text>
         {conversation.keyName !== undefined && conversation.question !== undefined && <Part height={24}><Stopped name={conversation.keyName} modelName={conversation.question.model} /></Part>}
         {error.requestId !== "" && <Copyable text={error.requestId} label={t`request id`} />}
@@ -71,10 +75,11 @@ function Refusal({ error, conversation }: { readonly error: CallError; readonly 
 function Stopped({ name, modelName }: { readonly name: string; readonly modelName: string }) {
   const { data } = useSuspenseQuery(Guardrails.method.explainAccess, { name, modelName });
   const { explain } = pathsOf(useParent());
+  const reasonName = useRefusalReason();
   if (data.passes) return <Text size="sm"><Trans>No limit stops this call now. Send it again.</Trans></Text>;
   return (
     <Text size="sm">
-      {data.stoppedBy === "" ? data.message : <Trans>Stopped by the limits of <strong>{data.stoppedByDisplayName || data.stoppedBy}</strong>.</Trans>}{" "}
+      {data.stoppedBy === "" ? reasonName(data.reason) : <Trans>Stopped by the limits of <strong>{data.stoppedByDisplayName || data.stoppedBy}</strong>.</Trans>}<SentenceGap />
       <AppLink to={explain} search={{ key: idOf(name), model: modelName }}><Trans>Why was a call refused?</Trans></AppLink>
     </Text>
   );

@@ -12,6 +12,7 @@ import { useSession } from "../../stores/session";
 import { type Column, DataTable } from "../../table/DataTable";
 import { Copyable } from "../../ui/Copyable";
 import { Properties } from "../../ui/Properties";
+import { SentenceGap } from "../../ui/SentenceGap";
 import { Surface } from "../../ui/Surface";
 import { formatCredits } from "../../util/credits";
 import { formatCount } from "../../util/numbers";
@@ -48,7 +49,7 @@ function Verdict({ verified, canBeSigned }: { readonly verified: Verified; reado
     default:
       return (
         <Alert color="orange" variant="light" title={<Trans>Not signed: the file proves nothing</Trans>}>
-          <Trans>Anyone can make such a file or change one. Its pages may show other figures than those below, which are only what its data claims.</Trans>{" "}
+          <Trans>Anyone can make such a file or change one. Its pages may show other figures than those below, which are only what its data claims.</Trans><SentenceGap />
           {canBeSigned ? <Trans>This deployment signs its reports, so ask for the report again.</Trans> : <Trans>To find out whether it is right, a member must compare it with the ledger.</Trans>}
         </Alert>
       );
@@ -129,11 +130,11 @@ function Compared({ answer }: { readonly answer: VerifyUsageReportResponse }) {
   const corrections = formatCount(answer.correctionCount, language);
   switch (answer.verdict) {
     case VerifyUsageReportResponse_Verdict.UNCHANGED:
-      return <Alert color="teal" variant="light"><Trans>Its figures are what the ledger has, and nothing has changed since.</Trans> <NotCompared answer={answer} /></Alert>;
+      return <Alert color="teal" variant="light"><Trans>Its figures are what the ledger has, and nothing has changed since.</Trans><SentenceGap /><NotCompared answer={answer} /></Alert>;
     case VerifyUsageReportResponse_Verdict.CHANGED_SINCE:
       return (
         <Alert color="blue" variant="light">
-          <Trans>It was right. Since then, {late} calls came and {corrections} were corrected; the spend is {formatCredits(answer.presentChargeNanoCredits, language, 2)} now.</Trans>{" "}
+          <Trans>It was right. Since then, {late} calls came and {corrections} were corrected; the spend is {formatCredits(answer.presentChargeNanoCredits, language, 2)} now.</Trans><SentenceGap />
           <NotCompared answer={answer} />
         </Alert>
       );

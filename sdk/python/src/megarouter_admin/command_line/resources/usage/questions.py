@@ -53,6 +53,12 @@ _LONGEST_NAME = 48
 """Characters of a name in a table. `--json` has all of them."""
 
 
+_DIVIDE = (
+    "Divide by model, member, key, group, tag:NAME, or group-level-1 to group-level-4 (the group of that level above the"
+    " member) instead of days."
+)
+
+
 class By(enum.StrEnum):
     """What usage is divided by."""
 
@@ -60,6 +66,10 @@ class By(enum.StrEnum):
     MEMBER = "member"
     KEY = "key"
     GROUP = "group"
+    GROUP_LEVEL_1 = "group-level-1"
+    GROUP_LEVEL_2 = "group-level-2"
+    GROUP_LEVEL_3 = "group-level-3"
+    GROUP_LEVEL_4 = "group-level-4"
 
     def value_of_api(self) -> "UsageDimension.ValueType":
         """Returns the dimension as the API's enum value."""
@@ -76,7 +86,7 @@ class Division:
 
 
 def division_of(text: str) -> Division:
-    """Reads `--by`: model, member, key, group or tag:NAME.
+    """Reads `--by`: model, member, key, group, group-level-1 to group-level-4, or tag:NAME.
 
     Raises:
         ValueError: it is none of them.
@@ -114,15 +124,14 @@ UntilOption = Annotated[
     "usage show --by model --since 7d",
     "usage show --by tag:project --tag env=test",
     "usage show --by key --member emma",
+    "usage show --by group-level-1",
     "usage show --since 2026-11-01 --json",
 )
 def show(
     session: Session,
     since: FromOption = "",
     until: UntilOption = "",
-    by: Annotated[
-        str, Option("--by", metavar="WHAT", text="Divide by model, member, key, group or tag:NAME instead of days.")
-    ] = "",
+    by: Annotated[str, Option("--by", metavar="WHAT", text=_DIVIDE)] = "",
     limit: Annotated[int, Option("--limit", metavar="N", minimum=1, text="Rows with --by, at most 1000.")] = 20,
     member: OfMemberOption = "",
     key: OfKeyOption = "",
@@ -177,9 +186,7 @@ def top(
     session: Session,
     since: FromOption = "",
     until: UntilOption = "",
-    by: Annotated[
-        str, Option("--by", metavar="WHAT", text="Who or what: model, member, key, group or tag:NAME.")
-    ] = By.MEMBER,
+    by: Annotated[str, Option("--by", metavar="WHAT", text="Who or what: as for `usage show`.")] = By.MEMBER,
     metric: Annotated[Measure, Option("--metric", text="What counts: charge or tokens.")] = Measure.CHARGE,
     limit: Annotated[int, Option("--limit", metavar="N", minimum=1, text="Rows, at most 1000.")] = 20,
     member: OfMemberOption = "",
