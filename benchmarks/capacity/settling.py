@@ -22,8 +22,8 @@ class Batching:
     interval_s: float = 0.08
     concurrent: int = 2
     leaves_busy: bool = False
-    """Whether a batch takes only the heads that are free. usage_service does not do that. The calls of the other organizations are
-    set aside, and one more worker waits for the head of one organization at a time."""
+    """Whether a batch takes only the heads that are free. usage_service does not do that (ADR 31). The calls of the other
+    organizations are set aside, and one more worker waits for the head of one organization at a time."""
 
 
 @dataclass

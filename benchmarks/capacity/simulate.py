@@ -210,6 +210,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the most calls in a batch (MEGAROUTER_SETTLE_BATCH_ENTRIES)",
     )
     add("--batch-interval-ms", type=float, default=Batching.interval_s * 1e3, help="how long a call waits for others")
+    add("--services-per-core", type=int, default=1, help="usage_services that share a core")
     add("--leave-busy", action="store_true", help="tries batches that leave out organizations whose heads are busy")
     add("--seconds", type=float, default=5.0, help="how long it is watched, after a second of warming up")
     add("--seed", type=int, default=1, help="the same seed gives the same result")
@@ -221,7 +222,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     asked = parser.parse_args(arguments)
     numbers = chain(
-        (asked.envoys, asked.calls_per_second, asked.organizations, asked.postgres_cores, asked.redis_nodes)
+        (
+            asked.envoys,
+            asked.calls_per_second,
+            asked.organizations,
+            asked.postgres_cores,
+            asked.redis_nodes,
+            asked.services_per_core,
+        )
     )
     if min(*numbers, asked.seconds, asked.batch_entries, asked.burst_factor) <= 0:
         parser.error("all numbers must be greater than 0")
@@ -233,7 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     batching = Batching(asked.batch_entries, asked.batch_interval_ms / 1e3, leaves_busy=asked.leave_busy)
     random = Random(asked.seed)  # noqa: S311 - no secret
-    result = simulate(plan, load, random, seconds=asked.seconds, batching=batching)
+    result = simulate(
+        plan, load, random, seconds=asked.seconds, batching=batching, services_per_core=asked.services_per_core
+    )
     sys.stdout.write(report(result, load) + "\n")
 
 

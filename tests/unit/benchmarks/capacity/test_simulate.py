@@ -109,6 +109,25 @@ def test_batches_that_leave_busy_organizations_settle_the_others() -> None:
     assert quantile(leaves.lag_s, 0.5) < quantile(waits.lag_s, 0.5)
 
 
+def test_batches_that_leave_busy_organizations_need_more_of_scarce_cores() -> None:
+    load, plan = Load(2_000.0, burst_factor=1.0), Plan(20, 2_000.0, postgres_cores=1)
+    waits, leaves = (
+        simulate(plan, load, Random(1), seconds=5.0, batching=Batching(leaves_busy=one)) for one in (False, True)
+    )
+    assert leaves.calls_per_batch < 0.5 * waits.calls_per_batch
+    assert leaves.used["PostgreSQL cores"] > 1.4 * waits.used["PostgreSQL cores"]
+    assert quantile(leaves.lag_s, 0.99) > 2 * quantile(waits.lag_s, 0.99)
+
+
+def test_usage_services_that_share_a_core_use_more_of_it() -> None:
+    load, plan = Load(1_000.0, burst_factor=1.0), Plan(20, 1_000.0)
+    alone, shared = (
+        simulate(plan, load, Random(1), seconds=3.0, services_per_core=one).used["usage_service of each gateway"]
+        for one in (1, 20)
+    )
+    assert shared > 10 * alone
+
+
 def test_calls_come_as_often_as_asked_with_and_without_bursts() -> None:
     for load in (STEADY, replace(STEADY, burst_factor=5.0, burst_share=0.2)):
         found = Counter(one for _, one in takewhile(lambda call: call[0] < 200, arrivals(load, Random(2))))
@@ -136,7 +155,14 @@ def test_the_report_names_what_is_saturated() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--envoys", "0"], ["--largest-share", "2"], ["--burst-share", "-1"], ["--seconds", "0"]]
+    "wrong",
+    [
+        ["--envoys", "0"],
+        ["--largest-share", "2"],
+        ["--burst-share", "-1"],
+        ["--seconds", "0"],
+        ["--services-per-core", "0"],
+    ],
 )
 def test_impossible_numbers_are_refused(wrong: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.capacity.simulate", "--envoys", "1", "--calls-per-second", "1", *wrong]
