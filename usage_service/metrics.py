@@ -62,7 +62,7 @@ class SettlementMetrics:
             return
         now_s = time.monotonic()
         # Only the call of each log that waited longest: recording every call costs as much as deciding it.
-        for origin, arrival_s in _first_arrivals(entries).items():
+        for origin, arrival_s in first_arrivals(entries).items():
             self._lag.record(now_s - arrival_s, {semconv.REPORT_ORIGIN: origin})
         for record, origin in zip(recorded, origins, strict=True):
             self._count(record, origin)
@@ -101,10 +101,11 @@ class SettlementMetrics:
         ]
 
 
-def _first_arrivals(entries: Iterable[Entry]) -> dict[str, float]:
+def first_arrivals(entries: Iterable[Entry]) -> dict[str, float]:
+    """Returns when the call of each log arrived that waited longest. Entries are in order within an organization only."""
     arrivals: dict[str, float] = {}
     for entry in entries:
-        arrivals.setdefault(entry.origin, entry.arrival_s)
+        arrivals[entry.origin] = min(entry.arrival_s, arrivals.get(entry.origin, entry.arrival_s))
     return arrivals
 
 
