@@ -145,6 +145,7 @@ class SlowRegister:
         return 0
 
 
+@pytest.mark.usefixtures("usual_deadlines")
 async def test_a_hold_that_is_placed_when_envoy_times_out_is_withdrawn(redis: Redis) -> None:
     """PostgreSQL is down for two seconds. Seen to fail without the time limit: the hold stayed until it expired."""
     counters = await seeded(redis)
