@@ -26,7 +26,8 @@ test.each(["/apiKeys/olivia-admin", "/members/olivia", "/groups/sales"])("a memb
 
 test("a member learns that the credit is not theirs to see, and the home shows their own spend instead", async () => {
   const { page } = await openAs(browser, "emma");
-  await page.getByText("My spend").waitFor();
+  await page.getByText(/^Spent since/).waitFor();
+  expect(await page.getByText("Credit balance").count()).toBe(0);
   expect(await page.getByText("Top movers").count()).toBe(0);
   await go(page, `${home}/credit`);
   await page.getByText("You may not see the credit").waitFor();
