@@ -28,8 +28,8 @@ from usage_service.alerts.follower import AlertFollower
 from usage_service.alerts.held import follower as held_follower
 from usage_service.alerts.held.follower import HeldFollower
 from usage_service.alerts.notices import watching as notices
-from usage_service.alerts.notices.disabled_channels import DisabledChannels
-from usage_service.alerts.notices.ended_exports import EndedExports
+from usage_service.alerts.notices.disabled_channels import disabled_channels
+from usage_service.alerts.notices.ended_exports import ended_exports
 from usage_service.anomalies import watch as anomaly_watch
 from usage_service.anomalies.watch import AnomalyWatch
 from usage_service.counters import finished_calls, reconciler
@@ -182,7 +182,7 @@ async def _following(pool: asyncpg.Pool, settings: UsageSettings, metrics: Metri
         alert_follower.running(following.alerts),
         held_follower.running(HeldFollower(pool)),
         alert_retention.running(pool, settings.alert_retention_days),
-        notices.running(DisabledChannels(pool), EndedExports(pool)),
+        notices.running(disabled_channels(pool), ended_exports(pool)),
         rating_matches.running(pool),
         quality_watch.running(QualityWatch(pool)),
     ):

@@ -12,8 +12,8 @@ from gateway_core.model.alerts import event_types
 from tests.contract.usage_service.alerts.alert_cases import calls, refuse, set_budget
 from usage_service.alerts.follower import AlertFollower
 from usage_service.alerts.held.follower import HeldFollower
-from usage_service.alerts.notices.disabled_channels import DisabledChannels
-from usage_service.alerts.notices.ended_exports import EndedExports
+from usage_service.alerts.notices.disabled_channels import disabled_channels
+from usage_service.alerts.notices.ended_exports import ended_exports
 from usage_service.alerts.sources.all_sources import SOURCES
 
 
@@ -62,7 +62,7 @@ async def digest(alerts: Alerts) -> None:
 
 async def channel_disabled(alerts: Alerts) -> None:
     await alerts.owner.execute("UPDATE notification_channels SET state = 'DISABLED', disable_time = now()")
-    await DisabledChannels(alerts.pool).report_once()
+    await disabled_channels(alerts.pool).report_once()
 
 
 async def export_ended(alerts: Alerts, state: str) -> None:
@@ -71,7 +71,7 @@ async def export_ended(alerts: Alerts, state: str) -> None:
         " state, end_time, expire_time) VALUES ('acme', 'one', 'users/mia', 'mia', 'MEMBER', '{}', '', 'weekly', $1, now(), now())",
         state,
     )
-    await EndedExports(alerts.pool).report_once()
+    await ended_exports(alerts.pool).report_once()
 
 
 async def closed(alerts: Alerts) -> None:

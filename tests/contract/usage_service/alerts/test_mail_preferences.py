@@ -6,7 +6,7 @@ import pytest
 from tests.contract.usage_service.alerts.alert_cases import calls, set_budget
 from usage_service.alerts.follower import AlertFollower
 from usage_service.alerts.held.follower import HeldFollower
-from usage_service.alerts.notices.disabled_channels import DisabledChannels
+from usage_service.alerts.notices.disabled_channels import disabled_channels
 
 CREATED = (
     "INSERT INTO audit_log (organization_id, user_id, member_id, role, method, resource_name, after) VALUES"
@@ -86,7 +86,7 @@ async def test_a_member_hears_by_mail_of_a_personal_channel_that_is_off(
         "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target, member_id,"
         " state, disable_time) VALUES ('acme', 'own', 'SLACK', 'Own', 'hooks.slack.com', '', 'mia', 'DISABLED', now())"
     )
-    await DisabledChannels(pool).report_once()
+    await disabled_channels(pool).report_once()
     assert await mailed(owner) == ["channel.disabled"]
 
 

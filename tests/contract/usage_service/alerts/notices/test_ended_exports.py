@@ -2,19 +2,21 @@
 
 import asyncio
 import json
+from typing import TypedDict
 
 import asyncpg
 import pytest
 
 from gateway_core.model.alerts.wording import sentence_of
 from usage_service.alerts.follower import AlertFollower
-from usage_service.alerts.notices.ended_exports import EndedExports
+from usage_service.alerts.notices.ended_exports import ended_exports
+from usage_service.alerts.notices.watching import Watch
 
 Connection = asyncpg.Connection
 
 
 @pytest.fixture
-async def watch(owner: Connection, follower: AlertFollower, pool: asyncpg.Pool) -> EndedExports:
+async def watch(owner: Connection, follower: AlertFollower, pool: asyncpg.Pool) -> Watch:
     """Mia and Sue have personal channels, and Mia has a schedule."""
     await owner.execute(
         "INSERT INTO notification_channels (organization_id, channel_id, kind, display_name, target_hint, sealed_target, member_id)"
@@ -25,7 +27,16 @@ async def watch(owner: Connection, follower: AlertFollower, pool: asyncpg.Pool) 
         " cadence, weekday, day_of_month, hour, due_after, next_run_time, time_zone)"
         " VALUES ('acme', 'weekly', 'users/mia', 'mia', 'MEMBER', 'Costs', '', 'DAILY', 'DAILY', 0, 0, 6, now(), now(), 'UTC')"
     )
-    return EndedExports(pool)
+    return ended_exports(pool)
+
+
+class Differing(TypedDict, total=False):
+    """What an export may have that others have not."""
+
+    state: str
+    schedule: str
+    requester: str
+    ended_h: int
 
 
 async def add_export(
@@ -58,7 +69,7 @@ async def channels(owner: Connection) -> list[str]:
     return [row[0] for row in await owner.fetch("SELECT channel_id FROM notification_deliveries ORDER BY 1")]
 
 
-async def test_only_the_creator_is_told_once(owner: Connection, watch: EndedExports) -> None:
+async def test_only_the_creator_is_told_once(owner: Connection, watch: Watch) -> None:
     await add_export(owner, "one")
     for _ in range(3):
         await watch.report_once()
@@ -69,22 +80,22 @@ async def test_only_the_creator_is_told_once(owner: Connection, watch: EndedExpo
 
 
 async def test_processes_that_look_at_the_same_time_tell_once(
-    owner: Connection, watch: EndedExports, pool: asyncpg.Pool
+    owner: Connection, watch: Watch, pool: asyncpg.Pool
 ) -> None:
     for number in range(5):
         await add_export(owner, f"export-{number}")
-    await asyncio.gather(*(EndedExports(pool).report_once() for _ in range(4)), watch.report_once())
+    await asyncio.gather(*(ended_exports(pool).report_once() for _ in range(4)), watch.report_once())
     assert len(await notices(owner)) == 5
     assert len(await channels(owner)) == 5
 
 
-async def test_a_failure_says_why(owner: Connection, watch: EndedExports) -> None:
+async def test_a_failure_says_why(owner: Connection, watch: Watch) -> None:
     await add_export(owner, "one", "FAILED")
     await watch.report_once()
     assert await notices(owner) == [("mia", "The export Costs failed: It took too long.")]
 
 
-async def test_an_export_is_reported_when_it_ends(owner: Connection, watch: EndedExports) -> None:
+async def test_an_export_is_reported_when_it_ends(owner: Connection, watch: Watch) -> None:
     await add_export(owner, "one", "RUNNING")
     await watch.report_once()
     assert await notices(owner) == []
@@ -96,27 +107,27 @@ async def test_an_export_is_reported_when_it_ends(owner: Connection, watch: Ende
 @pytest.mark.parametrize(
     "other", [{"schedule": ""}, {"requester": "credentials/robot"}, {"state": "CANCELED"}, {"ended_h": 25}]
 )
-async def test_no_one_is_told_of_others(owner: Connection, watch: EndedExports, other: dict[str, str | int]) -> None:
-    await add_export(owner, "one", **other)  # type: ignore[arg-type] # some of its arguments
+async def test_no_one_is_told_of_others(owner: Connection, watch: Watch, other: Differing) -> None:
+    await add_export(owner, "one", **other)
     await watch.report_once()
     assert await owner.fetchval("SELECT count(*) FROM alert_events") == 0
 
 
-async def test_a_creator_who_has_left_gets_nothing(owner: Connection, watch: EndedExports) -> None:
+async def test_a_creator_who_has_left_gets_nothing(owner: Connection, watch: Watch) -> None:
     await add_export(owner, "one")
     await owner.execute("UPDATE members SET state = 'REMOVED' WHERE member_id = 'mia'")
     await watch.report_once()
     assert (await notices(owner), await channels(owner)) == ([], [])
 
 
-async def test_the_notice_names_a_schedule_that_was_deleted(owner: Connection, watch: EndedExports) -> None:
+async def test_the_notice_names_a_schedule_that_was_deleted(owner: Connection, watch: Watch) -> None:
     await add_export(owner, "one")
     await owner.execute("DELETE FROM export_schedules")
     await watch.report_once()
     assert await notices(owner) == [("mia", "The export weekly is ready")]
 
 
-async def test_a_creator_may_not_want_them_by_mail(owner: Connection, watch: EndedExports) -> None:
+async def test_a_creator_may_not_want_them_by_mail(owner: Connection, watch: Watch) -> None:
     await owner.execute("UPDATE deployment_settings SET sends_mail = true")
     await owner.execute("UPDATE users SET email = 'mia@acme.example' WHERE user_id = 'u-mia'")
     await owner.execute(
