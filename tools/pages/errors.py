@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from megarouter_envoy.replies.local_replies import causes
+from megarouter_envoy.replies.local_replies import CAUSES
 
 from gateway_core.contract.module_errors import MODULE_ERRORS, PROVIDER_ERRORS
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
@@ -65,7 +65,7 @@ def _refusals() -> Iterator[str]:
 
 def _local_replies() -> Iterator[str]:
     own = [error for error in MODULE_ERRORS if error not in PROVIDER_ERRORS and error.code not in set(RefusalReason)]
-    errors = [*(cause.error for cause in causes()), *own]
+    errors = [*(cause.error for cause in CAUSES), *own]
     rows = {(error.status, error.code): error.message for error in errors}
     for (status, code), message in sorted(rows.items()):
         yield f"| {status} | `{code}` | {message} |"

@@ -64,37 +64,33 @@ UPGRADE_REFUSED = CallError(
 )
 NOT_FOUND = CallError(404, "not_found", "There is nothing at this URL. Check base_url and the path of the call.")
 MALFORMED = CallError(400, "malformed_request", "The request is not valid HTTP. Check its headers and its path.")
-
-
 # Operators change how large it may be while Envoy runs.
 TOO_LARGE = CallError(
     413, "request_too_large", "The request body is larger than this deployment accepts. Send a smaller one."
 )
 
-
-def causes() -> tuple[Cause, ...]:
-    """Returns all causes, the most specific first. The last one matches everything else."""
-    return (
-        # Authorization adds headers, which count too. Envoy answers 500 if there are then too many of them.
-        Cause(HEADERS_TOO_LARGE, flags=("UAEX",), status_matched=500, retry_cannot_help=True),
-        Cause(DEPENDENCY_UNAVAILABLE, flags=("RLSE", "UAEX")),
-        Cause(OVERLOADED, flags=("OM",)),
-        Cause(TOO_LARGE, status_matched=413, retry_cannot_help=True),
-        Cause(REQUEST_TIMEOUT, status_matched=408),
-        Cause(HEADERS_TOO_LARGE, status_matched=431, retry_cannot_help=True),
-        Cause(PROVIDER_UNREACHABLE, flags=("UF", "UH", "UO", "NC"), is_of_provider=True),
-        Cause(PROVIDER_BROKE_OFF, flags=("UC", "UR", "LR", "UPE"), is_of_provider=True),
-        Cause(PROVIDER_TIMEOUT, flags=("UT", "UMSDR", "DT", "SI"), is_of_provider=True),
-        Cause(PROVIDER_TIMEOUT, status_matched=504),
-        # Envoy refuses an upgrade with 403. On 426, clients that try a WebSocket first fall back to HTTP.
-        Cause(UPGRADE_REFUSED, status_matched=403, retry_cannot_help=True),
-        Cause(NOT_FOUND, status_matched=404, retry_cannot_help=True),
-        Cause(MALFORMED, status_matched=400, retry_cannot_help=True),
-        # Envoy's answer to HTTP/1.0 and to versions that do not exist.
-        Cause(MALFORMED, status_matched=426, retry_cannot_help=True),
-        Cause(OVERLOADED, status_matched=503),
-        Cause(GATEWAY_FAILED),
-    )
+CAUSES = (
+    # Authorization adds headers, which count too. Envoy answers 500 if there are then too many of them.
+    Cause(HEADERS_TOO_LARGE, flags=("UAEX",), status_matched=500, retry_cannot_help=True),
+    Cause(DEPENDENCY_UNAVAILABLE, flags=("RLSE", "UAEX")),
+    Cause(OVERLOADED, flags=("OM",)),
+    Cause(TOO_LARGE, status_matched=413, retry_cannot_help=True),
+    Cause(REQUEST_TIMEOUT, status_matched=408),
+    Cause(HEADERS_TOO_LARGE, status_matched=431, retry_cannot_help=True),
+    Cause(PROVIDER_UNREACHABLE, flags=("UF", "UH", "UO", "NC"), is_of_provider=True),
+    Cause(PROVIDER_BROKE_OFF, flags=("UC", "UR", "LR", "UPE"), is_of_provider=True),
+    Cause(PROVIDER_TIMEOUT, flags=("UT", "UMSDR", "DT", "SI"), is_of_provider=True),
+    Cause(PROVIDER_TIMEOUT, status_matched=504),
+    # Envoy refuses an upgrade with 403. On 426, clients that try a WebSocket first fall back to HTTP.
+    Cause(UPGRADE_REFUSED, status_matched=403, retry_cannot_help=True),
+    Cause(NOT_FOUND, status_matched=404, retry_cannot_help=True),
+    Cause(MALFORMED, status_matched=400, retry_cannot_help=True),
+    # Envoy's answer to HTTP/1.0 and to versions that do not exist.
+    Cause(MALFORMED, status_matched=426, retry_cannot_help=True),
+    Cause(OVERLOADED, status_matched=503),
+    Cause(GATEWAY_FAILED),
+)
+"""The most specific first. The last one matches everything else."""
 
 
 def local_replies() -> hcm.LocalReplyConfig:
@@ -106,7 +102,7 @@ def local_replies() -> hcm.LocalReplyConfig:
         status_is(307),  # the redirect to a path without %2F: it has no body, but its status and location must be kept
     )
     mappers = [_pass(matched) for matched in finished]
-    for cause in causes():
+    for cause in CAUSES:
         # OpenAI last, because its mapper matches every path.
         dialects = (*PATH_PATTERNS, Dialect.OPENAI)
         if cause.is_of_provider:

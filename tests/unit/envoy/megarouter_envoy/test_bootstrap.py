@@ -25,7 +25,7 @@ from megarouter_envoy.options import (
     ServiceSockets,
 )
 from megarouter_envoy.replies.admin_replies import REPLIES
-from megarouter_envoy.replies.local_replies import causes
+from megarouter_envoy.replies.local_replies import CAUSES
 
 from gateway_core.contract.errors import error_body
 from gateway_core.model.endpoints import Dialect
@@ -385,12 +385,12 @@ def test_credentials_have_the_format_of_their_provider(usable: BootstrapOptions)
 
 @pytest.mark.parametrize("dialect", list(Dialect))
 def test_every_local_error_is_json_that_says_what_to_do(dialect: Dialect) -> None:
-    for cause in causes():
+    for cause in CAUSES:
         error = json.loads(error_body(cause.error, dialect))["error"]
         assert error["message"].endswith(".")
         assert cause.error.status >= 400
 
 
 def test_the_last_cause_matches_everything() -> None:
-    *_, last = causes()
+    *_, last = CAUSES
     assert (last.flags, last.status_matched) == ((), None)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from megarouter_envoy.replies.local_replies import causes
+from megarouter_envoy.replies.local_replies import CAUSES
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -34,7 +34,7 @@ def test_every_refusal_has_its_status_and_a_remedy(image: FileDescriptorSet, rea
 
 def test_every_answer_of_envoy_is_on_the_page_of_errors(image: FileDescriptorSet) -> None:
     page = errors_page(Api(own_files(image)))
-    for cause in causes():
+    for cause in CAUSES:
         assert f"| {cause.error.status} | `{cause.error.code}` |" in page
 
 
