@@ -292,7 +292,7 @@ def _signing(settings: AdminSettings) -> SigningFiles | None:
 
 def _operators(settings: AdminSettings) -> Operators:
     if not settings.operators.strip():
-        logger.warning("there are no operators, so nobody can create credit: set MEGAROUTER_OPERATORS")
+        logger.warning("there are no operators, and only they create credit: set MEGAROUTER_OPERATORS to name them")
     try:
         return parse_operators(settings.operators)
     except ValueError as error:

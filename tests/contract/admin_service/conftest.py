@@ -14,7 +14,6 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from admin_service.access.permission_matrix import admin_services
 from admin_service.wiring import ROLE, AdminService, open_service
@@ -25,6 +24,7 @@ from gateway_core.model.organization.bearer_secrets import ACCESS_TOKEN, hash_se
 from gateway_core.runtime.settings import AdminSettings
 from gateway_core.runtime.telemetry.tracing import Tracing
 from tests.contract.conftest import Databases
+from tests.support.clients.rpc_statuses import status_of
 
 PEPPER = "70" * 32
 EDGE_SECRET = "ed" * 32
@@ -95,7 +95,7 @@ class Client:
     async def failure(self, method: str, request: Message, member: str = "super", **options: Any) -> Failure:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await self.call(method, request, member, **options)
-        status = rpc_status.from_call(raised.value)  # type: ignore[arg-type] # it has every attribute that is read
+        status = status_of(raised.value)
         assert status is not None
         information, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
         assert [detail.Unpack(information) for detail in status.details].count(True) == 1

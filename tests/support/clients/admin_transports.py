@@ -18,7 +18,8 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
+
+from tests.support.clients.rpc_statuses import status_of
 
 HTTP_OF_CODE = {3: 400, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 14: 503, 16: 401}
 # JSON can only parse an `Any` whose message type is imported.
@@ -68,7 +69,7 @@ class Grpc:
         try:
             return await rpc(request, metadata=list(_headers(token).items()), timeout=10)
         except grpc.aio.AioRpcError as error:
-            status = rpc_status.from_call(error)  # type: ignore[arg-type] # it has every attribute that is read
+            status = status_of(error)
             raise CallError(status or status_pb2.Status(code=error.code().value[0], message=error.details())) from error
 
 

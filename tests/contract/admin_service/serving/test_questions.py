@@ -13,13 +13,13 @@ import asyncpg
 import grpc
 import pytest
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from megarouter.admin.v1 import analytics_pb2, organization_pb2
 from megarouter.type.v1.time_range_pb2 import TimeRange
 
 from admin_service.serving.questions import WAITING
 from admin_service.wiring import ROLE
 from tests.contract.admin_service.conftest import Client
+from tests.support.clients.rpc_statuses import status_of
 
 _AT_ONCE: Final = 2
 """Half of the connections of the settings' default."""
@@ -81,7 +81,7 @@ async def test_a_question_too_many_is_refused_with_the_time_to_wait(client: Clie
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await one_more
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    status = rpc_status.from_call(refused.value)  # type: ignore[arg-type] # it has every attribute that is read
+    status = status_of(refused.value)
     assert status is not None
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     assert [detail.Unpack(info) for detail in status.details].count(True) == 1

@@ -1,6 +1,6 @@
 """The service refuses to start if an RPC lacks a valid declaration of its permission."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from google.api import resource_pb2
@@ -72,9 +72,11 @@ def test_an_rpc_without_a_handler_stops_the_start() -> None:
         changes: ClassVar[dict[str, object]] = {}
         rules: ClassVar[dict[str, object]] = {}
 
-    guard = Guard(None, None, None, Tracing("test", None), str, Questions(1), offers_personal_accounts=True)  # type: ignore[arg-type] # never called
+    unused: Any = None
+    guard = Guard(unused, unused, unused, Tracing("test", None), str, Questions(1), offers_personal_accounts=True)
+    incomplete: Any = Unfinished()
     with pytest.raises(MethodDeclarationError, match="GetApiKey"):
-        guard.generic_handler(Unfinished())  # type: ignore[arg-type] # deliberately incomplete
+        guard.generic_handler(incomplete)
 
 
 def test_the_protos_and_the_rule_have_the_same_permissions() -> None:
