@@ -14,7 +14,8 @@ import { AppLink } from "../ui/AppLink";
 import { EmptyState } from "../ui/EmptyState";
 import { Time } from "../ui/Time";
 import { formatCredits } from "../util/credits";
-import { aboutExports, refusing, useEventName } from "./alerts/events";
+import { useEventName } from "./alerts/events";
+import { useFurther } from "./alerts/further";
 import { AnomalyMoment } from "./analytics/anomalies";
 
 /** What a person on Home should look at: unusual spend, and alerts. */
@@ -31,6 +32,7 @@ const openAnomalies = (parent: string) => ({ parent, pageSize: 3, filter: "state
 
 function OpenAlerts() {
   const eventName = useEventName();
+  const further = useFurther();
   const parent = usePlace().account.organization;
   const { data } = useSuspenseQuery(Notifications.method.listNotifications, { parent, pageSize: 5, filter: "acknowledged = false" });
   const anomalies = useQuery(Anomalies.method.listAnomalies, openAnomalies(parent)).data?.anomalies ?? [];
@@ -41,7 +43,7 @@ function OpenAlerts() {
       {data.notifications.map((one) => (
         <Group key={one.name} gap="xs" align="flex-start">
           <Severity severity={one.severity} />
-          <Text size="sm" component="div" style={{ flex: "1 1 220px", overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} />{refusing.has(one.eventType) && <> <AppLink to={pathsOf(parent).explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></>}{aboutExports.has(one.eventType) && <> <AppLink to={pathsOf(parent).exports} underline="always"><Trans>To the exports</Trans></AppLink></>}</Text>
+          <Text size="sm" component="div" style={{ flex: "1 1 220px", overflowWrap: "anywhere" }}><Text size="sm" fw={500}>{eventName(one.eventType)}</Text><AlertSentence of={one} />{further(one.eventType) && <> {further(one.eventType)}</>}</Text>
           <Text size="sm" c="dimmed"><Time value={one.occurTime} ago /></Text>
         </Group>
       ))}

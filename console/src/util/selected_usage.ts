@@ -13,10 +13,10 @@ export function timeRangeOf(selection: Selection, otherwise: Period, now: Date, 
 }
 
 /** A value that calls are narrowed to. There may be several of a narrowing. */
-export type Narrowed = readonly [Narrowing, string];
+export type NarrowedValue = readonly [Narrowing, string];
 
 /** What a selection narrows to. */
-export function narrowedBy(selection: Selection): readonly Narrowed[] {
+export function narrowedBy(selection: Selection): readonly NarrowedValue[] {
   return narrowings.flatMap((name) => (selection[name] === undefined ? [] : [[name, selection[name]] as const]));
 }
 
@@ -26,7 +26,7 @@ export function usageFilterOf(selection: Selection, parent: string): MessageInit
 }
 
 /** The filter that narrows to these values. `parent` is the name of the organization. */
-export function filterTo(narrowed: readonly Narrowed[], parent: string): MessageInitShape<typeof UsageFilterSchema> {
+export function filterTo(narrowed: readonly NarrowedValue[], parent: string): MessageInitShape<typeof UsageFilterSchema> {
   const valuesOf = (name: Narrowing, prefix = ""): string[] => narrowed.filter(([one]) => one === name).map(([, value]) => prefix + value);
   return {
     groups: valuesOf("group", `${parent}/groups/`),

@@ -2,7 +2,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { operatorPages, parts } from "./addresses";
-import { admin, go, home, launch, openAs, openAsOperator, organization, settled, variable } from "./support";
+import { admin, go, home, launch, openAs, openAsOperator, organization, settled, variable, wrongAmong } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -104,24 +104,12 @@ async function unreachable(page: Page): Promise<readonly string[]> {
 
 test.each(parts)("the tab key reaches every control of the pages from %s on, and shows where it is", async (...paths) => {
   const { page } = await openAs(browser, "olivia");
-  const found: Record<string, readonly string[]> = {};
-  for (const path of paths) {
-    await go(page, home + path);
-    const wrong = await unreachable(page);
-    if (wrong.length > 0) found[path] = wrong;
-  }
-  expect(found).toEqual({});
+  expect(await wrongAmong(page, home, paths, unreachable)).toEqual({});
 }, everyPageMs);
 
 test("the tab key reaches every control of the operators' pages", async () => {
   const { page } = await openAsOperator(browser);
-  const found: Record<string, readonly string[]> = {};
-  for (const path of operatorPages) {
-    await go(page, variable("MEGAROUTER_CONSOLE_URL") + path);
-    const wrong = await unreachable(page);
-    if (wrong.length > 0) found[path] = wrong;
-  }
-  expect(found).toEqual({});
+  expect(await wrongAmong(page, variable("MEGAROUTER_CONSOLE_URL"), operatorPages, unreachable)).toEqual({});
 }, everyPageMs);
 
 /** Presses the tab key until a control with this name has the focus. */

@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { operatorPages, parts } from "./addresses";
-import { go, home, launch, openAs, openAsOperator, variable } from "./support";
+import { go, home, launch, openAs, openAsOperator, variable, wrongAmong } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -31,26 +31,14 @@ describe.each([
 ] as const)("in the %s theme, in %s", (colorScheme, locale) => {
   test.each(parts)("the pages from %s on are accessible, and break no rule of their security policy", async (...paths) => {
     const { page, problems } = await openAs(browser, "olivia", { colorScheme, locale });
-    const found: Record<string, readonly string[]> = {};
-    for (const path of paths) {
-      await go(page, home + path);
-      const wrong = await violations(page);
-      if (wrong.length > 0) found[path] = wrong;
-    }
-    expect(found).toEqual({});
+    expect(await wrongAmong(page, home, paths, violations)).toEqual({});
     expect(problems).toEqual([]);
   }, everyPageMs);
 });
 
 test.each(["light", "dark"] as const)("the pages of operators are accessible in the %s theme", async (colorScheme) => {
   const { page, problems } = await openAsOperator(browser, { colorScheme });
-  const found: Record<string, readonly string[]> = {};
-  for (const path of operatorPages) {
-    await go(page, variable("MEGAROUTER_CONSOLE_URL") + path);
-    const wrong = await violations(page);
-    if (wrong.length > 0) found[path] = wrong;
-  }
-  expect(found).toEqual({});
+  expect(await wrongAmong(page, variable("MEGAROUTER_CONSOLE_URL"), operatorPages, violations)).toEqual({});
   expect(problems).toEqual([]);
 });
 

@@ -85,6 +85,17 @@ export async function go(page: Page, address: string): Promise<void> {
   await settled(page);
 }
 
+/** Goes to pages one after the other, and returns what is wrong with those that are not as they should be. */
+export async function wrongAmong(page: Page, base: string, paths: readonly string[], wrongWith: (page: Page) => Promise<readonly string[]>): Promise<Record<string, readonly string[]>> {
+  const found: Record<string, readonly string[]> = {};
+  for (const path of paths) {
+    await go(page, base + path);
+    const wrong = await wrongWith(page);
+    if (wrong.length > 0) found[path] = wrong;
+  }
+  return found;
+}
+
 /** Waits until nothing loads, and the page shows what it has loaded. */
 export async function settled(page: Page): Promise<void> {
   const running = runningOf.get(page);

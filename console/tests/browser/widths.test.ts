@@ -2,7 +2,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { operatorPages, pages, parts } from "./addresses";
-import { go, home, launch, openAs, openAsOperator, variable } from "./support";
+import { go, home, launch, openAs, openAsOperator, variable, wrongAmong } from "./support";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -33,35 +33,20 @@ describe.each([
 ])("at a width of %i pixels, in %s", (width, locale) => {
   const options = { viewport: { width, height: 900 }, locale };
 
-  async function look(page: Page, base: string, paths: readonly string[]): Promise<Record<string, readonly string[]>> {
-    const found: Record<string, readonly string[]> = {};
-    for (const path of paths) {
-      await go(page, base + path);
-      const wide = await sticksOut(page);
-      if (wide.length > 0) found[path] = wide;
-    }
-    return found;
-  }
-
   test.each(parts)("nothing sticks out of the pages from %s on", async (...paths) => {
     const { page } = await openAs(browser, "olivia", options);
-    expect(await look(page, home, paths)).toEqual({});
+    expect(await wrongAmong(page, home, paths, sticksOut)).toEqual({});
   });
 
   test("nothing sticks out of the pages of operators", async () => {
     const { page } = await openAsOperator(browser, options);
-    expect(await look(page, variable("MEGAROUTER_CONSOLE_URL"), operatorPages)).toEqual({});
+    expect(await wrongAmong(page, variable("MEGAROUTER_CONSOLE_URL"), operatorPages, sticksOut)).toEqual({});
   });
 });
 
 test.each(["emma", "liam"])("nothing sticks out of what %s sees on a phone", async (member) => {
   const { page } = await openAs(browser, member, { viewport: { width: 390, height: 900 } });
-  const wide: string[] = [];
-  for (const path of pages) {
-    await go(page, home + path);
-    if ((await sticksOut(page)).length > 0) wide.push(path);
-  }
-  expect(wide).toEqual([]);
+  expect(await wrongAmong(page, home, pages, sticksOut)).toEqual({});
 });
 
 test.each([

@@ -1,11 +1,11 @@
 import type { UsageFilter } from "@megarouter/admin";
 
-import type { Narrowed } from "../../util/selected_usage";
+import type { NarrowedValue } from "../../util/selected_usage";
 import { type Narrowing, statuses } from "../../util/selection";
 
 /** What a filter narrows to, as the addresses of pages name it. It may have several values of a narrowing. */
-export function narrowedTo(filter: UsageFilter): readonly Narrowed[] {
-  const ids = (narrowing: Narrowing, names: readonly string[]): Narrowed[] => names.map((name) => [narrowing, name.split("/").at(-1) ?? ""]);
+export function narrowedTo(filter: UsageFilter): readonly NarrowedValue[] {
+  const ids = (narrowing: Narrowing, names: readonly string[]): NarrowedValue[] => names.map((name) => [narrowing, name.split("/").at(-1) ?? ""]);
   const accounts = filter.members.filter((name) => name.includes("/serviceAccounts/"));
   return [
     ...ids("group", filter.groups), ...ids("member", filter.members.filter((name) => !accounts.includes(name))), ...ids("serviceAccount", accounts), ...ids("key", filter.apiKeys),

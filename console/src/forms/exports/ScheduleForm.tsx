@@ -11,7 +11,7 @@ import { useLanguage } from "../../hooks/language";
 import { useRequestId } from "../../hooks/request_id";
 import { useSaving } from "../../hooks/saving";
 import { useSelection } from "../../hooks/usage";
-import { type Narrowed, narrowedBy } from "../../util/selected_usage";
+import { type NarrowedValue, narrowedBy } from "../../util/selected_usage";
 import { formatWeekday } from "../../util/times";
 import { type WantedSchedule, changedFields, newSchedule, scheduleOf, wantedOf, withCadence } from "./wanted_schedule";
 
@@ -137,14 +137,14 @@ function When({ wanted, change }: { readonly wanted: WantedSchedule; readonly ch
 }
 
 interface FiltersProps {
-  readonly narrowed: readonly Narrowed[];
-  readonly change: (narrowed: readonly Narrowed[]) => void;
+  readonly narrowed: readonly NarrowedValue[];
+  readonly change: (narrowed: readonly NarrowedValue[]) => void;
   readonly error: string | undefined;
 }
 
 function Filters({ narrowed, change, error }: FiltersProps) {
   const { t } = useLingui();
-  const without = (narrowing: string, value: string): Narrowed[] => narrowed.filter(([name, one]) => name !== narrowing || one !== value);
+  const without = (narrowing: string, value: string): NarrowedValue[] => narrowed.filter(([name, one]) => name !== narrowing || one !== value);
   return (
     <Input.Wrapper component="fieldset" labelElement="div" label={t`Filters`} error={error} description={narrowed.length === 0 ? t`None: all calls that you may see when it runs` : t`Only these calls, of those that you may see when it runs`} style={{ border: 0, padding: 0, margin: 0, minWidth: 0 }}>
       <Group gap="xs" mt={6}>

@@ -4,7 +4,7 @@ import {
 } from "@megarouter/admin";
 
 import { narrowedTo } from "../../components/selection/filters";
-import { type Narrowed, filterTo } from "../../util/selected_usage";
+import { type NarrowedValue, filterTo } from "../../util/selected_usage";
 
 /** What a person fills in about a schedule. The schedule is made of it on submit. */
 export interface WantedSchedule {
@@ -19,7 +19,7 @@ export interface WantedSchedule {
   readonly dayOfMonth: number;
   readonly hour: number;
   /** What its calls are narrowed to. */
-  readonly narrowed: readonly Narrowed[];
+  readonly narrowed: readonly NarrowedValue[];
 }
 
 /** A report of the week before on each Monday, which most people want. */

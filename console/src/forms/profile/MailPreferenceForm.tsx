@@ -7,7 +7,7 @@ import { useState } from "react";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { useParent } from "../../hooks/account";
 import { useSaving } from "../../hooks/saving";
-import { useEventName, useEventTypes, useEventsWithoutRule } from "../../pages/alerts/events";
+import { useAllEventTypes, useEventName } from "../../pages/alerts/events";
 
 /** Which alerts come by e-mail. The inbox has all of them. */
 export function MailPreferenceForm() {
@@ -21,7 +21,7 @@ function Form({ preference }: { readonly preference: MailPreference }) {
   const [typesOff, setTypesOff] = useState([...preference.eventTypesOff]);
   const saving = useSaving(MailPreferences.method.setMailPreference, t`The preference was saved.`);
   const eventName = useEventName();
-  const choosable = [...useEventTypes(), useEventsWithoutRule()].map(({ group, items }) => ({ group, items: items.filter((type) => !preference.eventTypesAlwaysSent.includes(type.value)) }));
+  const choosable = useAllEventTypes().map(({ group, items }) => ({ group, items: items.filter((type) => !preference.eventTypesAlwaysSent.includes(type.value)) }));
   const alwaysSent = preference.eventTypesAlwaysSent.map(eventName);
   return (
     <Stack gap="md" maw={560}>

@@ -20,7 +20,8 @@ import { EmptyState } from "../../ui/EmptyState";
 import { Surface } from "../../ui/Surface";
 import { Time } from "../../ui/Time";
 import { AlertsFrame } from "./AlertsFrame";
-import { aboutExports, refusing, useEventName } from "./events";
+import { useEventName } from "./events";
+import { useFurther } from "./further";
 
 const from = "/organizations/$organization/notifications";
 
@@ -66,15 +67,14 @@ function Item({ notification, isFirst }: { readonly notification: Notification; 
   const read = useMutation(Notifications.method.acknowledgeNotification);
   const eventName = useEventName();
   const id = useId();
-  const { explain, exports } = pathsOf(useParent());
+  const further = useFurther()(notification.eventType);
   return (
     <Group component="li" p={20} gap="md" align="flex-start" style={{ borderTop: isFirst ? undefined : "1px solid var(--line)" }}>
       <Severity severity={notification.severity} />
       <div style={{ flex: "1 1 240px", minWidth: 0 }}>
         <Text size="sm" fw={500}>{eventName(notification.eventType)}</Text>
         <Text size="sm" id={`${id}-what`} style={{ overflowWrap: "anywhere" }}><AlertSentence of={notification} /></Text>
-        {refusing.has(notification.eventType) && <Text size="sm"><AppLink to={explain} underline="always"><Trans>Why was a call refused?</Trans></AppLink></Text>}
-        {aboutExports.has(notification.eventType) && <Text size="sm"><AppLink to={exports} underline="always"><Trans>To the exports</Trans></AppLink></Text>}
+        {further && <Text size="sm">{further}</Text>}
         <Text size="xs" c="dimmed"><Time value={notification.occurTime} ago /></Text>
         {read.isError && <ErrorNotice error={read.error} />}
       </div>

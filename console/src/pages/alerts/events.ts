@@ -4,10 +4,6 @@ import { useLingui } from "@lingui/react/macro";
 export const ofThresholds: readonly string[] = ["budget.threshold_reached", "budget.recovered", "budget.reset"];
 export const ofPercents: readonly string[] = ["seats.threshold_reached", "seats.recovered", "keys.threshold_reached", "keys.recovered"];
 export const ofAmounts: readonly string[] = ["spend.threshold_reached"];
-/** The events after which calls are refused. */
-export const refusing: ReadonlySet<string> = new Set(["budget.exhausted", "rate_limit.sustained", "credit.exhausted"]);
-/** The events about an export, which its page has. */
-export const aboutExports: ReadonlySet<string> = new Set(["export.ready", "export.failed"]);
 
 /** What a rule tells of that names no types. */
 export const ofBudgets: readonly string[] = ["budget.threshold_reached", "budget.exhausted", "budget.recovered"];
@@ -22,8 +18,14 @@ export const conditionsOf: Readonly<Record<string, readonly ConditionName[]>> = 
 };
 export type ConditionName = "creditLeft" | "creditLeftDays" | "refusedPercent" | "refusedMinCalls" | "failedPercent" | "expiresInDays" | "unusedDays";
 
-/** The types of events that a rule can name, by what they are about, with what people read for them. */
-export function useEventTypes(): readonly { readonly group: string; readonly items: readonly { readonly value: string; readonly label: string }[] }[] {
+/** Types of events about one thing, with what people read for them. */
+interface EventGroup {
+  readonly group: string;
+  readonly items: readonly { readonly value: string; readonly label: string }[];
+}
+
+/** The types of events that a rule can name. */
+export function useEventTypes(): readonly EventGroup[] {
   const { t } = useLingui();
   const group = (name: string, items: Readonly<Record<string, string>>) => ({ group: name, items: Object.entries(items).map(([value, label]) => ({ value, label })) });
   return [
@@ -56,20 +58,18 @@ export function useEventTypes(): readonly { readonly group: string; readonly ite
   ];
 }
 
-/** What people read for events that reach people without a rule, as they concern only them. */
-export function useEventsWithoutRule(): { readonly group: string; readonly items: readonly { readonly value: string; readonly label: string }[] } {
+/** All types of events: those that a rule can name, and those that reach people without one, as they concern only them. */
+export function useAllEventTypes(): readonly EventGroup[] {
   const { t } = useLingui();
-  return {
-    group: t`Without a rule`,
-    items: [
-      { value: "export.ready", label: t`An export is ready` }, { value: "export.failed", label: t`An export failed` },
-      { value: "channel.disabled", label: t`A channel was switched off` },
-    ],
-  };
+  const withoutRule = [
+    { value: "export.ready", label: t`An export is ready` }, { value: "export.failed", label: t`An export failed` },
+    { value: "channel.disabled", label: t`A channel was switched off` },
+  ];
+  return [...useEventTypes(), { group: t`Without a rule`, items: withoutRule }];
 }
 
 /** What people read for a type of event. One that the console does not know is shown as it is. */
 export function useEventName(): (type: string) => string {
-  const groups = [...useEventTypes(), useEventsWithoutRule()];
+  const groups = useAllEventTypes();
   return (type) => groups.flatMap((group) => group.items).find((item) => item.value === type)?.label ?? type;
 }
