@@ -20,6 +20,8 @@ const open_root = "/grpc.";
 const open_bytes_max = 16_384;
 
 const unauthenticated = "16";
+/// gRPC's server answers so when it stops before a handler has the question, and Envoy has asked again before.
+const cancelled = "1";
 
 /// Why a call is refused.
 const Refusal = enum {
@@ -108,10 +110,11 @@ pub const Visit = struct {
         return if (self.is_open) .proceed else self.refuse(stream, .unauthenticated);
     }
 
-    /// Handles the answer to the question. Any error but one means that admin_service has accepted the credential.
+    /// Handles the answer to the question. An error of a handler means that admin_service has accepted the credential, unless it
+    /// says the opposite.
     pub fn hear(self: *Visit, stream: envoy.Stream, reply: envoy.Reply) void {
         const status = reply.header(grpc_status) orelse if (reply.pieces.len > 0) "0" else "";
-        if (!reply.is_complete or status.len == 0 or std.mem.eql(u8, status, Refusal.unavailable.grpcStatus())) {
+        if (!reply.is_complete or status.len == 0 or std.mem.eql(u8, status, cancelled) or std.mem.eql(u8, status, Refusal.unavailable.grpcStatus())) {
             _ = self.refuse(stream, .unavailable);
         } else if (std.mem.eql(u8, status, unauthenticated)) {
             self.credentials.refute(stream);

@@ -39,12 +39,17 @@ Use = Callable[[Client], Awaitable[Used]]
 
 
 @pytest.fixture(scope="package")
+def results() -> dict[Client, Used]:
+    """What each client did so far."""
+    return {}
+
+
+@pytest.fixture
 def use(
-    install: Install, base_url: str, database: asyncpg.Pool, pepper: bytes, witness: Witness,
+    results: dict[Client, Used], install: Install, base_url: str, database: asyncpg.Pool, pepper: bytes, witness: Witness,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Use:  # fmt: skip
     """Lets a client do everything in one process, as a member of an organization of its own; once in a session."""
-    results: dict[Client, Used] = {}
 
     async def use(client: Client) -> Used:
         installation = install(client)

@@ -157,13 +157,14 @@ class Witness:
             return await response.read()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client without kept connections: Envoy closes one of an earlier test after a restart, maybe as a call begins on it."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
         yield client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture
 def witness(stack: Stack, session: aiohttp.ClientSession) -> Witness:
     return Witness(f"http://127.0.0.1:{stack.ports.mock_provider}", session)
 

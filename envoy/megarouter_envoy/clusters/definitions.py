@@ -24,6 +24,7 @@ from megarouter_envoy.clusters.replicas import (
     ask_another,
     avoid_broken_replicas,
     bounded_retries,
+    call_another,
     health_checks,
     use_any_if_all_fail,
 )
@@ -108,6 +109,7 @@ def _proving_the_edge(options: BootstrapOptions) -> upstream_http.HttpProtocolOp
     its table, and fail every later call on the connection that refers to it, no matter who makes the call.
     """
     protocol = _http2_only(hpack_table_bytes=0)
+    protocol.retry_policy = call_another()
     protocol.http_filters = [
         _inject(
             generic_credential.Generic(credential=_secret_config(EDGE_SECRET, options), header=headers.EDGE_SECRET)

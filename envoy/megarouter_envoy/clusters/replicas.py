@@ -11,8 +11,11 @@ from megarouter_envoy.typed_config import pack, seconds
 # A replica that died has answered nothing. A status, even UNAVAILABLE, is an answer, and asking again would double the load
 # on a database that all replicas share.
 _QUESTION_RETRIED_ON = "connect-failure,refused-stream,reset"
-# A call of the admin API may have taken effect before its connection broke, so only what reached no server is repeated.
-_CALL_RETRIED_ON = "connect-failure,refused-stream"
+# gRPC's server answers CANCELLED to a call that arrives after its stop began and before Envoy knows of it: the call reached no
+# handler, and the next process serves it. No handler answers with this status.
+_STOPPING = "cancelled"
+# A call of the admin API may have taken effect before its connection broke, so only what reached no handler is repeated.
+_CALL_RETRIED_ON = f"connect-failure,refused-stream,{_STOPPING}"
 _RETRIES_MAX = 2
 """One for the replica that died while it was deciding, and one in case that the next one is dead too."""
 _RETRY_PAUSE_S = 0.001
@@ -81,7 +84,10 @@ def bounded_retries(questions_max: int) -> cluster.CircuitBreakers:
 
 
 def call_another() -> route.RetryPolicy:
-    """Returns the policy for a call that must not be repeated: only a call that no replica has received is sent again."""
+    """Returns the policy for a call that must not be repeated: only a call that no handler has received is sent again.
+
+    It belongs to the cluster, so it holds for the questions of the module too.
+    """
     return _retried_on(_CALL_RETRIED_ON)
 
 

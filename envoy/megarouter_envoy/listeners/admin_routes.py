@@ -3,7 +3,6 @@
 from envoy_data_plane.envoy.config.route import v3 as route
 
 from gateway_core.contract import headers
-from megarouter_envoy.clusters.replicas import call_another
 from megarouter_envoy.filters.admin_filters import rest_only
 from megarouter_envoy.listeners.browsers import allowed_browsers
 from megarouter_envoy.listeners.refused_requests import connect_refused
@@ -66,7 +65,6 @@ def _to_admin_service(longest_s: int) -> route.RouteAction:
     return route.RouteAction(
         cluster=ADMIN_CLUSTER,
         timeout=seconds(0),
-        retry_policy=call_another(),
         max_stream_duration=route.RouteActionMaxStreamDuration(
             max_stream_duration=longest, grpc_timeout_header_max=longest
         ),

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from envoy.service.auth.v3 import external_auth_pb2
+from grpc_health.v1 import health_pb2
 from megarouter_envoy.binary import command, find_binary
 from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.credentials import write_secret_file
@@ -26,6 +27,9 @@ from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
 DECIDED = RefusalReason.CREDIT_EXHAUSTED
 """What authz_service decides about every call whose body has arrived whole."""
 
+HEALTH_QUESTION = "/grpc.health.v1.Health/Check"
+SERVING: bytes = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
+
 
 @dataclass
 class SlowAdmin(grpc.GenericRpcHandler):  # type: ignore[type-arg] # of bytes
@@ -33,15 +37,31 @@ class SlowAdmin(grpc.GenericRpcHandler):  # type: ignore[type-arg] # of bytes
 
     released: asyncio.Event = field(default_factory=asyncio.Event)
     under_way: int = 0
+    calls: int = 0
+    answers: list[grpc.StatusCode] = field(default_factory=list)
+    """The errors of the next calls."""
+    questions: int = 0
+    replies: list[grpc.StatusCode] = field(default_factory=list)
+    """The errors of the next questions."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        is_question = handler_call_details.method == ADMIN_QUESTION
-        return grpc.unary_unary_rpc_method_handler(self._know if is_question else self._work)
+        method = handler_call_details.method
+        answer = {ADMIN_QUESTION: self._know, HEALTH_QUESTION: self._say_healthy}.get(method, self._work)
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    async def _say_healthy(self, _request: bytes, _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        return SERVING
 
     async def _know(self, _request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        self.questions += 1
+        if self.replies:
+            await context.abort(self.replies.pop(0), "")
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no name")
 
-    async def _work(self, request: bytes, _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+    async def _work(self, request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        self.calls += 1
+        if self.answers:
+            await context.abort(self.answers.pop(0), "")
         self.under_way += 1
         await self.released.wait()
         self.under_way -= 1

@@ -223,23 +223,23 @@ def test_envoy_accepts_fallbacks(usable: BootstrapOptions, tmp_path: Path) -> No
     validate(bootstrap)
 
 
-def test_a_question_to_a_service_is_repeated_only_if_no_answer_came(usable: BootstrapOptions) -> None:
+def test_a_question_is_repeated_if_no_answer_came_and_an_admin_call_if_no_handler_received_it(
+    usable: BootstrapOptions,
+) -> None:
     document = json.loads(built(usable))
-    asked = {"authz_service", "ratelimit_service"}
+    asked = {
+        "authz_service": "connect-failure,refused-stream,reset",
+        "ratelimit_service": "connect-failure,refused-stream,reset",
+        "admin_service": "connect-failure,refused-stream,cancelled",
+    }
     for cluster in document["static_resources"]["clusters"]:
         options = cluster.get("typed_extension_protocol_options", {})
         policy = next((protocol.get("retry_policy") for protocol in options.values()), None)
         assert (policy is not None) is (cluster["name"] in asked)
         if policy is not None:
-            assert policy["retry_on"] == "connect-failure,refused-stream,reset"
+            assert policy["retry_on"] == asked[cluster["name"]]
             predicates = [predicate["name"] for predicate in policy["retry_host_predicate"]]
             assert predicates == ["envoy.retry_host_predicates.previous_hosts"]
-
-
-def test_an_admin_call_is_repeated_only_if_no_server_received_it(usable: BootstrapOptions) -> None:
-    routes = managers(usable)["admin_api"]["route_config"]["virtual_hosts"][0]["routes"]
-    policies = [route["route"]["retry_policy"]["retry_on"] for route in routes if "route" in route]
-    assert policies == ["connect-failure,refused-stream"] * 2
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "10.1.2.3", "gateway.example"])  # noqa: S104
