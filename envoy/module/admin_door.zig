@@ -20,8 +20,8 @@ const open_root = "/grpc.";
 const open_bytes_max = 16_384;
 
 const unauthenticated = "16";
-/// gRPC's server answers so when it stops before a handler has the question, and Envoy has asked again before.
-const cancelled = "1";
+/// What says nothing about a credential. gRPC's server cancels a question that arrives while it stops.
+const no_answers = [_][]const u8{ "", "1", Refusal.unavailable.grpcStatus() };
 
 /// Why a call is refused.
 const Refusal = enum {
@@ -114,7 +114,7 @@ pub const Visit = struct {
     /// says the opposite.
     pub fn hear(self: *Visit, stream: envoy.Stream, reply: envoy.Reply) void {
         const status = reply.header(grpc_status) orelse if (reply.pieces.len > 0) "0" else "";
-        if (!reply.is_complete or status.len == 0 or std.mem.eql(u8, status, cancelled) or std.mem.eql(u8, status, Refusal.unavailable.grpcStatus())) {
+        if (!reply.is_complete or saysNothing(status)) {
             _ = self.refuse(stream, .unavailable);
         } else if (std.mem.eql(u8, status, unauthenticated)) {
             self.credentials.refute(stream);
@@ -182,6 +182,11 @@ pub const Visit = struct {
         return .stop;
     }
 };
+
+fn saysNothing(status: []const u8) bool {
+    for (no_answers) |one| if (std.mem.eql(u8, status, one)) return true;
+    return false;
+}
 
 /// Calls a method that reads the caller first. What it answers besides does not matter.
 fn ask(stream: envoy.Stream, configuration: *const Configuration) !void {

@@ -11,11 +11,9 @@ from megarouter_envoy.typed_config import pack, seconds
 # A replica that died has answered nothing. A status, even UNAVAILABLE, is an answer, and asking again would double the load
 # on a database that all replicas share.
 _QUESTION_RETRIED_ON = "connect-failure,refused-stream,reset"
-# gRPC's server answers CANCELLED to a call that arrives after its stop began and before Envoy knows of it: the call reached no
-# handler, and the next process serves it. No handler answers with this status.
-_STOPPING = "cancelled"
-# A call of the admin API may have taken effect before its connection broke, so only what reached no handler is repeated.
-_CALL_RETRIED_ON = f"connect-failure,refused-stream,{_STOPPING}"
+# A call of the admin API may have taken effect before its connection broke, so only what reached no handler is repeated. gRPC's
+# server answers CANCELLED to a call that arrives after its stop began and before Envoy knows of it. No handler answers so.
+_CALL_RETRIED_ON = "connect-failure,refused-stream,cancelled"
 _RETRIES_MAX = 2
 """One for the replica that died while it was deciding, and one in case that the next one is dead too."""
 _RETRY_PAUSE_S = 0.001

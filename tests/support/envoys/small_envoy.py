@@ -9,7 +9,6 @@ from typing import Any
 
 import grpc
 from envoy.service.auth.v3 import external_auth_pb2
-from grpc_health.v1 import health_pb2
 from megarouter_envoy.binary import command, find_binary
 from megarouter_envoy.bootstrap import build_bootstrap
 from megarouter_envoy.clusters.credentials import write_secret_file
@@ -20,15 +19,14 @@ from authz_service.request.envoy_messages import deny, key_is_known
 from gateway_core.contract.doors import ADMIN_QUESTION, KEY_QUESTION
 from gateway_core.model.calls.refusals import Refusal, RefusalReason
 from gateway_core.model.endpoints import Dialect
+from gateway_core.runtime.health import health_method
+from gateway_core.runtime.unary import generic_handler
 from tests.support.envoys.lone_envoy import until_ready
 from tests.support.ports import free_port
 from tests.unit.envoy.megarouter_envoy.test_bootstrap import options
 
 DECIDED = RefusalReason.CREDIT_EXHAUSTED
 """What authz_service decides about every call whose body has arrived whole."""
-
-HEALTH_QUESTION = "/grpc.health.v1.Health/Check"
-SERVING: bytes = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
 
 
 @dataclass
@@ -45,12 +43,8 @@ class SlowAdmin(grpc.GenericRpcHandler):  # type: ignore[type-arg] # of bytes
     """The errors of the next questions."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        method = handler_call_details.method
-        answer = {ADMIN_QUESTION: self._know, HEALTH_QUESTION: self._say_healthy}.get(method, self._work)
-        return grpc.unary_unary_rpc_method_handler(answer)
-
-    async def _say_healthy(self, _request: bytes, _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
-        return SERVING
+        is_question = handler_call_details.method == ADMIN_QUESTION
+        return grpc.unary_unary_rpc_method_handler(self._know if is_question else self._work)
 
     async def _know(self, _request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
         self.questions += 1
@@ -113,7 +107,7 @@ async def running_small_envoy(folder: Path, limits: Limits, workers: int = 1) ->
         admin = SlowAdmin()
         for socket, service in ((bootstrap.sockets.admin, admin), (bootstrap.sockets.authz, AnyKey())):
             server = grpc.aio.server()
-            server.add_generic_rpc_handlers((service,))
+            server.add_generic_rpc_handlers((generic_handler([health_method(lambda: True)]), service))
             server.add_insecure_port(f"unix:{socket}")
             await server.start()
             running.push_async_callback(server.stop, None)

@@ -4,33 +4,29 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import grpc
 import hpack
 import pytest
 
-from gateway_core.runtime.lean_grpc.frames import ACK, FRAME_HEADER_BYTES, PREFACE, Kind, frame, settings_frame
-from tests.contract.gateway_core.runtime.lean_grpc.peer import call
+from gateway_core.runtime.lean_grpc.frames import (
+    ACK,
+    FRAME_HEADER,
+    FRAME_HEADER_BYTES,
+    PREFACE,
+    Kind,
+    frame,
+    settings_frame,
+)
+from gateway_core.runtime.unary import generic_handler
+from tests.contract.gateway_core.runtime.lean_grpc.methods import Answers
+from tests.contract.gateway_core.runtime.lean_grpc.peer import HEADERS, call
 
+WAIT = tuple(
+    (name, "/test.Test/Wait" if name == ":path" else value) for name, value in HEADERS if name != "grpc-timeout"
+)
 CANCELLED, UNAVAILABLE = "1", "14"
 WITHIN_S = 10.0
-
-
-@dataclass
-class Waiting(grpc.GenericRpcHandler):  # type: ignore[type-arg] # of bytes
-    """Answers calls once it is released."""
-
-    released: asyncio.Event = field(default_factory=asyncio.Event)
-    received: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:  # noqa: ARG002 - gRPC passes it by name
-        return grpc.unary_unary_rpc_method_handler(self._wait)
-
-    async def _wait(self, request: bytes, _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
-        self.received.put_nowait(request)
-        await self.released.wait()
-        return request
 
 
 @dataclass
@@ -44,9 +40,8 @@ class Peer:
     async def status_of(self, wanted: int) -> str:
         """Returns the gRPC status of a call. Headers of all streams must be decoded, because they share a table."""
         while True:
-            head = await self.reader.readexactly(FRAME_HEADER_BYTES)
-            kind, flags, stream_id = head[3], head[4], int.from_bytes(head[5:9])
-            payload = await self.reader.readexactly(int.from_bytes(head[:3]))
+            high, low, kind, flags, stream_id = FRAME_HEADER.unpack(await self.reader.readexactly(FRAME_HEADER_BYTES))
+            payload = await self.reader.readexactly(high << 16 | low)
             if kind == Kind.PING and not flags & ACK:
                 self.writer.write(frame(Kind.PING, ACK, 0, payload))
             if kind == Kind.HEADERS:
@@ -58,23 +53,24 @@ class Peer:
 @dataclass(frozen=True)
 class Running:
     server: grpc.aio.Server
-    handler: Waiting
+    answers: Answers
     peer: Peer
 
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     """A server with one call under way, on stream 1."""
-    server, handler = grpc.aio.server(), Waiting()
-    server.add_generic_rpc_handlers((handler,))
+    server, answers = grpc.aio.server(), Answers()
+    server.add_generic_rpc_handlers((generic_handler(answers.methods),))
     server.add_insecure_port(f"unix:{tmp_path / 'socket'}")
     await server.start()
     reader, writer = await asyncio.open_unix_connection(tmp_path / "socket")
     try:
         async with asyncio.timeout(WITHIN_S):
-            writer.write(PREFACE + settings_frame({}) + call(1, b"first"))
-            assert await handler.received.get() == b"first"
-            yield Running(server, handler, Peer(reader, writer))
+            writer.write(PREFACE + settings_frame({}) + call(1, headers=WAIT))
+            while answers.under_way == 0:
+                await asyncio.sleep(0.01)
+            yield Running(server, answers, Peer(reader, writer))
     finally:
         writer.close()
         await server.stop(None)
@@ -83,12 +79,12 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 async def test_a_call_that_arrives_after_the_stop_began_is_canceled_and_reaches_no_handler(running: Running) -> None:
     stopping = asyncio.create_task(running.server.stop(WITHIN_S))
     await asyncio.sleep(0)
-    running.peer.writer.write(call(3, b"late"))
+    running.peer.writer.write(call(3, headers=WAIT))
     assert await running.peer.status_of(3) == CANCELLED
-    running.handler.released.set()
+    running.answers.release.set()
     assert await running.peer.status_of(1) == "0"
     await stopping
-    assert running.handler.received.empty()
+    assert running.answers.most_under_way == 1
 
 
 async def test_a_call_that_a_stop_cuts_off_is_not_canceled(running: Running) -> None:
